@@ -1,0 +1,62 @@
+"""The command line: `python -m diffviz generate "cat face" --style noto --out cat.gif`."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from diffviz.trajectory import Trajectory
+
+KINDS = (".gif", ".png")
+
+
+def _save(run: Trajectory, path: Path, zoom: int) -> None:
+    (run.save_gif if path.suffix.lower() == ".gif" else run.save_png)(path, zoom=zoom)
+
+
+def _generate(args: argparse.Namespace) -> str:
+    from diffviz import checkpoints
+    from diffviz.generation import generate
+
+    if args.out.suffix.lower() not in KINDS:
+        raise ValueError(f"--out must end in one of {', '.join(KINDS)}, not {args.out.suffix or 'nothing'}")
+    if not args.out.resolve().parent.is_dir():
+        raise ValueError(f"the folder of --out does not exist: {args.out.parent}")
+    settings = {k: getattr(args, k) for k in
+                ("style", "seed", "steps", "sampler", "guidance", "negative", "schedule", "eta")}  # fmt: skip
+    vocabulary = checkpoints.load().vocabulary
+    for word in vocabulary.read(args.prompt).unknown:
+        near = ", ".join(vocabulary.nearest(word)) or "none close"
+        print(f"the network does not know “{word}” (nearest it knows: {near}): left out", file=sys.stderr)
+    run = generate(args.prompt, **settings)
+    _save(run, args.out, args.zoom)
+    return f"wrote {args.out}: {run.steps} steps, seed {args.seed}"
+
+
+def main(argv: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="python -m diffviz", description="Diffusion models, seen at work.")
+    commands = parser.add_subparsers(dest="command", required=True)
+    g = commands.add_parser("generate", help="make one picture and save it as .png, or its way there as .gif")
+    g.add_argument("prompt", nargs="?", default="", help="words to draw; none draws anything")
+    g.add_argument("--style", default="", help="noto, blob, flat, gradient, 3d, twemoji or emojitwo")
+    g.add_argument("--seed", type=int, default=0)
+    g.add_argument("--steps", type=int, default=30)
+    g.add_argument("--sampler", default="ddim")
+    g.add_argument("--guidance", type=float, default=3.0, help="1 is off")
+    g.add_argument("--negative", default="", help="words to stay away from")
+    g.add_argument("--schedule", default="cosine")
+    g.add_argument("--eta", type=float, default=0.0, help="noise added back by DDIM, 0 to 1")
+    g.add_argument("--zoom", type=int, default=6, help="screen pixels per picture pixel")
+    g.add_argument("--out", type=Path, default=Path("diffviz.gif"))
+    args = parser.parse_args(argv)
+    try:
+        print(_generate(args))
+    except (ValueError, RuntimeError) as error:
+        print(f"diffviz: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,102 @@
+"""A small classifier of our own: the judge that measures the denoiser, and the source of picture features.
+
+It is trained on the same real pictures (see `diffviz.training.train_classifier`) and knows their labels and
+subgroups. What it says of generated pictures is only as good as what it says of held-out real ones, so the
+two are always printed side by side. Its features are not Inception's: a Fréchet distance in them is not an
+"FID" and cannot be compared with a published one.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+from safetensors import SafetensorError, safe_open
+from torch import Tensor, nn
+
+SIZE = 32  # pictures of another size are resampled to this one first
+FEATURES = 128
+
+
+class _Block(nn.Module):
+    def __init__(self, c_in: int, c_out: int, stride: int) -> None:
+        super().__init__()
+        self.body = nn.Sequential(
+            nn.Conv2d(c_in, c_out, 3, stride=stride, padding=1, bias=False),
+            nn.GroupNorm(8, c_out),
+            nn.SiLU(),
+            nn.Conv2d(c_out, c_out, 3, padding=1, bias=False),
+            nn.GroupNorm(8, c_out),
+        )
+        self.skip = nn.Conv2d(c_in, c_out, 1, stride=stride, bias=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.silu(self.skip(x) + self.body(x))
+
+
+class Classifier(nn.Module):
+    """Pictures (B, 3, S, S) in [-1, 1] -> label logits (B, L), subgroup logits (B, G), features (B, 128)."""
+
+    def __init__(self, n_labels: int, n_subgroups: int) -> None:
+        super().__init__()
+        self.body = nn.Sequential(
+            nn.Conv2d(3, 32, 3, padding=1),
+            _Block(32, 64, 2),
+            _Block(64, 96, 2),
+            _Block(96, 160, 2),
+            _Block(160, 160, 1),
+        )
+        self.features = nn.Linear(160 * 5, FEATURES)
+        self.labels = nn.Linear(FEATURES, n_labels)
+        self.subgroups = nn.Linear(FEATURES, n_subgroups)
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        if x.shape[-1] != SIZE:
+            x = F.interpolate(x, (SIZE, SIZE), mode="area")
+        h = self.body(x)  # (B, 160, 4, 4)
+        # The mean says what is there, the four quarters roughly where.
+        pooled = torch.cat([h.mean((2, 3)), F.adaptive_avg_pool2d(h, 2).flatten(1)], dim=1)
+        features = self.features(F.dropout(pooled, 0.2, self.training))
+        seen = F.silu(features)
+        return self.labels(seen), self.subgroups(seen), features
+
+
+@dataclass(frozen=True)
+class Judge:
+    """A trained classifier with the names of its classes."""
+
+    net: Classifier
+    labels: tuple[str, ...]
+    subgroups: tuple[str, ...]
+    facts: dict
+
+    @torch.inference_mode()
+    def look(self, pictures: Tensor, batch: int = 256) -> tuple[Tensor, Tensor, Tensor]:
+        """Label logits (N, L), subgroup logits (N, G) and features (N, 128) of pictures in [-1, 1]."""
+        parts = [self.net(chunk) for chunk in pictures.split(batch)]
+        return tuple(torch.cat(column) for column in zip(*parts, strict=True))
+
+
+@functools.lru_cache(maxsize=2)
+def load(path: Path) -> Judge:
+    """Read a classifier written by `train_classifier`. Raises FileNotFoundError or ValueError."""
+    if not path.exists():
+        raise FileNotFoundError(f"The classifier {path.name} is missing: restore it from the repository.")
+    try:
+        with safe_open(path, "pt") as file:
+            raw = file.metadata()
+            names = json.loads(raw["names"])
+            net = Classifier(len(names["labels"]), len(names["subgroups"]))
+            net.load_state_dict({k: file.get_tensor(k).float() for k in file.keys()})  # noqa: SIM118
+    except (SafetensorError, KeyError, TypeError, RuntimeError) as error:
+        raise ValueError(f"The classifier {path.name} is damaged: restore it from the repository.") from error
+    return Judge(
+        net.eval().requires_grad_(False),
+        tuple(names["labels"]),
+        tuple(names["subgroups"]),
+        json.loads(raw["facts"]),
+    )

@@ -1,0 +1,92 @@
+"""The front door: words and a seed in, a recorded run out.
+
+    import diffviz
+    run = diffviz.generate("cat face", style="noto", seed=0, steps=30)
+    run.image.show()
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator, Sequence
+
+from diffviz import checkpoints
+from diffviz.denoiser import Denoiser
+from diffviz.guidance import classifier_free
+from diffviz.samplers import SAMPLERS, Step, draw, seeded, times
+from diffviz.schedules import SCHEDULES
+from diffviz.trajectory import Trajectory, record
+
+MAX_STEPS = 1000
+
+
+@dataclasses.dataclass(frozen=True)
+class Settings:
+    """Everything that decides a picture; equal settings give equal pictures.
+
+    `style` and `sampler` are names, an empty style lets the network choose; `guidance` 1 is off; `eta` is
+    DDIM's. `negative` takes the place of "no words" in guidance. Raises ValueError, in a sentence that names
+    the field and the choices, for a value that cannot be used.
+    """
+
+    prompt: str = ""
+    style: str = ""
+    seed: int = 0
+    steps: int = 30
+    sampler: str = "ddim"
+    guidance: float = 3.0
+    negative: str = ""
+    schedule: str = "cosine"
+    eta: float = 0.0
+    model: str = checkpoints.DEFAULT
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.steps <= MAX_STEPS:
+            raise ValueError(f"steps must be from 1 to {MAX_STEPS}, not {self.steps}")
+        if self.sampler not in SAMPLERS:
+            raise ValueError(f"unknown sampler {self.sampler!r}: choose one of {', '.join(SAMPLERS)}")
+        if self.schedule not in SCHEDULES:
+            raise ValueError(f"unknown schedule {self.schedule!r}: choose one of {', '.join(SCHEDULES)}")
+        if not 0 <= self.seed < 2**63:
+            raise ValueError(f"the seed must be a whole number from 0 up, not {self.seed}")
+        if not -20 <= self.guidance <= 50:
+            raise ValueError(f"guidance must be from -20 to 50, not {self.guidance}")
+        if not 0 <= self.eta <= 1:
+            raise ValueError(f"eta must be from 0 to 1, not {self.eta}")
+
+    @property
+    def calls(self) -> int:
+        """Network calls of the whole run: guidance asks twice a step."""
+        return self.steps * (1 if self.guidance == 1.0 else 2)
+
+
+def run_steps(
+    settings: Settings, denoiser: Denoiser | None = None, seeds: Sequence[int] | None = None
+) -> Iterator[Step]:
+    """The steps of a run as they are computed; several `seeds` run as one batch.
+
+    A prompt of unknown words alone, or an empty one, is run without words.
+    """
+    denoiser = denoiser or checkpoints.load(settings.model)
+    seeds = [settings.seed] if seeds is None else list(seeds)
+    schedule, n = SCHEDULES[settings.schedule], len(seeds)
+    denoise = classifier_free(
+        denoiser.prompted([settings.prompt] * n, [settings.style or None] * n, schedule),
+        denoiser.prompted([settings.negative] * n, [None] * n, schedule),
+        settings.guidance,
+    )
+    rng = seeded(seeds)
+    x = draw(rng, denoiser.shape)
+    sampler = SAMPLERS[settings.sampler]
+    extra = {"eta": settings.eta} if settings.sampler == "ddim" else {}
+    return sampler(denoise, x, times(settings.steps), schedule, rng=rng, **extra)
+
+
+def generate(prompt: str = "", **settings: object) -> Trajectory:
+    """One picture and its whole way there; the fields of `Settings` are the keyword arguments.
+
+    >>> generate("cat face", style="noto", seed=0, steps=30).image      # doctest: +SKIP
+    """
+    chosen = Settings(prompt=prompt, **settings)
+    steps = run_steps(chosen)
+    return record(steps, SCHEDULES[chosen.schedule], dataclasses.asdict(chosen))[0]

@@ -1,0 +1,24 @@
+"""Guidance wraps a denoiser and is itself one: the sampler does not know."""
+
+from __future__ import annotations
+
+from torch import Tensor
+
+from diffviz.process import Denoise
+
+
+def classifier_free(conditional: Denoise, unconditional: Denoise, scale: float) -> Denoise:
+    """Push the answer with words away from the answer without them, `scale` times the difference.
+
+    x0_hat = unconditional + scale * (conditional - unconditional): Ho & Salimans 2022 (arXiv 2207.12598,
+    eq. 6), written as in Imagen (arXiv 2205.11487, eq. 2) so that scale 1 is off. Scale 1 asks the network
+    once a step, any other scale twice. The result is kept to [-1, 1], where pictures live.
+    """
+    if scale == 1.0:
+        return conditional
+
+    def denoise(x: Tensor, t: Tensor) -> Tensor:
+        base = unconditional(x, t)
+        return (base + scale * (conditional(x, t) - base)).clamp(-1, 1)
+
+    return denoise

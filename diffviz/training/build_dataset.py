@@ -1,0 +1,249 @@
+"""Build the training array: every drawing of seven emoji sets, captioned.
+
+    python -m diffviz.training.build_dataset --size 32 --out data/emoji32.npz
+
+The file holds, for N pictures of L labels:
+
+    images  (N, size, size, 3) uint8     label   (N,) index into labels     style (N,) index into styles
+    heldout (N,) bool: never trained on  labels, keywords, groups, subgroups, hexcodes (L,) text
+    everyday (L,) bool: the labels the shipped model was trained on longest
+
+and beside it `assets/vocabulary.json` gets the words and labels that the pages need, and, with --samples,
+`assets/samples/` the pictures they show.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import io
+import json
+from collections import Counter
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from diffviz.text import words_of
+from diffviz.training.sources import (
+    CAPTIONS,
+    SKIN_TONES,
+    SOURCES,
+    canonical,
+    fetch,
+    names_to_hexcodes,
+    on_white,
+    pictures,
+)
+
+ASSETS = Path(__file__).resolve().parents[2] / "assets"
+HELD_OUT_PERCENT = 5
+# Letters, arrows and plain signs teach a picture model nothing; flags would be a fifth of everything.
+LEFT_OUT_SUBGROUPS = {
+    "flag", "country-flag", "subdivision-flag", "keycap", "alphanum", "arrow", "transport-sign", "warning",
+    "religion", "zodiac", "av-symbol", "gender", "math", "punctuation", "currency", "other-symbol",
+    "skin-tone", "hair-style",
+}  # fmt: skip
+LEFT_OUT_LABELS = {"middle finger", "ZZZ", "hundred points", "ATM sign", "pinching hand"}
+EVERYDAY_SUBGROUPS = {
+    "face-smiling", "face-affection", "face-tongue", "face-hand", "face-neutral-skeptical", "face-sleepy",
+    "face-unwell", "face-hat", "face-glasses", "face-concerned", "face-negative", "face-costume", "cat-face",
+    "monkey-face", "heart", "hand-fingers-open", "hand-fingers-partial", "hand-single-finger",
+    "hand-fingers-closed", "hands", "animal-mammal", "animal-bird", "animal-amphibian", "animal-reptile",
+    "animal-marine", "animal-bug", "plant-flower", "plant-other", "food-fruit", "food-vegetable",
+    "food-sweet", "food-marine", "transport-water", "sky-weather", "geometric",
+}  # fmt: skip
+EVERYDAY_LABELS = {
+    "eye", "eyes", "ear", "nose", "mouth", "foot", "automobile", "oncoming automobile", "taxi", "police car",
+    "ambulance", "fire engine", "bus", "delivery truck", "tractor", "racing car", "sport utility vehicle",
+    "bicycle", "motorcycle", "locomotive", "airplane", "helicopter", "rocket", "flying saucer", "house",
+    "castle", "tent", "mountain", "snow-capped mountain", "volcano", "glasses", "sunglasses", "crown", "ring",
+    "gem stone", "t-shirt", "dress", "top hat", "soccer ball", "basketball", "tennis", "balloon",
+    "wrapped gift", "Christmas tree", "jack-o-lantern", "teddy bear", "guitar", "violin", "drum", "bell",
+    "light bulb", "candle", "key", "locked", "hammer", "scissors", "pencil", "open book", "envelope",
+    "alarm clock", "umbrella", "hot beverage", "beer mug", "wine glass", "bread", "croissant", "pretzel",
+    "cheese wedge", "hamburger", "french fries", "pizza", "hot dog", "egg", "cooking", "popcorn",
+}  # fmt: skip
+SAMPLES = (
+    ("cat face", "noto"), ("dog face", "3d"), ("red apple", "flat"), ("smiling face with sunglasses", "twemoji"),
+    ("red heart", "gradient"), ("victory hand", "noto"), ("automobile", "twemoji"), ("sunflower", "3d"),
+    ("palm tree", "blob"), ("octopus", "flat"), ("penguin", "emojitwo"), ("rocket", "gradient"),
+    ("hamburger", "3d"), ("strawberry", "emojitwo"), ("rainbow", "twemoji"), ("owl", "noto"),
+    ("fox", "gradient"), ("umbrella", "blob"), ("doughnut", "flat"), ("butterfly", "twemoji"),
+    ("thumbs up", "3d"), ("crown", "noto"), ("ghost", "emojitwo"), ("snowman", "blob"),
+)  # fmt: skip
+
+
+def captions(cache: Path) -> dict[str, dict]:
+    """hexcode -> {label, keywords, group, subgroup, tone} for every emoji, skin tones included."""
+    folder = fetch(*CAPTIONS, cache) / "en"
+    messages = json.loads((folder / "messages.json").read_text())
+    groups = {g["order"]: g["key"] for g in messages["groups"]}
+    subgroups: dict[int, str] = {}
+    for entry in messages["subgroups"]:
+        subgroups.setdefault(entry["order"], entry["key"])
+    table = {}
+    for emoji in json.loads((folder / "data.json").read_text()):
+        if "subgroup" not in emoji:
+            continue
+        for variant in (emoji, *emoji.get("skins", ())):
+            table[canonical(variant["hexcode"])] = {
+                "label": variant["label"],
+                "keywords": emoji.get("tags", []),
+                "group": groups[emoji["group"]],
+                "subgroup": subgroups[emoji["subgroup"]],
+            }
+    return table
+
+
+def why_left_out(hexcode: str, caption: dict | None, skin_tones: bool) -> str | None:
+    """The reason a picture is not used, or None when it is."""
+    if caption is None:
+        return "no caption"
+    if caption["group"] == "flags":
+        return "flag"
+    if not skin_tones and SKIN_TONES & set(hexcode.split("-")):
+        return "skin tone"
+    if caption["subgroup"] in LEFT_OUT_SUBGROUPS:
+        return "letter, arrow or sign"
+    if caption["label"] in LEFT_OUT_LABELS:
+        return "rude gesture or lettering"
+    return None
+
+
+def is_held_out(hexcode: str, drawing: str) -> bool:
+    """A fixed 5 % of (label, drawing) pairs, decided by a hash so that it never depends on the order."""
+    digest = hashlib.sha256(f"{hexcode}/{drawing}".encode()).digest()
+    return int.from_bytes(digest[:4], "big") % 100 < HELD_OUT_PERCENT
+
+
+def is_everyday(caption: dict) -> bool:
+    return caption["subgroup"] in EVERYDAY_SUBGROUPS or caption["label"] in EVERYDAY_LABELS
+
+
+def _render(job: tuple[Callable[[int], Image.Image], int]) -> np.ndarray:
+    render, size = job
+    return on_white(render(size))
+
+
+def collect(cache: Path, skin_tones: bool) -> tuple[list[tuple], dict[str, dict], Counter]:
+    """All usable pictures as (hexcode, style index, render), the captions, and what was left out."""
+    table = captions(cache)
+    names = names_to_hexcodes(cache, {h: c["label"] for h, c in table.items()})
+    jobs, left_out = [], Counter()
+    for style, source in enumerate(SOURCES):
+        seen = set()
+        for hexcode, render in pictures(source, cache, names):
+            reason = why_left_out(hexcode, table.get(hexcode), skin_tones)
+            if reason is None and hexcode in seen:
+                reason = "drawn twice"
+            if reason:
+                left_out[reason] += 1
+            else:
+                seen.add(hexcode)
+                jobs.append((hexcode, style, render))
+        if not seen:
+            raise SystemExit(f"no usable picture in {source.package}@{source.version}: the set is missing")
+    return jobs, table, left_out
+
+
+def build(size: int, cache: Path, skin_tones: bool, workers: int) -> dict[str, np.ndarray]:
+    """Fetch, render and caption; returns the arrays described at the top of this module."""
+    jobs, table, left_out = collect(cache, skin_tones)
+    with ProcessPoolExecutor(workers) as pool:
+        images = list(pool.map(_render, [(render, size) for _, _, render in jobs], chunksize=64))
+    blank = [image.std() < 1 for image in images]
+    left_out["blank"] += int(sum(blank))
+    kept = [(h, s, image) for (h, s, _), image, empty in zip(jobs, images, blank, strict=True) if not empty]
+    used = sorted({h for h, _, _ in kept})
+    index = {h: i for i, h in enumerate(used)}
+    print("left out:", dict(left_out))
+    return {
+        "images": np.stack([image for _, _, image in kept]),
+        "label": np.array([index[h] for h, _, _ in kept], dtype=np.int32),
+        "style": np.array([s for _, s, _ in kept], dtype=np.int8),
+        "heldout": np.array([is_held_out(h, SOURCES[s].drawing) for h, s, _ in kept]),
+        "labels": np.array([table[h]["label"] for h in used]),
+        "keywords": np.array(["|".join(table[h]["keywords"]) for h in used]),
+        "groups": np.array([table[h]["group"] for h in used]),
+        "subgroups": np.array([table[h]["subgroup"] for h in used]),
+        "everyday": np.array([is_everyday(table[h]) for h in used]),
+        "hexcodes": np.array(used),
+        "styles": np.array([s.style for s in SOURCES]),
+    }
+
+
+def vocabulary(data: dict[str, np.ndarray]) -> dict:
+    """What the pages need of the captions: the words, the labels by group, and the everyday ones."""
+    words = {w for label in data["labels"] for w in words_of(label)}
+    words |= {w for keywords in data["keywords"] for k in keywords.split("|") for w in words_of(k)}
+    everyday = {w for label in data["labels"][data["everyday"]] for w in words_of(label)}
+    return {
+        "words": sorted(words),
+        "styles": [str(s) for s in data["styles"]],
+        "everyday_words": sorted(everyday),
+        "labels": [
+            {"label": str(label), "group": str(group), "subgroup": str(sub), "everyday": bool(e)}
+            for label, group, sub, e in zip(
+                data["labels"], data["groups"], data["subgroups"], data["everyday"], strict=True
+            )
+        ],
+    }
+
+
+def write_samples(data: dict[str, np.ndarray], folder: Path) -> None:
+    """The pictures that the pages offer, at 64 × 64, each with its attribution."""
+    folder.mkdir(parents=True, exist_ok=True)
+    records = []
+    for label, style in SAMPLES:
+        source = next(s for s in SOURCES if s.style == style)
+        row = (data["labels"][data["label"]] == label) & (data["styles"][data["style"]] == style)
+        name = f"{label.lower().replace(' ', '-')}-{style}.png"
+        Image.fromarray(data["images"][row][0]).save(folder / name, optimize=True)
+        records.append(
+            {
+                "file": name,
+                "label": label,
+                "style": style,
+                "hexcode": str(data["hexcodes"][data["label"][row][0]]),
+                "attribution": f"“{label}” by {source.author}, {source.licence}, "
+                f"from the npm package {source.package} {source.version}; rendered at 64 × 64 on white",
+            }
+        )
+    (folder / "attribution.json").write_text(json.dumps(records, indent=1, ensure_ascii=False) + "\n")
+
+
+def report(data: dict[str, np.ndarray]) -> None:
+    """Print the counts by set and by group."""
+    print(f"{len(data['images'])} pictures, {len(data['labels'])} labels, {int(data['heldout'].sum())} held out")
+    print(f"everyday: {int(data['everyday'].sum())} labels, {int(data['everyday'][data['label']].sum())} pictures")
+    for title, names in (("style", data["styles"][data["style"]]), ("group", data["groups"][data["label"]])):
+        print(title, ", ".join(f"{k} {v}" for k, v in sorted(Counter(names.tolist()).items())))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--size", type=int, default=32, help="side of the pictures in pixels (32 or 64)")
+    parser.add_argument("--out", type=Path, default=Path("data/emoji32.npz"))
+    parser.add_argument("--cache", type=Path, default=Path("data/packages"), help="where packages are kept")
+    parser.add_argument("--skin-tones", action="store_true", help="keep the skin-tone variants too")
+    parser.add_argument("--samples", action="store_true", help="also rewrite assets/samples (needs --size 64)")
+    parser.add_argument("--workers", type=int, default=2)
+    args = parser.parse_args()
+    data = build(args.size, args.cache, args.skin_tones, args.workers)
+    report(data)
+    args.out.parent.mkdir(parents=True, exist_ok=True)
+    buffer = io.BytesIO()
+    np.savez_compressed(buffer, **data)
+    args.out.write_bytes(buffer.getvalue())
+    if not args.skin_tones:
+        (ASSETS / "vocabulary.json").write_text(json.dumps(vocabulary(data), ensure_ascii=False, indent=0) + "\n")
+    if args.samples:
+        write_samples(data, ASSETS / "samples")
+    print(f"wrote {args.out} ({args.out.stat().st_size / 1e6:.1f} MB)")
+
+
+if __name__ == "__main__":
+    main()

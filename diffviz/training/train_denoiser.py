@@ -1,0 +1,347 @@
+"""Train the denoiser: the whole recipe, top to bottom.
+
+    python -m diffviz.training.train_denoiser --minutes 90 --workers 2 --out runs/emoji32
+    python -m diffviz.training.train_denoiser --resume --minutes 90 --workers 2 --out runs/emoji32
+    python -m diffviz.training.train_denoiser --out runs/emoji32 --publish     # copy its weights to assets/
+
+It trains on the CPU or, where there is one, on a CUDA device. In --out it keeps `log.csv`, `last.pt` (all
+that --resume needs), `ema.safetensors` (the averaged weights) and `grid-*.png` (fixed prompts and seeds).
+
+The length of a run is given in minutes of training or in images seen, and the learning rate follows the
+share of it that is done: flat, then down to nothing over the last `decay` of it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import math
+import os
+import time
+from collections.abc import Iterator
+from contextlib import nullcontext
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.distributed as dist
+import torch.multiprocessing as mp
+from PIL import Image
+from torch import Tensor, nn
+
+from diffviz import checkpoints
+from diffviz.denoiser import Denoiser
+from diffviz.guidance import classifier_free
+from diffviz.process import add_noise, per_image, v_from_x0_eps
+from diffviz.samplers import ddim, draw, seeded, times
+from diffviz.schedules import SCHEDULES
+from diffviz.text import Vocabulary
+from diffviz.training.data import CaptionDropout, Captions, Dataset
+from diffviz.training.prompts import EVERYDAY_32
+from diffviz.unet import UNet, UNetConfig
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Every choice of a run. The defaults are those of the shipped weights."""
+
+    channels: tuple[int, ...] = (64, 192)
+    batch: int = 48  # over all workers together
+    # Orthogonalised momentum for the weight matrices, AdamW for all the rest (embeddings, biases, norms).
+    lr_muon: float = 4e-3
+    lr_adam: float = 2e-3
+    weight_decay: float = 0.01
+    momentum: float = 0.95
+    warm_up: int = 300  # steps
+    decay: float = 0.30  # share of the run over which the rate falls to nothing
+    ema: float = 0.9995  # per step, at the end; at the start the average is shorter
+    schedule: str = "cosine"
+    # From this share of the run on, everyday drawings make up this share of the batches.
+    focus_from: float = 0.35
+    focus_share: float = 0.85
+    dropout: CaptionDropout = field(default_factory=CaptionDropout)
+    seed: int = 0
+
+
+# --- the objective -----------------------------------------------------------------------------------------
+
+
+def loss_v(net: nn.Module, x0: Tensor, eps: Tensor, t: Tensor, tokens: Tensor, schedule: str) -> Tensor:
+    """Mean squared error of v, unweighted (Salimans & Ho 2022, arXiv 2202.00512, section 4)."""
+    chosen = SCHEDULES[schedule]
+    alpha, sigma = per_image(chosen.alpha(t), x0), per_image(chosen.sigma(t), x0)
+    v = v_from_x0_eps(x0, eps, alpha, sigma)
+    angle = chosen.angle(t).float()
+    # bf16 halves the work of a batch; the loss itself is taken in float32.
+    mixed = torch.autocast(x0.device.type, torch.bfloat16)
+    with mixed if x0.device.type in ("cpu", "cuda") else nullcontext():
+        v_hat = net(add_noise(x0, eps, t, chosen), angle, tokens)
+    return (v_hat.float() - v).pow(2).mean()
+
+
+def stratified(n: int, rng: torch.Generator) -> Tensor:
+    """n times spread evenly over [0, 1), jittered together: the same mean loss, less noise in it."""
+    return ((torch.arange(n) + torch.rand(n, generator=rng)) / n).double()
+
+
+# --- batches -----------------------------------------------------------------------------------------------
+
+
+class Batches:
+    """Random training pictures with drawn captions; each worker has its own stream."""
+
+    def __init__(self, data: Dataset, vocabulary: Vocabulary, recipe: Recipe, size: int, seed: int) -> None:
+        self.data, self.recipe, self.size = data, recipe, size
+        self.captions = Captions(data, vocabulary, recipe.dropout)
+        self.every, self.everyday = data.rows(heldout=False), data.rows(heldout=False, everyday=True)
+        self.rng, self.noise = np.random.default_rng(seed), torch.Generator().manual_seed(seed)
+
+    def draw(self, done: float) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """x0, eps, t, tokens for one step, at `done` of the run (0 to 1)."""
+        rows = self.rng.choice(self.every, self.size)
+        if done >= self.recipe.focus_from:
+            focus = self.rng.random(self.size) < self.recipe.focus_share
+            rows = np.where(focus, self.rng.choice(self.everyday, self.size), rows)
+        x0 = self.data.pictures(rows)
+        tokens = [
+            self.captions.draw(self.data.label[r], self.data.style[r], self.rng) for r in rows
+        ]
+        eps = torch.randn(x0.shape, generator=self.noise)
+        return x0, eps, stratified(self.size, self.noise), torch.tensor(tokens)
+
+
+# --- optimisation ------------------------------------------------------------------------------------------
+
+
+class Optimizer:
+    """Muon on the matrices and AdamW on the rest, over one flat gradient that workers can add up at once."""
+
+    def __init__(self, net: UNet, recipe: Recipe) -> None:
+        self.recipe = recipe
+        params = list(net.parameters())
+        self.flat_grad = torch.zeros(sum(p.numel() for p in params), device=params[0].device)
+        matrices, rest, start = [], [], 0
+        edges = {id(p) for m in (net.stem, net.head, net.text.embed) for p in m.parameters()}
+        for p in params:
+            grad = self.flat_grad[start : start + p.numel()]
+            start += p.numel()
+            p.grad = grad.view_as(p)
+            if p.dim() >= 2 and id(p) not in edges and p is not net.position:
+                # torch's Muon wants matrices: a view of the convolution's weight shares its memory.
+                matrix = nn.Parameter(p.data.view(len(p), -1))
+                matrix.grad = grad.view(len(p), -1)
+                matrices.append(matrix)
+            else:
+                rest.append(p)
+        self.muon = torch.optim.Muon(
+            matrices, lr=recipe.lr_muon, momentum=recipe.momentum, weight_decay=recipe.weight_decay,
+            adjust_lr_fn="match_rms_adamw",
+        )  # fmt: skip
+        self.adam = torch.optim.AdamW(rest, lr=recipe.lr_adam, betas=(0.9, 0.99), weight_decay=0.0)
+
+    def step(self, rate: float) -> None:
+        for optimizer, lr in ((self.muon, self.recipe.lr_muon), (self.adam, self.recipe.lr_adam)):
+            optimizer.param_groups[0]["lr"] = lr * rate
+            optimizer.step()
+        self.flat_grad.zero_()
+
+    def state_dict(self) -> dict:
+        return {"muon": self.muon.state_dict(), "adam": self.adam.state_dict()}
+
+    def load_state_dict(self, state: dict) -> None:
+        self.muon.load_state_dict(state["muon"])
+        self.adam.load_state_dict(state["adam"])
+
+
+def rate(step: int, done: float, recipe: Recipe) -> float:
+    """The learning rate as a share of its peak: up over `warm_up` steps, flat, then down to nothing."""
+    fall = min(1.0, (1 - done) / recipe.decay) if recipe.decay else 1.0
+    return min(1.0, (step + 1) / recipe.warm_up) * max(fall, 0.0)
+
+
+@torch.no_grad()
+def update_average(average: nn.Module, net: nn.Module, step: int, longest: float) -> None:
+    """Exponential moving average whose memory grows with the run, so that it never lags behind it."""
+    keep = min(longest, (1 + step) / (10 + step))
+    torch._foreach_lerp_(list(average.parameters()), list(net.parameters()), 1 - keep)
+
+
+# --- looking -----------------------------------------------------------------------------------------------
+
+
+def sample_grid(denoiser: Denoiser, steps: int = 20, guidance: float = 3.0) -> Tensor:
+    """The fixed prompts from their fixed seeds, by DDIM: (32, 3, S, S) in [-1, 1]."""
+    prompts, styles = zip(*EVERYDAY_32, strict=True)
+    n, schedule = len(prompts), SCHEDULES["cosine"]
+    device = next(denoiser.net.parameters()).device
+    denoise = classifier_free(
+        denoiser.prompted(prompts, styles, schedule),
+        denoiser.prompted([""] * n, [None] * n, schedule),
+        guidance,
+    )
+    x = draw(seeded(range(n)), denoiser.shape).to(device)
+    for step in ddim(denoise, x, times(steps), schedule):
+        x = step.x
+    return x.cpu()
+
+
+def tile(pictures: Tensor, columns: int, zoom: int = 3) -> Image.Image:
+    """Pictures (N, 3, S, S) in rows, pixels enlarged without smoothing."""
+    n, _, s, _ = pictures.shape
+    rows = math.ceil(n / columns)
+    sheet = np.full((rows * (s + 2), columns * (s + 2), 3), 255, np.uint8)
+    for i, picture in enumerate(((pictures.clamp(-1, 1) + 1) * 127.5).round().byte().permute(0, 2, 3, 1)):
+        y, x = divmod(i, columns)
+        sheet[y * (s + 2) : y * (s + 2) + s, x * (s + 2) : x * (s + 2) + s] = picture.numpy()
+    image = Image.fromarray(sheet)
+    return image.resize((image.width * zoom, image.height * zoom), Image.Resampling.NEAREST)
+
+
+@torch.inference_mode()
+def heldout_loss(net: nn.Module, data: Dataset, vocabulary: Vocabulary, recipe: Recipe) -> float:
+    """loss_v on up to 128 everyday pictures never trained on, at fixed noise, full caption and style."""
+    rows = data.rows(heldout=True, everyday=True)[:128]
+    rng, device = torch.Generator().manual_seed(1), next(net.parameters()).device
+    tokens = [vocabulary.encode(data.labels[data.label[r]], data.styles[data.style[r]]) for r in rows]
+    x0 = data.pictures(rows)
+    eps, t = torch.randn(x0.shape, generator=rng), stratified(len(rows), rng)
+    moved = (v.to(device) for v in (x0, eps, t, torch.tensor(tokens)))
+    return float(loss_v(net, *moved, recipe.schedule))
+
+
+# --- the run -----------------------------------------------------------------------------------------------
+
+
+def _clock(minutes: float, images: float, args: argparse.Namespace) -> float:
+    shares = [minutes / args.minutes] if args.minutes else []
+    shares += [images / args.images] if args.images else []
+    return min(1.0, max(shares))
+
+
+def _steps(state: dict, args: argparse.Namespace, per_step: int) -> Iterator[float]:
+    """Yield the share of the run that is done, until it is all done; keeps the clock of `state`."""
+    began, before = time.monotonic(), state["minutes"]
+    while (done := _clock(state["minutes"], state["images"], args)) < 1:
+        yield done
+        state["step"] += 1
+        state["images"] += per_step
+        now = before + (time.monotonic() - began) / 60
+        if args.workers > 1:  # all workers must stop at the same step: the first one's clock counts
+            shared = torch.tensor([now], dtype=torch.float64)
+            dist.broadcast(shared, 0)
+            now = float(shared)
+        state["minutes"] = now
+
+
+def worker(rank: int, args: argparse.Namespace, recipe: Recipe) -> None:
+    """One process of a run; the first also logs, saves and draws."""
+    torch.set_num_threads(args.threads)
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    if args.workers > 1:
+        dist.init_process_group("gloo", f"file://{(args.out / 'workers').resolve()}", rank=rank,
+                                world_size=args.workers)  # fmt: skip
+    data = Dataset.load(args.data)
+    vocabulary = Vocabulary.load(checkpoints.ASSETS / "vocabulary.json")
+    config = UNetConfig(size=data.images.shape[-1], channels=recipe.channels, n_tokens=len(vocabulary))
+    torch.manual_seed(recipe.seed)  # the same first weights in every worker
+    net, average = UNet(config).to(device), UNet(config).to(device)
+    average.load_state_dict(net.state_dict())
+    optimizer = Optimizer(net, recipe)
+    state = {"step": 0, "images": 0, "minutes": 0.0}
+    last = args.out / "last.pt"
+    if args.resume:
+        saved = torch.load(last, map_location=device, weights_only=True)
+        net.load_state_dict(saved["net"])
+        average.load_state_dict(saved["average"])
+        optimizer.load_state_dict(saved["optimizer"])
+        state = saved["state"]
+    per_worker = recipe.batch // args.workers
+    stream = recipe.seed + 1000 * rank + state["step"]
+    batches = Batches(data, vocabulary, recipe, per_worker, stream)
+    denoiser = Denoiser(average.eval(), vocabulary)
+
+    def save() -> None:
+        saved = {"net": net.state_dict(), "average": average.state_dict(),
+                 "optimizer": optimizer.state_dict(), "state": state}  # fmt: skip
+        torch.save(saved, args.out / "last.tmp")
+        os.replace(args.out / "last.tmp", last)  # a run that is killed leaves the older file whole
+        facts = {**state, "recipe": asdict(recipe), "workers": args.workers}
+        checkpoints.write(args.out / "ema.safetensors", average, config.as_dict(), facts)
+
+    def look() -> None:
+        save()
+        held_out = heldout_loss(average, data, vocabulary, recipe)
+        tile(sample_grid(denoiser), 8).save(args.out / f"grid-{state['images']:08d}.png")
+        log.writerow([state["images"], f"{state['minutes']:.2f}", "", f"{held_out:.4f}", "", ""])
+
+    if rank == 0:
+        log_file = (args.out / "log.csv").open("a" if args.resume else "w", buffering=1, newline="")
+        log = csv.writer(log_file)
+        if not args.resume:
+            log.writerow(["images", "minutes", "loss", "heldout_loss", "rate", "images_per_second"])
+    losses, since = [], time.monotonic()
+    next_look = state["minutes"] + args.look_every
+    for done in _steps(state, args, per_worker * args.workers):
+        x0, eps, t, tokens = (v.to(device) for v in batches.draw(done))
+        loss = loss_v(net, x0, eps, t, tokens, recipe.schedule)
+        (loss / args.workers).backward()
+        if args.workers > 1:
+            dist.all_reduce(optimizer.flat_grad)
+        optimizer.step(rate(state["step"], done, recipe))
+        if rank:
+            continue
+        update_average(average, net, state["step"], recipe.ema)
+        losses.append(float(loss.detach()))
+        if len(losses) == 200:
+            speed = len(losses) * recipe.batch / (time.monotonic() - since)
+            log.writerow([state["images"], f"{state['minutes']:.2f}", f"{np.mean(losses):.4f}", "",
+                          f"{rate(state['step'], done, recipe):.3f}", f"{speed:.0f}"])  # fmt: skip
+            losses, since = [], time.monotonic()
+        if state["minutes"] >= next_look:
+            look()
+            next_look = state["minutes"] + args.look_every
+            since = time.monotonic()
+    if rank == 0:
+        look()
+        log_file.close()
+    if args.workers > 1:
+        dist.barrier()
+        dist.destroy_process_group()
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", type=Path, default=Path("data/emoji32.npz"))
+    parser.add_argument("--out", type=Path, default=Path("runs/emoji32"))
+    parser.add_argument("--minutes", type=float, default=0, help="length of the run in minutes of training")
+    parser.add_argument("--images", type=int, default=0, help="length of the run in images seen")
+    parser.add_argument("--workers", type=int, default=1, help="processes that share each batch")
+    parser.add_argument("--threads", type=int, default=1, help="threads of each process")
+    parser.add_argument("--look-every", type=float, default=5, help="minutes between grids and checkpoints")
+    parser.add_argument("--resume", action="store_true", help="go on from last.pt in --out")
+    parser.add_argument("--publish", action="store_true", help="copy the averaged weights to assets/ and stop")
+    for name in ("batch", "lr_muon", "lr_adam", "seed", "decay"):
+        default = getattr(Recipe, name)
+        parser.add_argument(f"--{name.replace('_', '-')}", type=type(default), default=default)
+    parser.add_argument("--channels", type=int, nargs="+", default=list(Recipe.channels))
+    args = parser.parse_args()
+    if args.publish:
+        print(checkpoints.publish(args.out / "ema.safetensors"))
+        return
+    if not (args.minutes or args.images):
+        parser.error("say how long: --minutes or --images")
+    if args.batch % args.workers:
+        parser.error("--batch must be a multiple of --workers")
+    args.out.mkdir(parents=True, exist_ok=True)
+    recipe = Recipe(channels=tuple(args.channels), batch=args.batch, lr_muon=args.lr_muon,
+                    lr_adam=args.lr_adam, seed=args.seed, decay=args.decay)  # fmt: skip
+    if args.workers == 1:
+        worker(0, args, recipe)
+    else:
+        (args.out / "workers").unlink(missing_ok=True)
+        mp.spawn(worker, (args, recipe), nprocs=args.workers)
+
+
+if __name__ == "__main__":
+    main()
