@@ -1,8 +1,8 @@
 """diffviz: diffusion models, seen at work.
 
-    import diffviz
-    run = diffviz.generate("cat face", style="noto", seed=0, steps=30)
-    run.image, run.x, run.x0, run.eps
+import diffviz
+run = diffviz.generate("cat face", style="noto", seed=0, steps=30)
+run.image, run.x, run.x0, run.eps
 """
 
 from __future__ import annotations

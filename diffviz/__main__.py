@@ -23,8 +23,10 @@ def _generate(args: argparse.Namespace) -> str:
         raise ValueError(f"--out must end in one of {', '.join(KINDS)}, not {args.out.suffix or 'nothing'}")
     if not args.out.resolve().parent.is_dir():
         raise ValueError(f"the folder of --out does not exist: {args.out.parent}")
-    settings = {k: getattr(args, k) for k in
-                ("style", "seed", "steps", "sampler", "guidance", "negative", "schedule", "eta")}  # fmt: skip
+    settings = {
+        k: getattr(args, k)
+        for k in ("style", "seed", "steps", "sampler", "guidance", "negative", "schedule", "eta")
+    }
     vocabulary = checkpoints.load().vocabulary
     for word in vocabulary.read(args.prompt).unknown:
         near = ", ".join(vocabulary.nearest(word)) or "none close"

@@ -113,7 +113,9 @@ def load(name: str = DEFAULT, assets: Path = ASSETS) -> Denoiser:
         if not path.exists():
             raise CheckpointError(f"The file {file} is missing: restore it from the repository.")
         if digest and sha256_of(path) != digest:
-            raise CheckpointError(f"The file {file} is not the one in the list (its SHA-256 differs): restore it.")
+            raise CheckpointError(
+                f"The file {file} is not the one in the list (its SHA-256 differs): restore it."
+            )
     return Denoiser(read(assets / entry.file), Vocabulary.load(assets / entry.vocabulary))
 
 

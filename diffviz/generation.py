@@ -1,8 +1,8 @@
 """The front door: words and a seed in, a recorded run out.
 
-    import diffviz
-    run = diffviz.generate("cat face", style="noto", seed=0, steps=30)
-    run.image.show()
+import diffviz
+run = diffviz.generate("cat face", style="noto", seed=0, steps=30)
+run.image.show()
 """
 
 from __future__ import annotations
@@ -55,9 +55,14 @@ class Settings:
             raise ValueError(f"eta must be from 0 to 1, not {self.eta}")
 
     @property
+    def guided(self) -> bool:
+        """Whether guidance has anything to push against: words, a style, or words to avoid."""
+        return self.guidance != 1.0 and bool(self.prompt or self.style or self.negative)
+
+    @property
     def calls(self) -> int:
         """Network calls of the whole run: guidance asks twice a step."""
-        return self.steps * (1 if self.guidance == 1.0 else 2)
+        return self.steps * (2 if self.guided else 1)
 
 
 def run_steps(
@@ -73,7 +78,7 @@ def run_steps(
     denoise = classifier_free(
         denoiser.prompted([settings.prompt] * n, [settings.style or None] * n, schedule),
         denoiser.prompted([settings.negative] * n, [None] * n, schedule),
-        settings.guidance,
+        settings.guidance if settings.guided else 1.0,
     )
     rng = seeded(seeds)
     x = draw(rng, denoiser.shape)

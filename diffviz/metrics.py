@@ -44,3 +44,19 @@ def interval(
     means = rng.choice(hits, (resamples, len(hits))).mean(1)
     low, high = np.quantile(means, [(1 - level) / 2, (1 + level) / 2])
     return float(low), float(high)
+
+
+def ks_distance(a: np.ndarray, b: np.ndarray) -> float:
+    """Kolmogorov-Smirnov distance: the largest gap between the cumulative histograms of two samples."""
+    a, b = np.sort(np.ravel(a)), np.sort(np.ravel(b))
+    both = np.concatenate([a, b])
+    gap = np.searchsorted(a, both, "right") / len(a) - np.searchsorted(b, both, "right") / len(b)
+    return float(np.abs(gap).max())
+
+
+def ks_limit(n: int, m: int) -> float:
+    """The distance that two samples of n and m values from one distribution exceed one time in twenty.
+
+    The large-sample form of Smirnov 1948: 1.358 sqrt((n + m) / (n m)).
+    """
+    return float(1.358 * np.sqrt((n + m) / (n * m)))

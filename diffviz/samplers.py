@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import torch
 from torch import Tensor
@@ -66,7 +67,7 @@ def ddpm(
 ) -> Iterator[Step]:
     """Ancestral sampling with the true posterior's variance (Ho et al. 2020, arXiv 2006.11239, eq. 6 and 7)."""
     eps = x
-    for i, (t, s) in enumerate(zip(ts[:-1], ts[1:], strict=True)):
+    for i, (t, s) in enumerate(pairwise(ts)):
         alpha_t, sigma_t, alpha_s, sigma_s = _levels(schedule, t, s, x)
         x0 = denoise(x, _ask(t, x))
         eps = eps_from_x0(x, x0, alpha_t, sigma_t)
@@ -99,7 +100,7 @@ def ddim(
     if eta > 0 and len(rng) != len(x):
         raise ValueError("eta > 0 adds noise: give one generator per image")
     eps = x
-    for i, (t, s) in enumerate(zip(ts[:-1], ts[1:], strict=True)):
+    for i, (t, s) in enumerate(pairwise(ts)):
         alpha_t, sigma_t, alpha_s, sigma_s = _levels(schedule, t, s, x)
         x0 = denoise(x, _ask(t, x))
         eps = eps_from_x0(x, x0, alpha_t, sigma_t)

@@ -142,14 +142,35 @@ def _karras_sigma(t: Tensor) -> Tensor:
 SCHEDULES: dict[str, Schedule] = {
     s.name: s
     for s in (
-        Schedule("cosine", "Cosine", "the signal fades evenly from start to end", _cosine_alpha,
-                 _vp_sigma(_cosine_alpha)),
-        Schedule("linear", "Linear β", "DDPM's own: the picture is gone well before the end", _linear_alpha,
-                 _linear_sigma),
-        Schedule("sigmoid", "Sigmoid", "slow at both ends, quick in the middle", _sigmoid_alpha,
-                 _vp_sigma(_sigmoid_alpha)),
-        Schedule("flow", "Flow (straight line)", "a straight mix of picture and noise", lambda t: 1 - t,
-                 lambda t: t, variance_preserving=False),
+        Schedule(
+            "cosine",
+            "Cosine",
+            "the signal fades evenly from start to end",
+            _cosine_alpha,
+            _vp_sigma(_cosine_alpha),
+        ),
+        Schedule(
+            "linear",
+            "Linear β",
+            "DDPM's own: the picture is gone well before the end",
+            _linear_alpha,
+            _linear_sigma,
+        ),
+        Schedule(
+            "sigmoid",
+            "Sigmoid",
+            "slow at both ends, quick in the middle",
+            _sigmoid_alpha,
+            _vp_sigma(_sigmoid_alpha),
+        ),
+        Schedule(
+            "flow",
+            "Flow (straight line)",
+            "a straight mix of picture and noise",
+            lambda t: 1 - t,
+            lambda t: t,
+            variance_preserving=False,
+        ),
         Schedule("karras", "Karras (EDM)", "most of the steps at low noise", _karras_alpha, _karras_sigma),
     )
-}  # fmt: skip
+}

@@ -26,7 +26,7 @@ PAD, NO_CAPTION, NO_STYLE, FIRST_STYLE = 0, 1, 2, 3
 MAX_TOKENS = 12
 _WORD = re.compile(r"[a-z0-9]+")
 # Glue words carry no picture; the captions have them ("face with tears of joy") and prompts do too.
-_GLUE = frozenset("a an the of with and in on at to for by or".split())
+_GLUE = frozenset(("a", "an", "the", "of", "with", "and", "in", "on", "at", "to", "for", "by", "or"))
 
 
 def words_of(text: str) -> list[str]:

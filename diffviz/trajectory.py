@@ -10,12 +10,14 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from PIL import Image
 
-from diffviz.samplers import Step
-from diffviz.schedules import Schedule
+if TYPE_CHECKING:  # this module makes files of arrays: it must not cost a page the import of torch
+    from diffviz.samplers import Step
+    from diffviz.schedules import Schedule
 
 PANELS = ("x", "x0", "eps")
 
@@ -101,14 +103,13 @@ def sprite_sheet(frames: np.ndarray) -> bytes:
     for i, frame in enumerate(frames):
         y, x = divmod(i, columns)
         sheet[y * h : (y + 1) * h, x * w : (x + 1) * w] = frame
-    return _png(Image.fromarray(sheet))
+    return encode_png(sheet)
 
 
 def strip(frames: np.ndarray, count: int = 8, zoom: int = 4) -> bytes:
     """`count` frames spread over the run, first and last included, side by side as one PNG."""
     chosen = np.unique(np.linspace(0, len(frames) - 1, min(count, len(frames))).round().astype(int))
-    sheet = Image.fromarray(np.concatenate(frames[chosen], axis=1))
-    return _png(sheet.resize((sheet.width * zoom, sheet.height * zoom), Image.Resampling.NEAREST))
+    return encode_png(np.kron(np.concatenate(frames[chosen], axis=1), np.ones((zoom, zoom, 1), np.uint8)))
 
 
 def gif(panels: Sequence[np.ndarray], zoom: int = 6, frame_ms: int = 80, rest_ms: int = 1600) -> bytes:
@@ -128,7 +129,8 @@ def gif(panels: Sequence[np.ndarray], zoom: int = 6, frame_ms: int = 80, rest_ms
     return buffer.getvalue()
 
 
-def _png(image: Image.Image) -> bytes:
+def encode_png(picture: np.ndarray) -> bytes:
+    """One picture (H, W, 3) uint8 as a lossless PNG."""
     buffer = io.BytesIO()
-    image.save(buffer, "PNG", optimize=True)
+    Image.fromarray(picture).save(buffer, "PNG", optimize=True)
     return buffer.getvalue()

@@ -47,7 +47,9 @@ class UNetConfig:
 
 def level_embedding(angle: Tensor, dim: int) -> Tensor:
     """Sinusoidal features of the noise level (Vaswani et al. 2017, section 3.5): (B,) -> (B, dim)."""
-    frequencies = torch.exp(torch.arange(dim // 2, device=angle.device) * (-math.log(1000.0) / (dim // 2 - 1)))
+    frequencies = torch.exp(
+        torch.arange(dim // 2, device=angle.device) * (-math.log(1000.0) / (dim // 2 - 1))
+    )
     phase = (angle.float() * (1000 / (math.pi / 2)))[:, None] * frequencies
     return torch.cat([phase.sin(), phase.cos()], dim=1)
 

@@ -217,19 +217,27 @@ def write_samples(data: dict[str, np.ndarray], folder: Path) -> None:
 
 def report(data: dict[str, np.ndarray]) -> None:
     """Print the counts by set and by group."""
-    print(f"{len(data['images'])} pictures, {len(data['labels'])} labels, {int(data['heldout'].sum())} held out")
-    print(f"everyday: {int(data['everyday'].sum())} labels, {int(data['everyday'][data['label']].sum())} pictures")
+    print(
+        f"{len(data['images'])} pictures, {len(data['labels'])} labels, {int(data['heldout'].sum())} held out"
+    )
+    print(
+        f"everyday: {int(data['everyday'].sum())} labels, {int(data['everyday'][data['label']].sum())} pictures"
+    )
     for title, names in (("style", data["styles"][data["style"]]), ("group", data["groups"][data["label"]])):
         print(title, ", ".join(f"{k} {v}" for k, v in sorted(Counter(names.tolist()).items())))
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--size", type=int, default=32, help="side of the pictures in pixels (32 or 64)")
     parser.add_argument("--out", type=Path, default=Path("data/emoji32.npz"))
     parser.add_argument("--cache", type=Path, default=Path("data/packages"), help="where packages are kept")
     parser.add_argument("--skin-tones", action="store_true", help="keep the skin-tone variants too")
-    parser.add_argument("--samples", action="store_true", help="also rewrite assets/samples (needs --size 64)")
+    parser.add_argument(
+        "--samples", action="store_true", help="also rewrite assets/samples (needs --size 64)"
+    )
     parser.add_argument("--workers", type=int, default=2)
     args = parser.parse_args()
     data = build(args.size, args.cache, args.skin_tones, args.workers)
@@ -239,7 +247,9 @@ def main() -> None:
     np.savez_compressed(buffer, **data)
     args.out.write_bytes(buffer.getvalue())
     if not args.skin_tones:
-        (ASSETS / "vocabulary.json").write_text(json.dumps(vocabulary(data), ensure_ascii=False, indent=0) + "\n")
+        (ASSETS / "vocabulary.json").write_text(
+            json.dumps(vocabulary(data), ensure_ascii=False, indent=0) + "\n"
+        )
     if args.samples:
         write_samples(data, ASSETS / "samples")
     print(f"wrote {args.out} ({args.out.stat().st_size / 1e6:.1f} MB)")

@@ -38,15 +38,57 @@ class Source:
 
 
 SOURCES = (
-    Source("noto", "@iconify-json/noto", "1.2.9", "Apache-2.0", "Google", "noto", "soft shapes, thin outlines"),
-    Source("blob", "@iconify-json/noto-v1", "1.2.5", "Apache-2.0", "Google", "blob", "the older blob-shaped faces"),
-    Source("flat", "@iconify-json/fluent-emoji-flat", "1.2.6", "MIT", "Microsoft", "fluent", "plain flat colours"),
-    Source("gradient", "@iconify-json/fluent-emoji", "1.2.7", "MIT", "Microsoft", "fluent", "smooth colour gradients"),
-    Source("3d", "@lobehub/fluent-emoji-3d", "1.1.0", "MIT", "Microsoft", "fluent", "rendered, glossy, with shadows"),
-    Source("twemoji", "@discordapp/twemoji", "16.0.1", "CC-BY-4.0", "Twitter and contributors", "twemoji",
-           "flat with bold shapes"),
-    Source("emojitwo", "@iconify-json/emojione", "1.2.3", "CC-BY-4.0", "EmojiTwo contributors", "emojitwo",
-           "rounded with dark details"),
+    Source(
+        "noto", "@iconify-json/noto", "1.2.9", "Apache-2.0", "Google", "noto", "soft shapes, thin outlines"
+    ),
+    Source(
+        "blob",
+        "@iconify-json/noto-v1",
+        "1.2.5",
+        "Apache-2.0",
+        "Google",
+        "blob",
+        "the older blob-shaped faces",
+    ),
+    Source(
+        "flat", "@iconify-json/fluent-emoji-flat", "1.2.6", "MIT", "Microsoft", "fluent", "plain flat colours"
+    ),
+    Source(
+        "gradient",
+        "@iconify-json/fluent-emoji",
+        "1.2.7",
+        "MIT",
+        "Microsoft",
+        "fluent",
+        "smooth colour gradients",
+    ),
+    Source(
+        "3d",
+        "@lobehub/fluent-emoji-3d",
+        "1.1.0",
+        "MIT",
+        "Microsoft",
+        "fluent",
+        "rendered, glossy, with shadows",
+    ),
+    Source(
+        "twemoji",
+        "@discordapp/twemoji",
+        "16.0.1",
+        "CC-BY-4.0",
+        "Twitter and contributors",
+        "twemoji",
+        "flat with bold shapes",
+    ),
+    Source(
+        "emojitwo",
+        "@iconify-json/emojione",
+        "1.2.3",
+        "CC-BY-4.0",
+        "EmojiTwo contributors",
+        "emojitwo",
+        "rounded with dark details",
+    ),
 )
 SKIN_TONES = {"1F3FB", "1F3FC", "1F3FD", "1F3FE", "1F3FF"}
 

@@ -36,8 +36,10 @@ def augment(x: Tensor, rng: torch.Generator) -> Tensor:
     turn, grow = uniform(-0.2, 0.2), uniform(0.85, 1.2)
     flip = torch.where(uniform(0, 1) < 0.3, -1.0, 1.0)
     cos, sin = grow * turn.cos(), grow * turn.sin()
-    rows = [torch.stack([cos * flip, -sin, uniform(-0.15, 0.15)], 1),
-            torch.stack([sin * flip, cos, uniform(-0.15, 0.15)], 1)]  # fmt: skip
+    rows = [
+        torch.stack([cos * flip, -sin, uniform(-0.15, 0.15)], 1),
+        torch.stack([sin * flip, cos, uniform(-0.15, 0.15)], 1),
+    ]
     grid = F.affine_grid(torch.stack(rows, 1), x.shape, align_corners=False)
     x = F.grid_sample(1 - x, grid, align_corners=False)  # the ground is white: pad with zero in the negative
     x = 1 - x
@@ -58,7 +60,9 @@ def train(data: Dataset, epochs: int, batch: int, seed: int, lr: float) -> Class
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, lr, steps, pct_start=0.15)
     for epoch in range(epochs):
         began, losses = time.monotonic(), []
-        for chunk in np.array_split(order.permutation(rows)[: len(rows) // batch * batch], len(rows) // batch):
+        for chunk in np.array_split(
+            order.permutation(rows)[: len(rows) // batch * batch], len(rows) // batch
+        ):
             x = augment(data.pictures(chunk), rng)
             label = torch.from_numpy(data.label[chunk]).long()
             subgroup = torch.from_numpy(groups[data.label[chunk]]).long()
@@ -72,8 +76,11 @@ def train(data: Dataset, epochs: int, batch: int, seed: int, lr: float) -> Class
             schedule.step()
             losses.append(float(loss.detach()))
         if (epoch + 1) % 5 == 0:
-            print(f"epoch {epoch + 1}: loss {np.mean(losses):.3f}, {time.monotonic() - began:.0f} s, "
-                  f"{measure(net, data)}", flush=True)  # fmt: skip
+            print(
+                f"epoch {epoch + 1}: loss {np.mean(losses):.3f}, {time.monotonic() - began:.0f} s, "
+                f"{measure(net, data)}",
+                flush=True,
+            )
             net.train()
     return net.eval()
 
@@ -95,7 +102,9 @@ def measure(net: Classifier, data: Dataset) -> dict[str, float]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--data", type=Path, default=Path("data/emoji32.npz"))
     parser.add_argument("--out", type=Path, default=Path("assets/classifier32.safetensors"))
     parser.add_argument("--epochs", type=int, default=50)

@@ -104,9 +104,7 @@ class Batches:
             focus = self.rng.random(self.size) < self.recipe.focus_share
             rows = np.where(focus, self.rng.choice(self.everyday, self.size), rows)
         x0 = self.data.pictures(rows)
-        tokens = [
-            self.captions.draw(self.data.label[r], self.data.style[r], self.rng) for r in rows
-        ]
+        tokens = [self.captions.draw(self.data.label[r], self.data.style[r], self.rng) for r in rows]
         eps = torch.randn(x0.shape, generator=self.noise)
         return x0, eps, stratified(self.size, self.noise), torch.tensor(tokens)
 
@@ -135,9 +133,12 @@ class Optimizer:
             else:
                 rest.append(p)
         self.muon = torch.optim.Muon(
-            matrices, lr=recipe.lr_muon, momentum=recipe.momentum, weight_decay=recipe.weight_decay,
+            matrices,
+            lr=recipe.lr_muon,
+            momentum=recipe.momentum,
+            weight_decay=recipe.weight_decay,
             adjust_lr_fn="match_rms_adamw",
-        )  # fmt: skip
+        )
         self.adam = torch.optim.AdamW(rest, lr=recipe.lr_adam, betas=(0.9, 0.99), weight_decay=0.0)
 
     def step(self, rate: float) -> None:
@@ -239,8 +240,9 @@ def worker(rank: int, args: argparse.Namespace, recipe: Recipe) -> None:
     torch.set_num_threads(args.threads)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     if args.workers > 1:
-        dist.init_process_group("gloo", f"file://{(args.out / 'workers').resolve()}", rank=rank,
-                                world_size=args.workers)  # fmt: skip
+        dist.init_process_group(
+            "gloo", f"file://{(args.out / 'workers').resolve()}", rank=rank, world_size=args.workers
+        )
     data = Dataset.load(args.data)
     vocabulary = Vocabulary.load(checkpoints.ASSETS / "vocabulary.json")
     config = UNetConfig(size=data.images.shape[-1], channels=recipe.channels, n_tokens=len(vocabulary))
@@ -262,8 +264,12 @@ def worker(rank: int, args: argparse.Namespace, recipe: Recipe) -> None:
     denoiser = Denoiser(average.eval(), vocabulary)
 
     def save() -> None:
-        saved = {"net": net.state_dict(), "average": average.state_dict(),
-                 "optimizer": optimizer.state_dict(), "state": state}  # fmt: skip
+        saved = {
+            "net": net.state_dict(),
+            "average": average.state_dict(),
+            "optimizer": optimizer.state_dict(),
+            "state": state,
+        }
         torch.save(saved, args.out / "last.tmp")
         os.replace(args.out / "last.tmp", last)  # a run that is killed leaves the older file whole
         facts = {**state, "recipe": asdict(recipe), "workers": args.workers}
@@ -295,8 +301,16 @@ def worker(rank: int, args: argparse.Namespace, recipe: Recipe) -> None:
         losses.append(float(loss.detach()))
         if len(losses) == 200:
             speed = len(losses) * recipe.batch / (time.monotonic() - since)
-            log.writerow([state["images"], f"{state['minutes']:.2f}", f"{np.mean(losses):.4f}", "",
-                          f"{rate(state['step'], done, recipe):.3f}", f"{speed:.0f}"])  # fmt: skip
+            log.writerow(
+                [
+                    state["images"],
+                    f"{state['minutes']:.2f}",
+                    f"{np.mean(losses):.4f}",
+                    "",
+                    f"{rate(state['step'], done, recipe):.3f}",
+                    f"{speed:.0f}",
+                ]
+            )
             losses, since = [], time.monotonic()
         if state["minutes"] >= next_look:
             look()
@@ -311,7 +325,9 @@ def worker(rank: int, args: argparse.Namespace, recipe: Recipe) -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--data", type=Path, default=Path("data/emoji32.npz"))
     parser.add_argument("--out", type=Path, default=Path("runs/emoji32"))
     parser.add_argument("--minutes", type=float, default=0, help="length of the run in minutes of training")
@@ -320,7 +336,9 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=1, help="threads of each process")
     parser.add_argument("--look-every", type=float, default=5, help="minutes between grids and checkpoints")
     parser.add_argument("--resume", action="store_true", help="go on from last.pt in --out")
-    parser.add_argument("--publish", action="store_true", help="copy the averaged weights to assets/ and stop")
+    parser.add_argument(
+        "--publish", action="store_true", help="copy the averaged weights to assets/ and stop"
+    )
     for name in ("batch", "lr_muon", "lr_adam", "seed", "decay"):
         default = getattr(Recipe, name)
         parser.add_argument(f"--{name.replace('_', '-')}", type=type(default), default=default)
@@ -334,8 +352,14 @@ def main() -> None:
     if args.batch % args.workers:
         parser.error("--batch must be a multiple of --workers")
     args.out.mkdir(parents=True, exist_ok=True)
-    recipe = Recipe(channels=tuple(args.channels), batch=args.batch, lr_muon=args.lr_muon,
-                    lr_adam=args.lr_adam, seed=args.seed, decay=args.decay)  # fmt: skip
+    recipe = Recipe(
+        channels=tuple(args.channels),
+        batch=args.batch,
+        lr_muon=args.lr_muon,
+        lr_adam=args.lr_adam,
+        seed=args.seed,
+        decay=args.decay,
+    )
     if args.workers == 1:
         worker(0, args, recipe)
     else:

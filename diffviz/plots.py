@@ -1,0 +1,139 @@
+"""Plotly figures: arrays in, figures out. Colours come in as a palette of roles, see `diffviz.ui.theme`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import plotly.graph_objects as go
+from plotly.subplots import make_subplots
+
+FONT = "Atkinson Hyperlegible Next, system-ui, sans-serif"
+
+
+def _finish(figure: go.Figure, colours: Mapping[str, str], height: int) -> go.Figure:
+    figure.update_layout(
+        height=height,
+        margin={"l": 8, "r": 8, "t": 34, "b": 8},
+        paper_bgcolor="rgba(0,0,0,0)",
+        plot_bgcolor="rgba(0,0,0,0)",
+        font={"family": FONT, "size": 14, "color": colours["text"]},
+        legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0},
+        hovermode="x unified",
+        dragmode=False,
+        bargap=0,
+    )
+    axis = {
+        "gridcolor": colours["line"],
+        "linecolor": colours["line-strong"],
+        "zeroline": False,
+        "automargin": True,
+        "fixedrange": True,
+    }
+    figure.update_xaxes(**axis)
+    figure.update_yaxes(**axis)
+    return figure
+
+
+def log_snr_curves(
+    t: np.ndarray, curves: Mapping[str, np.ndarray], chosen: str, colours: Mapping[str, str]
+) -> go.Figure:
+    """log-SNR over t of several schedules, the chosen one drawn in colour and wide: curves title -> (N,)."""
+    figure = go.Figure()
+    dashes = ("dash", "dot", "dashdot", "longdash")
+    others = [name for name in curves if name != chosen]
+    for name in (*others, chosen):
+        mine = name == chosen
+        figure.add_scatter(
+            x=t,
+            y=np.clip(curves[name], -20, 20),
+            name=name,
+            line={
+                "color": colours["signal" if mine else "unconditional"],
+                "width": 4 if mine else 1.8,
+                "dash": "solid" if mine else dashes[others.index(name) % len(dashes)],
+            },
+            hovertemplate="%{y:.1f}",
+        )
+    figure.update_xaxes(title="t")
+    figure.update_yaxes(title="log SNR", range=[-12, 12])
+    return _finish(figure, colours, 340)
+
+
+def two_ways(
+    titles: Sequence[str],
+    one_jump: Sequence[np.ndarray],
+    step_by_step: Sequence[np.ndarray],
+    colours: Mapping[str, str],
+    columns: int = 4,
+) -> go.Figure:
+    """Histograms of pixel values reached in two ways, one small chart per time, on a standard normal curve."""
+    edges = np.linspace(-4, 4, 65)
+    middle = (edges[:-1] + edges[1:]) / 2
+    normal = np.exp(-(middle**2) / 2) / np.sqrt(2 * np.pi)
+    rows = -(-len(titles) // columns)
+    figure = make_subplots(rows, columns, subplot_titles=titles, horizontal_spacing=0.03)
+    for i, (jump, chain) in enumerate(zip(one_jump, step_by_step, strict=True)):
+        place = {"row": i // columns + 1, "col": i % columns + 1}
+        first = i == 0
+        heights = [np.histogram(v, edges, density=True)[0] for v in (jump, chain)]
+        figure.add_bar(
+            x=middle,
+            y=heights[0],
+            name="one jump",
+            showlegend=first,
+            legendgroup="jump",
+            marker={"color": colours["signal"], "opacity": 0.45, "line": {"width": 0}},
+            **place,
+        )
+        figure.add_scatter(
+            x=middle,
+            y=heights[1],
+            name="step by step",
+            showlegend=first,
+            legendgroup="chain",
+            line={"color": colours["noise"], "width": 2, "shape": "hvh"},
+            **place,
+        )
+        figure.add_scatter(
+            x=middle,
+            y=normal,
+            name="standard normal",
+            showlegend=first,
+            legendgroup="normal",
+            line={"color": colours["text"], "width": 1.8, "dash": "dash"},
+            **place,
+        )
+    # The clean picture piles up at white: its bar would flatten everything else, so it is cut off.
+    top = max(1.0, *(float(np.histogram(v, edges, density=True)[0][8:-8].max()) for v in one_jump[1:]))
+    figure.update_yaxes(range=[0, min(top * 1.15, 1.6)], showticklabels=False)
+    figure.update_xaxes(tickvals=[-2, 0, 2])
+    _finish(figure, colours, 270 * rows)
+    return figure.update_layout(hovermode=False, margin={"t": 64}, legend={"y": 1.16})
+
+
+def settling(layout: np.ndarray, detail: np.ndarray, colours: Mapping[str, str]) -> go.Figure:
+    """How much of the finished picture's layout and detail is in the estimate after each step: (F,) each."""
+    steps = np.arange(len(layout))
+    figure = go.Figure()
+    figure.add_scatter(
+        x=steps,
+        y=layout,
+        name="layout (averages over 4 × 4 pixels)",
+        mode="lines+markers",
+        line={"color": colours["signal"], "width": 3},
+        marker={"symbol": "square", "size": 6},
+        hovertemplate="%{y:.0%}",
+    )
+    figure.add_scatter(
+        x=steps,
+        y=detail,
+        name="fine detail (the rest)",
+        mode="lines+markers",
+        line={"color": colours["prediction"], "width": 3, "dash": "dot"},
+        marker={"symbol": "diamond", "size": 6},
+        hovertemplate="%{y:.0%}",
+    )
+    figure.update_xaxes(title="step")
+    figure.update_yaxes(title="settled", tickformat=".0%", range=[-0.03, 1.05])
+    return _finish(figure, colours, 320)

@@ -1,0 +1,1 @@
+"""The only package, besides the pages, that imports streamlit."""

@@ -1,0 +1,205 @@
+"""The parts of the forward page."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+
+import numpy as np
+import streamlit as st
+from PIL import Image, ImageDraw
+
+from diffviz import captions, forward, metrics, plots, process, uploads
+from diffviz.checkpoints import ASSETS
+from diffviz.schedules import SCHEDULES
+from diffviz.trajectory import to_uint8
+from diffviz.ui import player as frame_player
+from diffviz.ui import source as source_view
+from diffviz.ui import theme
+from diffviz.ui.controls import Controls
+from diffviz.ui.sketchpad import sketchpad
+
+SIZE = 32
+LARGEST = 224  # CSS pixels of a panel: three of them fit beside the controls
+LENGTHS = (10, 25, 50, 100, 250, 1000)
+TIMES = (0.1, 0.35, 0.7, 1.0)
+_UPLOAD = "forward-upload"
+
+
+@st.cache_data(show_spinner=False)
+def _samples() -> list[dict]:
+    return json.loads((ASSETS / "samples" / "attribution.json").read_text(encoding="utf-8"))
+
+
+def choose_picture(kind: str, c: Controls) -> np.ndarray:
+    """The picture to work on, (32, 32, 3) uint8: a shipped one, the visitor's own, or a drawing."""
+    if kind == "sample":
+        return _shipped(c)
+    mine = _uploaded() if kind == "upload" else _drawn()
+    if mine is not None:
+        return mine
+    first = _samples()[0]
+    st.caption(f"Until then: {first['label']}.")
+    return _open(first["file"])
+
+
+def _open(file: str) -> np.ndarray:
+    with Image.open(ASSETS / "samples" / file) as picture:
+        return uploads.resize(picture, SIZE)
+
+
+def _shipped(c: Controls) -> np.ndarray:
+    records = _samples()
+    names = [f"{r['label']} ({r['style']})" for r in records]
+    name = c.choice("Which one", "sample", names, names[0])
+    record = records[names.index(name)]
+    st.caption(record["attribution"])
+    return _open(record["file"])
+
+
+def _uploaded() -> np.ndarray | None:
+    file = st.file_uploader("A PNG, JPEG or WebP of up to 10 MB", type=["png", "jpg", "jpeg", "webp"])
+    if file is not None:
+        # Kept beside the widget, so that a visit to another page does not lose it.
+        st.session_state[_UPLOAD] = file.getvalue()
+    data = st.session_state.get(_UPLOAD)
+    if data is None:
+        return None
+    try:
+        picture = uploads.read(data)
+    except uploads.UploadError as problem:
+        st.error(str(problem), icon=":material/broken_image:")
+        return None
+    for remark in picture.remarks:
+        st.caption(remark)
+    zoom = st.slider("Zoom", 1.0, 6.0, 1.0, 0.1, key="crop-zoom", persist_state="session")
+    across = st.slider("Left to right", 0.0, 1.0, 0.5, 0.01, key="crop-across", persist_state="session")
+    down = st.slider("Top to bottom", 0.0, 1.0, 0.5, 0.01, key="crop-down", persist_state="session")
+    box = uploads.crop(picture.image, zoom, across, down)
+    st.image(_with_frame(picture.image, box), caption="The square that is used", width="stretch")
+    return uploads.resize(picture.image, SIZE, box)
+
+
+def _with_frame(picture: Image.Image, box: tuple[int, ...]) -> Image.Image:
+    shown = picture.copy()
+    shown.thumbnail((360, 360))
+    scale = shown.width / picture.width
+    pen = ImageDraw.Draw(shown)
+    square = [round(v * scale) for v in box]
+    pen.rectangle([square[0], square[1], square[2] - 1, square[3] - 1], outline="white", width=3)
+    pen.rectangle([square[0] + 1, square[1] + 1, square[2] - 2, square[3] - 2], outline="black", width=1)
+    return shown
+
+
+def _drawn() -> np.ndarray | None:
+    drawing = sketchpad()
+    if drawing is None:
+        st.caption("Draw something: it is used as soon as you lift the pen.")
+    return drawing
+
+
+def player(picture: np.ndarray, schedule: str, total: int, seed: int) -> forward.Chain:
+    """Show the chain of a picture in the frame player, with its schedule drawn under it."""
+    chosen, x0 = SCHEDULES[schedule], uploads.to_model(picture)
+    states = forward.walk(x0, chosen, total, seed)
+    if "forward-seen" not in st.session_state:
+        # On arrival the chain is shown as it runs; later changes go straight to the player.
+        states = _shown(states, x0, schedule, total)
+    chain = forward.record_chain(x0, states, chosen, total)
+    st.session_state["forward-seen"] = True
+    snr = [frame_player.snr_text(v) for v in chain.log_snr]
+    readouts = [
+        f"step {k} of {total} · t = {t:.2f} · SNR {s}"
+        for k, t, s in zip(chain.step, chain.t, snr, strict=True)
+    ]
+    squared = chain.alpha**2
+    charts = [
+        frame_player.Chart("ᾱ = α²", "signal", squared, [f"{v:.3f}" for v in squared], (0, 1)),
+        frame_player.Chart("σ", "noise", chain.sigma, [f"{v:.3f}" for v in chain.sigma], (0, 1), "6 4"),
+        frame_player.Chart(
+            "log SNR",
+            "text",
+            chain.log_snr,
+            [f"{v:+.1f}".replace("inf", "∞") for v in chain.log_snr],
+            (-12, 12),
+            "2 3",
+        ),
+    ]
+    frame_player.play(
+        _panels(chain),
+        readouts,
+        captions.forward(chain.alpha, chain.sigma, chain.step, total),
+        title=f"Forward process, {schedule} schedule",
+        key="forward-player",
+        name=f"forward-{schedule}",
+        start=int(np.searchsorted(chain.t, 0.4)),
+        largest=LARGEST,
+        t=chain.t,
+        charts=charts,
+    )
+    return chain
+
+
+def _panels(chain: forward.Chain) -> list[frame_player.Panel]:
+    return [
+        frame_player.Panel("α·x₀", "what is left of the picture", "signal", to_uint8(chain.signal)),
+        frame_player.Panel("σ·ε", "the noise added so far", "noise", to_uint8(chain.noise, 3.0)),
+        frame_player.Panel("xₜ", "their sum, what one sees", "state", to_uint8(chain.x)),
+    ]
+
+
+def _shown(
+    states: Iterator[tuple[int, np.ndarray]], x0: np.ndarray, schedule: str, total: int
+) -> Iterator[tuple[int, np.ndarray]]:
+    place = st.empty()
+    for state in states:
+        now = forward.record_chain(x0, [state], SCHEDULES[schedule], total)
+        place.html(
+            frame_player.still(_panels(now), f"step {state[0]} of {total}", "Noise is being added.", LARGEST)
+        )
+        yield state
+    place.empty()
+
+
+@st.cache_data(show_spinner=False, max_entries=64)
+def _two_ways(pixels: bytes, schedule: str, total: int, seed: int) -> list[forward.PixelSamples]:
+    picture = np.frombuffer(pixels, np.uint8).reshape(SIZE, SIZE, 3)
+    return forward.pixel_samples(uploads.to_model(picture), SCHEDULES[schedule], total, TIMES, seed)
+
+
+def same_distribution(picture: np.ndarray, schedule: str, total: int, seed: int) -> None:
+    """Histograms of both ways at four times, and the largest difference between them."""
+    samples = _two_ways(picture.tobytes(), schedule, total, seed)
+    titles = [f"t = {s.t:.2f}" for s in samples]
+    figure = plots.two_ways(
+        titles, [s.one_jump for s in samples], [s.step_by_step for s in samples], theme.palette()
+    )
+    st.plotly_chart(figure, width="stretch", theme=None, config={"displayModeBar": False}, key="two-ways")
+    gaps = [metrics.ks_distance(s.one_jump, s.step_by_step) for s in samples]
+    n = len(samples[0].one_jump)
+    limit = metrics.ks_limit(n, n)
+    verdict = "stays below" if max(gaps) < limit else "is above"
+    st.markdown(
+        f"Between the bars and the stepped line the largest gap, as a share of all {n:,} values, is "
+        f"**{max(gaps):.2%}**. It {verdict} {limit:.2%}, which two samples of this size from one and the same "
+        "distribution exceed one time in twenty. As t grows, both melt into the dashed curve: the standard normal."
+    )
+
+
+def compare_schedules(chosen: str) -> None:
+    """log-SNR of every schedule over t."""
+    t = np.linspace(0.001, 0.999, 200)
+    curves = {s.name: s.log_snr(_tensor(t)).numpy() for s in SCHEDULES.values()}
+    figure = plots.log_snr_curves(t, curves, chosen, theme.palette())
+    st.plotly_chart(figure, width="stretch", theme=None, config={"displayModeBar": False}, key="schedules")
+    st.markdown("\n".join(f"- **{s.name}** ({s.title}): {s.about}" for s in SCHEDULES.values()))
+
+
+def _tensor(values: np.ndarray) -> object:
+    import torch
+
+    return torch.from_numpy(values)
+
+
+def source() -> None:
+    source_view.show(process.add_noise, process.noise_one_step)

@@ -1,0 +1,160 @@
+"""Runs on a page: frames appear as they are computed, with progress and a stop, then the player takes over."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+
+import streamlit as st
+import torch
+
+from diffviz import captions, checkpoints
+from diffviz.generation import Settings, run_steps
+from diffviz.samplers import Step
+from diffviz.schedules import SCHEDULES
+from diffviz.text import Vocabulary
+from diffviz.trajectory import Trajectory, record
+from diffviz.ui import player
+
+MOST_UPDATES = 60  # pictures pushed to the browser during a run; more would only slow it down
+
+
+@dataclass
+class Run:
+    """A run of one visitor: what was asked, and the steps so far."""
+
+    settings: Settings
+    steps: list[Step] = field(default_factory=list)
+    stopped: bool = False
+    seconds: float = 0.0
+
+    @property
+    def finished(self) -> bool:
+        return len(self.steps) == self.settings.steps + 1
+
+    def trajectory(self) -> Trajectory:
+        return record(self.steps, SCHEDULES[self.settings.schedule])[0]
+
+
+def vocabulary() -> Vocabulary:
+    """The words of the shipped network; ends the page with one sentence when it cannot be loaded."""
+    try:
+        return checkpoints.load().vocabulary
+    except checkpoints.CheckpointError as error:
+        st.error(str(error), icon=":material/error:")
+        st.stop()
+
+
+def panels(run: Trajectory, names: tuple[str, ...] = ("x", "x0", "eps")) -> list[player.Panel]:
+    """The player's panels of a recorded run."""
+    looks = {
+        "x": ("xₜ", "what the network is given", "state"),
+        "x0": ("x̂₀", "its guess of the picture", "prediction"),
+        "eps": ("ε̂", "the noise it sees in it", "noise"),
+    }
+    return [player.Panel(*looks[name], run.frames(name)) for name in names]
+
+
+def readouts(run: Trajectory, planned: int) -> list[str]:
+    """Step number, t and SNR of each frame."""
+    texts = []
+    for i, (t, log_snr) in enumerate(zip(run.t, run.log_snr, strict=True)):
+        where = "finished" if i == planned else f"step {i + 1} of {planned}"
+        texts.append(f"{where} · t = {t:.2f} · SNR {player.snr_text(log_snr)}")
+    return texts
+
+
+def compute(
+    settings: Settings, key: str, names: tuple[str, ...] = ("x", "x0", "eps"), largest: int = player.LARGEST
+) -> Run:
+    """The visitor's run for these settings: the one kept from before, or a new one shown as it is computed.
+
+    One run is kept per `key`. When the visitor presses Stop, the steps so far are kept and returned.
+    """
+    kept: Run | None = st.session_state.get(key)
+    if kept and kept.settings == settings and (kept.finished or kept.stopped):
+        return kept
+    torch.set_num_threads(1)
+    run = st.session_state[key] = Run(settings)
+    place = st.empty()
+    with place.container():
+        picture = st.empty()
+        with st.container(horizontal=True, vertical_alignment="center"):
+            bar = st.progress(0.0, "Starting …")
+            st.button("Stop", key=f"{key}-stop", icon=":material/stop:", on_click=_stop, args=(key,))
+    began, every = time.perf_counter(), max(1, settings.steps // MOST_UPDATES)
+    for step in run_steps(settings):
+        run.steps.append(step)
+        run.seconds = time.perf_counter() - began
+        if step.i % every == 0 or run.finished:
+            # Every st call is also where Streamlit can end this run, when the visitor stops or changes it.
+            bar.progress(step.i / settings.steps, f"Step {step.i} of {settings.steps}")
+            now = record([step], SCHEDULES[settings.schedule])[0]
+            picture.html(
+                player.still(
+                    panels(now, names), _progress(step, settings), "The network is at work.", largest
+                )
+            )
+    place.empty()
+    return run
+
+
+def _progress(step: Step, settings: Settings) -> str:
+    snr = float(SCHEDULES[settings.schedule].log_snr(step.t))
+    return f"step {step.i} of {settings.steps} · t = {step.t:.2f} · SNR {player.snr_text(snr)}"
+
+
+def _stop(key: str) -> None:
+    run: Run | None = st.session_state.get(key)
+    if run:
+        run.stopped = True
+
+
+def show(
+    run: Run, key: str, names: tuple[str, ...] = ("x", "x0", "eps"), largest: int = player.LARGEST
+) -> None:
+    """The player for a run, or for as much of it as was computed before it was stopped."""
+    planned = run.settings.steps
+    if not run.steps:
+        st.info("Stopped before the first step.", icon=":material/stop_circle:")
+    else:
+        recorded = run.trajectory()
+        title = f"Reverse process, {run.settings.prompt or 'no prompt'}, seed {run.settings.seed}"
+        name = "-".join([*(run.settings.prompt.lower().split() or ["no-prompt"]), f"seed{run.settings.seed}"])
+        player.play(
+            panels(recorded, names),
+            readouts(recorded, planned),
+            captions.reverse(recorded, planned),
+            title=title,
+            key=f"{key}-player",
+            name=name,
+            largest=largest,
+        )
+    if run.stopped and not run.finished:
+        with st.container(horizontal=True, vertical_alignment="center"):
+            st.markdown(f"Stopped after {max(len(run.steps), 0)} of {planned} steps.", width="content")
+            st.button("Run it to the end", key=f"{key}-again", on_click=lambda: st.session_state.pop(key))
+
+
+def word_notes(prompt: str, words: Vocabulary) -> None:
+    """Say which words of a prompt the network cannot be told, and what it knows instead."""
+    read = words.read(prompt)
+    for word in read.unknown:
+        near = words.nearest(word)
+        hint = f"The nearest it knows: {', '.join(near)}." if near else "It knows nothing spelled like it."
+        st.info(
+            f"The network never learned the word “{word}”, so it is left out. {hint}", icon=":material/help:"
+        )
+    if read.cut:
+        st.info(
+            f"A prompt holds eleven words; left out: {', '.join(read.cut)}.", icon=":material/content_cut:"
+        )
+    if prompt and not read.words:
+        st.info("No word of this is known, so the network draws without words.", icon=":material/help:")
+    rare = [w for w in read.words if w not in words.everyday_words]
+    if rare and len(rare) == len(read.words):
+        st.info(
+            f"“{' '.join(rare)}” is outside the everyday words that most of the training was spent on: "
+            "expect a rough picture.",
+            icon=":material/school:",
+        )

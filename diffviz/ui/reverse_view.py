@@ -1,0 +1,153 @@
+"""The parts of the reverse page."""
+
+from __future__ import annotations
+
+import random
+
+import numpy as np
+import streamlit as st
+import torch
+
+from diffviz import captions, guidance, plots, samplers
+from diffviz.generation import Settings, run_steps
+from diffviz.schedules import SCHEDULES as ALL_SCHEDULES
+from diffviz.trajectory import encode_png, to_uint8
+from diffviz.ui import source as source_view
+from diffviz.ui import theme
+from diffviz.ui.controls import Controls
+from diffviz.ui.live import Run
+
+SCHEDULES = tuple(ALL_SCHEDULES)
+LARGEST = 224  # CSS pixels of a panel: three of them fit beside the controls
+LARGEST_SEED = 999_999
+IDEAS = (
+    "cat face",
+    "smiling face with sunglasses",
+    "red heart",
+    "palm tree",
+    "octopus",
+    "victory hand",
+    "rainbow",
+)
+
+
+def seed_control(c: Controls) -> int:
+    """The seed, and a button for another one."""
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
+        seed = c.whole("Seed", "seed", 0, 0, LARGEST_SEED, width=150)
+        st.button("New seed", icon=":material/casino:", on_click=_new_seed)
+    return seed
+
+
+def _new_seed() -> None:
+    st.session_state["seed"] = random.randrange(LARGEST_SEED + 1)
+
+
+def ideas() -> None:
+    """Prompts to try; a click fills in the prompt."""
+    st.pills("Try", IDEAS, key="idea", on_change=_take_idea, label_visibility="collapsed", wrap=True)
+
+
+def _take_idea() -> None:
+    if st.session_state.idea:
+        st.session_state["prompt"] = st.session_state.idea
+        st.session_state.idea = None
+
+
+def why_blurry(run: Run) -> None:
+    """When the layout of the estimate settles, and when its detail does: measured on this very run."""
+    done = captions.settled(run.trajectory())
+    half = [int(np.argmax(part >= 0.5)) + 1 for part in (done.layout, done.detail)]
+    st.markdown(
+        f"Each guess x̂₀ is the network's **average** over everything that could be hiding in what it is given. "
+        f"While there is much noise, much is possible, and an average of many pictures is a blur. In this run half "
+        f"of the layout was settled by step **{half[0]}** of {run.settings.steps}, half of the fine detail by step "
+        f"**{half[1]}**."
+    )
+    figure = plots.settling(done.layout, done.detail, theme.palette())
+    st.plotly_chart(figure, width="stretch", theme=None, config={"displayModeBar": False}, key="settling")
+
+
+def seeds(settings: Settings) -> None:
+    """Run the same seed again and compare every number; run four others."""
+    st.markdown(
+        "The seed decides the static at the start. The prompt says what to draw, the static decides which one."
+    )
+    with st.container(horizontal=True):
+        again = st.button("Same seed again", icon=":material/repeat:")
+        others = st.button("Four other seeds", icon=":material/grid_view:")
+    if again:
+        first, second = (_final(settings, [settings.seed]) for _ in range(2))
+        equal = int(np.sum(first == second))
+        st.markdown(
+            f"Run twice from seed {settings.seed}: **{equal:,} of {first.size:,}** numbers are equal."
+        )
+    if others:
+        chosen = [(settings.seed + k) % (LARGEST_SEED + 1) for k in range(1, 5)]
+        with st.spinner("Four runs at once …"):
+            pictures = to_uint8(_final(settings, chosen))
+        with st.container(horizontal=True):
+            for seed, picture in zip(chosen, pictures, strict=True):
+                large = np.kron(picture, np.ones((5, 5, 1), np.uint8))
+                st.image(encode_png(large), caption=f"seed {seed}", width=160)
+
+
+def _final(settings: Settings, chosen: list[int]) -> np.ndarray:
+    torch.set_num_threads(1)
+    last = None
+    for step in run_steps(settings, seeds=chosen):
+        last = step
+    return last.x.numpy()
+
+
+def calls_table(run: Run) -> None:
+    """What each network call was asked and what it gave."""
+    recorded, settings = run.trajectory(), run.settings
+    schedule, t = ALL_SCHEDULES[settings.schedule], recorded.t[:-1]
+    moved = np.sqrt(((recorded.x0[1:] - recorded.x0[:-1]) ** 2).mean((1, 2, 3)))
+    times = torch.from_numpy(t.copy())
+    with st.expander(
+        f"What each of the {settings.calls} network calls was asked and gave", icon=":material/table:"
+    ):
+        st.markdown(
+            "Asked: what is in xₜ, whose noise level is the angle arctan(σ/α), given these words? "
+            + (
+                "Each step asks twice, with the words and without: guidance."
+                if settings.calls > settings.steps
+                else "Each step asks once."
+            )
+        )
+        st.dataframe(
+            {
+                "step": np.arange(1, len(t) + 1),
+                "t": t.round(3),
+                "α": schedule.alpha(times).numpy().round(4),
+                "σ": schedule.sigma(times).numpy().round(4),
+                "noise level (°)": np.degrees(schedule.angle(times).numpy()).round(1),
+                "x̂₀: lowest": recorded.x0[:-1].min((1, 2, 3)).round(2),
+                "x̂₀: highest": recorded.x0[:-1].max((1, 2, 3)).round(2),
+                "change to the next x̂₀ (RMS)": moved.round(4),
+                "size of ε̂ (RMS)": np.sqrt((recorded.eps[:-1] ** 2).mean((1, 2, 3))).round(3),
+            },
+            hide_index=True,
+        )
+
+
+def formula_and_source(sampler: str) -> None:
+    """The sampler's step as a formula and as the code that ran."""
+    with st.expander("The formula", icon=":material/function:"):
+        st.markdown(
+            r"""
+The network gives $\hat x_0$, and with it the noise $\hat\varepsilon = (x_t - \alpha_t\,\hat x_0)/\sigma_t$. A step to
+the earlier time $s$ puts the two together again with less noise:
+
+- **DDIM** (Song et al. 2021, equation 12): $\;x_s = \alpha_s\,\hat x_0 + \sigma_s\,\hat\varepsilon$. No dice
+  after the start.
+- **DDPM** (Ho et al. 2020, equations 6 and 7): part of the noise is thrown away and replaced by fresh noise of the
+  same size. The walk is random, the destinations are the same.
+
+Guidance $w$ asks twice, with the words and without: $\;\hat x_0 = \hat x_0^{\text{without}} +
+w\,(\hat x_0^{\text{with}} - \hat x_0^{\text{without}})$; $w = 1$ is off.
+"""
+        )
+    source_view.show(samplers.SAMPLERS[sampler], guidance.classifier_free)

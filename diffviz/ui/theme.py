@@ -1,0 +1,83 @@
+"""The colours with a fixed meaning, and the style sheet of the page frame.
+
+| role          | means                                   | mark beside the colour      |
+|---------------|-----------------------------------------|-----------------------------|
+| signal        | the real picture, its share alpha       | solid line, round key       |
+| noise         | noise, real or predicted, its share     | dashed line, striped key    |
+| prediction    | what the network says                   | dotted line, diamond key    |
+| conditional   | asked with the words                    | long dashes                 |
+| unconditional | asked without them                      | dash and dot                |
+
+The hues are Okabe and Ito's, which stay apart for colour-blind eyes, darkened for the light theme and
+lightened for the dark one until text in them has a contrast of at least 4.5 to 1.
+"""
+
+from __future__ import annotations
+
+import streamlit as st
+
+LIGHT = {
+    "signal": "#1d5fa8",
+    "noise": "#b1470a",
+    "prediction": "#00735a",
+    "conditional": "#9c3a78",
+    "unconditional": "#5d6472",
+    "ground": "#fbfaf6",
+    "text": "#1c2230",
+    "line": "#d9d4c6",
+    "line-strong": "#8b8779",
+    "focus": "#b1470a",
+}
+DARK = {
+    "signal": "#7db8f2",
+    "noise": "#f0984a",
+    "prediction": "#4fd0ac",
+    "conditional": "#e39bcb",
+    "unconditional": "#a9b0bd",
+    "ground": "#14171d",
+    "text": "#ece9e1",
+    "line": "#39404d",
+    "line-strong": "#7b8494",
+    "focus": "#f0984a",
+}
+DASHES = {
+    "signal": "solid",
+    "noise": "dash",
+    "prediction": "dot",
+    "conditional": "longdash",
+    "unconditional": "dashdot",
+}
+
+
+def palette() -> dict[str, str]:
+    """The colours of the theme the visitor sees, for figures that are drawn on the server."""
+    return DARK if st.context.theme.type == "dark" else LIGHT
+
+
+def style_sheet(presenter: bool) -> str:
+    """CSS for the whole page: the roles as variables, spacing, and the presenter's large type."""
+    roles = "".join(f"--dv-{k}: light-dark({LIGHT[k]}, {DARK[k]});" for k in LIGHT)
+    size = "html { font-size: 21px !important; }" if presenter else ""
+    return f"<style>:root {{ {roles} }} {size} {_CSS}</style>"
+
+
+_CSS = """
+.stMainBlockContainer { padding: 2.9rem 2.4rem 4rem; max-width: 1180px; }
+.stAppHeader { background: transparent; }
+.stMainBlockContainer > .stVerticalBlock { gap: .8rem; }
+.stMainBlockContainer h1 { font-size: 2.15rem; padding: 0 0 .2rem; line-height: 1.12; letter-spacing: -.01em; }
+.stMainBlockContainer h2 { font-size: 1.45rem; padding-top: 1.4rem; }
+.stMainBlockContainer h3 { font-size: 1.12rem; padding-top: .6rem; }
+.stMainBlockContainer p, .stMainBlockContainer li { line-height: 1.5; }
+.dv-lead { font-size: 1.08rem; max-width: 78ch; margin: 0 0 .2rem; line-height: 1.4; }
+.dv-kicker { font-size: .85rem; letter-spacing: .06em; text-transform: uppercase; opacity: .8; margin: 0; }
+.dv-c-signal { color: var(--dv-signal); font-weight: 650; }
+.dv-c-noise { color: var(--dv-noise); font-weight: 650; }
+.dv-c-prediction { color: var(--dv-prediction); font-weight: 650; }
+:focus-visible { outline: 3px solid var(--dv-focus) !important; outline-offset: 2px; }
+.stPageLink a { padding: .35rem .6rem; }
+@media (max-width: 640px) {
+  .stMainBlockContainer { padding-left: 1rem; padding-right: 1rem; padding-top: 3.4rem; }
+  .stMainBlockContainer h1 { font-size: 1.75rem; }
+}
+"""

@@ -1,0 +1,52 @@
+"""Reverse: a picture is drawn out of static, and every step of it can be looked at."""
+
+from diffviz.ui import frame
+
+page = frame.begin(
+    "Taking it away",
+    'Start from static. Ask the network for its <span class="dv-c-prediction">guess of the picture</span>, take a '
+    'little of the <span class="dv-c-noise">noise it sees</span> away, and ask again. That is all.',
+    kicker="Lesson 2 · the reverse process",
+)
+
+import streamlit as st
+
+from diffviz.generation import Settings
+from diffviz.ui import live, reverse_view
+from diffviz.ui.controls import Controls
+
+words = live.vocabulary()
+c = Controls(page)
+left, right = st.columns([1, 2.5], gap="large")
+with left:
+    prompt = c.text("Prompt", "prompt", "cat face", placeholder="no words: draw anything")
+    style = c.choice("Style", "style", ("", *words.styles), "noto", {"": "any"})
+    seed = reverse_view.seed_control(c)
+    with st.expander("More"):
+        steps = c.slider("Steps", "steps", 30, 1, 250, 1)
+        sampler = c.choice(
+            "Sampler", "sampler", ("ddim", "ddpm"), "ddim", {"ddim": "DDIM", "ddpm": "DDPM"}, segmented=True
+        )
+        guidance = c.slider("Guidance (1 is off)", "guidance", 3.0, 1.0, 10.0, 0.5)
+        schedule = c.choice("Schedule", "schedule", reverse_view.SCHEDULES, "cosine")
+    reverse_view.ideas()
+settings = Settings(prompt, style, seed, steps, sampler, guidance, schedule=schedule)
+with right:
+    live.word_notes(prompt, words)
+    run = live.compute(settings, "reverse-run", largest=reverse_view.LARGEST)
+    live.show(run, "reverse-run", largest=reverse_view.LARGEST)
+
+if run.finished:
+    st.header("Blurry early, sharp late", anchor=False)
+    reverse_view.why_blurry(run)
+    st.header("The seed is the picture", anchor=False)
+    reverse_view.seeds(settings)
+    reverse_view.calls_table(run)
+reverse_view.formula_and_source(sampler)
+frame.ask(
+    "At the first step the network already guesses a whole picture. Why not stop there?",
+    "Because that first guess is an average. From pure static the network cannot know which cat it will be, so "
+    "the safest answer is the mean of all of them: a blur. Only after a little noise is gone, and a little is "
+    "decided, can it commit to more. Set **Steps** to 1 and see; then try 3, 10 and 30.",
+)
+frame.go_on(frame.LESSONS[0], "Where do the practice problems come from?")
