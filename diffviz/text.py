@@ -96,7 +96,7 @@ class Vocabulary:
             raise ValueError(f"unknown style {style!r}: choose one of {', '.join(self.styles)}")
         words = self.read(text).words if isinstance(text, str) else tuple(text)[: MAX_TOKENS - 1]
         row = [FIRST_STYLE + self.styles.index(style) if style else NO_STYLE]
-        row += [self._ids[w] for w in words] or [NO_CAPTION]
+        row += [self._ids[w] for w in words if w in self._ids] or [NO_CAPTION]
         return row + [PAD] * (MAX_TOKENS - len(row))
 
 

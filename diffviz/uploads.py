@@ -12,6 +12,9 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 MAX_BYTES = 10 * 1024 * 1024
 MAX_PIXELS = 40_000_000  # a 24-megapixel photograph is welcome; 40 is past any camera a learner has
 FORMATS = {"PNG", "JPEG", "WEBP"}
+BEGINNINGS = (b"\x89PNG", b"\xff\xd8\xff", b"RIFF")
+BROKEN = "The file breaks off or is damaged: save the picture again and retry."
+NO_PICTURE = "This file is not a picture, whatever its name says: use a PNG, JPEG or WebP."
 
 
 class UploadError(ValueError):
@@ -43,9 +46,8 @@ def read(data: bytes) -> Upload:
     except Image.DecompressionBombError as error:
         raise UploadError("The picture would unpack to far too many pixels: it was not opened.") from error
     except (UnidentifiedImageError, OSError, ValueError, SyntaxError) as error:
-        raise UploadError(
-            "This file is not a picture, whatever its name says: use a PNG, JPEG or WebP."
-        ) from error
+        # Something that begins like a picture is a picture that broke; anything else never was one.
+        raise UploadError(BROKEN if data.startswith(BEGINNINGS) else NO_PICTURE) from error
     if picture.format not in FORMATS:
         raise UploadError(f"This is a {picture.format} file: use a PNG, JPEG or WebP.")
     if picture.width * picture.height > MAX_PIXELS:
@@ -64,7 +66,7 @@ def read(data: bytes) -> Upload:
         picture.load()
         return Upload(_rgb_on_white(picture), tuple(remarks))
     except (OSError, ValueError, SyntaxError, EOFError) as error:
-        raise UploadError("The file breaks off or is damaged: save the picture again and retry.") from error
+        raise UploadError(BROKEN) from error
 
 
 def _rgb_on_white(picture: Image.Image) -> Image.Image:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 # Torch with several threads beside Streamlit's stalls: one per call, and sessions run side by side instead.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -16,6 +17,8 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from diffviz.ui import theme
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -30,7 +33,6 @@ class Lesson:
 
 ICON = Path(__file__).resolve().parents[2] / "assets" / "icon.png"
 SIDEBAR_WIDTH = 230
-CARRIED = ("prompt", "style", "seed", "presenter")  # what a visitor takes along from page to page
 
 HOME = Lesson("app.py", "Start", ":material/home:", "")
 LESSONS = (
@@ -51,9 +53,10 @@ LESSONS = (
 
 @dataclass(frozen=True)
 class Page:
-    """What a page needs of its frame: a place for notices above everything else."""
+    """What a page needs of its frame: a place for notices above everything else, and whether it was just opened."""
 
     notices: DeltaGenerator
+    arrived: bool
 
 
 def begin(title: str, lead: str, *, kicker: str = "") -> Page:
@@ -68,47 +71,60 @@ def begin(title: str, lead: str, *, kicker: str = "") -> Page:
         initial_sidebar_state=SIDEBAR_WIDTH,
         menu_items={"About": "diffviz shows a small diffusion model at work, live on this computer's CPU."},
     )
-    presenter = _menu()
+    arrived = st.session_state.get("page") != title
+    st.session_state["page"] = title
+    presenter = _menu(arrived)
     st.html(theme.style_sheet(presenter))
     if kicker:
         st.html(f'<p class="dv-kicker">{kicker}</p>')
     st.title(title, anchor=False)
     st.html(f'<p class="dv-lead">{lead}</p>')
-    return Page(st.container())
+    return Page(st.container(), arrived)
 
 
-def _menu() -> bool:
+def _menu(arrived: bool) -> bool:
     with st.sidebar:
         st.html('<p class="dv-kicker">diffviz</p>')
         for lesson in (HOME, *LESSONS):
             link(lesson, width="stretch")
         st.space("small")
-        return st.toggle(
+        carry_in("presenter", arrived)
+        on = st.toggle(
             "Presenter view",
             key="presenter",
             bind="query-params",
-            persist_state="session",
             help="Larger type and controls, readable from the back row",
         )
+        return carry_out("presenter", on, False, "true")
 
 
 def link(lesson: Lesson, label: str | None = None, icon: str | None = None, **more: object) -> None:
-    """A link to a page that takes the visitor's prompt, style and seed along."""
-    st.page_link(
-        lesson.file, label=label or lesson.title, icon=icon or lesson.icon, query_params=_carried(), **more
-    )
+    """A link to a page of the app."""
+    st.page_link(lesson.file, label=label or lesson.title, icon=icon or lesson.icon, **more)
 
 
-def _carried() -> dict[str, str]:
-    # The address holds every bound control that is not at its default; a control that this page shows and the
-    # address does not name is at its default, so nothing of it is carried on.
-    carried: dict[str, str] = st.session_state.setdefault("carried", {})
-    for key in CARRIED:
-        if key in st.query_params:
-            carried[key] = st.query_params[key]
-        elif key in st.session_state:
-            carried.pop(key, None)
-    return dict(carried)
+def carry_in(key: str, arrived: bool) -> None:
+    """Before a control is made: on arrival from another page, give it the value the visitor brought along.
+
+    A value in the address counts more. Streamlit drops a bound control's value and its place in the address
+    when the page changes, so both are set again.
+    """
+    carried: dict[str, tuple[object, str]] = st.session_state.get("carried", {})
+    if arrived and key in carried and key not in st.query_params:
+        st.session_state[key], st.query_params[key] = carried[key]
+
+
+def carry_out(key: str, value: T, default: T, written: str | None = None) -> T:
+    """After a control is made: remember its value for the other pages, and pass it on.
+
+    `written` is how the address spells it, where that is not simply its text.
+    """
+    carried = st.session_state.setdefault("carried", {})
+    if value == default:
+        carried.pop(key, None)
+    else:
+        carried[key] = (value, str(value) if written is None else written)
+    return value
 
 
 def ask(question: str, answer: str) -> None:

@@ -1,0 +1,123 @@
+"""What several tests share: a tiny untrained network, the shipped one, and a running app with a browser."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from pathlib import Path
+
+import pytest
+import torch
+
+from diffviz import checkpoints
+from diffviz.denoiser import Denoiser
+from diffviz.text import Vocabulary
+from diffviz.unet import UNet, UNetConfig
+
+ROOT = Path(__file__).resolve().parents[1]
+torch.set_num_threads(1)
+
+
+def make_tiny(seed: int = 0) -> Denoiser:
+    """An untrained network of a few thousand weights, with its zero-initialised layers shaken awake."""
+    vocabulary = Vocabulary(
+        words=("apple", "cat", "dog", "face", "red", "zebra"),
+        styles=("noto", "flat"),
+        everyday_words=frozenset({"cat", "dog", "face"}),
+    )
+    torch.manual_seed(seed)
+    net = UNet(
+        UNetConfig(
+            size=16, channels=(16, 16), attention_blocks=1, heads=2, text_dim=16, n_tokens=len(vocabulary)
+        )
+    )
+    with torch.no_grad():
+        for p in net.parameters():
+            if not p.any():
+                p.normal_(std=0.05)
+    return Denoiser(net.eval().requires_grad_(False), vocabulary)
+
+
+@pytest.fixture(scope="session")
+def tiny() -> Denoiser:
+    return make_tiny()
+
+
+@pytest.fixture(scope="session")
+def shipped() -> Denoiser:
+    """The network in assets/."""
+    return checkpoints.load()
+
+
+# --- the app in a browser ----------------------------------------------------------------------------------
+
+CHROMIUM = next(
+    (p for name in ("chromium", "chromium-browser", "google-chrome") if (p := shutil.which(name))), None
+)
+CHROMIUM_FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+
+
+def free_port() -> int:
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
+
+
+class Server:
+    """The app, started by the README's command on a port of its own."""
+
+    def __init__(self) -> None:
+        self.port = free_port()
+        self.url = f"http://localhost:{self.port}"
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "streamlit", "run", "app.py", "--server.port", str(self.port),
+             "--server.headless", "true", "--server.fileWatcherType", "none"],
+            cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env={**os.environ},
+        )  # fmt: skip
+        deadline = time.monotonic() + 60
+        while True:
+            try:
+                with urllib.request.urlopen(f"{self.url}/_stcore/health", timeout=2):
+                    return
+            except OSError:
+                if time.monotonic() > deadline or self.process.poll() is not None:
+                    self.stop()
+                    raise RuntimeError("the app did not start") from None
+                time.sleep(0.2)
+
+    def stop(self) -> None:
+        self.process.terminate()
+        self.process.wait(timeout=20)
+
+
+@pytest.fixture(scope="session")
+def server():
+    running = Server()
+    yield running
+    running.stop()
+
+
+@pytest.fixture(scope="session")
+def browser():
+    if CHROMIUM is None:
+        if os.environ.get("CI"):
+            pytest.fail("CI must run the browser tests, and there is no Chromium here")
+        pytest.skip("no Chromium found: install Debian's package chromium to run the browser tests")
+    sync_api = pytest.importorskip("playwright.sync_api")
+    with sync_api.sync_playwright() as playwright:
+        running = playwright.chromium.launch(executable_path=CHROMIUM, args=CHROMIUM_FLAGS)
+        yield running
+        running.close()

@@ -1,0 +1,293 @@
+"""The pages in a real browser, clicked through as a student would."""
+
+import re
+
+import pytest
+from playwright.sync_api import expect
+
+pytestmark = pytest.mark.browser
+# Streamlit asks for these beside every page first and then at the root: its own way of finding its server.
+STREAMLITS_OWN = ("/_stcore/health", "/_stcore/host-config")
+
+
+@pytest.fixture
+def page(browser, server):
+    """A fresh visitor; fails the test on any console error, failed request or request to elsewhere."""
+    context = browser.new_context(
+        viewport={"width": 1280, "height": 800}, base_url=server.url, accept_downloads=True
+    )
+    page, wrong, probes = context.new_page(), [], []
+
+    def answered(response):
+        if response.status >= 400:
+            (probes if response.url.endswith(STREAMLITS_OWN) else wrong).append(
+                f"{response.status} {response.url}"
+            )
+
+    def said(message):
+        if message.type == "error" and not message.location.get("url", "").endswith(STREAMLITS_OWN):
+            wrong.append(message.text)
+
+    page.on("response", answered)
+    page.on("console", said)
+    page.on("pageerror", lambda error: wrong.append(str(error)))
+    page.on(
+        "request", lambda r: None if r.url.startswith((server.url, "data:", "blob:")) else wrong.append(r.url)
+    )
+    yield page
+    context.close()
+    assert not wrong
+
+
+def ready(page):
+    """Wait until the player has taken over."""
+    page.wait_for_selector(".dv-player[data-ready]", timeout=60_000)
+    return page.locator(".dv-player[data-ready]")
+
+
+def shown(page, panel=0):
+    """The pixels of one panel, as one long string."""
+    return page.locator(".dv-panel canvas").nth(panel).evaluate("c => c.toDataURL()")
+
+
+@pytest.mark.parametrize("path", ["/", "/forward", "/reverse"])
+def test_every_page_shows_a_player_and_has_one_title(page, path):
+    page.goto(path)
+    ready(page)
+    assert page.locator("h1").count() == 1
+    assert not page.locator("[data-testid=stException]").count()
+
+
+def test_the_scrubber_moves_the_picture_without_asking_the_server(page):
+    page.goto("/forward")
+    player = ready(page)
+    sent = []
+    page.on("websocket", lambda socket: sent.append("a new socket"))
+    scrub = page.get_by_role("slider", name="Frame")
+    scrub.evaluate("e => { e.value = 0; e.dispatchEvent(new Event('input', {bubbles: true})) }")
+    first = shown(page, 2)
+    scrub.evaluate("e => { e.value = 50; e.dispatchEvent(new Event('input', {bubbles: true})) }")
+    assert shown(page, 2) != first
+    assert player.get_attribute("data-frame") == "50"
+    expect(page.locator(".dv-readout")).to_contain_text("step 50 of 50")
+    expect(page.locator(".dv-caption")).to_contain_text("static")
+    assert not sent
+    assert not page.locator("[data-testid=stStatusWidget]").count()
+
+
+def test_the_player_answers_to_the_keyboard(page):
+    page.goto("/forward")
+    player = ready(page)
+    page.get_by_role("slider", name="Frame").focus()
+    for key, frame in (("Home", 0), ("ArrowRight", 1), ("ArrowRight", 2), ("ArrowLeft", 1), ("End", 50)):
+        page.keyboard.press(key)
+        assert player.get_attribute("data-frame") == str(frame), key
+    page.keyboard.press("Home")
+    page.keyboard.press("Space")
+    expect(page.get_by_role("button", name="Pause")).to_be_visible()
+    page.keyboard.press("Space")
+    expect(page.get_by_role("button", name="Play")).to_be_visible()
+    assert int(player.get_attribute("data-frame")) < 50
+
+
+def test_playing_runs_to_the_end_and_a_loop_goes_on(page):
+    page.goto("/forward?T=10")
+    player = ready(page)
+    page.get_by_label("Speed").select_option("4")
+    page.get_by_role("button", name="Play").click()
+    expect(player).to_have_attribute("data-frame", "10", timeout=10_000)
+    expect(page.get_by_role("button", name="Play")).to_be_visible()
+    page.get_by_role("button", name="Loop").click()
+    page.get_by_role("button", name="Play").click()
+    page.wait_for_timeout(2500)
+    expect(page.get_by_role("button", name="Pause")).to_be_visible()
+
+
+def test_nothing_plays_by_itself_and_reduced_motion_slows_playing(browser, server):
+    context = browser.new_context(reduced_motion="reduce", base_url=server.url)
+    page = context.new_page()
+    page.goto("/forward")
+    player = ready(page)
+    before = player.get_attribute("data-frame")
+    page.wait_for_timeout(1000)
+    assert player.get_attribute("data-frame") == before
+    page.get_by_role("slider", name="Frame").press("Home")
+    page.get_by_role("button", name="Play").click()
+    page.wait_for_timeout(1500)
+    assert 1 <= int(player.get_attribute("data-frame")) <= 4
+    context.close()
+
+
+def test_dragging_over_the_pictures_scrubs(page):
+    page.goto("/forward")
+    player = ready(page)
+    box = page.locator(".dv-panels").bounding_box()
+    x, y = box["x"] + box["width"] / 2, box["y"] + 40
+    before = int(player.get_attribute("data-frame"))
+    page.mouse.move(x, y)
+    page.mouse.down()
+    page.mouse.move(x + 150, y, steps=5)
+    page.mouse.up()
+    assert int(player.get_attribute("data-frame")) > before
+
+
+def test_pixels_are_drawn_on_whole_screen_pixels(page):
+    page.goto("/forward")
+    ready(page)
+    for canvas in page.locator(".dv-panel canvas").all():
+        assert canvas.evaluate("c => c.width") == 32
+        assert canvas.bounding_box()["width"] % 32 == 0
+        assert canvas.evaluate("c => getComputedStyle(c).imageRendering") == "pixelated"
+
+
+def test_the_player_has_names_for_those_who_cannot_see_it(page):
+    page.goto("/reverse?steps=4")
+    ready(page)
+    slider = page.get_by_role("slider", name="Frame")
+    assert "finished" in slider.get_attribute("aria-valuetext")
+    slider.press("Home")
+    assert "step 1 of 4" in slider.get_attribute("aria-valuetext")
+    for canvas in page.locator(".dv-panel canvas").all():
+        assert "step 1 of 4" in canvas.get_attribute("aria-label")
+
+
+def test_a_deep_link_as_the_very_first_request_opens_that_very_run(browser):
+    from conftest import Server
+
+    fresh = Server()
+    try:
+        context = browser.new_context(base_url=fresh.url)
+        page = context.new_page()
+        page.goto("/reverse?prompt=red+heart&style=flat&seed=7&steps=6&sampler=DDPM")
+        ready(page)
+        expect(page.get_by_label("Prompt", exact=True)).to_have_value("red heart")
+        expect(page.get_by_label("Seed", exact=True)).to_have_value("7")
+        expect(page.locator(".dv-readout")).to_have_text(re.compile("finished"))
+        assert page.get_by_role("slider", name="Frame").get_attribute("max") == "6"
+        assert "seed=7" in page.url and "sampler=DDPM" in page.url
+        first = shown(page)
+        page.reload()
+        ready(page)
+        assert shown(page) == first
+        context.close()
+    finally:
+        fresh.stop()
+
+
+def test_controls_are_kept_in_the_address(page):
+    page.goto("/reverse?steps=3")
+    ready(page)
+    page.get_by_label("Prompt", exact=True).fill("palm tree")
+    page.get_by_label("Prompt", exact=True).press("Enter")
+    page.wait_for_function("location.search.includes('palm')")
+    ready(page)
+    page.get_by_role("button", name="New seed").click()
+    page.wait_for_function("/seed=\\d+/.test(location.search)")
+
+
+def test_prompt_style_and_seed_travel_from_page_to_page(page):
+    page.goto("/reverse?prompt=octopus&seed=12&steps=3")
+    ready(page)
+    page.get_by_role("link", name="1 · Adding noise").first.click()
+    page.wait_for_selector("h1:has-text('Adding noise')")
+    page.wait_for_function("location.search.includes('seed=12')")
+    ready(page)
+    page.get_by_role("link", name="2 · Taking it away").first.click()
+    page.wait_for_selector("h1:has-text('Taking it away')")
+    expect(page.get_by_label("Prompt", exact=True)).to_have_value("octopus")
+    expect(page.get_by_label("Seed", exact=True)).to_have_value("12")
+
+
+def test_a_long_run_can_be_stopped_and_what_was_computed_is_kept(page):
+    page.goto("/reverse?steps=250")
+    page.get_by_test_id("stMain").get_by_role("button", name="Stop").click(timeout=30_000)
+    expect(page.get_by_text(re.compile(r"Stopped after \d+ of 250 steps"))).to_be_visible(timeout=30_000)
+    ready(page)
+    assert int(page.get_by_role("slider", name="Frame").get_attribute("max")) < 250
+    expect(page.get_by_role("button", name="Run it to the end")).to_be_visible()
+
+
+@pytest.mark.parametrize(("name", "begins"), [("GIF", b"GIF89a"), ("Strip of frames", b"\x89PNG")])
+def test_a_run_can_be_downloaded(page, name, begins):
+    page.goto("/reverse?steps=3&prompt=red+heart")
+    ready(page)
+    with page.expect_download() as waiting:
+        page.get_by_role("button", name=name).click()
+    with open(waiting.value.path(), "rb") as file:
+        assert file.read(8).startswith(begins)
+    assert waiting.value.suggested_filename.startswith("red-heart-seed0")
+
+
+def test_a_drawing_is_used_as_soon_as_the_pen_is_lifted_and_is_not_lost(page):
+    page.goto("/forward?picture=Draw")
+    ready(page)
+    before = shown(page, 0)
+    pad = page.locator(".dv-sketch canvas")
+    box = pad.bounding_box()
+    page.mouse.move(box["x"] + 20, box["y"] + 20)
+    page.mouse.down()
+    page.mouse.move(box["x"] + box["width"] - 20, box["y"] + box["height"] - 20, steps=8)
+    page.mouse.up()
+    expect(page.get_by_text("Draw something")).to_be_hidden()
+    page.wait_for_timeout(1500)
+    drawn = shown(page, 0)
+    assert drawn != before
+    page.get_by_role("link", name="2 · Taking it away").first.click()
+    page.wait_for_selector("h1:has-text('Taking it away')")
+    ready(page)
+    page.get_by_role("link", name="1 · Adding noise").first.click()
+    page.wait_for_selector("h1:has-text('Adding noise')")
+    page.get_by_text("Draw", exact=True).click()
+    ready(page)
+    page.wait_for_timeout(1500)
+    assert shown(page, 0) == drawn
+
+
+def test_the_pad_can_be_drawn_on_by_keyboard(page):
+    page.goto("/forward?picture=Draw")
+    ready(page)
+    page.locator(".dv-sketch canvas").focus()
+    for key in ("ArrowLeft", "Space", "ArrowDown", "Space"):
+        page.keyboard.press(key)
+    expect(page.get_by_text("Draw something")).to_be_hidden()
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+@pytest.mark.parametrize("path", ["/", "/forward", "/reverse", "/reverse?presenter=true"])
+def test_nothing_runs_off_the_side(page, path, width):
+    page.set_viewport_size({"width": width, "height": 800})
+    page.goto(path)
+    ready(page)
+    page.wait_for_timeout(500)
+    main = page.locator("[data-testid=stMain]")
+    assert main.evaluate("e => e.scrollWidth - e.clientWidth") <= 1
+
+
+def test_the_main_demo_fits_one_screen(page):
+    for path in ("/forward", "/reverse"):
+        page.goto(path)
+        ready(page)
+        page.wait_for_timeout(500)
+        bar = page.locator(".dv-bar").bounding_box()
+        assert bar["y"] + bar["height"] <= 800, path
+
+
+def test_presenter_view_enlarges_the_type(page):
+    page.goto("/")
+    ready(page)
+    small = page.locator("h1").evaluate("e => parseFloat(getComputedStyle(e).fontSize)")
+    page.get_by_text("Presenter view").click()
+    page.wait_for_function(
+        f"parseFloat(getComputedStyle(document.querySelector('h1')).fontSize) > {small * 1.2}"
+    )
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_both_themes_are_followed(browser, server, scheme):
+    context = browser.new_context(color_scheme=scheme, base_url=server.url)
+    page = context.new_page()
+    page.goto("/reverse?steps=2")
+    ready(page)
+    ground = page.locator(".stApp").evaluate("e => getComputedStyle(e).backgroundColor")
+    assert ground == {"light": "rgb(251, 250, 246)", "dark": "rgb(20, 23, 29)"}[scheme]
+    context.close()

@@ -1,0 +1,66 @@
+import pytest
+import torch
+
+from diffviz.guidance import classifier_free
+from diffviz.process import per_image
+from diffviz.schedules import SCHEDULES
+
+
+def at_same_snr(name, log_snr):
+    """The time at which a schedule has this log-SNR, by bisection."""
+    low, high = 0.0, 1.0
+    for _ in range(80):
+        middle = (low + high) / 2
+        low, high = (middle, high) if SCHEDULES[name].log_snr(middle) > log_snr else (low, middle)
+    return torch.tensor([(low + high) / 2], dtype=torch.float64)
+
+
+@pytest.mark.parametrize("name", SCHEDULES)
+@pytest.mark.parametrize("log_snr", [-2.0, 0.0, 3.0])
+def test_one_network_serves_every_schedule(name, log_snr, shipped):
+    # The same picture with the same share of the same noise, written in two schedules, gets one answer.
+    x0 = torch.rand(1, *shipped.shape, generator=torch.Generator().manual_seed(0)) * 2 - 1
+    eps = torch.randn(1, *shipped.shape, generator=torch.Generator().manual_seed(1))
+    answers = []
+    for schedule in (SCHEDULES["cosine"], SCHEDULES[name]):
+        t = at_same_snr(schedule.name, log_snr)
+        x = per_image(schedule.alpha(t), x0) * x0 + per_image(schedule.sigma(t), x0) * eps
+        answers.append(shipped.prompted(["red heart"], ["noto"], schedule)(x, t))
+    assert torch.allclose(*answers, atol=1e-4)
+
+
+def test_estimates_are_pictures(shipped):
+    x = torch.randn(2, *shipped.shape, generator=torch.Generator().manual_seed(0)) * 3
+    x0 = shipped.prompted(["cat", ""], [None, None], SCHEDULES["cosine"])(x, torch.tensor([0.5, 1.0]))
+    assert x0.abs().max() <= 1
+
+
+def test_the_shipped_network_sees_a_picture_through_light_noise(shipped):
+    from diffviz.checkpoints import ASSETS
+    from diffviz.ui.forward_view import _open  # the shipped samples as the pages read them
+    from diffviz.uploads import to_model
+
+    assert (ASSETS / "samples").exists()
+    x0 = torch.from_numpy(to_model(_open("cat-face-noto.png")))[None]
+    eps, schedule = torch.randn(x0.shape, generator=torch.Generator().manual_seed(0)), SCHEDULES["cosine"]
+    t = torch.tensor([0.3], dtype=torch.float64)
+    x = per_image(schedule.alpha(t), x0) * x0 + per_image(schedule.sigma(t), x0) * eps
+    guess = shipped.prompted(["cat face"], ["noto"], schedule)(x, t)
+    assert (guess - x0).pow(2).mean() < 0.25 * (x - x0).pow(2).mean()
+
+
+def test_guidance_scale_1_is_off():
+    def with_words(x, t):
+        return x * 0.5
+
+    def without(x, t):
+        raise AssertionError("scale 1 must not ask without words")
+
+    assert classifier_free(with_words, without, 1.0) is with_words
+
+
+def test_guidance_follows_its_formula():
+    x, t = torch.full((1, 1, 2, 2), 0.1), torch.tensor([0.5])
+    guided = classifier_free(lambda x, t: 3 * x, lambda x, t: x, 2.0)
+    assert torch.allclose(guided(x, t), x + 2.0 * (3 * x - x))
+    assert classifier_free(lambda x, t: 30 * x, lambda x, t: x, 9.0)(x, t).max() <= 1

@@ -1,0 +1,173 @@
+"""The pages as Streamlit runs them, without a browser: no error whatever the controls and the link say."""
+
+import io
+
+import numpy as np
+import pytest
+from conftest import ROOT
+from PIL import Image
+from streamlit.testing.v1 import AppTest
+
+PAGES = [None, *(f"pages/{p.name}" for p in sorted((ROOT / "pages").glob("*.py")))]
+FORWARD, REVERSE = "pages/1_forward.py", "pages/2_reverse.py"
+
+
+def open_page(page=None, **query):
+    app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=60)
+    for key, value in query.items():
+        app.query_params[key] = value
+    if page:
+        app.switch_page(page)
+    app.run()
+    assert not app.exception, [e.value for e in app.exception]
+    return app
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_every_page_opens_with_its_defaults(page):
+    app = open_page(page)
+    assert len(app.title) == 1
+    assert not app.warning and not app.error
+
+
+def test_headings_never_jump():
+    for page in PAGES:
+        app = open_page(page)
+        assert len(app.title) == 1
+        if app.subheader:
+            assert page is None or app.header
+
+
+@pytest.mark.parametrize(
+    ("page", "query", "says"),
+    [
+        (FORWARD, {"schedule": "steep"}, "steep"),
+        (FORWARD, {"T": "7"}, "T"),
+        (FORWARD, {"sample": "mona lisa"}, "mona lisa"),
+        (FORWARD, {"picture": "Stolen"}, "Stolen"),
+        (REVERSE, {"steps": "9999"}, "9999"),
+        (REVERSE, {"steps": "3.5"}, "whole number"),
+        (REVERSE, {"seed": "-4"}, "-4"),
+        (REVERSE, {"style": "oil"}, "oil"),
+        (REVERSE, {"guidance": "lots"}, "not a number"),
+        (REVERSE, {"sampler": "magic"}, "magic"),
+        (REVERSE, {"prompt": "x" * 500}, "longer than"),
+    ],
+    ids=str,
+)
+def test_a_bad_value_in_a_link_falls_back_and_says_so(page, query, says):
+    app = open_page(page, **query)
+    assert len(app.warning) == 1
+    assert says in app.warning[0].value
+    assert "Using" in app.warning[0].value
+
+
+def test_a_link_cannot_put_markup_on_the_page():
+    app = open_page(REVERSE, style="<img src=x onerror=alert(1)>`**b**")
+    assert "`" in app.warning[0].value
+    assert app.warning[0].value.count("`") == 2
+
+
+@pytest.mark.parametrize("schedule", ["cosine", "linear", "sigmoid", "flow", "karras"])
+def test_forward_runs_on_every_schedule(schedule):
+    app = open_page(FORWARD, schedule=schedule)
+    assert not app.warning
+    assert any("largest gap" in m.value for m in app.markdown)
+
+
+def test_reverse_says_which_words_it_does_not_know():
+    app = open_page(REVERSE, prompt="octapus", steps="2")
+    said = " ".join(i.value for i in app.info)
+    assert "octapus" in said and "octopus" in said
+    assert "without words" in said
+
+
+def test_reverse_runs_without_a_prompt_and_asks_once_a_step():
+    app = open_page(REVERSE, prompt="", style="any", steps="3")
+    app.text_input(key="prompt").set_value("").run()
+    app.selectbox(key="style").set_value("").run()
+    assert not app.exception
+    assert any("3 network calls" in e.label for e in app.expander)
+
+
+@pytest.mark.parametrize("steps", [1, 2, 250])
+def test_reverse_runs_with_any_number_of_steps(steps):
+    app = open_page(REVERSE, steps=str(steps), guidance="1.0")
+    assert not app.exception
+    assert any(f"{steps} network calls" in e.label for e in app.expander)
+
+
+def test_the_same_seed_is_shown_to_give_the_same_numbers():
+    app = open_page(REVERSE, steps="3")
+    next(b for b in app.button if b.label == "Same seed again").click().run()
+    assert not app.exception
+    assert any("**3,072 of 3,072** numbers" in m.value for m in app.markdown)
+
+
+def test_other_seeds_are_shown_with_their_numbers():
+    app = open_page(REVERSE, steps="2", seed="41")
+    next(b for b in app.button if b.label == "Four other seeds").click().run()
+    assert not app.exception
+
+
+def test_a_stopped_run_says_so_and_can_be_finished():
+    from diffviz.generation import Settings, run_steps
+    from diffviz.ui.live import Run
+
+    app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=60)
+    app.switch_page(REVERSE)
+    settings = Settings("cat face", "noto", 0, 30, "ddim", 3.0, schedule="cosine")
+    steps = run_steps(settings)
+    app.session_state["reverse-run"] = Run(settings, [next(steps) for _ in range(4)], stopped=True)
+    app.run()
+    assert not app.exception
+    assert any("Stopped after 4 of 30" in m.value for m in app.markdown)
+    next(b for b in app.button if b.label == "Run it to the end").click().run()
+    assert not app.exception
+    assert not any("Stopped" in m.value for m in app.markdown)
+
+
+def png(**more):
+    buffer = io.BytesIO()
+    Image.fromarray(np.random.default_rng(0).integers(0, 256, (50, 80, 3), np.uint8)).save(
+        buffer, "PNG", **more
+    )
+    return buffer.getvalue()
+
+
+def test_an_upload_is_used_and_cropped():
+    app = open_page(FORWARD, picture="Yours")
+    app.file_uploader[0].set_value(("mine.png", png(), "image/png")).run()
+    assert not app.exception and not app.error
+    app.slider(key="crop-zoom").set_value(3.0).run()
+    assert not app.exception
+
+
+@pytest.mark.parametrize("data", [b"hello", png()[:200], b""], ids=["text", "cut", "empty"])
+def test_a_broken_upload_gets_a_sentence_and_loses_nothing(data):
+    app = open_page(FORWARD, picture="Yours", schedule="linear")
+    app.file_uploader[0].set_value(("mine.png", data, "image/png")).run()
+    assert not app.exception
+    assert len(app.error) == 1 and app.error[0].value.endswith(".")
+    assert app.selectbox(key="schedule").value == "linear"
+    assert any("largest gap" in m.value for m in app.markdown)
+
+
+def test_missing_weights_end_the_page_with_one_sentence(monkeypatch):
+    from diffviz import checkpoints
+
+    def broken(*args):
+        raise checkpoints.CheckpointError(
+            "The file emoji32.safetensors is missing: restore it from the repository."
+        )
+
+    monkeypatch.setattr(checkpoints, "load", broken)
+    app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=60)
+    app.switch_page(REVERSE)
+    app.run()
+    assert not app.exception
+    assert "missing" in app.error[0].value
+
+
+def test_presenter_view_can_be_switched_on_by_link():
+    assert open_page(None, presenter="true").toggle(key="presenter").value is True
