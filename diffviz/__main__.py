@@ -6,13 +6,16 @@ import argparse
 import sys
 from pathlib import Path
 
-from diffviz.trajectory import Trajectory
+from diffviz.trajectory import PANELS, Trajectory
 
 KINDS = (".gif", ".png")
 
 
-def _save(run: Trajectory, path: Path, zoom: int) -> None:
-    (run.save_gif if path.suffix.lower() == ".gif" else run.save_png)(path, zoom=zoom)
+def _save(run: Trajectory, path: Path, zoom: int, panels: list[str]) -> None:
+    if path.suffix.lower() == ".gif":
+        run.save_gif(path, panels, zoom)
+    else:
+        run.save_png(path, zoom)
 
 
 def _generate(args: argparse.Namespace) -> str:
@@ -32,7 +35,7 @@ def _generate(args: argparse.Namespace) -> str:
         near = ", ".join(vocabulary.nearest(word)) or "none close"
         print(f"the network does not know “{word}” (nearest it knows: {near}): left out", file=sys.stderr)
     run = generate(args.prompt, **settings)
-    _save(run, args.out, args.zoom)
+    _save(run, args.out, args.zoom, args.panels)
     return f"wrote {args.out}: {run.steps} steps, seed {args.seed}"
 
 
@@ -49,6 +52,13 @@ def main(argv: list[str] | None = None) -> int:
     g.add_argument("--negative", default="", help="words to stay away from")
     g.add_argument("--schedule", default="cosine")
     g.add_argument("--eta", type=float, default=0.0, help="noise added back by DDIM, 0 to 1")
+    g.add_argument(
+        "--panels",
+        nargs="+",
+        choices=PANELS,
+        default=["x"],
+        help="what a .gif shows side by side: the state, the network's guess, the noise it sees",
+    )
     g.add_argument("--zoom", type=int, default=6, help="screen pixels per picture pixel")
     g.add_argument("--out", type=Path, default=Path("diffviz.gif"))
     args = parser.parse_args(argv)

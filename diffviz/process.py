@@ -23,6 +23,7 @@ from diffviz.schedules import Schedule, Time
 
 # The one contract: x_t (B, C, H, W) and times (B,) in, x0_hat (B, C, H, W) out.
 Denoise = Callable[[Tensor, Tensor], Tensor]
+Level = float | Tensor
 
 
 def per_image(value: Tensor, like: Tensor) -> Tensor:
@@ -64,26 +65,29 @@ def forward_chain(
         yield x
 
 
-def eps_from_x0(x_t: Tensor, x0: Tensor, alpha: Tensor, sigma: Tensor) -> Tensor:
+# In these, alpha and sigma are numbers, or tensors that `per_image` has shaped.
+
+
+def eps_from_x0(x_t: Tensor, x0: Tensor, alpha: Level, sigma: Level) -> Tensor:
     """eps = (x_t - alpha x0) / sigma; needs sigma > 0."""
     return (x_t - alpha * x0) / sigma
 
 
-def x0_from_eps(x_t: Tensor, eps: Tensor, alpha: Tensor, sigma: Tensor) -> Tensor:
+def x0_from_eps(x_t: Tensor, eps: Tensor, alpha: Level, sigma: Level) -> Tensor:
     """x0 = (x_t - sigma eps) / alpha; needs alpha > 0."""
     return (x_t - sigma * eps) / alpha
 
 
-def v_from_x0_eps(x0: Tensor, eps: Tensor, alpha: Tensor, sigma: Tensor) -> Tensor:
+def v_from_x0_eps(x0: Tensor, eps: Tensor, alpha: Level, sigma: Level) -> Tensor:
     """v = alpha eps - sigma x0."""
     return alpha * eps - sigma * x0
 
 
-def x0_from_v(x_t: Tensor, v: Tensor, alpha: Tensor, sigma: Tensor) -> Tensor:
+def x0_from_v(x_t: Tensor, v: Tensor, alpha: Level, sigma: Level) -> Tensor:
     """x0 = (alpha x_t - sigma v) / (alpha^2 + sigma^2); finite at both ends."""
     return (alpha * x_t - sigma * v) / (alpha**2 + sigma**2)
 
 
-def eps_from_v(x_t: Tensor, v: Tensor, alpha: Tensor, sigma: Tensor) -> Tensor:
+def eps_from_v(x_t: Tensor, v: Tensor, alpha: Level, sigma: Level) -> Tensor:
     """eps = (sigma x_t + alpha v) / (alpha^2 + sigma^2); finite at both ends."""
     return (sigma * x_t + alpha * v) / (alpha**2 + sigma**2)

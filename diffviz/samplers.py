@@ -10,14 +10,14 @@ are the caller's: take as many steps as you like.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 
 import torch
 from torch import Tensor
 
-from diffviz.process import Denoise, eps_from_x0, per_image
+from diffviz.process import Denoise, eps_from_x0
 from diffviz.schedules import Schedule
 
 
@@ -58,17 +58,20 @@ def draw(rng: Sequence[torch.Generator], shape: Sequence[int]) -> Tensor:
     return torch.stack([torch.randn(*shape, generator=g) for g in rng])
 
 
-def _levels(schedule: Schedule, t: float, s: float, x: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    return tuple(per_image(f(v), x) for v in (t, s) for f in (schedule.alpha, schedule.sigma))
+def _levels(schedule: Schedule, ts: Sequence[float]) -> tuple[list[float], list[float]]:
+    """alpha and sigma at every time of a run, as plain numbers: the loop then costs its network calls alone."""
+    t = torch.tensor(ts, dtype=torch.float64)
+    return schedule.alpha(t).tolist(), schedule.sigma(t).tolist()
 
 
 def ddpm(
     denoise: Denoise, x: Tensor, ts: Sequence[float], schedule: Schedule, *, rng: Sequence[torch.Generator]
 ) -> Iterator[Step]:
     """Ancestral sampling with the true posterior's variance (Ho et al. 2020, arXiv 2006.11239, eq. 6 and 7)."""
+    alpha, sigma = _levels(schedule, ts)
     eps = x
-    for i, (t, s) in enumerate(pairwise(ts)):
-        alpha_t, sigma_t, alpha_s, sigma_s = _levels(schedule, t, s, x)
+    for i, t in enumerate(ts[:-1]):
+        (alpha_t, alpha_s), (sigma_t, sigma_s) = alpha[i : i + 2], sigma[i : i + 2]
         x0 = denoise(x, _ask(t, x))
         eps = eps_from_x0(x, x0, alpha_t, sigma_t)
         yield Step(i, t, x, x0, eps)
@@ -78,7 +81,7 @@ def ddpm(
         shrink = alpha_t / alpha_s  # alpha of the single step s -> t
         beta = sigma_t**2 - shrink**2 * sigma_s**2  # its variance
         mean = (shrink * sigma_s**2 * x + alpha_s * beta * x0) / sigma_t**2
-        std = (beta * sigma_s**2).sqrt() / sigma_t
+        std = math.sqrt(max(beta, 0.0)) * sigma_s / sigma_t
         x = mean + std * draw(rng, x.shape[1:]).to(x)
     yield Step(len(ts) - 1, ts[-1], x, x, eps)
 
@@ -99,9 +102,10 @@ def ddim(
     """
     if eta > 0 and len(rng) != len(x):
         raise ValueError("eta > 0 adds noise: give one generator per image")
+    alpha, sigma = _levels(schedule, ts)
     eps = x
-    for i, (t, s) in enumerate(pairwise(ts)):
-        alpha_t, sigma_t, alpha_s, sigma_s = _levels(schedule, t, s, x)
+    for i, t in enumerate(ts[:-1]):
+        (alpha_t, alpha_s), (sigma_t, sigma_s) = alpha[i : i + 2], sigma[i : i + 2]
         x0 = denoise(x, _ask(t, x))
         eps = eps_from_x0(x, x0, alpha_t, sigma_t)
         yield Step(i, t, x, x0, eps)
@@ -109,8 +113,8 @@ def ddim(
             x = x0
             break
         beta = sigma_t**2 - (alpha_t / alpha_s) ** 2 * sigma_s**2
-        fresh = eta * sigma_s / sigma_t * beta.clamp_min(0).sqrt()  # noise to be added anew
-        x = alpha_s * x0 + (sigma_s**2 - fresh**2).clamp_min(0).sqrt() * eps
+        fresh = eta * sigma_s / sigma_t * math.sqrt(max(beta, 0.0))  # how much of the noise is to be new
+        x = alpha_s * x0 + math.sqrt(max(sigma_s**2 - fresh**2, 0.0)) * eps
         if eta > 0:
             x = x + fresh * draw(rng, x.shape[1:]).to(x)
     yield Step(len(ts) - 1, ts[-1], x, x, eps)

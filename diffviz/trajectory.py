@@ -132,5 +132,5 @@ def gif(panels: Sequence[np.ndarray], zoom: int = 6, frame_ms: int = 80, rest_ms
 def encode_png(picture: np.ndarray) -> bytes:
     """One picture (H, W, 3) uint8 as a lossless PNG."""
     buffer = io.BytesIO()
-    Image.fromarray(picture).save(buffer, "PNG", optimize=True)
+    Image.fromarray(picture).save(buffer, "PNG")
     return buffer.getvalue()

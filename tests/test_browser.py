@@ -5,6 +5,8 @@ import re
 import pytest
 from playwright.sync_api import expect
 
+from bench.server import AppServer
+
 pytestmark = pytest.mark.browser
 # Streamlit asks for these beside every page first and then at the root: its own way of finding its server.
 STREAMLITS_OWN = ("/_stcore/health", "/_stcore/host-config")
@@ -152,10 +154,7 @@ def test_the_player_has_names_for_those_who_cannot_see_it(page):
 
 
 def test_a_deep_link_as_the_very_first_request_opens_that_very_run(browser):
-    from conftest import Server
-
-    fresh = Server()
-    try:
+    with AppServer() as fresh:
         context = browser.new_context(base_url=fresh.url)
         page = context.new_page()
         page.goto("/reverse?prompt=red+heart&style=flat&seed=7&steps=6&sampler=DDPM")
@@ -170,8 +169,6 @@ def test_a_deep_link_as_the_very_first_request_opens_that_very_run(browser):
         ready(page)
         assert shown(page) == first
         context.close()
-    finally:
-        fresh.stop()
 
 
 def test_controls_are_kept_in_the_address(page):

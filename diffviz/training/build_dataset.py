@@ -149,8 +149,8 @@ def collect(cache: Path, skin_tones: bool) -> tuple[list[tuple], dict[str, dict]
     return jobs, table, left_out
 
 
-def build(size: int, cache: Path, skin_tones: bool, workers: int) -> dict[str, np.ndarray]:
-    """Fetch, render and caption; returns the arrays described at the top of this module."""
+def build(size: int, cache: Path, skin_tones: bool, workers: int) -> tuple[dict[str, np.ndarray], Counter]:
+    """Fetch, render and caption; the arrays described at the top of this module, and what was left out."""
     jobs, table, left_out = collect(cache, skin_tones)
     with ProcessPoolExecutor(workers) as pool:
         images = list(pool.map(_render, [(render, size) for _, _, render in jobs], chunksize=64))
@@ -159,8 +159,7 @@ def build(size: int, cache: Path, skin_tones: bool, workers: int) -> dict[str, n
     kept = [(h, s, image) for (h, s, _), image, empty in zip(jobs, images, blank, strict=True) if not empty]
     used = sorted({h for h, _, _ in kept})
     index = {h: i for i, h in enumerate(used)}
-    print("left out:", dict(left_out))
-    return {
+    data = {
         "images": np.stack([image for _, _, image in kept]),
         "label": np.array([index[h] for h, _, _ in kept], dtype=np.int32),
         "style": np.array([s for _, s, _ in kept], dtype=np.int8),
@@ -173,6 +172,7 @@ def build(size: int, cache: Path, skin_tones: bool, workers: int) -> dict[str, n
         "hexcodes": np.array(used),
         "styles": np.array([s.style for s in SOURCES]),
     }
+    return data, left_out
 
 
 def vocabulary(data: dict[str, np.ndarray]) -> dict:
@@ -215,6 +215,64 @@ def write_samples(data: dict[str, np.ndarray], folder: Path) -> None:
     (folder / "attribution.json").write_text(json.dumps(records, indent=1, ensure_ascii=False) + "\n")
 
 
+def data_card(data: dict[str, np.ndarray], left_out: Counter) -> str:
+    """The record of sources: what was used, on what terms, and what was left out and why."""
+    style = Counter(data["styles"][data["style"]].tolist())
+    groups = Counter(data["groups"][data["label"]].tolist())
+    rows = [
+        f"| {s.style} | `{s.package}` {s.version} | {s.licence} | {s.author} | {style[s.style]:,} | {s.about} |"
+        for s in SOURCES
+    ]
+    return "\n".join(
+        [
+            "# Data card",
+            "",
+            "Written by `python -m diffviz.training.build_dataset`; do not edit by hand.",
+            "",
+            f"{len(data['images']):,} pictures of {len(data['labels']):,} labels, rendered on white by area averaging "
+            f"with premultiplied alpha. {int(data['heldout'].sum())} of them (5 % of the pairs of label and drawing) are "
+            "held out and never trained on; flat, gradient and 3d share their drawings and are held out together. "
+            f"{int(data['everyday'].sum())} labels ({int(data['everyday'][data['label']].sum()):,} pictures) count as "
+            "everyday ones.",
+            "",
+            "## Pictures",
+            "",
+            "| style | npm package | licence | by | pictures | look |",
+            "|---|---|---|---|---|---|",
+            *rows,
+            "",
+            "The two CC-BY-4.0 sets ask for attribution: Twemoji, copyright Twitter, Inc. and other contributors, and "
+            "EmojiTwo, copyright the EmojiTwo contributors (from EmojiOne 2.2, Ranks.com Inc.), both under the Creative "
+            "Commons Attribution 4.0 licence; the pictures were rendered small on a white ground and used for training. "
+            "The pictures in `samples/` carry their own attribution in `samples/attribution.json`.",
+            "",
+            "By group: " + ", ".join(f"{k} {v:,}" for k, v in sorted(groups.items())) + ".",
+            "",
+            "## Captions",
+            "",
+            f"Labels, keywords, groups and subgroups: `{CAPTIONS[0]}` {CAPTIONS[1]}, MIT, by Miles Johnson.",
+            "",
+            "## Left out",
+            "",
+            "| why | pictures |",
+            "|---|---|",
+            *(f"| {k} | {v:,} |" for k, v in left_out.most_common() if v),
+            "",
+            "Flags would be a fifth of everything; skin tones are many copies of one drawing (`--skin-tones` puts them "
+            'back); letters, arrows and signs teach lettering, not drawing; "no caption" are names that map to no code '
+            "point of the caption table. Sets with unclear or share-alike terms (Apple, Facebook, JoyPixels, fxemoji, "
+            "OpenMoji, EmojiOne 1) are not used at all.",
+            "",
+            "## Fonts",
+            "",
+            "`static/fonts/`: Atkinson Hyperlegible Next (Braille Institute) and Bricolage Grotesque (Mathieu Triay), both "
+            "under the SIL Open Font License 1.1, from `@fontsource-variable/atkinson-hyperlegible-next` and "
+            "`@fontsource-variable/bricolage-grotesque` 5.3.0; the licences lie beside them.",
+            "",
+        ]
+    )
+
+
 def report(data: dict[str, np.ndarray]) -> None:
     """Print the counts by set and by group."""
     print(
@@ -240,7 +298,8 @@ def main() -> None:
     )
     parser.add_argument("--workers", type=int, default=2)
     args = parser.parse_args()
-    data = build(args.size, args.cache, args.skin_tones, args.workers)
+    data, left_out = build(args.size, args.cache, args.skin_tones, args.workers)
+    print("left out:", dict(left_out))
     report(data)
     args.out.parent.mkdir(parents=True, exist_ok=True)
     buffer = io.BytesIO()
@@ -250,6 +309,7 @@ def main() -> None:
         (ASSETS / "vocabulary.json").write_text(
             json.dumps(vocabulary(data), ensure_ascii=False, indent=0) + "\n"
         )
+        (ASSETS / "DATA.md").write_text(data_card(data, left_out), encoding="utf-8")
     if args.samples:
         write_samples(data, ASSETS / "samples")
     print(f"wrote {args.out} ({args.out.stat().st_size / 1e6:.1f} MB)")

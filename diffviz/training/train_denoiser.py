@@ -15,8 +15,8 @@ from __future__ import annotations
 
 import argparse
 import csv
-import math
 import os
+import shutil
 import time
 from collections.abc import Iterator
 from contextlib import nullcontext
@@ -27,18 +27,15 @@ import numpy as np
 import torch
 import torch.distributed as dist
 import torch.multiprocessing as mp
-from PIL import Image
 from torch import Tensor, nn
 
 from diffviz import checkpoints
 from diffviz.denoiser import Denoiser
-from diffviz.guidance import classifier_free
 from diffviz.process import add_noise, per_image, v_from_x0_eps
-from diffviz.samplers import ddim, draw, seeded, times
 from diffviz.schedules import SCHEDULES
 from diffviz.text import Vocabulary
 from diffviz.training.data import CaptionDropout, Captions, Dataset
-from diffviz.training.prompts import EVERYDAY_32
+from diffviz.training.sample import everyday_grid, tile
 from diffviz.unet import UNet, UNetConfig
 
 
@@ -171,34 +168,6 @@ def update_average(average: nn.Module, net: nn.Module, step: int, longest: float
 # --- looking -----------------------------------------------------------------------------------------------
 
 
-def sample_grid(denoiser: Denoiser, steps: int = 20, guidance: float = 3.0) -> Tensor:
-    """The fixed prompts from their fixed seeds, by DDIM: (32, 3, S, S) in [-1, 1]."""
-    prompts, styles = zip(*EVERYDAY_32, strict=True)
-    n, schedule = len(prompts), SCHEDULES["cosine"]
-    device = next(denoiser.net.parameters()).device
-    denoise = classifier_free(
-        denoiser.prompted(prompts, styles, schedule),
-        denoiser.prompted([""] * n, [None] * n, schedule),
-        guidance,
-    )
-    x = draw(seeded(range(n)), denoiser.shape).to(device)
-    for step in ddim(denoise, x, times(steps), schedule):
-        x = step.x
-    return x.cpu()
-
-
-def tile(pictures: Tensor, columns: int, zoom: int = 3) -> Image.Image:
-    """Pictures (N, 3, S, S) in rows, pixels enlarged without smoothing."""
-    n, _, s, _ = pictures.shape
-    rows = math.ceil(n / columns)
-    sheet = np.full((rows * (s + 2), columns * (s + 2), 3), 255, np.uint8)
-    for i, picture in enumerate(((pictures.clamp(-1, 1) + 1) * 127.5).round().byte().permute(0, 2, 3, 1)):
-        y, x = divmod(i, columns)
-        sheet[y * (s + 2) : y * (s + 2) + s, x * (s + 2) : x * (s + 2) + s] = picture.numpy()
-    image = Image.fromarray(sheet)
-    return image.resize((image.width * zoom, image.height * zoom), Image.Resampling.NEAREST)
-
-
 @torch.inference_mode()
 def heldout_loss(net: nn.Module, data: Dataset, vocabulary: Vocabulary, recipe: Recipe) -> float:
     """loss_v on up to 128 everyday pictures never trained on, at fixed noise, full caption and style."""
@@ -278,7 +247,7 @@ def worker(rank: int, args: argparse.Namespace, recipe: Recipe) -> None:
     def look() -> None:
         save()
         held_out = heldout_loss(average, data, vocabulary, recipe)
-        tile(sample_grid(denoiser), 8).save(args.out / f"grid-{state['images']:08d}.png")
+        tile(everyday_grid(denoiser, steps=20), 8).save(args.out / f"grid-{state['images']:08d}.png")
         log.writerow([state["images"], f"{state['minutes']:.2f}", "", f"{held_out:.4f}", "", ""])
 
     if rank == 0:
@@ -346,6 +315,8 @@ def main() -> None:
     args = parser.parse_args()
     if args.publish:
         print(checkpoints.publish(args.out / "ema.safetensors"))
+        (checkpoints.ASSETS / "curves").mkdir(exist_ok=True)
+        shutil.copyfile(args.out / "log.csv", checkpoints.ASSETS / "curves" / "training.csv")
         return
     if not (args.minutes or args.images):
         parser.error("say how long: --minutes or --images")

@@ -1,0 +1,14 @@
+"""The bare run that bench/pages.py compares with: one run of the network, its picture, and no page around it."""
+
+import base64
+
+import streamlit as st
+import torch
+
+from diffviz.generation import Settings, run_steps
+from diffviz.trajectory import encode_png, to_uint8
+
+torch.set_num_threads(1)
+*_, last = run_steps(Settings("cat face", "noto"))
+picture = base64.b64encode(encode_png(to_uint8(last.x[0].numpy()))).decode()
+st.html(f'<div class="dv-panel"><img alt="" src="data:image/png;base64,{picture}"></div>')

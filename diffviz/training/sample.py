@@ -1,0 +1,65 @@
+"""Pictures in bulk: many prompts and seeds at once, and sheets of them to look at."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+
+from diffviz.denoiser import Denoiser
+from diffviz.guidance import classifier_free
+from diffviz.samplers import SAMPLERS, draw, seeded, times
+from diffviz.schedules import SCHEDULES
+from diffviz.training.prompts import EVERYDAY_32
+
+
+def generate_many(
+    denoiser: Denoiser,
+    prompts: Sequence[str],
+    styles: Sequence[str | None],
+    seeds: Sequence[int],
+    *,
+    steps: int = 30,
+    guidance: float = 3.0,
+    sampler: str = "ddim",
+    batch: int = 64,
+) -> Tensor:
+    """One picture per (prompt, style, seed) on the cosine schedule: (N, 3, S, S) in [-1, 1]."""
+    schedule, device = SCHEDULES["cosine"], next(denoiser.net.parameters()).device
+    pictures = []
+    for start in range(0, len(prompts), batch):
+        part = slice(start, start + batch)
+        n = len(prompts[part])
+        denoise = classifier_free(
+            denoiser.prompted(prompts[part], styles[part], schedule),
+            denoiser.prompted([""] * n, [None] * n, schedule),
+            guidance,
+        )
+        rng = seeded(seeds[part])
+        x = draw(rng, denoiser.shape).to(device)
+        for step in SAMPLERS[sampler](denoise, x, times(steps), schedule, rng=rng):
+            x = step.x
+        pictures.append(x.cpu())
+    return torch.cat(pictures)
+
+
+def everyday_grid(denoiser: Denoiser, steps: int = 30, guidance: float = 3.0) -> Tensor:
+    """The fixed everyday prompts, picture i from seed i: (32, 3, S, S)."""
+    prompts, styles = zip(*EVERYDAY_32, strict=True)
+    return generate_many(denoiser, prompts, styles, range(len(prompts)), steps=steps, guidance=guidance)
+
+
+def tile(pictures: Tensor, columns: int, zoom: int = 3) -> Image.Image:
+    """Pictures (N, 3, S, S) in rows, pixels enlarged without smoothing."""
+    n, _, s, _ = pictures.shape
+    rows = math.ceil(n / columns)
+    sheet = np.full((rows * (s + 2), columns * (s + 2), 3), 255, np.uint8)
+    for i, picture in enumerate(((pictures.clamp(-1, 1) + 1) * 127.5).round().byte().permute(0, 2, 3, 1)):
+        y, x = divmod(i, columns)
+        sheet[y * (s + 2) : y * (s + 2) + s, x * (s + 2) : x * (s + 2) + s] = picture.numpy()
+    image = Image.fromarray(sheet)
+    return image.resize((image.width * zoom, image.height * zoom), Image.Resampling.NEAREST)
