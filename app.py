@@ -14,13 +14,13 @@ import streamlit as st
 
 left, right = st.columns([1.25, 1], gap="large")
 with right:
-    st.subheader("The lessons", anchor=False)
+    st.header("The lessons", anchor=False)
     for lesson in frame.LESSONS:
         with st.container(border=True):
             frame.link(lesson, label=f"**{lesson.title}**")
             st.markdown(lesson.blurb)
 with left:
-    st.subheader("Drawn for you, just now", anchor=False)
+    st.header("Drawn for you, just now", anchor=False)
     stage = st.container()
 
 # From here on torch is needed; the page above is already on screen.

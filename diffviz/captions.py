@@ -92,5 +92,5 @@ def forward(alpha: np.ndarray, sigma: np.ndarray, steps: np.ndarray, total: int)
             what = "a trace of the colours at most"
         else:
             what = "static: nothing of the picture can be seen"
-        texts.append(f"Step {k} of {total}: {a:.0%} picture and {s:.0%} noise. You see {what}.")
+        texts.append(f"Step {k} of {total}: {a:.2f} × picture + {s:.2f} × noise. You see {what}.")
     return texts

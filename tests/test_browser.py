@@ -3,6 +3,7 @@
 import re
 
 import pytest
+from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
 
 from bench.server import AppServer
@@ -287,4 +288,19 @@ def test_both_themes_are_followed(browser, server, scheme):
     ready(page)
     ground = page.locator(".stApp").evaluate("e => getComputedStyle(e).backgroundColor")
     assert ground == {"light": "rgb(251, 250, 246)", "dark": "rgb(20, 23, 29)"}[scheme]
+    context.close()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize(
+    "path", ["/", "/forward", "/forward?picture=Draw", "/forward?picture=Yours", "/reverse"]
+)
+def test_axe_finds_nothing_serious(browser, server, path, scheme):
+    context = browser.new_context(color_scheme=scheme, base_url=server.url)
+    page = context.new_page()
+    page.goto(path)
+    ready(page)
+    page.wait_for_timeout(800)
+    found = Axe().run(page).response["violations"]
+    assert not [(v["id"], v["nodes"][0]["target"]) for v in found if v["impact"] in ("serious", "critical")]
     context.close()

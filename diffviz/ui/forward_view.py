@@ -155,8 +155,8 @@ def _shown(
     for i, state in enumerate(states):
         if i % 2 == 0:  # half the frames: enough to see it move, half the work for a busy server
             now = forward.record_chain(x0, [state], SCHEDULES[schedule], total)
-            caption = f"step {state[0]} of {total}"
-            place.html(frame_player.still(_panels(now), caption, "Noise is being added.", LARGEST))
+            caption = f"Noise is being added: step {state[0]} of {total}."
+            place.html(frame_player.still(_panels(now), caption, LARGEST))
         yield state
     place.empty()
 

@@ -88,13 +88,9 @@ def compute(
         run.seconds = time.perf_counter() - began
         if step.i % every == 0 or run.finished:
             # Every st call is also where Streamlit can end this run, when the visitor stops or changes it.
-            bar.progress(step.i / settings.steps, f"Step {step.i} of {settings.steps}")
             now = record([step], SCHEDULES[settings.schedule])[0]
-            picture.html(
-                player.still(
-                    panels(now, names), _progress(step, settings), "The network is at work.", largest
-                )
-            )
+            picture.html(player.still(panels(now, names), "The network is at work.", largest))
+            bar.progress(step.i / settings.steps, _progress(step, settings))
     place.empty()
     return run
 

@@ -57,16 +57,20 @@ def palette() -> dict[str, str]:
 def style_sheet(presenter: bool) -> str:
     """CSS for the whole page: the roles as variables, spacing, and the presenter's large type."""
     roles = "".join(f"--dv-{k}: light-dark({LIGHT[k]}, {DARK[k]});" for k in LIGHT)
-    size = "html { font-size: 21px !important; }" if presenter else ""
+    size = _PRESENTER if presenter else ""
     return f"<style>:root {{ {roles} }} {size} {_CSS}</style>"
 
 
+_PRESENTER = """html { font-size: 21px !important; }
+[data-testid="stSidebar"]:not([aria-expanded="false"]) { min-width: 300px !important; }
+"""
 _CSS = """
 .stMainBlockContainer { padding: 2.9rem 2.4rem 4rem; max-width: 1180px; }
 .stAppHeader { background: transparent; }
 .stMainBlockContainer > .stVerticalBlock { gap: .8rem; }
 .stMainBlockContainer h1 { font-size: 2.15rem; padding: 0 0 .2rem; line-height: 1.12; letter-spacing: -.01em; }
-.stMainBlockContainer h2 { font-size: 1.45rem; padding-top: 1.4rem; }
+.stMainBlockContainer h2 { font-size: 1.4rem; padding-top: 1.2rem; }
+.stColumn h2 { font-size: 1.2rem; padding-top: .2rem; }
 .stMainBlockContainer h3 { font-size: 1.12rem; padding-top: .6rem; }
 .stMainBlockContainer p, .stMainBlockContainer li { line-height: 1.5; }
 .dv-lead { font-size: 1.08rem; max-width: 78ch; margin: 0 0 .2rem; line-height: 1.4; }
@@ -75,6 +79,7 @@ _CSS = """
 .dv-c-noise { color: var(--dv-noise); font-weight: 650; }
 .dv-c-prediction { color: var(--dv-prediction); font-weight: 650; }
 :focus-visible { outline: 3px solid var(--dv-focus) !important; outline-offset: 2px; }
+.stCaptionContainer, [data-testid="stCaptionContainer"] { color: inherit; opacity: .86; }
 .stPageLink a { padding: .35rem .6rem; }
 @media (max-width: 640px) {
   .stMainBlockContainer { padding-left: 1rem; padding-right: 1rem; padding-top: 3.4rem; }

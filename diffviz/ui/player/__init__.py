@@ -164,7 +164,7 @@ def play(
         )
 
 
-def still(panels: Sequence[Panel], readout: str, caption: str, largest: int = LARGEST) -> str:
+def still(panels: Sequence[Panel], caption: str, largest: int = LARGEST) -> str:
     """HTML of the newest frame of a run in progress, laid out as the player will be."""
     css = (_HERE / "player.css").read_text(encoding="utf-8")
     side = panels[0].frames.shape[2]
@@ -176,8 +176,8 @@ def still(panels: Sequence[Panel], readout: str, caption: str, largest: int = LA
         f"<small>{html.escape(p.label)}</small></div></div>"
         for p in panels
     )
+    sizes = f"--panels:{len(panels)};--side:{zoom * side}px;--pixels:{side}px"
     return (
-        f'<style>{css}</style><figure class="dv-player" style="--panels:{len(panels)};--side:{zoom * side}px">'
-        f'<div class="dv-panels">{boxes}</div><p class="dv-caption">{html.escape(caption)}</p>'
-        f'<output class="dv-readout">{html.escape(readout)}</output></figure>'
+        f'<style>{css}</style><figure class="dv-player" style="{sizes}">'
+        f'<div class="dv-panels">{boxes}</div><p class="dv-caption">{html.escape(caption)}</p></figure>'
     )
