@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from diffviz import checkpoints
 from diffviz.denoiser import Denoiser
 from diffviz.guidance import classifier_free
-from diffviz.samplers import SAMPLERS, Step, draw, seeded, times
+from diffviz.samplers import SAMPLERS, SPACINGS, Step, calls, draw, seeded
 from diffviz.schedules import SCHEDULES
 from diffviz.trajectory import Trajectory, record
 
@@ -38,6 +38,7 @@ class Settings:
     negative: str = ""
     schedule: str = "cosine"
     eta: float = 0.0
+    spacing: str = "trailing"
     model: str = checkpoints.DEFAULT
 
     def __post_init__(self) -> None:
@@ -47,6 +48,8 @@ class Settings:
             raise ValueError(f"unknown sampler {self.sampler!r}: choose one of {', '.join(SAMPLERS)}")
         if self.schedule not in SCHEDULES:
             raise ValueError(f"unknown schedule {self.schedule!r}: choose one of {', '.join(SCHEDULES)}")
+        if self.spacing not in SPACINGS:
+            raise ValueError(f"unknown spacing {self.spacing!r}: choose one of {', '.join(SPACINGS)}")
         if not 0 <= self.seed < 2**63:
             raise ValueError(f"the seed must be a whole number from 0 up, not {self.seed}")
         if not -20 <= self.guidance <= 50:
@@ -61,8 +64,8 @@ class Settings:
 
     @property
     def calls(self) -> int:
-        """Network calls of the whole run: guidance asks twice a step."""
-        return self.steps * (2 if self.guided else 1)
+        """Network calls of the whole run: guidance asks twice each time."""
+        return calls(self.sampler, self.steps) * (2 if self.guided else 1)
 
 
 def run_steps(
@@ -84,7 +87,8 @@ def run_steps(
     x = draw(rng, denoiser.shape)
     sampler = SAMPLERS[settings.sampler]
     extra = {"eta": settings.eta} if settings.sampler == "ddim" else {}
-    return sampler(denoise, x, times(settings.steps), schedule, rng=rng, **extra)
+    ts = SPACINGS[settings.spacing](settings.steps, schedule)
+    return sampler(denoise, x, ts, schedule, rng=rng, **extra)
 
 
 def generate(prompt: str = "", **settings: object) -> Trajectory:

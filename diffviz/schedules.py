@@ -52,6 +52,14 @@ class Schedule:
         t = _time(t)
         return 2 * (torch.log(self._alpha(t)) - torch.log(self._sigma(t)))
 
+    def time_of(self, log_snr: float) -> float:
+        """The time with this log-SNR, by bisection; 0 or 1 where the schedule does not reach it."""
+        early, late = 0.0, 1.0
+        for _ in range(60):
+            middle = (early + late) / 2
+            early, late = (middle, late) if float(self.log_snr(middle)) > log_snr else (early, middle)
+        return (early + late) / 2
+
     def angle(self, t: Time) -> Tensor:
         """The noise level as an angle, atan2(sigma, alpha) in [0, pi/2].
 

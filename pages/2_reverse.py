@@ -24,9 +24,7 @@ with left:
     seed = reverse_view.seed_control(c)
     with st.expander("More"):
         steps = c.slider("Steps", "steps", 30, 1, 250, 1)
-        sampler = c.choice(
-            "Sampler", "sampler", ("ddim", "ddpm"), "ddim", {"ddim": "DDIM", "ddpm": "DDPM"}, segmented=True
-        )
+        sampler = c.choice("Sampler", "sampler", tuple(reverse_view.SAMPLERS), "ddim", reverse_view.SAMPLERS)
         guidance = c.slider("Guidance (1 is off)", "guidance", 3.0, 1.0, 10.0, 0.5)
         schedule = c.choice("Schedule", "schedule", reverse_view.SCHEDULES, "cosine")
     reverse_view.ideas()

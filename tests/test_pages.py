@@ -75,6 +75,15 @@ def test_forward_runs_on_every_schedule(schedule):
     assert any("largest gap" in m.value for m in app.markdown)
 
 
+@pytest.mark.parametrize(
+    ("sampler", "calls"), [("DDIM", 8), ("DDPM", 8), ("Euler", 8), ("Heun", 14), ("DPM-Solver++", 8), ("UniPC", 8)]
+)
+def test_reverse_runs_with_every_sampler_and_counts_its_calls(sampler, calls):
+    app = open_page(REVERSE, sampler=sampler, steps="4")
+    assert not app.warning
+    assert any(f"{calls} network calls" in e.label for e in app.expander)
+
+
 def test_reverse_says_which_words_it_does_not_know():
     app = open_page(REVERSE, prompt="octapus", steps="2")
     said = " ".join(i.value for i in app.info)

@@ -1,11 +1,13 @@
 """Samplers against closed forms (a Gaussian's exact denoiser) and against diffusers on the same network."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 import torch
 
 from diffviz.process import per_image
-from diffviz.samplers import SAMPLERS, Step, ddim, ddpm, draw, seeded, times
+from diffviz.samplers import SAMPLERS, SPACINGS, Step, calls, ddim, ddpm, draw, euler, seeded, times
 from diffviz.schedules import SCHEDULES
 
 MEAN, STD = 0.3, 0.5
@@ -25,24 +27,48 @@ def last(steps):
     return list(steps)[-1]
 
 
-def exact_end(x, schedule):
-    """Where the probability-flow ODE carries x from t = 1: the data's own quantile of it."""
-    alpha, sigma = float(schedule.alpha(1.0)), float(schedule.sigma(1.0))
-    spread = (alpha**2 * STD**2 + sigma**2) ** 0.5
-    return MEAN + STD * (x - alpha * MEAN) / spread
+def exact_path(x, schedule, t, s):
+    """Where the probability-flow ODE carries x from time t to time s: each keeps its quantile."""
+    alpha, sigma, alpha_s, sigma_s = (float(f(v)) for v in (t, s) for f in (schedule.alpha, schedule.sigma))
+    spread, spread_s = ((a**2 * STD**2 + b**2) ** 0.5 for a, b in ((alpha, sigma), (alpha_s, sigma_s)))
+    return alpha_s * MEAN + spread_s * (x - alpha * MEAN) / spread
 
 
-@pytest.mark.parametrize("name", ["cosine", "linear", "sigmoid", "flow"])
-def test_ddim_reaches_the_exact_solution_at_first_order(name):
-    schedule = SCHEDULES[name]
+# unipc: its corrector adds one to the predictor's order (arXiv 2302.04867, theorem 3.1).
+ORDERS = {"ddim": (1, 0.15), "euler": (1, 0.15), "heun": (2, 0.15), "dpmpp_2m": (2, 0.15), "unipc": (3, 0.4)}
+
+
+@pytest.mark.parametrize("name", ["cosine", "flow", "sigmoid"])
+@pytest.mark.parametrize(("sampler", "order"), ORDERS.items())
+def test_error_falls_at_the_order_of_the_method(sampler, order, name):
+    schedule, start, end = SCHEDULES[name], 0.95, 0.05
     x = torch.randn(1, 1, 16, 16, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
     counts, errors = (20, 40, 80, 160), []
     for n in counts:
-        # The last step jumps from t = 1/n to the estimate; compare with the exact end of the whole path.
-        end = last(ddim(exact(schedule), x, times(n), schedule)).x
-        errors.append(float((end - exact_end(x, schedule)).pow(2).mean().sqrt()))
-    order = -np.polyfit(np.log(counts), np.log(errors), 1)[0]
-    assert 0.85 < order < 1.25, (order, errors)
+        ts = [start + (end - start) * i / n for i in range(n + 1)]
+        reached = last(SAMPLERS[sampler](exact(schedule), x, ts, schedule)).x
+        errors.append(float((reached - exact_path(x, schedule, start, end)).pow(2).mean().sqrt()))
+    fitted = -np.polyfit(np.log(counts), np.log(errors), 1)[0]
+    assert fitted == pytest.approx(order[0], abs=order[1]), errors
+
+
+@pytest.mark.parametrize("name", SCHEDULES)
+@pytest.mark.parametrize("sampler", ORDERS)
+def test_a_long_run_from_pure_noise_ends_where_the_exact_path_does(sampler, name):
+    schedule = SCHEDULES[name]
+    x = torch.randn(1, 1, 16, 16, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    ts = SPACINGS["log-snr"](300, schedule)
+    reached = last(SAMPLERS[sampler](exact(schedule), x, ts, schedule)).x
+    # The jump to t = 0 from the last time leaves a little of the spread out.
+    assert (reached - exact_path(x, schedule, 1.0, 0.0)).abs().max() < 0.03
+
+
+@pytest.mark.parametrize("name", SCHEDULES)
+def test_euler_is_ddim_in_other_coordinates(name, tiny):
+    schedule = SCHEDULES[name]
+    denoise, x = tiny.prompted(["cat"], ["noto"], schedule), draw(seeded([2]), tiny.shape)
+    for p, q in zip(ddim(denoise, x, times(9), schedule), euler(denoise, x, times(9), schedule), strict=True):
+        assert torch.allclose(p.x, q.x, atol=2e-4)
 
 
 @pytest.mark.parametrize("name", SCHEDULES)
@@ -69,7 +95,7 @@ def test_ddpm_is_ddim_at_eta_1(name, steps, tiny):
         assert torch.allclose(p.x, q.x, atol=1e-4)
 
 
-@pytest.mark.parametrize("sampler", SAMPLERS)
+@pytest.mark.parametrize("sampler", [s for s in SAMPLERS if s != "heun"])  # heun asks twice a step
 @pytest.mark.parametrize("steps", [1, 2, 5])
 def test_first_question_is_at_pure_noise_and_last_answer_is_the_picture(sampler, steps, tiny):
     schedule, asked = SCHEDULES["cosine"], []
@@ -142,6 +168,67 @@ def _same_as(theirs, steps, shipped, ours, **extra):
         x0 = denoise(x, torch.tensor([(int(k) + 1) / 1000], dtype=torch.float64))
         x = theirs.step(x0, k, x, generator=noise, **extra).prev_sample
     assert (mine[-1] - x).abs().max() <= 1e-4
+
+
+@pytest.mark.parametrize("steps", [5, 10, 25])
+@pytest.mark.parametrize("sampler", ["euler", "heun", "dpmpp_2m", "unipc"])
+def test_the_others_equal_diffusers_on_the_shipped_network(sampler, steps, shipped):
+    import diffusers
+
+    schedule = SCHEDULES["linear"]  # diffusers' versions of these cannot start where alpha is 0
+    names = {
+        "euler": "EulerDiscreteScheduler",
+        "heun": "HeunDiscreteScheduler",
+        "dpmpp_2m": "DPMSolverMultistepScheduler",
+        "unipc": "UniPCMultistepScheduler",
+    }
+    theirs = getattr(diffusers, names[sampler])(
+        num_train_timesteps=1000, prediction_type="epsilon", timestep_spacing="trailing"
+    )
+    theirs.alphas_cumprod = (schedule.alpha(torch.arange(1, 1001, dtype=torch.float64) / 1000) ** 2).float()
+    theirs.set_timesteps(steps)
+    denoise, start = shipped.prompted(["cat face"], ["noto"], schedule), draw(seeded([7]), shipped.shape)
+    mine = last(SAMPLERS[sampler](denoise, start, times(steps), schedule)).x
+    in_k = sampler in ("euler", "heun")  # these two hold y = x / alpha
+    x = start / float(schedule.alpha(1.0)) if in_k else start
+    for k in theirs.timesteps:
+        t = torch.tensor([(float(k) + 1) / 1000], dtype=torch.float64)
+        alpha, sigma = float(schedule.alpha(t)), float(schedule.sigma(t))
+        state = x * alpha if in_k else x
+        eps = (state - alpha * denoise(state, t)) / sigma
+        x = theirs.step(eps, k, x).prev_sample
+    assert (mine - x).pow(2).mean().sqrt() <= 1e-3 * x.pow(2).mean().sqrt()
+
+
+@pytest.mark.parametrize("name", SCHEDULES)
+@pytest.mark.parametrize("spacing", SPACINGS)
+@pytest.mark.parametrize("steps", [1, 2, 5, 30])
+def test_every_spacing_begins_at_pure_noise_falls_and_ends_at_the_picture(spacing, name, steps):
+    ts = SPACINGS[spacing](steps, SCHEDULES[name])
+    assert len(ts) == steps + 1
+    assert ts[0] == 1 and ts[-1] == 0
+    assert all(a > b for a, b in pairwise(ts))
+
+
+def test_log_snr_spacing_is_even_in_log_snr():
+    schedule = SCHEDULES["cosine"]
+    levels = [float(schedule.log_snr(t)) for t in SPACINGS["log-snr"](12, schedule)[1:-1]]
+    assert np.allclose(np.diff(levels), np.diff(levels)[0], rtol=1e-6)
+
+
+@pytest.mark.parametrize("sampler", SAMPLERS)
+@pytest.mark.parametrize("steps", [1, 2, 9])
+def test_calls_are_counted_right(sampler, steps, tiny):
+    asked = []
+    inner = tiny.prompted(["cat"], [None], SCHEDULES["cosine"])
+    rng = seeded([0])
+
+    def denoise(x, t):
+        asked.append(t)
+        return inner(x, t)
+
+    list(SAMPLERS[sampler](denoise, draw(rng, tiny.shape), times(steps), SCHEDULES["cosine"], rng=rng))
+    assert len(asked) == calls(sampler, steps)
 
 
 def test_a_seed_gives_the_same_noise_in_any_batch():

@@ -20,6 +20,14 @@ from diffviz.ui.live import Run
 SCHEDULES = tuple(ALL_SCHEDULES)
 LARGEST = 224  # CSS pixels of a panel: three of them fit beside the controls
 LARGEST_SEED = 999_999
+SAMPLERS = {
+    "ddim": "DDIM",
+    "ddpm": "DDPM",
+    "euler": "Euler",
+    "heun": "Heun",
+    "dpmpp_2m": "DPM-Solver++",
+    "unipc": "UniPC",
+}
 IDEAS = (
     "cat face",
     "smiling face with sunglasses",
@@ -109,12 +117,16 @@ def calls_table(run: Run) -> None:
     with st.expander(
         f"What each of the {settings.calls} network calls was asked and gave", icon=":material/table:"
     ):
+        twice = [
+            *(["with the words and without (guidance)"] if settings.guided else []),
+            *(["at both ends of a step (Heun)"] if settings.sampler == "heun" else []),
+        ]
         st.markdown(
             "Asked: what is in xₜ, whose noise level is the angle arctan(σ/α), given these words? "
             + (
-                "Each step asks twice, with the words and without: guidance."
-                if settings.calls > settings.steps
-                else "Each step asks once."
+                f"It is asked twice each time: {' and '.join(twice)}."
+                if twice
+                else "It is asked once a step."
             )
         )
         st.dataframe(
@@ -145,6 +157,8 @@ the earlier time $s$ puts the two together again with less noise:
   after the start.
 - **DDPM** (Ho et al. 2020, equations 6 and 7): part of the noise is thrown away and replaced by fresh noise of the
   same size. The walk is random, the destinations are the same.
+- **Euler** takes DDIM's steps in other coordinates. **Heun** tries each step, asks again at its end and walks along the
+  mean of both answers. **DPM-Solver++** and **UniPC** also use the answers of the steps before.
 
 Guidance $w$ asks twice, with the words and without: $\;\hat x_0 = \hat x_0^{\text{without}} +
 w\,(\hat x_0^{\text{with}} - \hat x_0^{\text{without}})$; $w = 1$ is off.
