@@ -137,3 +137,27 @@ def settling(layout: np.ndarray, detail: np.ndarray, colours: Mapping[str, str])
     figure.update_xaxes(title="step")
     figure.update_yaxes(title="settled", tickformat=".0%", range=[-0.03, 1.05])
     return _finish(figure, colours, 320)
+
+
+SERIES_DASHES = ("solid", "dot", "dash", "longdash", "dashdot", "longdashdot")
+SERIES_MARKS = ("circle", "x", "square", "diamond", "triangle-up", "star")
+
+
+def race_lines(
+    lines: Mapping[str, tuple[int, Sequence[int], Sequence[float]]], budget: int, colours: Mapping[str, str]
+) -> go.Figure:
+    """Distance to the long run against network calls: title -> (number of its colour, calls, distances)."""
+    figure = go.Figure()
+    for name, (k, made, far) in lines.items():
+        figure.add_scatter(
+            x=list(made),
+            y=list(far),
+            name=name,
+            mode="lines+markers",
+            line={"color": colours[f"series-{k}"], "width": 2.5, "dash": SERIES_DASHES[k]},
+            marker={"symbol": SERIES_MARKS[k], "size": 8},
+            hovertemplate="%{y:.3f}",
+        )
+    figure.update_xaxes(title="network calls", range=[0, budget + 0.5])
+    figure.update_yaxes(title="distance to the long run", rangemode="tozero")
+    return _finish(figure, colours, 320)

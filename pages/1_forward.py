@@ -11,6 +11,8 @@ page = frame.begin(
 
 import streamlit as st
 
+frame.wake()
+
 from diffviz.ui import forward_view
 from diffviz.ui.controls import Controls
 

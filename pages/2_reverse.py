@@ -11,9 +11,12 @@ page = frame.begin(
 
 import streamlit as st
 
+frame.wake()
+
 from diffviz.generation import Settings
 from diffviz.ui import live, reverse_view
 from diffviz.ui.controls import Controls
+from diffviz.ui.names import SAMPLER_TITLES
 
 words = live.vocabulary()
 c = Controls(page)
@@ -24,7 +27,7 @@ with left:
     seed = reverse_view.seed_control(c)
     with st.expander("More"):
         steps = c.slider("Steps", "steps", 30, 1, 250, 1)
-        sampler = c.choice("Sampler", "sampler", tuple(reverse_view.SAMPLERS), "ddim", reverse_view.SAMPLERS)
+        sampler = c.choice("Sampler", "sampler", tuple(SAMPLER_TITLES), "ddim", SAMPLER_TITLES)
         guidance = c.slider("Guidance (1 is off)", "guidance", 3.0, 1.0, 10.0, 0.5)
         schedule = c.choice("Schedule", "schedule", reverse_view.SCHEDULES, "cosine")
     reverse_view.ideas()

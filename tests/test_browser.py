@@ -304,3 +304,18 @@ def test_axe_finds_nothing_serious(browser, server, path, scheme):
     found = Axe().run(page).response["violations"]
     assert not [(v["id"], v["nodes"][0]["target"]) for v in found if v["impact"] in ("serious", "critical")]
     context.close()
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+def test_the_ladder_runs_once_guessed_and_opens_a_rung(page, width):
+    page.set_viewport_size({"width": width, "height": 800})
+    page.goto("/steps?guidance=1&prompt=red+heart")
+    expect(page.get_by_text("Guess first")).to_be_visible(timeout=60_000)
+    page.get_by_role("button", name="12 steps").or_(page.get_by_role("radio", name="12 steps")).click()
+    expect(page.get_by_text("You said")).to_be_visible(timeout=120_000)
+    ready(page)
+    assert page.get_by_role("slider", name="Frame").get_attribute("max") == "8"
+    main = page.locator("[data-testid=stMain]")
+    assert main.evaluate("e => e.scrollWidth - e.clientWidth") <= 1
+    found = Axe().run(page).response["violations"]
+    assert not [(v["id"], v["nodes"][0]["target"]) for v in found if v["impact"] in ("serious", "critical")]

@@ -26,6 +26,7 @@ ALLOWED = {
     "classifier": set(),
     "checkpoints": {"denoiser", "text", "unet"},
     "generation": {"checkpoints", "denoiser", "guidance", "samplers", "schedules", "trajectory"},
+    "experiments": {"denoiser", "generation", "samplers", "schedules", "trajectory"},
     "__init__": {"generation"},
     "__main__": {"checkpoints", "generation", "trajectory"},
 }

@@ -76,7 +76,8 @@ def test_forward_runs_on_every_schedule(schedule):
 
 
 @pytest.mark.parametrize(
-    ("sampler", "calls"), [("DDIM", 8), ("DDPM", 8), ("Euler", 8), ("Heun", 14), ("DPM-Solver++", 8), ("UniPC", 8)]
+    ("sampler", "calls"),
+    [("DDIM", 8), ("DDPM", 8), ("Euler", 8), ("Heun", 14), ("DPM-Solver++", 8), ("UniPC", 8)],
 )
 def test_reverse_runs_with_every_sampler_and_counts_its_calls(sampler, calls):
     app = open_page(REVERSE, sampler=sampler, steps="4")
@@ -180,3 +181,44 @@ def test_missing_weights_end_the_page_with_one_sentence(monkeypatch):
 
 def test_presenter_view_can_be_switched_on_by_link():
     assert open_page(None, presenter="true").toggle(key="presenter").value is True
+
+
+STEPS = "pages/3_steps.py"
+
+
+def open_steps(part, **state):
+    app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=120)
+    app.query_params["part"] = part
+    app.query_params["guidance"] = "1.0"
+    for key, value in state.items():
+        app.session_state[key.replace("_", "-")] = value
+    app.switch_page(STEPS)
+    app.run()
+    assert not app.exception, [e.value for e in app.exception]
+    return app
+
+
+@pytest.mark.parametrize("part", ["Ladder", "Race", "One jump or many"])
+def test_steps_asks_for_a_prediction_before_it_runs(part):
+    app = open_steps(part)
+    assert any("Guess first" in c.value for c in app.caption)
+    assert not any("You said" in m.value for m in app.markdown)
+
+
+def test_the_ladder_compares_the_prediction_with_what_was_computed():
+    app = open_steps("Ladder", guess_ladder="5 steps")
+    said = next(m.value for m in app.markdown if "You said" in m.value)
+    assert "**5 steps**" in said and "steps** on, the picture stays within" in said
+
+
+def test_the_race_names_the_nearest_and_their_distances():
+    app = open_steps("Race", guess_race="Heun")
+    said = next(m.value for m in app.markdown if "You said" in m.value)
+    assert "**Heun**" in said
+    assert all(name in said for name in ("DDIM", "DPM-Solver++", "UniPC"))
+
+
+def test_one_jump_says_how_much_detail_a_single_pass_holds():
+    app = open_steps("One jump or many", guess_jump="static")
+    said = next(m.value for m in app.markdown if "You said" in m.value)
+    assert "of the fine detail of 50 steps" in said

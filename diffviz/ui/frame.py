@@ -5,7 +5,9 @@ Imports nothing that imports torch: the frame of a page is on screen before the 
 
 from __future__ import annotations
 
+import importlib
 import os
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
@@ -47,6 +49,12 @@ LESSONS = (
         "2 · Taking it away",
         ":material/auto_awesome:",
         "Ask a small network for a picture and watch it appear out of static, step by step.",
+    ),
+    Lesson(
+        "pages/3_steps.py",
+        "3 · How many steps",
+        ":material/stairs:",
+        "One step, twelve, or two hundred and fifty? Guess first, then race the samplers against each other.",
     ),
 )
 
@@ -98,6 +106,13 @@ def _menu(arrived: bool) -> bool:
         return carry_out("presenter", on, False, "true")
 
 
+def wake() -> None:
+    """Import what needs torch, saying so where it takes seconds: for a server's first visitor only."""
+    if "torch" not in sys.modules:
+        with st.spinner("Waking the network up: a few seconds, for the first visitor only …"):
+            importlib.import_module("diffviz.generation")
+
+
 def link(lesson: Lesson, label: str | None = None, icon: str | None = None, **more: object) -> None:
     """A link to a page of the app."""
     st.page_link(lesson.file, label=label or lesson.title, icon=icon or lesson.icon, **more)
@@ -129,7 +144,7 @@ def carry_out(key: str, value: T, default: T, written: str | None = None) -> T:
 
 def ask(question: str, answer: str) -> None:
     """The question that a demo ends in, with the answer folded away."""
-    st.subheader("Before you go on", anchor=False)
+    st.header("Before you go on", anchor=False)
     st.markdown(f"**{question}**")
     with st.expander("Compare with our answer"):
         st.markdown(answer)

@@ -20,14 +20,6 @@ from diffviz.ui.live import Run
 SCHEDULES = tuple(ALL_SCHEDULES)
 LARGEST = 224  # CSS pixels of a panel: three of them fit beside the controls
 LARGEST_SEED = 999_999
-SAMPLERS = {
-    "ddim": "DDIM",
-    "ddpm": "DDPM",
-    "euler": "Euler",
-    "heun": "Heun",
-    "dpmpp_2m": "DPM-Solver++",
-    "unipc": "UniPC",
-}
 IDEAS = (
     "cat face",
     "smiling face with sunglasses",

@@ -27,6 +27,13 @@ LIGHT = {
     "line": "#d9d4c6",
     "line-strong": "#8b8779",
     "focus": "#b1470a",
+    # Samplers have no role: each has a colour, a dash and a mark of its own, in the order of SAMPLERS.
+    "series-0": "#1c2230",
+    "series-1": "#5d6472",
+    "series-2": "#0f6f86",
+    "series-3": "#8a5a00",
+    "series-4": "#7a3fb0",
+    "series-5": "#a3324b",
 }
 DARK = {
     "signal": "#7db8f2",
@@ -39,13 +46,12 @@ DARK = {
     "line": "#39404d",
     "line-strong": "#7b8494",
     "focus": "#f0984a",
-}
-DASHES = {
-    "signal": "solid",
-    "noise": "dash",
-    "prediction": "dot",
-    "conditional": "longdash",
-    "unconditional": "dashdot",
+    "series-0": "#ece9e1",
+    "series-1": "#a9b0bd",
+    "series-2": "#5cc8de",
+    "series-3": "#e0b558",
+    "series-4": "#c39bf0",
+    "series-5": "#f08ba0",
 }
 
 

@@ -79,8 +79,8 @@ def pack(
     Raises ValueError when the panels differ in shape or the texts do not match the number of frames.
     """
     shapes = {p.frames.shape for p in panels}
-    if len(shapes) != 1 or not 1 <= len(panels) <= 3:
-        raise ValueError("one to three panels with frames of the same shape, please")
+    if len(shapes) != 1 or not 1 <= len(panels) <= 4:
+        raise ValueError("one to four panels with frames of the same shape, please")
     (n, height, width, _) = shapes.pop()
     if not n == len(readouts) == len(captions):
         raise ValueError(f"{n} frames, {len(readouts)} readouts and {len(captions)} captions do not match")

@@ -1,0 +1,49 @@
+"""Steps: what their number buys, and which sampler makes the most of them."""
+
+from diffviz.ui import frame
+
+page = frame.begin(
+    "How many steps?",
+    "More steps cost more network calls. What do they buy, and who makes the most of few? Guess first: "
+    "each part asks for your prediction before it runs.",
+    kicker="Lesson 3 · steps and samplers",
+)
+
+import streamlit as st
+
+frame.wake()
+
+from diffviz.generation import Settings
+from diffviz.ui import live, reverse_view, steps_view
+from diffviz.ui.controls import Controls
+from diffviz.ui.names import SAMPLER_TITLES
+
+words = live.vocabulary()
+c = Controls(page)
+PARTS = {"ladder": "Ladder", "race": "Race", "jump": "One jump or many"}
+left, right = st.columns([1, 2.9], gap="large")
+with left:
+    part = c.choice("Part", "part", tuple(PARTS), "ladder", PARTS)
+    prompt = c.text("Prompt", "prompt", "cat face", placeholder="no words: draw anything")
+    seed = reverse_view.seed_control(c)
+    with st.expander("More"):
+        style = c.choice("Style", "style", ("", *words.styles), "noto", {"": "any"})
+        sampler = c.choice("Sampler", "sampler", tuple(SAMPLER_TITLES), "ddim", SAMPLER_TITLES)
+        guidance = c.slider("Guidance (1 is off)", "guidance", 3.0, 1.0, 10.0, 0.5)
+        budget = c.stops("Network calls in the race", "calls", 8, steps_view.BUDGETS)
+settings = Settings(prompt, style, seed, 30, sampler, guidance)
+with right:
+    live.word_notes(prompt, words)
+    if part == "ladder":
+        steps_view.ladder(settings)
+    elif part == "race":
+        steps_view.race(settings, budget)
+    else:
+        steps_view.one_jump(settings)
+
+frame.ask(
+    "Guidance asks the network twice in each step. What does that do to a comparison of samplers at equal steps?",
+    "Nothing, as long as all of them are guided: each pays double. But Heun asks twice a step on top of that, so "
+    "at equal **steps** it pays twice what DDIM pays. That is why the race counts network **calls**.",
+)
+frame.go_on(frame.LESSONS[1], "Look at one run closely:")
