@@ -310,7 +310,7 @@ def test_axe_finds_nothing_serious(browser, server, path, scheme):
 def test_the_ladder_runs_once_guessed_and_opens_a_rung(page, width):
     page.set_viewport_size({"width": width, "height": 800})
     page.goto("/steps?guidance=1&prompt=red+heart")
-    expect(page.get_by_text("Guess first")).to_be_visible(timeout=60_000)
+    expect(page.get_by_text("Guess first. The demo runs")).to_be_visible(timeout=60_000)
     page.get_by_role("button", name="12 steps").or_(page.get_by_role("radio", name="12 steps")).click()
     expect(page.get_by_text("You said")).to_be_visible(timeout=120_000)
     ready(page)

@@ -64,6 +64,14 @@ def test_library_modules_import_only_what_the_table_allows(path):
     assert not streamlit
 
 
+@pytest.mark.parametrize("path", sorted((ROOT / "diffviz/learn").glob("*.py")), ids=lambda p: p.stem)
+def test_learn_imports_nothing_but_itself(path):
+    ours, streamlit = imports(path)
+    assert ours <= {"learn"}
+    assert not streamlit
+    assert "torch" not in path.read_text(encoding="utf-8").replace("No torch", "")
+
+
 @pytest.mark.parametrize("path", sorted((ROOT / "diffviz/training").glob("*.py")), ids=lambda p: p.stem)
 def test_training_never_imports_the_pages(path):
     ours, streamlit = imports(path)

@@ -56,6 +56,12 @@ LESSONS = (
         ":material/stairs:",
         "One step, twelve, or two hundred and fifty? Guess first, then race the samplers against each other.",
     ),
+    Lesson(
+        "pages/4_practise.py",
+        "4 · Check yourself",
+        ":material/school:",
+        "Questions in your own words, a quiz set at work, flashcards and an interview deck, each with its demo.",
+    ),
 )
 
 

@@ -1,0 +1,236 @@
+from itertools import permutations
+
+import pytest
+from conftest import ROOT
+from hypothesis import given
+from hypothesis import strategies as st
+from streamlit.testing.v1 import AppTest
+
+from diffviz.learn import content, grading
+from diffviz.learn.content import KINDS, ContentError, load
+
+EVERY = [item for kind in KINDS for item in load(kind)]
+COUNTS = {"self_check": 6, "order": 1, "predictions": 3, "flashcards": 10, "work_quiz": 5, "interview": 20}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_kind_is_complete(kind):
+    assert len(load(kind)) == COUNTS[kind]
+
+
+def test_ids_are_unique_over_all_kinds():
+    assert len({i.id for i in EVERY}) == len(EVERY)
+
+
+@pytest.mark.parametrize("item", [i for i in EVERY if i.demo], ids=lambda i: i.id)
+def test_every_demo_link_opens_a_page_that_takes_its_state(item):
+    pages = {p.stem.split("_", 1)[1]: p for p in (ROOT / "pages").glob("*.py")}
+    app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=60)
+    for key, value in item.demo.state.items():
+        app.query_params[key] = value
+    app.switch_page(f"pages/{pages[item.demo.page].name}")
+    app.run()
+    assert not app.exception
+    assert not app.warning, [w.value for w in app.warning]
+    keys = {w.key for group in (app.text_input, app.number_input, app.slider, app.select_slider, app.selectbox)
+            for w in group}  # fmt: skip
+    assert set(item.demo.state) <= keys
+
+
+def test_the_right_option_does_not_give_itself_away_by_its_length():
+    quiz = load("work_quiz")
+    longest = [max(i.options, key=lambda o: len(o.text)).right for i in quiz]
+    assert sum(longest) <= 0.4 * len(quiz)
+
+
+def test_every_concept_has_more_than_an_interview_question():
+    asked = {
+        i.concept for kind in ("self_check", "flashcards", "work_quiz", "predictions") for i in load(kind)
+    }
+    for concept in ("forward process", "reverse process", "training target", "number of steps", "prompt conditioning",
+                    "failure modes", "sampling cost", "other generators", "the whole process"):  # fmt: skip
+        assert concept in asked
+
+
+def test_the_dictionary_has_its_entry_its_terms_and_the_cheat_sheet():
+    book = content.dictionary()
+    assert {"definition", "flow", "analogy", "history", "pitfalls", "use_for", "not_for"} <= set(
+        book["entry"]
+    )
+    assert len(book["term"]) >= 8
+    assert len(book["cheat_sheet"]["lines"]) == 4
+
+
+GOOD = """
+[[item]]
+id = "a"
+concept = "c"
+difficulty = "easy"
+setting = "s"
+prompt = "p"
+options = [
+  {text = "1", right = true, why = "w"}, {text = "2", right = false, why = "w"},
+  {text = "3", right = false, why = "w"}, {text = "4", right = false, why = "w"},
+]
+demo = {page = "forward", label = "l", state = {}}
+"""
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "says"),
+    [
+        ("right = true", "right = false", "exactly one option"),
+        ('why = "w"}, {text = "2"', 'why = ""}, {text = "2"', "a reason for every option"),
+        ('difficulty = "easy"', 'difficulty = "trivial"', "difficulty"),
+        ('setting = "s"', 'scene = "s"', "scene, setting"),
+        ('id = "a"', 'id = "a', "cannot be read"),
+    ],
+)
+def test_content_that_breaks_a_rule_is_named(tmp_path, old, new, says):
+    (tmp_path / "work_quiz.toml").write_text(GOOD.replace(old, new))
+    with pytest.raises(ContentError, match=says):
+        load("work_quiz", tmp_path)
+
+
+def test_two_items_with_one_id_are_refused(tmp_path):
+    (tmp_path / "work_quiz.toml").write_text(GOOD + GOOD)
+    with pytest.raises(ContentError, match="share an id"):
+        load("work_quiz", tmp_path)
+
+
+@given(st.integers(0, 12), st.integers())
+def test_shuffling_keeps_every_option(n, seed):
+    assert sorted(grading.shuffled(n, seed)) == list(range(n))
+    assert grading.shuffled(n, seed) == grading.shuffled(n, seed)
+
+
+@given(st.integers(2, 8), st.integers())
+def test_a_scrambled_order_is_never_the_right_one(n, seed):
+    assert sorted(grading.scrambled(n, seed)) == list(range(n)) != grading.scrambled(n, seed)
+
+
+def test_partial_credit_counts_pairs_and_names_the_first_wrong():
+    right = list("abcdef")
+    assert grading.grade_order(right, right) == grading.OrderResult(15, 15, None)
+    assert grading.grade_order(right[::-1], right).share == 0
+    swapped = grading.grade_order(list("abdcef"), right)
+    assert (swapped.pairs_right, swapped.first_wrong) == (14, 2)
+
+
+@given(st.permutations("abcdef"), st.integers(0, 4))
+def test_putting_a_neighbouring_pair_right_never_costs_credit(given_order, i):
+    right = list("abcdef")
+    better = list(given_order)
+    better[i : i + 2] = sorted(better[i : i + 2])
+    assert grading.grade_order(better, right).share >= grading.grade_order(given_order, right).share
+
+
+@given(st.lists(st.text(max_size=3), max_size=8))
+def test_an_answer_that_is_no_order_of_the_stages_is_refused(answer):
+    right = list("abc")
+    if sorted(answer) == right:
+        return
+    with pytest.raises(ValueError, match="same stages"):
+        grading.grade_order(answer, right)
+
+
+def test_credit_is_full_for_one_order_alone():
+    full = [p for p in permutations("abcd") if grading.grade_order(p, "abcd").share == 1]
+    assert full == [tuple("abcd")]
+
+
+@pytest.mark.parametrize(("met", "verdict"), [(0, "missed"), (1, "partly"), (2, "got it")])
+def test_self_marks(met, verdict):
+    assert grading.mark(met, 2) == verdict
+    with pytest.raises(ValueError, match="cannot be"):
+        grading.mark(3, 2)
+
+
+def practise(way):
+    app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=60)
+    app.query_params["way"] = way
+    app.switch_page("pages/4_practise.py")
+    app.run()
+    assert not app.exception, [e.value for e in app.exception]
+    return app
+
+
+def press(app, label):
+    next(b for b in app.button if b.label == label).click().run()
+    assert not app.exception, [e.value for e in app.exception]
+
+
+@pytest.mark.parametrize(
+    "way", ["self-check", "order", "work quiz", "flashcards", "interview deck", "dictionary"]
+)
+def test_every_way_to_practise_opens(way):
+    assert not practise(way).warning
+
+
+def test_a_whole_quiz_can_be_answered_missed_and_retried():
+    app = practise("work quiz")
+    quiz = {i.prompt: i for i in load("work_quiz")}
+    for n in range(5):
+        item = quiz[app.subheader[0].value]
+        text = next(o.text for o in item.options if o.right == (n != 2))
+        app.radio[0].set_value(text).run()
+        press(app, "Answer")
+        assert len(app.error if n == 2 else app.success) == 1
+        shown = " ".join(m.value for m in app.markdown)
+        assert all(o.why in shown for o in item.options)
+        press(app, "See the score" if n == 4 else "Next")
+    assert app.subheader[0].value == "4 of 5 right"
+    press(app, "Retry what was missed")
+    item = quiz[app.subheader[0].value]
+    app.radio[0].set_value(next(o.text for o in item.options if o.right)).run()
+    press(app, "Answer")
+    press(app, "See the score")
+    assert app.subheader[0].value == "1 of 1 right"
+
+
+def test_the_order_can_be_put_right_with_the_buttons():
+    app = practise("order")
+    order = app.session_state["practice-order"]["order"]
+    press(app, "Check the order")
+    assert "pairs are in the right order" in app.warning[0].value
+    for _ in range(15):  # bubble sort, as a learner at the keyboard would
+        wrong = next((k for k in range(5) if order[k] > order[k + 1]), None)
+        if wrong is None:
+            break
+        app.button(key=f"order-{order[wrong]}-down").click().run()
+        order = app.session_state["practice-order"]["order"]
+    press(app, "Check the order")
+    assert "All six stand right" in app.success[0].value
+
+
+def test_the_self_check_never_blocks_and_sums_up():
+    app = practise("self-check")
+    app.toggle(key="shown-check-forward").set_value(True).run()
+    for box in app.checkbox:
+        box.check()
+    app.run()
+    for _ in range(6):
+        press(app, "Next question")
+    assert any("got it" in m.value for m in app.markdown)
+    assert sum("not marked" in m.value for m in app.markdown) == 5
+
+
+def test_a_card_not_known_comes_back_and_known_ones_leave():
+    app = practise("flashcards")
+    press(app, "Flip")
+    press(app, "Again")
+    seen = 0
+    while any(b.label == "Flip" for b in app.button):
+        press(app, "Flip")
+        press(app, "Good")
+        seen += 1
+    assert seen == 10
+    assert app.subheader[0].value == "Every card is known"
+
+
+def test_the_dictionary_can_be_searched():
+    app = practise("dictionary")
+    app.text_input(key="dictionary-search").set_value("epsilon").run()
+    assert any("ε (epsilon)" in m.value for m in app.markdown)
+    app.text_input(key="dictionary-search").set_value("qqq").run()
+    assert "No term matches" in app.info[0].value
