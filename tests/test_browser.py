@@ -319,3 +319,34 @@ def test_the_ladder_runs_once_guessed_and_opens_a_rung(page, width):
     assert main.evaluate("e => e.scrollWidth - e.clientWidth") <= 1
     found = Axe().run(page).response["violations"]
     assert not [(v["id"], v["nodes"][0]["target"]) for v in found if v["impact"] in ("serious", "critical")]
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize(
+    "way", ["self-check", "order", "work quiz", "flashcards", "interview deck", "dictionary"]
+)
+def test_axe_finds_nothing_serious_in_practice(browser, server, way, scheme):
+    context = browser.new_context(
+        color_scheme=scheme, base_url=server.url, viewport={"width": 390, "height": 800}
+    )
+    page = context.new_page()
+    page.goto(f"/practise?way={way}")
+    page.wait_for_selector("text=What you answer is kept")
+    page.wait_for_timeout(1200)
+    found = Axe().run(page).response["violations"]
+    assert not [(v["id"], v["nodes"][0]["target"]) for v in found if v["impact"] in ("serious", "critical")]
+    main = page.locator("[data-testid=stMain]")
+    assert main.evaluate("e => e.scrollWidth - e.clientWidth") <= 1
+    context.close()
+
+
+def test_a_quiz_question_can_be_answered_by_keyboard_alone(page):
+    page.goto("/practise?way=work+quiz")
+    page.wait_for_selector("text=Your answer")
+    page.get_by_role("radio", name=re.compile("diffusion model")).focus()
+    page.keyboard.press("Space")
+    answer = page.get_by_role("button", name="Answer", exact=True)
+    expect(answer).to_be_enabled()
+    answer.focus()
+    page.keyboard.press("Enter")
+    expect(page.get_by_text(re.compile("^Right\\."))).to_be_visible()

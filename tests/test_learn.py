@@ -171,7 +171,7 @@ def test_a_whole_quiz_can_be_answered_missed_and_retried():
     app = practise("work quiz")
     quiz = {i.prompt: i for i in load("work_quiz")}
     for n in range(5):
-        item = quiz[app.subheader[0].value]
+        item = quiz[app.header[0].value]
         text = next(o.text for o in item.options if o.right == (n != 2))
         app.radio[0].set_value(text).run()
         press(app, "Answer")
@@ -179,13 +179,13 @@ def test_a_whole_quiz_can_be_answered_missed_and_retried():
         shown = " ".join(m.value for m in app.markdown)
         assert all(o.why in shown for o in item.options)
         press(app, "See the score" if n == 4 else "Next")
-    assert app.subheader[0].value == "4 of 5 right"
+    assert app.header[0].value == "4 of 5 right"
     press(app, "Retry what was missed")
-    item = quiz[app.subheader[0].value]
+    item = quiz[app.header[0].value]
     app.radio[0].set_value(next(o.text for o in item.options if o.right)).run()
     press(app, "Answer")
     press(app, "See the score")
-    assert app.subheader[0].value == "1 of 1 right"
+    assert app.header[0].value == "1 of 1 right"
 
 
 def test_the_order_can_be_put_right_with_the_buttons():
@@ -225,7 +225,7 @@ def test_a_card_not_known_comes_back_and_known_ones_leave():
         press(app, "Good")
         seen += 1
     assert seen == 10
-    assert app.subheader[0].value == "Every card is known"
+    assert app.header[0].value == "Every card is known"
 
 
 def test_the_dictionary_can_be_searched():

@@ -47,7 +47,7 @@ def self_check() -> None:
         return
     item = items[state["at"]]
     st.progress(state["at"] / len(items), f"{state['at'] + 1} of {len(items)}")
-    st.subheader(item.prompt, anchor=False)
+    st.header(item.prompt, anchor=False)
     st.text_area("In your own words (nobody else sees it)", key=f"own-{item.id}", persist_state="session")
     st.segmented_control("How sure are you?", CONFIDENCE, key=f"sure-{item.id}", persist_state="session")
     if st.toggle("Show our answer", key=f"shown-{item.id}"):
@@ -65,7 +65,7 @@ def self_check() -> None:
 
 
 def _self_check_summary(items: tuple, state: dict) -> None:
-    st.subheader("Done", anchor=False)
+    st.header("Done", anchor=False)
     for item in items:
         verdict = state["marks"].get(item.id)
         st.markdown(
@@ -84,20 +84,21 @@ def order() -> None:
         "order",
         lambda: {"order": grading.scrambled(len(item.stages), random.randrange(10**6)), "checked": None},
     )
-    st.subheader(item.prompt, anchor=False)
+    st.header(item.prompt, anchor=False)
     for place, k in enumerate(state["order"]):
         with st.container(horizontal=True, vertical_alignment="center", border=True):
-            st.markdown(f"**{place + 1}.** {item.stages[k].text}", width="stretch")
-            for by, name, icon in ((-1, "up", "arrow_upward"), (1, "down", "arrow_downward")):
-                st.button(
-                    name,
-                    key=f"order-{k}-{name}",
-                    icon=f":material/{icon}:",
-                    help=f"Move this stage {name}",
-                    disabled=not 0 <= place + by < len(state["order"]),
-                    on_click=_move,
-                    args=(state, place, by),
-                )
+            st.markdown(f"**{place + 1}.** {item.stages[k].text}")
+            with st.container(horizontal=True, width="content"):
+                for by, name in ((-1, "up"), (1, "down")):
+                    st.button(
+                        name,
+                        key=f"order-{k}-{name}",
+                        icon=f":material/arrow_{name}ward:",
+                        help=f"Move this stage {name}",
+                        disabled=not 0 <= place + by < len(state["order"]),
+                        on_click=_move,
+                        args=(state, place, by),
+                    )
     st.button("Check the order", type="primary", on_click=_check_order, args=(state, item))
     result: grading.OrderResult | None = state["checked"]
     if result is None:
@@ -141,7 +142,7 @@ def work_quiz() -> None:
     item = every[ids[state["at"]]]
     st.progress(state["at"] / len(ids), f"{state['at'] + 1} of {len(ids)}")
     st.caption(item.setting)
-    st.subheader(item.prompt, anchor=False)
+    st.header(item.prompt, anchor=False)
     shown = [item.options[k] for k in grading.shuffled(len(item.options), state["seed"] + state["at"])]
     given = state["given"].get(item.id)
     if given is None:
@@ -180,7 +181,7 @@ def _answer(state: dict, item: content.Choice, picked: str, sure: str | None) ->
 def _quiz_summary(state: dict, every: dict[str, content.Choice]) -> None:
     right = {i: next(o.text for o in every[i].options if o.right) for i in state["ids"]}
     missed = [i for i in state["ids"] if state["given"].get(i, ("",))[0] != right[i]]
-    st.subheader(f"{len(state['ids']) - len(missed)} of {len(state['ids'])} right", anchor=False)
+    st.header(f"{len(state['ids']) - len(missed)} of {len(state['ids'])} right", anchor=False)
     for i in missed:
         st.markdown(f"- Missed: {every[i].prompt}")
     with st.container(horizontal=True):
@@ -203,14 +204,14 @@ def flashcards() -> None:
     cards = {c.id: c for c in content.load("flashcards")}
     state = _state("cards", lambda: {"queue": list(cards), "flipped": False})
     if not state["queue"]:
-        st.subheader("Every card is known", anchor=False)
+        st.header("Every card is known", anchor=False)
         st.button("Go through them again", on_click=_again, args=("cards",))
         return
     card = cards[state["queue"][0]]
     st.progress(1 - len(state["queue"]) / len(cards), f"{len(state['queue'])} left")
     with st.container(border=True):
         st.caption(f"{card.concept} · {card.difficulty}")
-        st.subheader(card.front, anchor=False)
+        st.header(card.front, anchor=False)
         if state["flipped"]:
             st.markdown(card.back)
             demo_link(card.demo)
@@ -277,7 +278,7 @@ def dictionary() -> None:
     terms = [t for t in book["term"] if wanted in (t["term"] + " " + t["text"]).lower()]
     whole = " ".join(str(v) for v in entry.values())
     if not wanted or wanted in whole.lower():
-        st.subheader(entry["term"], anchor=False)
+        st.header(entry["term"], anchor=False)
         words = sum(len(str(v).split()) for v in entry.values())
         st.caption(f"{' · '.join(entry['tags'])} · {max(1, round(words / 200))} minutes to read")
         st.markdown(

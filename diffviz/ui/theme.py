@@ -86,6 +86,8 @@ _CSS = """
 .dv-c-prediction { color: var(--dv-prediction); font-weight: 650; }
 :focus-visible { outline: 3px solid var(--dv-focus) !important; outline-offset: 2px; }
 .stCaptionContainer, [data-testid="stCaptionContainer"] { color: inherit; opacity: .86; }
+/* Streamlit writes white on the primary colour, which the dark theme's is too light for. */
+[data-testid="stBaseButton-primary"], [data-testid="stBaseButton-primary"] p { color: var(--dv-ground) !important; }
 .stPageLink a { padding: .35rem .6rem; }
 @media (max-width: 640px) {
   .stMainBlockContainer { padding-left: 1rem; padding-right: 1rem; padding-top: 3.4rem; }
