@@ -161,3 +161,46 @@ def race_lines(
     figure.update_xaxes(title="network calls", range=[0, budget + 0.5])
     figure.update_yaxes(title="distance to the long run", rangemode="tozero")
     return _finish(figure, colours, 320)
+
+
+def measured_curve(
+    lines: Mapping[str, tuple[int, Sequence[float], Sequence[float], Sequence[Sequence[float]] | None]],
+    titles: tuple[str, str],
+    floor: float | None,
+    colours: Mapping[str, str],
+) -> go.Figure:
+    """Quality against cost on a log axis with error bars: title -> (number of its colour, x, y, intervals)."""
+    figure = go.Figure()
+    for name, (k, x, y, intervals) in lines.items():
+        bars = None
+        if intervals:
+            up = [high - v for v, (_, high) in zip(y, intervals, strict=True)]
+            down = [v - low for v, (low, _) in zip(y, intervals, strict=True)]
+            bars = {
+                "type": "data",
+                "symmetric": False,
+                "array": up,
+                "arrayminus": down,
+                "thickness": 1.2,
+                "width": 3,
+            }
+        figure.add_scatter(
+            x=list(x),
+            y=list(y),
+            name=name,
+            mode="lines+markers",
+            error_y=bars,
+            line={"color": colours[f"series-{k}"], "width": 2.2, "dash": SERIES_DASHES[k]},
+            marker={"symbol": SERIES_MARKS[k], "size": 8},
+            hovertemplate="%{y:.3g}",
+        )
+    if floor is not None:
+        figure.add_hline(
+            y=floor,
+            line={"color": colours["signal"], "width": 2},
+            annotation_text="real against real",
+            annotation_font_color=colours["signal"],
+        )
+    figure.update_xaxes(title=titles[0], type="log", dtick="D2")
+    figure.update_yaxes(title=titles[1], type="log" if floor is not None else "linear")
+    return _finish(figure, colours, 440)

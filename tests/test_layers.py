@@ -24,6 +24,7 @@ ALLOWED = {
     "trajectory": {"samplers", "schedules"},
     "captions": {"trajectory"},
     "classifier": set(),
+    "curves": set(),
     "checkpoints": {"denoiser", "text", "unet"},
     "generation": {"checkpoints", "denoiser", "guidance", "samplers", "schedules", "trajectory"},
     "experiments": {"denoiser", "generation", "samplers", "schedules", "trajectory"},

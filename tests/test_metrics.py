@@ -30,6 +30,27 @@ def test_frechet_survives_fewer_rows_than_columns():
         metrics.frechet_distance(a[:1], b)
 
 
+def test_precision_and_recall_of_known_sets():
+    a = RNG.normal(size=(120, 4))
+    assert metrics.precision_recall(a, a) == (1.0, 1.0)
+    assert metrics.precision_recall(a, a + 1000) == (0.0, 0.0)
+    narrow = RNG.normal(size=(120, 4)) * 0.05  # all of it is plausible, little of the variety is there
+    precision, recall = metrics.precision_recall(a, narrow)
+    assert precision > 0.9 and recall < 0.1
+    with pytest.raises(ValueError, match="more than 3"):
+        metrics.precision_recall(a[:3], a)
+
+
+def test_the_frechet_interval_holds_the_figure_and_narrows_with_the_sample():
+    real = RNG.normal(size=(300, 6))
+    few, many = RNG.normal(size=(60, 6)) + 0.3, RNG.normal(size=(2000, 6)) + 0.3
+    for made in (few, many):
+        low, high = metrics.frechet_interval(made, real)
+        assert low < metrics.frechet_distance(made, real) < high
+    width = [np.diff(metrics.frechet_interval(m, real))[0] for m in (few, many)]
+    assert width[1] < width[0] / 2
+
+
 def test_top_k_counts_rows_whose_truth_is_among_the_best():
     scores = np.array([[0.1, 0.9, 0.5], [0.8, 0.1, 0.3], [0.2, 0.3, 0.9]])
     truth = np.array([1, 2, 0])

@@ -1,0 +1,71 @@
+"""The measured curve of quality against steps: read, checked against the weights, and put into words."""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+
+ASSETS = Path(__file__).resolve().parents[1] / "assets"
+# measure -> (title, is a higher value better)
+MEASURES = {
+    "frechet": ("Fréchet distance", False),
+    "subgroup_top1": ("subgroup agreement", True),
+    "distance": ("distance to the long run", False),
+    "precision": ("precision", True),
+    "recall": ("recall", True),
+}
+
+
+@dataclass(frozen=True)
+class Curve:
+    """The file of `measure_steps`: what it was measured on, and its points."""
+
+    raw: dict
+
+    @property
+    def n(self) -> int:
+        return self.raw["n"]
+
+    @property
+    def floor(self) -> float:
+        return self.raw["frechet_floor"]
+
+    def samplers(self) -> list[str]:
+        return list(dict.fromkeys(p["sampler"] for p in self.raw["points"]))
+
+    def line(self, sampler: str, measure: str) -> list[dict]:
+        """The points of one sampler that have this measure, by calls: {steps, calls, value, interval}."""
+        points = [p for p in self.raw["points"] if p["sampler"] == sampler and measure in p]
+        found = []
+        for p in sorted(points, key=lambda p: p["calls"]):
+            value = p[measure] if isinstance(p[measure], dict) else {"value": p[measure], "interval": None}
+            found.append({"steps": p["steps"], "calls": p["calls"], **value})
+        return found
+
+    def is_of(self, sha256: str) -> bool:
+        """Whether the curve was measured on weights with this SHA-256."""
+        return self.raw["weights_sha256"] == sha256
+
+
+def load(path: Path = ASSETS / "curves" / "steps.json") -> Curve | None:
+    """The shipped curve, or None where none was measured yet."""
+    return Curve(json.loads(path.read_text(encoding="utf-8"))) if path.exists() else None
+
+
+def good_enough(line: list[dict], higher_is_better: bool) -> dict | None:
+    """The first point whose 95 % interval overlaps that of the best point of the line; None without intervals."""
+    line = [p for p in line if p["interval"]]
+    if not line:
+        return None
+    best = (max if higher_is_better else min)(line, key=lambda p: p["value"])
+    if higher_is_better:
+        return next(p for p in line if p["interval"][1] >= best["interval"][0])
+    return next(p for p in line if p["interval"][0] <= best["interval"][1])
+
+
+def published(path: Path = ASSETS / "curves" / "published.toml") -> tuple[list[int], list[dict]]:
+    """Published figures: the columns (network evaluations) and the rows, each with its source."""
+    raw = tomllib.loads(path.read_text(encoding="utf-8"))
+    return raw["columns"], raw["row"]

@@ -1,0 +1,154 @@
+"""Measure what the number of steps buys: every sampler at every step count, on the same noises and captions.
+
+    python -m diffviz.training.measure_steps                  # N = 1000; hours on a CPU; goes on where it stopped
+    python -m diffviz.training.measure_steps --quick          # N = 200, without the longest runs
+
+Writes `assets/curves/steps.json`. For every (sampler, steps): network calls, Fréchet distance to held-out real
+pictures in our classifier's features, subgroup agreement, precision and recall, the distance to a long
+reference run from the same noise, and seconds a picture; the first two and the distance with 95 % intervals.
+A file of other weights or of another N is begun anew.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from diffviz import checkpoints, classifier, metrics
+from diffviz.checkpoints import ASSETS
+from diffviz.samplers import SAMPLERS, calls
+from diffviz.training.data import Dataset
+from diffviz.training.evaluate import hits
+from diffviz.training.sample import generate_many
+
+STEPS = (1, 2, 3, 5, 8, 12, 20, 30, 50)
+LONG = {"ddim": (100, 250), "ddpm": (100, 250)}
+REFERENCE = {"sampler": "dpmpp_2m", "steps": 250}
+FIRST_SEED = 20_000
+QUICK_N, FULL_N = 200, 1000
+
+
+def grid(quick: bool) -> list[tuple[str, int]]:
+    """Every (sampler, steps) to be measured, the cheap ones first so that a file is of use early.
+
+    The quick form leaves out the long runs, and Euler, which takes DDIM's very steps (a test holds it to that).
+    """
+    samplers = [s for s in SAMPLERS if not (quick and s == "euler")]
+    points = [(s, n) for s in samplers for n in (*STEPS, *(() if quick else LONG.get(s, ())))]
+    return sorted(points, key=lambda p: p[1])
+
+
+def measure_point(
+    pictures: Tensor,
+    judge: classifier.Judge,
+    real: np.ndarray,
+    subgroup: np.ndarray,
+    reference: Tensor | None,
+) -> dict:
+    """The figures of one set of pictures; `reference` None leaves the distance to the long run out."""
+    _, by_subgroup, features = judge.look(pictures)
+    made = features.numpy()
+    right = hits(by_subgroup, subgroup, 1)
+    precision, recall = metrics.precision_recall(real, made)
+    point = {
+        "frechet": _with(metrics.frechet_distance(made, real), metrics.frechet_interval(made, real)),
+        "subgroup_top1": _with(right.mean(), metrics.interval(right)),
+        "precision": round(precision, 4),
+        "recall": round(recall, 4),
+    }
+    if reference is not None:
+        far = (pictures - reference).pow(2).mean((1, 2, 3)).sqrt().numpy()
+        point["distance"] = _with(far.mean(), metrics.interval(far))
+    return point
+
+
+def _with(value: float, interval: tuple[float, float]) -> dict:
+    return {"value": round(float(value), 4), "interval": [round(v, 4) for v in interval]}
+
+
+def begin(path: Path, head: dict) -> dict:
+    """The file so far if it was measured under the same head, else a new one."""
+    if path.exists():
+        kept = json.loads(path.read_text())
+        if {k: kept.get(k) for k in head} == head:
+            return kept
+    return {**head, "points": []}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--data", type=Path, default=Path("data/emoji32.npz"))
+    parser.add_argument("--out", type=Path, default=ASSETS / "curves" / "steps.json")
+    parser.add_argument(
+        "--quick", action="store_true", help=f"N = {QUICK_N}, no run over 50 steps but the reference"
+    )
+    parser.add_argument("--n", type=int, default=0, help="another number of pictures a point")
+    parser.add_argument("--guidance", type=float, default=3.0)
+    parser.add_argument("--threads", type=int, default=1)
+    args = parser.parse_args()
+    torch.set_num_threads(args.threads)
+    n = args.n or (QUICK_N if args.quick else FULL_N)
+    denoiser, data = checkpoints.load(), Dataset.load(args.data)
+    weights = ASSETS / "emoji32.safetensors"
+    judge = classifier.load(ASSETS / "classifier32.safetensors")
+    rows = data.rows(heldout=True, everyday=True)
+    picked = np.resize(rows, n)
+    prompts = [data.labels[data.label[r]] for r in picked]
+    styles = [data.styles[data.style[r]] for r in picked]
+    groups = {name: i for i, name in enumerate(judge.subgroups)}
+    subgroup = np.array([groups[data.subgroups[data.label[r]]] for r in picked])
+    real = judge.look(data.pictures(rows))[2].numpy()
+    pool = data.rows(heldout=False, everyday=True)
+    pool = np.random.default_rng(0).choice(pool, n, replace=len(pool) < n)
+    floor = judge.look(data.pictures(pool))[2].numpy()
+
+    head = {
+        "weights_sha256": checkpoints.sha256_of(weights),
+        "n": n,
+        "real": len(rows),
+        "guidance": args.guidance,
+        "schedule": "cosine",
+        "spacing": "trailing",
+        "reference": REFERENCE,
+        "frechet_floor": round(metrics.frechet_distance(floor, real), 4),
+    }
+    found = begin(args.out, head)
+    seeds = range(FIRST_SEED, FIRST_SEED + n)
+
+    def pictures(sampler: str, steps: int) -> Tensor:
+        return generate_many(
+            denoiser, prompts, styles, seeds, steps=steps, guidance=args.guidance, sampler=sampler
+        )
+
+    done = {(p["sampler"], p["steps"]) for p in found["points"]}
+    todo = [p for p in grid(args.quick) if p not in done]
+    reference = pictures(**REFERENCE) if todo else None
+    args.out.parent.mkdir(parents=True, exist_ok=True)
+    for sampler, steps in todo:
+        began = time.perf_counter()
+        made = pictures(sampler, steps)
+        seconds = (time.perf_counter() - began) / n
+        # DDPM walks to another picture on purpose: its distance to the reference says nothing.
+        point = measure_point(made, judge, real, subgroup, None if sampler == "ddpm" else reference)
+        asked = calls(sampler, steps) * (2 if args.guidance != 1 else 1)
+        found["points"].append(
+            {"sampler": sampler, "steps": steps, "calls": asked, "seconds": round(seconds, 4), **point}
+        )
+        args.out.write_text(json.dumps(found, indent=1) + "\n")
+        print(
+            f"{sampler:9} {steps:3} steps  {point['frechet']['value']:8.2f}  {seconds:.3f} s a picture",
+            flush=True,
+        )
+    print(f"{args.out}: {len(found['points'])} points, N = {n}, floor {found['frechet_floor']}")
+
+
+if __name__ == "__main__":
+    main()

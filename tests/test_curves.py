@@ -1,0 +1,85 @@
+import json
+
+import pytest
+
+from diffviz import checkpoints, curves
+from diffviz.samplers import SAMPLERS, calls
+from diffviz.training import measure_steps
+
+
+def line(*values):
+    return [{"steps": k, "calls": k, "value": v, "interval": [v - 1, v + 1]} for k, v in enumerate(values, 1)]
+
+
+def test_good_enough_is_the_first_point_that_cannot_be_told_from_the_best():
+    assert curves.good_enough(line(50, 20, 11, 10, 10.5), higher_is_better=False)["steps"] == 3
+    assert curves.good_enough(line(1, 5, 9, 10), higher_is_better=True)["steps"] == 3
+    assert curves.good_enough([], higher_is_better=True) is None
+
+
+def test_a_curve_of_other_weights_is_known_as_such(tmp_path):
+    path = tmp_path / "steps.json"
+    assert curves.load(path) is None
+    path.write_text(json.dumps({"weights_sha256": "a", "n": 3, "frechet_floor": 1.0, "points": []}))
+    curve = curves.load(path)
+    assert curve.is_of("a") and not curve.is_of("b")
+
+
+def test_the_grid_holds_every_sampler_and_only_the_full_one_the_long_runs():
+    full, quick = measure_steps.grid(False), measure_steps.grid(True)
+    assert {s for s, _ in full} == set(SAMPLERS)
+    assert max(n for _, n in full) == 250 and max(n for _, n in quick) == 50
+    assert len(set(full)) == len(full)
+
+
+def test_a_file_of_other_weights_or_size_is_begun_anew(tmp_path):
+    path = tmp_path / "steps.json"
+    head = {"weights_sha256": "a", "n": 3}
+    path.write_text(json.dumps({**head, "points": [1]}))
+    assert measure_steps.begin(path, head)["points"] == [1]
+    assert measure_steps.begin(path, {**head, "n": 4})["points"] == []
+
+
+def test_published_figures_name_their_sources():
+    columns, rows = curves.published()
+    assert len(rows) >= 5
+    for row in rows:
+        assert "arXiv" in row["source"]
+        assert {int(c) for c in row["fid"]} <= set(columns)
+
+
+@pytest.mark.skipif(curves.load() is None, reason="no curve was measured yet")
+def test_the_shipped_curve_counts_its_calls_and_keeps_its_intervals():
+    curve = curves.load()
+    assert curve.n >= 100
+    for p in curve.raw["points"]:
+        assert p["calls"] == calls(p["sampler"], p["steps"]) * 2
+        low, high = p["frechet"]["interval"]
+        assert low <= p["frechet"]["value"] <= high
+
+
+def test_the_page_says_when_the_curve_is_of_earlier_weights(monkeypatch):
+    from test_learn import ROOT, AppTest
+
+    point = {"value": 5.0, "interval": [4.0, 6.0]}
+    raw = {
+        "weights_sha256": "of earlier weights", "n": 10, "real": 5, "guidance": 3.0, "frechet_floor": 1.0,
+        "reference": {"sampler": "dpmpp_2m", "steps": 250},
+        "points": [{"sampler": "ddim", "steps": 5, "calls": 10, "frechet": point, "subgroup_top1": point,
+                    "precision": 0.5, "recall": 0.5, "distance": point}],
+    }  # fmt: skip
+
+    def opened(sha256):
+        monkeypatch.setattr(curves, "load", lambda: curves.Curve({**raw, "weights_sha256": sha256}))
+        app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=60)
+        app.query_params["part"] = "Measured curve"
+        app.session_state["guess-curve"] = "20"
+        app.switch_page("pages/3_steps.py")
+        app.run()
+        assert not app.exception, [e.value for e in app.exception]
+        return app
+
+    assert "earlier weights" in opened("of earlier weights").warning[0].value
+    now = opened(checkpoints.manifest()["emoji32"].sha256)
+    assert not now.warning
+    assert any("from **5 steps** on" in m.value for m in now.markdown)
