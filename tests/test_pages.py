@@ -107,6 +107,17 @@ def test_reverse_runs_with_any_number_of_steps(steps):
     assert any(f"{steps} network calls" in e.label for e in app.expander)
 
 
+@pytest.mark.parametrize("sampler", ["DDIM", "Euler"])
+def test_one_step_in_numbers_adds_up(sampler):
+    app = open_page(REVERSE, sampler=sampler, steps="6")
+    app.slider(key="numbers-step").set_value(3).run()
+    assert not app.exception
+    table = next(d.value for d in app.dataframe if "colour" in d.value)
+    assert np.allclose(table["α(s)·x̂₀ + σ(s)·ε̂"], table["x at s, as it was computed"], atol=1e-3)
+    app.slider(key="numbers-step").set_value(6).run()
+    assert any("ends on x̂₀ itself" in c.value for c in app.caption)
+
+
 def test_the_same_seed_is_shown_to_give_the_same_numbers():
     app = open_page(REVERSE, steps="3")
     next(b for b in app.button if b.label == "Same seed again").click().run()

@@ -137,6 +137,50 @@ def calls_table(run: Run) -> None:
         )
 
 
+def numbers(run: Run) -> None:
+    """One step of this very run in numbers: levels, and the values of one pixel before and after."""
+    recorded, schedule = run.trajectory(), ALL_SCHEDULES[run.settings.schedule]
+    with st.expander("One step in numbers", icon=":material/pin:"):
+        i = 0 if recorded.steps == 1 else st.slider("Step", 1, recorded.steps, 1, key="numbers-step") - 1
+        with st.container(horizontal=True):
+            row = st.number_input(
+                "Pixel row", 0, recorded.x.shape[-2] - 1, recorded.x.shape[-2] // 2, key="numbers-row"
+            )
+            column = st.number_input(
+                "Pixel column", 0, recorded.x.shape[-1] - 1, recorded.x.shape[-1] // 2, key="numbers-column"
+            )
+        t, s = float(recorded.t[i]), float(recorded.t[i + 1])
+        levels = {
+            "t": t,
+            "s (the next time)": s,
+            "α(t)": float(schedule.alpha(t)),
+            "σ(t)": float(schedule.sigma(t)),
+            "α(s)": float(schedule.alpha(s)),
+            "σ(s)": float(schedule.sigma(s)),
+        }
+        st.markdown(" · ".join(f"{name} = **{value:.4f}**" for name, value in levels.items()))
+        pixel = (slice(None), int(row), int(column))
+        table = {
+            "colour": ["red", "green", "blue"],
+            "x at t": recorded.x[i][pixel],
+            "x̂₀": recorded.x0[i][pixel],
+            "ε̂ = (x − α(t)·x̂₀) / σ(t)": recorded.eps[i][pixel],
+            "α(s)·x̂₀ + σ(s)·ε̂": levels["α(s)"] * recorded.x0[i][pixel]
+            + levels["σ(s)"] * recorded.eps[i][pixel],
+            "x at s, as it was computed": recorded.x[i + 1][pixel],
+        }
+        st.dataframe(
+            {k: v if k == "colour" else np.asarray(v).round(4) for k, v in table.items()}, hide_index=True
+        )
+        last = i + 1 == recorded.steps
+        if run.settings.sampler in ("ddim", "euler") and not last:
+            st.caption("For DDIM and Euler the last two columns are the same: that is the whole step.")
+        elif last:
+            st.caption("The last step ends on x̂₀ itself: nothing is added back.")
+        else:
+            st.caption("The last two columns differ: this sampler does something else with the same answer.")
+
+
 def formula_and_source(sampler: str) -> None:
     """The sampler's step as a formula and as the code that ran."""
     with st.expander("The formula", icon=":material/function:"):

@@ -1,0 +1,90 @@
+"""What each sampler costs beyond its network calls, and how many calls it saves against DDIM.
+
+    python -m bench.samplers
+
+Overhead: a run's time over that of the same number of bare network calls, timed in turn, medians over rounds.
+Savings: for each budget of DDIM, the fewest calls with which a sampler comes as near to a long reference run
+from the same noises, averaged over a few prompts and seeds.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import time
+
+import numpy as np
+import torch
+
+from bench.sampling import bare_calls
+from diffviz import checkpoints
+from diffviz.experiments import REFERENCE
+from diffviz.samplers import SAMPLERS, calls, draw, seeded, times
+from diffviz.schedules import SCHEDULES
+from diffviz.training.prompts import EVERYDAY_32
+from diffviz.training.sample import generate_many
+
+STEPS = (3, 5, 8, 12, 20, 30, 50)
+
+
+def overhead(rounds: int, steps: int) -> None:
+    denoiser, schedule = checkpoints.load(), SCHEDULES["cosine"]
+    denoise = denoiser.prompted(["cat face"], ["noto"], schedule)
+    start = draw(seeded([0]), denoiser.shape)
+    ratios: dict[str, list[float]] = {name: [] for name in SAMPLERS}
+    for r in range(rounds + 1):
+        for name, sampler in SAMPLERS.items():
+            began = time.perf_counter()
+            for _ in sampler(denoise, start, times(steps), schedule, rng=seeded([1])):
+                pass
+            run = time.perf_counter() - began
+            began = time.perf_counter()
+            bare_calls(denoise, start, calls(name, steps))
+            if r:  # the first round warms up
+                ratios[name].append(run / (time.perf_counter() - began))
+    for name, seen in ratios.items():
+        print(f"{name:9} run / bare calls {statistics.median(seen):.3f}   (aim: at most 1.10)")
+
+
+def savings(pictures: int, guidance: float) -> None:
+    denoiser = checkpoints.load()
+    prompts, styles = zip(*EVERYDAY_32[:pictures], strict=True)
+
+    def run(sampler: str, steps: int) -> np.ndarray:
+        made = generate_many(
+            denoiser, prompts, styles, range(pictures), steps=steps, guidance=guidance, sampler=sampler
+        )
+        return made.numpy()
+
+    target = run(**REFERENCE)
+
+    def far(sampler: str, steps: int) -> float:
+        return float(np.sqrt(((run(sampler, steps) - target) ** 2).mean((1, 2, 3))).mean())
+
+    rivals = [s for s in SAMPLERS if s not in ("ddim", "ddpm", "euler")]
+    reached = {name: [(calls(name, n), far(name, n)) for n in STEPS] for name in ("ddim", *rivals)}
+    print(f"\ncalls to come as near to {REFERENCE['steps']} steps of {REFERENCE['sampler']} as DDIM "
+          f"({pictures} pictures, guidance {guidance:g} not counted)")  # fmt: skip
+    print(f"{'ddim':>6}{'distance':>10}" + "".join(f"{r:>10}" for r in rivals))
+    for asked, distance in reached["ddim"]:
+        fewest = [min((c for c, d in reached[r] if d <= distance), default=None) for r in rivals]
+        cells = "".join(f"{c if c else 'none':>10}" for c in fewest)
+        print(f"{asked:6}{distance:10.4f}{cells}")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--rounds", type=int, default=9)
+    parser.add_argument("--steps", type=int, default=20)
+    parser.add_argument("--pictures", type=int, default=16)
+    parser.add_argument("--guidance", type=float, default=3.0)
+    args = parser.parse_args()
+    torch.set_num_threads(1)
+    overhead(args.rounds, args.steps)
+    savings(args.pictures, args.guidance)
+
+
+if __name__ == "__main__":
+    main()
