@@ -37,6 +37,7 @@ with right:
     run = live.compute(settings, "reverse-run", largest=reverse_view.LARGEST)
     live.show(run, "reverse-run", largest=reverse_view.LARGEST)
 
+reverse_view.what_to_ask(words)
 if run.finished:
     st.header("Blurry early, sharp late", anchor=False)
     reverse_view.why_blurry(run)

@@ -92,6 +92,17 @@ def test_reverse_says_which_words_it_does_not_know():
     assert "without words" in said
 
 
+def test_reverse_lists_what_can_be_asked_for():
+    from diffviz.checkpoints import ASSETS
+    from diffviz.text import Vocabulary
+
+    app = open_page(REVERSE, steps="1")
+    everyday = [x["label"] for x in Vocabulary.load(ASSETS / "vocabulary.json").labels if x["everyday"]]
+    listed = " ".join(m.value for m in app.markdown)
+    assert f"{len(everyday)} everyday ones" in listed
+    assert all(label in listed for label in everyday)
+
+
 def test_reverse_runs_without_a_prompt_and_asks_once_a_step():
     app = open_page(REVERSE, prompt="", style="any", steps="3")
     app.text_input(key="prompt").set_value("").run()

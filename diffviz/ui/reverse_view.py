@@ -11,6 +11,7 @@ import torch
 from diffviz import captions, guidance, plots, samplers
 from diffviz.generation import Settings, run_steps
 from diffviz.schedules import SCHEDULES as ALL_SCHEDULES
+from diffviz.text import Vocabulary
 from diffviz.trajectory import encode_png, to_uint8
 from diffviz.ui import source as source_view
 from diffviz.ui import theme
@@ -52,6 +53,20 @@ def _take_idea() -> None:
     if st.session_state.idea:
         st.session_state["prompt"] = st.session_state.idea
         st.session_state.idea = None
+
+
+def what_to_ask(words: Vocabulary) -> None:
+    """What the network was trained to draw: the everyday labels by group, and how many words it has seen."""
+    everyday = [x for x in words.labels if x["everyday"]]
+    with st.expander("What can I ask for?", icon=":material/menu_book:"):
+        st.markdown(
+            f"The network knows {len(words.words):,} words, from the captions of {len(words.labels):,} emoji. Most of its "
+            f"training went to {len(everyday)} everyday ones, listed here; those it draws best. The others it has seen "
+            "less often, and it shows. Any words may be combined; their order makes no difference."
+        )
+        for group in dict.fromkeys(x["group"] for x in everyday):
+            names = [x["label"] for x in everyday if x["group"] == group]
+            st.markdown(f"**{group.replace('-', ' and ')}** ({len(names)}): {', '.join(names)}")
 
 
 def why_blurry(run: Run) -> None:
