@@ -9,11 +9,11 @@ page = frame.begin(
     kicker="Lesson 4 · practice",
 )
 
-import streamlit as st
-
-from diffviz.ui import learn_view
+from diffviz.ui import learn_view, learner
 from diffviz.ui.controls import Controls
 
 way = Controls(page).choice("Way to practise", "way", tuple(learn_view.PARTS), "self-check", segmented=True)
-st.caption("What you answer is kept while this visit lasts, and nowhere else.")
+learner.identity()
 learn_view.PARTS[way]()
+if way in learn_view.KEYS:
+    learner.keep(learn_view.KEYS[way])

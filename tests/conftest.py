@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import tempfile
 
 import pytest
 import torch
@@ -16,6 +17,8 @@ from diffviz.text import Vocabulary
 from diffviz.unet import UNet, UNetConfig
 
 torch.set_num_threads(1)
+# Progress that the tests make goes nowhere near the user's own.
+os.environ["DIFFVIZ_DATA"] = tempfile.mkdtemp(prefix="diffviz-test-")
 
 
 def make_tiny(seed: int = 0) -> Denoiser:

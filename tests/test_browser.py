@@ -331,8 +331,8 @@ def test_axe_finds_nothing_serious_in_practice(browser, server, way, scheme):
     )
     page = context.new_page()
     page.goto(f"/practise?way={way}")
-    page.wait_for_selector("text=What you answer is kept")
-    page.wait_for_timeout(1200)
+    page.wait_for_selector("h1:has-text('Check yourself')")
+    page.wait_for_timeout(2000)
     found = Axe().run(page).response["violations"]
     assert not [(v["id"], v["nodes"][0]["target"]) for v in found if v["impact"] in ("serious", "critical")]
     main = page.locator("[data-testid=stMain]")
@@ -350,3 +350,14 @@ def test_a_quiz_question_can_be_answered_by_keyboard_alone(page):
     answer.focus()
     page.keyboard.press("Enter")
     expect(page.get_by_text(re.compile("^Right\\."))).to_be_visible()
+
+
+def test_a_reload_in_the_middle_of_a_quiz_comes_back_to_the_same_place(page):
+    page.goto("/practise?way=work+quiz")
+    page.get_by_role("radio", name=re.compile("diffusion model")).check(force=True)
+    page.get_by_role("button", name="Answer", exact=True).click()
+    page.get_by_role("button", name="Next", exact=True).click()
+    expect(page.get_by_text("2 of 5")).to_be_visible()
+    page.wait_for_timeout(1000)
+    page.reload()
+    expect(page.get_by_text("2 of 5")).to_be_visible()

@@ -215,17 +215,56 @@ def test_the_self_check_never_blocks_and_sums_up():
     assert sum("not marked" in m.value for m in app.markdown) == 5
 
 
-def test_a_card_not_known_comes_back_and_known_ones_leave():
+def test_cards_are_flipped_rated_and_leave_until_they_are_due():
+    app = practise("flashcards")
+    for n in range(10):
+        press(app, "Flip")
+        press(app, "Again" if n == 0 else "Good")
+    assert app.header[0].value == "Nothing is due"
+    assert "minute" in next(m.value for m in app.markdown if "next card" in m.value)
+
+
+def test_progress_counts_what_was_answered_and_can_be_erased():
     app = practise("flashcards")
     press(app, "Flip")
-    press(app, "Again")
-    seen = 0
-    while any(b.label == "Flip" for b in app.button):
-        press(app, "Flip")
-        press(app, "Good")
-        seen += 1
-    assert seen == 10
-    assert app.header[0].value == "Every card is known"
+    press(app, "Good")
+    learner = app.session_state["learner-fresh"]
+    again = AppTest.from_file(str(ROOT / "app.py"), default_timeout=60)
+    again.session_state["learner-fresh"] = learner
+    again.query_params["way"] = "progress"
+    again.switch_page("pages/4_practise.py")
+    again.run()
+    assert not again.exception, [e.value for e in again.exception]
+    assert any("1 answers so far · 9 flashcards due" in m.value for m in again.markdown)
+    press(again, "Erase …")
+    press(again, "Yes, erase everything")
+    assert any("0 answers so far · 10 flashcards due" in m.value for m in again.markdown)
+
+
+def test_a_learner_who_comes_back_finds_the_place_and_the_words():
+    app = practise("self-check")
+    press(app, "Next question")
+    key = next(t.key for t in app.text_area)
+    app.text_area(key=key).set_value("we made the noise ourselves").run()
+    back = AppTest.from_file(str(ROOT / "app.py"), default_timeout=60)
+    back.session_state["learner-fresh"] = app.session_state["learner-fresh"]
+    back.switch_page("pages/4_practise.py")
+    back.run()
+    assert back.text_area(key=key).value == "we made the noise ourselves"
+
+
+def test_a_disk_that_refuses_is_reported_and_the_visit_goes_on(monkeypatch):
+    from diffviz.learn.store import Store, StoreError
+
+    def refuse(*args):
+        raise StoreError("This answer could not be kept: the disk is full or may not be written.")
+
+    app = practise("order")
+    monkeypatch.setattr(Store, "add", refuse)
+    monkeypatch.setattr(Store, "put", refuse)
+    press(app, "Check the order")
+    assert any("could not be kept" in w.value for w in app.warning)
+    assert any("pairs are in the right order" in w.value for w in app.warning)
 
 
 def test_the_dictionary_can_be_searched():

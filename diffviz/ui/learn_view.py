@@ -1,16 +1,21 @@
-"""The parts of the practice page. What was answered is kept while the visit lasts."""
+"""The parts of the practice page."""
 
 from __future__ import annotations
 
+import json
 import random
 from collections.abc import Callable
+from datetime import UTC, datetime
 
 import streamlit as st
 
-from diffviz.learn import content, grading
+from diffviz.learn import content, grading, review
+from diffviz.learn.store import StoreError
+from diffviz.ui import learner
 
 CONFIDENCE = ("a guess", "fairly sure", "certain")
 PAGES = {"forward": "pages/1_forward.py", "reverse": "pages/2_reverse.py", "steps": "pages/3_steps.py"}
+RESULT_OF_MARK = {"missed": "wrong", "partly": "partly", "got it": "right"}
 MARKS = {"missed": ":material/close:", "partly": ":material/contrast:", "got it": ":material/check:"}
 
 
@@ -22,17 +27,26 @@ def demo_link(demo: content.Demo | None) -> None:
         )
 
 
-def _state(key: str, make: Callable[[], dict]) -> dict:
-    """This visit's state of one way to practise."""
-    return st.session_state.setdefault(f"practice-{key}", make())
-
-
 def _next(state: dict) -> None:
     state["at"] += 1
 
 
-def _again(key: str) -> None:
-    st.session_state.pop(f"practice-{key}", None)
+def _again(key: str, make: Callable[[], dict]) -> None:
+    st.session_state[f"practice-{key}"] = make()
+
+
+def _new_check() -> dict:
+    return {"at": 0, "marks": {}, "own": {}}
+
+
+def _new_order() -> dict:
+    stages = len(content.load("order")[0].stages)
+    return {"order": grading.scrambled(stages, random.randrange(10**6)), "checked": False}
+
+
+def _new_quiz() -> dict:
+    ids = [i.id for i in content.load("work_quiz")]
+    return {"ids": ids, "at": 0, "given": {}, "seed": random.randrange(10**6)}
 
 
 # --- self-check --------------------------------------------------------------------------------------------
@@ -41,14 +55,19 @@ def _again(key: str) -> None:
 def self_check() -> None:
     """Question, own words, confidence, then the model answer; the learner marks it against the key points."""
     items = content.load("self_check")
-    state = _state("check", lambda: {"at": 0, "marks": {}})
+    state = learner.place("check", _new_check)
     if state["at"] >= len(items):
         _self_check_summary(items, state)
         return
     item = items[state["at"]]
     st.progress(state["at"] / len(items), f"{state['at'] + 1} of {len(items)}")
     st.header(item.prompt, anchor=False)
-    st.text_area("In your own words (nobody else sees it)", key=f"own-{item.id}", persist_state="session")
+    state["own"][item.id] = st.text_area(
+        "In your own words (nobody else sees it)",
+        state["own"].get(item.id, ""),
+        max_chars=2000,
+        key=f"own-{item.id}",
+    )
     st.segmented_control("How sure are you?", CONFIDENCE, key=f"sure-{item.id}", persist_state="session")
     if st.toggle("Show our answer", key=f"shown-{item.id}"):
         st.info(item.answer)
@@ -61,7 +80,15 @@ def self_check() -> None:
         state["marks"][item.id] = verdict
         st.markdown(f"{MARKS[verdict]} **{verdict}**")
         demo_link(item.demo)
-    st.button("Next question", key=f"next-{item.id}", on_click=_next, args=(state,), type="primary")
+    st.button(
+        "Next question", key=f"next-{item.id}", on_click=_next_check, args=(state, item), type="primary"
+    )
+
+
+def _next_check(state: dict, item: content.SelfCheck) -> None:
+    if item.id in state["marks"]:
+        learner.log("self_check", item.id, RESULT_OF_MARK[state["marks"][item.id]])
+    _next(state)
 
 
 def _self_check_summary(items: tuple, state: dict) -> None:
@@ -71,7 +98,7 @@ def _self_check_summary(items: tuple, state: dict) -> None:
         st.markdown(
             f"- {MARKS[verdict]} **{verdict}**: {item.prompt}" if verdict else f"- not marked: {item.prompt}"
         )
-    st.button("Start over", on_click=_again, args=("check",))
+    st.button("Start over", on_click=_again, args=("check", _new_check))
 
 
 # --- order the process -------------------------------------------------------------------------------------
@@ -80,10 +107,7 @@ def _self_check_summary(items: tuple, state: dict) -> None:
 def order() -> None:
     """Six shuffled stages, moved by buttons; feedback names the first that stands wrong, and why."""
     item = content.load("order")[0]
-    state = _state(
-        "order",
-        lambda: {"order": grading.scrambled(len(item.stages), random.randrange(10**6)), "checked": None},
-    )
+    state = learner.place("order", _new_order)
     st.header(item.prompt, anchor=False)
     for place, k in enumerate(state["order"]):
         with st.container(horizontal=True, vertical_alignment="center", border=True):
@@ -100,9 +124,9 @@ def order() -> None:
                         args=(state, place, by),
                     )
     st.button("Check the order", type="primary", on_click=_check_order, args=(state, item))
-    result: grading.OrderResult | None = state["checked"]
-    if result is None:
+    if not state["checked"]:
         return
+    result = _grade(state, item)
     if result.first_wrong is None:
         st.success(f"All six stand right. {item.explanation}", icon=":material/check:")
     else:
@@ -118,12 +142,18 @@ def order() -> None:
 def _move(state: dict, place: int, by: int) -> None:
     order = state["order"]
     order[place], order[place + by] = order[place + by], order[place]
-    state["checked"] = None
+    state["checked"] = False
+
+
+def _grade(state: dict, item: content.Ordering) -> grading.OrderResult:
+    right = [s.id for s in item.stages]
+    return grading.grade_order([right[k] for k in state["order"]], right)
 
 
 def _check_order(state: dict, item: content.Ordering) -> None:
-    right = [s.id for s in item.stages]
-    state["checked"] = grading.grade_order([right[k] for k in state["order"]], right)
+    state["checked"] = True
+    share = _grade(state, item).share
+    learner.log("order", item.id, "right" if share == 1 else "partly" if share >= 0.5 else "wrong")
 
 
 # --- the work quiz -----------------------------------------------------------------------------------------
@@ -132,9 +162,7 @@ def _check_order(state: dict, item: content.Ordering) -> None:
 def work_quiz() -> None:
     """Five scenes: answer, confidence, the reason for every option, and a retry of what was missed."""
     every = {i.id: i for i in content.load("work_quiz")}
-    state = _state(
-        "quiz", lambda: {"ids": list(every), "at": 0, "given": {}, "seed": random.randrange(10**6)}
-    )
+    state = learner.place("quiz", _new_quiz)
     ids = state["ids"]
     if state["at"] >= len(ids):
         _quiz_summary(state, every)
@@ -176,6 +204,8 @@ def work_quiz() -> None:
 
 def _answer(state: dict, item: content.Choice, picked: str, sure: str | None) -> None:
     state["given"][item.id] = (picked, sure)
+    right = next(o.text for o in item.options if o.right)
+    learner.log("work_quiz", item.id, "right" if picked == right else "wrong", sure)
 
 
 def _quiz_summary(state: dict, every: dict[str, content.Choice]) -> None:
@@ -187,7 +217,7 @@ def _quiz_summary(state: dict, every: dict[str, content.Choice]) -> None:
     with st.container(horizontal=True):
         if missed:
             st.button("Retry what was missed", type="primary", on_click=_retry, args=(state, missed))
-        st.button("Start over", on_click=_again, args=("quiz",))
+        st.button("Start over", on_click=_again, args=("quiz", _new_quiz))
 
 
 def _retry(state: dict, missed: list[str]) -> None:
@@ -200,34 +230,103 @@ def _retry(state: dict, missed: list[str]) -> None:
 
 
 def flashcards() -> None:
-    """Ten cards in a queue: what was not known comes back soon, what was known leaves."""
-    cards = {c.id: c for c in content.load("flashcards")}
-    state = _state("cards", lambda: {"queue": list(cards), "flipped": False})
-    if not state["queue"]:
-        st.header("Every card is known", anchor=False)
-        st.button("Go through them again", on_click=_again, args=("cards",))
+    """Ten cards, scheduled by how well each was known: what is due comes first, then what is new."""
+    deck = {c.id: c for c in content.load("flashcards")}
+    events, now = learner.store().events(learner.identity_now()), datetime.now(UTC)
+    waiting = review.due(events, list(deck), now)
+    if not waiting:
+        when = review.next_due(events, list(deck))
+        st.header("Nothing is due", anchor=False)
+        st.markdown(f"The next card comes up in {_span((when - now).total_seconds())}.")
         return
-    card = cards[state["queue"][0]]
-    st.progress(1 - len(state["queue"]) / len(cards), f"{len(state['queue'])} left")
+    card = deck[waiting[0]]
+    st.progress(1 - len(waiting) / len(deck), f"{len(waiting)} due")
+    flipped = st.session_state.get("flipped") == card.id
     with st.container(border=True):
         st.caption(f"{card.concept} · {card.difficulty}")
         st.header(card.front, anchor=False)
-        if state["flipped"]:
+        if flipped:
             st.markdown(card.back)
             demo_link(card.demo)
-    if not state["flipped"]:
-        st.button("Flip", type="primary", icon=":material/flip:", on_click=lambda: state.update(flipped=True))
+    if not flipped:
+        st.button("Flip", type="primary", icon=":material/flip:", on_click=_flip, args=(card.id,))
         return
+    st.markdown("How well did you know it?")
     with st.container(horizontal=True):
-        for name, back in (("Again", 2), ("Hard", 4), ("Good", None)):
-            st.button(name, key=f"rate-{name}", on_click=_rate, args=(state, back))
+        for rating, seconds in review.intervals(events, card.id, now).items():
+            st.button(
+                rating.capitalize(),
+                key=f"rate-{rating}",
+                help=f"Comes back in {_span(seconds)}",
+                on_click=_rate,
+                args=(card.id, rating),
+            )
 
 
-def _rate(state: dict, back: int | None) -> None:
-    card = state["queue"].pop(0)
-    if back is not None:
-        state["queue"].insert(back, card)
-    state["flipped"] = False
+def _flip(card: str) -> None:
+    st.session_state["flipped"] = card
+
+
+def _rate(card: str, rating: str) -> None:
+    learner.log("flashcards", card, rating)
+    st.session_state.pop("flipped", None)
+
+
+def _span(seconds: float) -> str:
+    """A length of time in the unit a reader would use."""
+    for unit, length in (("day", 86_400), ("hour", 3600), ("minute", 60)):
+        if seconds >= length:
+            n = round(seconds / length)
+            return f"{n} {unit}{'s' if n != 1 else ''}"
+    return "under a minute"
+
+
+# --- progress ----------------------------------------------------------------------------------------------
+
+
+def progress() -> None:
+    """How each concept stands, what to do next, and the learner's own copy of it all."""
+    who, store = learner.identity_now(), learner.store()
+    events = store.events(who)
+    items = [i for kind in ("self_check", "order", "work_quiz", "flashcards") for i in content.load(kind)]
+    standing = review.standings(events, items)
+    waiting = review.due(events, [c.id for c in content.load("flashcards")], datetime.now(UTC))
+    st.header("Where you stand", anchor=False)
+    st.info(review.advice(standing, len(waiting)), icon=":material/lightbulb:")
+    st.markdown(f"{len(events)} answers so far · {len(waiting)} flashcards due")
+    for s in standing:
+        share = s.credit * s.done / s.total
+        st.progress(
+            share, f"{s.concept}: {s.done} of {s.total} answered, {s.credit:.0%} right at the last try"
+        )
+    st.header("Your data", anchor=False)
+    st.markdown("Kept on this server under a random id in your browser. Nothing about you is asked for.")
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.download_button(
+            "Download",
+            json.dumps(store.export(who)),
+            "diffviz-progress.json",
+            "application/json",
+            on_click="ignore",
+        )
+        if st.session_state.get("erase-asked"):
+            st.button("Yes, erase everything", type="primary", on_click=_erase)
+            st.button("No", on_click=lambda: st.session_state.pop("erase-asked"))
+        else:
+            st.button("Erase …", on_click=lambda: st.session_state.update({"erase-asked": True}))
+    file = st.file_uploader("Bring in a download from another browser", type="json")
+    if file is not None:
+        try:
+            st.success(f"{store.absorb(who, json.loads(file.getvalue()))} answers were added.")
+        except (StoreError, ValueError) as error:
+            st.error(
+                str(error) if isinstance(error, StoreError) else "This file is not an export of diffviz."
+            )
+
+
+def _erase() -> None:
+    learner.erase()
+    st.session_state.pop("erase-asked")
 
 
 # --- the interview deck ------------------------------------------------------------------------------------
@@ -309,11 +408,13 @@ def _bullets(lines: list[str]) -> str:
     return "\n".join(f"- {line}" for line in lines)
 
 
+KEYS = {"self-check": "check", "order": "order", "work quiz": "quiz"}  # exercises whose place is kept
 PARTS = {
     "self-check": self_check,
     "order": order,
     "work quiz": work_quiz,
     "flashcards": flashcards,
+    "progress": progress,
     "interview deck": interview,
     "dictionary": dictionary,
 }
