@@ -215,6 +215,20 @@ def test_the_self_check_never_blocks_and_sums_up():
     assert sum("not marked" in m.value for m in app.markdown) == 5
 
 
+def test_predictions_are_committed_with_a_reason_and_answered_by_live_runs():
+    app = practise("predict")
+    for item in load("predictions"):
+        commit = next(b for b in app.button if b.label == "Commit and look")
+        assert commit.disabled
+        app.radio[0].set_value(item.answer).run()
+        app.text_input(key=f"why-{item.id}").set_value("each needs <b>the last</b>").run()
+        press(app, "Commit and look")
+        assert any(f"The answer: **{item.answer}**, as you said" in m.value for m in app.markdown)
+        assert app.text[0].value == "each needs <b>the last</b>"
+        press(app, "Next")
+    assert app.header[0].value == "All three are settled"
+
+
 def test_cards_are_flipped_rated_and_leave_until_they_are_due():
     app = practise("flashcards")
     for n in range(10):

@@ -156,6 +156,60 @@ def _check_order(state: dict, item: content.Ordering) -> None:
     learner.log("order", item.id, "right" if share == 1 else "partly" if share >= 0.5 else "wrong")
 
 
+# --- predict, then look ------------------------------------------------------------------------------------
+
+
+def _new_predictions() -> dict:
+    return {"at": 0, "picked": {}, "why": {}, "looked": []}
+
+
+def predict() -> None:
+    """Commit to a prediction and the reason for it, then the live model shows what happens."""
+    items = content.load("predictions")
+    state = learner.place("predict", _new_predictions)
+    if state["at"] >= len(items):
+        st.header("All three are settled", anchor=False)
+        st.button("Start over", on_click=_again, args=("predict", _new_predictions))
+        return
+    item = items[state["at"]]
+    st.progress(state["at"] / len(items), f"{state['at'] + 1} of {len(items)}")
+    st.header(item.prompt, anchor=False)
+    committed = item.id in state["looked"]
+    before = state["picked"].get(item.id)
+    at = item.options.index(before) if before else None
+    picked = st.radio("Your prediction", item.options, at, key=f"predict-{item.id}", disabled=committed)
+    why = st.text_input(
+        "Because …", state["why"].get(item.id, ""), max_chars=200, key=f"why-{item.id}", disabled=committed
+    )
+    if not committed:
+        ready = picked is not None and why.strip() != ""
+        st.button(
+            "Commit and look",
+            type="primary",
+            disabled=not ready,
+            on_click=_commit,
+            args=(state, item, picked, why),
+        )
+        if not ready:
+            st.caption("Choose, and give a reason in a line: then the model shows what happens.")
+        return
+    from diffviz.ui.live_answers import ANSWERS  # needs torch: not for those who only read
+
+    ANSWERS[item.id]()
+    verdict = "as you said" if before == item.answer else f"and not “{before}”"
+    st.markdown(f"The answer: **{item.answer}**, {verdict}. {item.reason}")
+    st.markdown("Your reason was:")
+    st.text(state["why"][item.id])
+    demo_link(item.demo)
+    st.button("Next", type="primary", on_click=_next, args=(state,), key=f"next-{item.id}")
+
+
+def _commit(state: dict, item: content.Prediction, picked: str, why: str) -> None:
+    state["picked"][item.id], state["why"][item.id] = picked, why
+    state["looked"].append(item.id)
+    learner.log("predictions", item.id, "right" if picked == item.answer else "wrong")
+
+
 # --- the work quiz -----------------------------------------------------------------------------------------
 
 
@@ -288,7 +342,11 @@ def progress() -> None:
     """How each concept stands, what to do next, and the learner's own copy of it all."""
     who, store = learner.identity_now(), learner.store()
     events = store.events(who)
-    items = [i for kind in ("self_check", "order", "work_quiz", "flashcards") for i in content.load(kind)]
+    items = [
+        i
+        for kind in ("self_check", "order", "predictions", "work_quiz", "flashcards")
+        for i in content.load(kind)
+    ]
     standing = review.standings(events, items)
     waiting = review.due(events, [c.id for c in content.load("flashcards")], datetime.now(UTC))
     st.header("Where you stand", anchor=False)
@@ -408,10 +466,16 @@ def _bullets(lines: list[str]) -> str:
     return "\n".join(f"- {line}" for line in lines)
 
 
-KEYS = {"self-check": "check", "order": "order", "work quiz": "quiz"}  # exercises whose place is kept
+KEYS = {
+    "self-check": "check",
+    "order": "order",
+    "predict": "predict",
+    "work quiz": "quiz",
+}  # exercises whose place is kept
 PARTS = {
     "self-check": self_check,
     "order": order,
+    "predict": predict,
     "work quiz": work_quiz,
     "flashcards": flashcards,
     "progress": progress,
