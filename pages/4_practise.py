@@ -9,11 +9,11 @@ page = frame.begin(
     kicker="Lesson 4 · practice",
 )
 
-from diffviz.ui import learn_view, learner
+from diffviz.ui import learner, practice
 from diffviz.ui.controls import Controls
 
-way = Controls(page).choice("Way to practise", "way", tuple(learn_view.PARTS), "self-check", segmented=True)
+way = Controls(page).choice("Way to practise", "way", tuple(practice.WAYS), "self-check", segmented=True)
 learner.identity()
-learn_view.PARTS[way]()
-if way in learn_view.KEYS:
-    learner.keep(learn_view.KEYS[way])
+practice.WAYS[way]()
+if way in practice.KEYS:
+    learner.keep(practice.KEYS[way])

@@ -1,0 +1,30 @@
+"""What the ways to practise share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import streamlit as st
+
+from diffviz.learn.content import Demo
+
+CONFIDENCE = ("a guess", "fairly sure", "certain")
+PAGES = {"forward": "pages/1_forward.py", "reverse": "pages/2_reverse.py", "steps": "pages/3_steps.py"}
+
+
+def demo_link(demo: Demo | None) -> None:
+    """A link to the live demo that shows the answer, in the state that shows it."""
+    if demo:
+        st.page_link(
+            PAGES[demo.page], label=demo.label, icon=":material/play_circle:", query_params=demo.state
+        )
+
+
+def advance(state: dict) -> None:
+    """Go to the next item of an exercise."""
+    state["at"] += 1
+
+
+def begin_again(key: str, make: Callable[[], dict]) -> None:
+    """Put an exercise back to its beginning."""
+    st.session_state[f"practice-{key}"] = make()

@@ -1,0 +1,63 @@
+"""Flashcards, scheduled by how well each was known."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import streamlit as st
+
+from diffviz.learn import content, review
+from diffviz.ui import learner
+from diffviz.ui.practice import common
+
+
+def show() -> None:
+    """Ten cards, scheduled by how well each was known: what is due comes first, then what is new."""
+    deck = {c.id: c for c in content.load("flashcards")}
+    events, now = learner.store().events(learner.identity_now()), datetime.now(UTC)
+    waiting = review.due(events, list(deck), now)
+    if not waiting:
+        when = review.next_due(events, list(deck))
+        st.header("Nothing is due", anchor=False)
+        st.markdown(f"The next card comes up in {_span((when - now).total_seconds())}.")
+        return
+    card = deck[waiting[0]]
+    st.progress(1 - len(waiting) / len(deck), f"{len(waiting)} due")
+    flipped = st.session_state.get("flipped") == card.id
+    with st.container(border=True):
+        st.caption(f"{card.concept} · {card.difficulty}")
+        st.header(card.front, anchor=False)
+        if flipped:
+            st.markdown(card.back)
+            common.demo_link(card.demo)
+    if not flipped:
+        st.button("Flip", type="primary", icon=":material/flip:", on_click=_flip, args=(card.id,))
+        return
+    st.markdown("How well did you know it?")
+    with st.container(horizontal=True):
+        for rating, seconds in review.intervals(events, card.id, now).items():
+            st.button(
+                rating.capitalize(),
+                key=f"rate-{rating}",
+                help=f"Comes back in {_span(seconds)}",
+                on_click=_rate,
+                args=(card.id, rating),
+            )
+
+
+def _flip(card: str) -> None:
+    st.session_state["flipped"] = card
+
+
+def _rate(card: str, rating: str) -> None:
+    learner.log("flashcards", card, rating)
+    st.session_state.pop("flipped", None)
+
+
+def _span(seconds: float) -> str:
+    """A length of time in the unit a reader would use."""
+    for unit, length in (("day", 86_400), ("hour", 3600), ("minute", 60)):
+        if seconds >= length:
+            n = round(seconds / length)
+            return f"{n} {unit}{'s' if n != 1 else ''}"
+    return "under a minute"

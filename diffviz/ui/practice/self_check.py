@@ -1,0 +1,67 @@
+"""Self-check: a question, one's own words, then the model answer and a mark by oneself."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from diffviz.learn import content, grading
+from diffviz.ui import learner
+from diffviz.ui.practice import common
+
+RESULT_OF_MARK = {"missed": "wrong", "partly": "partly", "got it": "right"}
+MARKS = {"missed": ":material/close:", "partly": ":material/contrast:", "got it": ":material/check:"}
+
+
+def _new_check() -> dict:
+    return {"at": 0, "marks": {}, "own": {}}
+
+
+def show() -> None:
+    """Question, own words, confidence, then the model answer; the learner marks it against the key points."""
+    items = content.load("self_check")
+    state = learner.place("check", _new_check)
+    if state["at"] >= len(items):
+        _self_check_summary(items, state)
+        return
+    item = items[state["at"]]
+    st.progress(state["at"] / len(items), f"{state['at'] + 1} of {len(items)}")
+    st.header(item.prompt, anchor=False)
+    state["own"][item.id] = st.text_area(
+        "In your own words (nobody else sees it)",
+        state["own"].get(item.id, ""),
+        max_chars=2000,
+        key=f"own-{item.id}",
+    )
+    st.segmented_control(
+        "How sure are you?", common.CONFIDENCE, key=f"sure-{item.id}", persist_state="session"
+    )
+    if st.toggle("Show our answer", key=f"shown-{item.id}"):
+        st.info(item.answer)
+        st.markdown("Mark yourself: which of these were in your answer?")
+        met = [
+            st.checkbox(point, key=f"{item.id}-{i}", persist_state="session")
+            for i, point in enumerate(item.key_points)
+        ]
+        verdict = grading.mark(sum(met), len(met))
+        state["marks"][item.id] = verdict
+        st.markdown(f"{MARKS[verdict]} **{verdict}**")
+        common.demo_link(item.demo)
+    st.button(
+        "Next question", key=f"next-{item.id}", on_click=_next_check, args=(state, item), type="primary"
+    )
+
+
+def _next_check(state: dict, item: content.SelfCheck) -> None:
+    if item.id in state["marks"]:
+        learner.log("self_check", item.id, RESULT_OF_MARK[state["marks"][item.id]])
+    common.advance(state)
+
+
+def _self_check_summary(items: tuple, state: dict) -> None:
+    st.header("Done", anchor=False)
+    for item in items:
+        verdict = state["marks"].get(item.id)
+        st.markdown(
+            f"- {MARKS[verdict]} **{verdict}**: {item.prompt}" if verdict else f"- not marked: {item.prompt}"
+        )
+    st.button("Start over", on_click=common.begin_again, args=("check", _new_check))
