@@ -60,10 +60,13 @@ def test_distance_of_known_pictures():
 
 
 def test_one_pass_from_static_is_nearly_the_same_whatever_the_static(shipped):
-    answer = experiments.one_pass(SETTINGS, shipped, range(16))
+    # Without words anything could be meant: finished pictures differ widely, single passes hardly.
+    settings = Settings("", "", guidance=1.0)
+    answer = experiments.one_pass(settings, shipped, range(8))
     assert answer.one.shape == answer.mean.shape == (3, 32, 32)
-    finished = [list(run_steps(Settings("red heart", "", s, 12)))[-1].x.numpy()[0] for s in range(4)]
-    assert answer.spread < 0.5 * np.sqrt(np.var(finished, axis=0).mean())
+    *_, last = run_steps(Settings("", "", steps=12, guidance=1.0), seeds=range(8))
+    finished = last.x.numpy()
+    assert answer.spread < 0.5 * np.sqrt(((finished - finished.mean(0)) ** 2).mean())
 
 
 def test_a_race_without_calls_is_refused():

@@ -78,6 +78,20 @@ def loss_table(path: Path, rows: int = 8) -> list[str]:
     ]
 
 
+def overfitting(path: Path) -> str:
+    """What the held-out loss did at the end of the run, in a sentence."""
+    with path.open() as file:
+        rows = list(csv.DictReader(file))
+    held = [float(r["heldout_loss"]) for r in rows if r["heldout_loss"]]
+    train = [float(r["loss"]) for r in rows if r["loss"]]
+    if held[-1] > min(held):
+        return (
+            f"The held-out loss was lowest at {min(held):.4f} and ended at {held[-1]:.4f}, while the training loss fell "
+            f"to {train[-1]:.4f}: towards the end the network began to learn its training drawings by heart."
+        )
+    return f"The held-out loss was still falling at the end ({held[-1]:.4f}; training {train[-1]:.4f})."
+
+
 def judged(digest: str) -> str:
     """The human judgement of the grid, or why there is none for these weights."""
     path = ASSETS / "model" / "judged.toml"
@@ -155,6 +169,8 @@ def card() -> str:
             "",
             *loss_table(ASSETS / "curves" / "training.csv"),
             "",
+            overfitting(ASSETS / "curves" / "training.csv"),
+            "",
             "## Figures",
             "",
             f"{settings['sampler'].upper()}, {settings['steps']} steps, guidance {settings['guidance']}; captions of "
@@ -165,6 +181,10 @@ def card() -> str:
             f"it is not an FID and cannot be compared with one.{stale}",
             "",
             *figures_table(evaluation),
+            "",
+            "A share above 100 % does not mean better than real. The held-out drawings are new to the judge, while the "
+            "network draws in the manner of the training drawings that the judge learned from: it is recognised more "
+            "easily, and it may owe some of that to copying. How much it copies has not been measured yet.",
             "",
             "## What it is bad at",
             "",
