@@ -78,27 +78,39 @@ class Session:
         self._finish()
         return time.perf_counter() - began
 
+    def rest(self, seconds: float) -> None:
+        """Do nothing for a while, but answer the server's pings as a browser does."""
+        end = time.monotonic() + seconds
+        while (left := end - time.monotonic()) > 0:
+            self.socket.settimeout(left)
+            try:
+                self.socket.recv()
+            except websocket.WebSocketTimeoutException:
+                break
+        self.socket.settimeout(300)
+
 
 def waits(port: int, sessions: int, moves: int, every: float) -> list[float]:
-    """Seconds of every move of every session."""
-    visitors = [Session(port) for _ in range(sessions)]
-    if not all(v.slider for v in visitors):
-        raise SystemExit(f"no slider named {SLIDER!r} on the forward page")
+    """Seconds of every move of every session; ends the program if a session was lost on the way."""
     seen: list[float] = []
 
-    def visit(visitor: Session) -> None:
+    def visit() -> None:
         time.sleep(random.random() * every)
+        visitor = Session(port)
+        if not visitor.slider:
+            raise SystemExit(f"no slider named {SLIDER!r} on the forward page")
         for _ in range(moves):
+            visitor.rest(every * random.uniform(0.7, 1.3))
             seen.append(visitor.move())
-            time.sleep(every * random.uniform(0.7, 1.3))
+        visitor.socket.close()
 
-    threads = [threading.Thread(target=visit, args=(v,)) for v in visitors]
+    threads = [threading.Thread(target=visit) for _ in range(sessions)]
     for t in threads:
         t.start()
     for t in threads:
         t.join()
-    for v in visitors:
-        v.socket.close()
+    if len(seen) != sessions * moves:
+        raise SystemExit(f"only {len(seen)} of {sessions * moves} moves were answered")
     return seen
 
 

@@ -189,7 +189,7 @@ def card() -> str:
             "## What it is bad at",
             "",
             "- **Rare labels.** Outside the everyday ones it saw each drawing only a few times: people at work, "
-            "buildings, tools and devices come out as blots of the right colours. The pages say so when a prompt "
+            "buildings, tools and devices often come out as blots of the right colours. The pages say so when a prompt "
             "has no everyday word.",
             "- **Counting and small parts.** Fingers, legs, spokes and teeth are drawn as texture, not counted.",
             "- **Faces with a mood.** The face is there; which of a hundred moods it shows is often wrong.",
