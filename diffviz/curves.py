@@ -32,6 +32,11 @@ class Curve:
     def floor(self) -> float:
         return self.raw["frechet_floor"]
 
+    @property
+    def longest(self) -> int:
+        """The largest number of steps that was measured."""
+        return max(p["steps"] for p in self.raw["points"])
+
     def samplers(self) -> list[str]:
         return list(dict.fromkeys(p["sampler"] for p in self.raw["points"]))
 

@@ -1,7 +1,7 @@
 """Measure the denoiser against held-out real pictures.
 
     python -m diffviz.training.evaluate                      # the shipped weights -> assets/curves/evaluation.json
-    python -m diffviz.training.evaluate --weights runs/emoji32/ema.safetensors --n 500 --out /tmp/e.json
+    python -m diffviz.training.evaluate --weights runs/emoji32/ema.safetensors --n 500 --out runs/e.json
 
 The captions are those of held-out pictures: (label, style) pairs whose drawing was never trained on. Each is
 drawn from several seeds until there are N pictures. A classifier of ours then says which label and which

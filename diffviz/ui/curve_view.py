@@ -62,8 +62,8 @@ def measured(settings: Settings) -> None:
     )
     st.plotly_chart(figure, theme=None, config=CONFIG, key="curve")
     st.caption(
-        f"N = {curve.n:,} pictures a point, the same captions and noises for all, guidance {curve.raw['guidance']:g} "
-        f"(two calls a step); bars are 95 % intervals. {_about(measure, curve)}"
+        f"N = {curve.n:,} pictures a point, 1 to {curve.longest} steps, the same captions and noises for all, guidance "
+        f"{curve.raw['guidance']:g} (two calls a step); bars are 95 % intervals. {_about(measure, curve)}"
     )
     enough = curves.good_enough(curve.line("ddim", "frechet"), higher_is_better=False)
     if enough:
