@@ -70,6 +70,15 @@ def good_enough(line: list[dict], higher_is_better: bool) -> dict | None:
     return next(p for p in line if p["interval"][0] <= best["interval"][1])
 
 
+def near_best(line: list[dict], higher_is_better: bool, within: float = 0.05) -> dict | None:
+    """The first point from which on every value is within this share of the best value of the line."""
+    if not line:
+        return None
+    best = (max if higher_is_better else min)(p["value"] for p in line)
+    off = [abs(p["value"] - best) > within * abs(best) for p in line]
+    return next((p for i, p in enumerate(line) if not any(off[i:])), None)
+
+
 def published(path: Path = ASSETS / "curves" / "published.toml") -> tuple[list[int], list[dict]]:
     """Published figures: the columns (network evaluations) and the rows, each with its source."""
     raw = tomllib.loads(path.read_text(encoding="utf-8"))

@@ -17,6 +17,12 @@ def test_good_enough_is_the_first_point_that_cannot_be_told_from_the_best():
     assert curves.good_enough([], higher_is_better=True) is None
 
 
+def test_near_best_is_where_the_values_stay_near_the_best():
+    assert curves.near_best(line(50, 20, 10.4, 12, 10.2, 10), higher_is_better=False)["steps"] == 5
+    assert curves.near_best(line(1, 9.6, 10), higher_is_better=True)["steps"] == 2
+    assert curves.near_best([], True) is None
+
+
 def test_a_curve_of_other_weights_is_known_as_such(tmp_path):
     path = tmp_path / "steps.json"
     assert curves.load(path) is None

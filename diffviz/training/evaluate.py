@@ -48,6 +48,13 @@ def agreement(judge: classifier.Judge, pictures: Tensor, label: np.ndarray, subg
     } | {"n": len(pictures)}
 
 
+def real_training_rows(data: Dataset, heldout_rows: np.ndarray, n: int, everyday: bool) -> np.ndarray:
+    """Rows of n real training pictures with the labels of the held-out ones: what the floor is measured on."""
+    pool = data.rows(heldout=False, everyday=everyday)
+    same = pool[np.isin(data.label[pool], data.label[heldout_rows])]
+    return np.random.default_rng(0).choice(same, n, replace=len(same) < n)
+
+
 def evaluate(
     denoiser: Denoiser, judge: classifier.Judge, data: Dataset, n: int, everyday: bool, settings: dict
 ) -> dict:
@@ -64,10 +71,7 @@ def evaluate(
         range(10_000, 10_000 + n),
         **settings,
     )
-    # As many real training pictures, with the labels of the held-out ones where there are any.
-    pool = data.rows(heldout=False, everyday=everyday)
-    same = pool[np.isin(data.label[pool], data.label[rows])]
-    other = np.random.default_rng(0).choice(same, n, replace=len(same) < n)
+    other = real_training_rows(data, rows, n, everyday)
     features = [judge.look(p)[2].numpy() for p in (generated, real, data.pictures(other))]
     truth = [(data.label[r], subgroup[data.label[r]]) for r in (picked, rows)]
     result = {

@@ -24,7 +24,7 @@ from diffviz import checkpoints, classifier, metrics
 from diffviz.checkpoints import ASSETS
 from diffviz.samplers import SAMPLERS, calls
 from diffviz.training.data import Dataset
-from diffviz.training.evaluate import hits
+from diffviz.training.evaluate import hits, real_training_rows
 from diffviz.training.sample import generate_many
 
 STEPS = (1, 2, 3, 5, 8, 12, 20, 30, 50)
@@ -106,9 +106,7 @@ def main() -> None:
     groups = {name: i for i, name in enumerate(judge.subgroups)}
     subgroup = np.array([groups[data.subgroups[data.label[r]]] for r in picked])
     real = judge.look(data.pictures(rows))[2].numpy()
-    pool = data.rows(heldout=False, everyday=True)
-    pool = np.random.default_rng(0).choice(pool, n, replace=len(pool) < n)
-    floor = judge.look(data.pictures(pool))[2].numpy()
+    floor = judge.look(data.pictures(real_training_rows(data, rows, n, everyday=True)))[2].numpy()
 
     head = {
         "weights_sha256": checkpoints.sha256_of(weights),

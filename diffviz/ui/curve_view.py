@@ -65,11 +65,14 @@ def measured(settings: Settings) -> None:
         f"N = {curve.n:,} pictures a point, 1 to {curve.longest} steps, the same captions and noises for all, guidance "
         f"{curve.raw['guidance']:g} (two calls a step); bars are 95 % intervals. {_about(measure, curve)}"
     )
-    enough = curves.good_enough(curve.line("ddim", "frechet"), higher_is_better=False)
-    if enough:
+    line = curve.line("ddim", "frechet")
+    near, apart = curves.near_best(line, False), curves.good_enough(line, False)
+    if near and apart:
         st.markdown(
-            f"You said **{guess}**. Measured on our model: with DDIM, from **{enough['steps']} steps** on, the "
-            "Fréchet distance can no longer be told from its best. " + _others(curve)
+            f"You said **{guess}**. Measured on our model: DDIM's Fréchet distance is within 5 % of its best from "
+            f"**{near['steps']} steps** on. How sure is that? With N = {curve.n} the 95 % interval at "
+            f"{apart['steps']} steps already overlaps that of the best, so finer differences are hints and no more. "
+            + _others(curve)
         )
     with st.expander("Published curves for comparison", icon=":material/menu_book:"):
         _published()
@@ -79,7 +82,8 @@ def _about(measure: str, curve: curves.Curve) -> str:
     if measure == "frechet":
         return (
             f"A Fréchet distance in the features of our own small classifier, against {curve.raw['real']} held-out real "
-            "pictures: not an FID, and not to be compared with one."
+            "pictures: not an FID, and not to be compared with one. The real pictures behind the line share the labels but "
+            "not always the styles, which is why it can lie above the generated ones."
         )
     if measure == "distance":
         steps, name = curve.raw["reference"]["steps"], SAMPLER_TITLES[curve.raw["reference"]["sampler"]]
@@ -92,7 +96,7 @@ def _about(measure: str, curve: curves.Curve) -> str:
 def _others(curve: curves.Curve) -> str:
     found = []
     for name in curve.samplers():
-        enough = curves.good_enough(curve.line(name, "frechet"), higher_is_better=False)
+        enough = curves.near_best(curve.line(name, "frechet"), higher_is_better=False)
         if enough and name != "ddim":
             found.append(f"{SAMPLER_TITLES[name]} from {enough['steps']} steps ({enough['calls']} calls)")
     return f"The others: {', '.join(found)}." if found else ""
