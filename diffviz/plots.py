@@ -199,8 +199,9 @@ def measured_curve(
             y=floor,
             line={"color": colours["signal"], "width": 2},
             annotation_text="real against real",
+            annotation_position="top right",
             annotation_font_color=colours["signal"],
         )
     figure.update_xaxes(title=titles[0], type="log", dtick="D2")
-    figure.update_yaxes(title=titles[1], type="log" if floor is not None else "linear")
+    figure.update_yaxes(title=titles[1], rangemode="tozero")
     return _finish(figure, colours, 440)

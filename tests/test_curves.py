@@ -89,3 +89,14 @@ def test_the_page_says_when_the_curve_is_of_earlier_weights(monkeypatch):
     now = opened(checkpoints.manifest()["emoji32"].sha256)
     assert not now.warning
     assert any("from **5 steps** on" in m.value for m in now.markdown)
+
+
+def test_the_figure_shows_its_points_and_the_floor_at_one_scale():
+    from diffviz import plots
+    from diffviz.ui.theme import LIGHT
+
+    lines = {"DDIM": (0, [2, 20], [150.0, 100.0], [[140, 160], [90, 110]])}
+    figure = plots.measured_curve(lines, ("calls", "distance"), 120.0, LIGHT)
+    assert figure.layout.yaxis.type != "log"  # an annotation's place on a log axis is an exponent
+    assert figure.layout.shapes[0].y0 == figure.layout.annotations[0].y == 120.0
+    assert list(figure.data[0].error_y.array) == [10.0, 10.0]
