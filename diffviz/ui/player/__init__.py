@@ -110,12 +110,17 @@ def pack(
 
 
 @functools.cache
+def _file(name: str) -> str:
+    return (_HERE / name).read_text(encoding="utf-8")
+
+
+@functools.cache
 def _component() -> Callable[..., object]:
     return st.components.v2.component(
         "diffviz_player",
-        html=(_HERE / "player.html").read_text(encoding="utf-8"),
-        css=(_HERE / "player.css").read_text(encoding="utf-8"),
-        js=(_HERE / "player.js").read_text(encoding="utf-8"),
+        html=_file("player.html"),
+        css=_file("player.css"),
+        js=_file("player.js"),
     )
 
 
@@ -166,7 +171,6 @@ def play(
 
 def still(panels: Sequence[Panel], caption: str, largest: int = LARGEST) -> str:
     """HTML of the newest frame of a run in progress, laid out as the player will be."""
-    css = (_HERE / "player.css").read_text(encoding="utf-8")
     side = panels[0].frames.shape[2]
     zoom = max(1, largest // side)
     boxes = "".join(
@@ -178,6 +182,6 @@ def still(panels: Sequence[Panel], caption: str, largest: int = LARGEST) -> str:
     )
     sizes = f"--panels:{len(panels)};--side:{zoom * side}px;--pixels:{side}px"
     return (
-        f'<style>{css}</style><figure class="dv-player" style="{sizes}">'
+        f'<style>{_file("player.css")}</style><figure class="dv-player" style="{sizes}">'
         f'<div class="dv-panels">{boxes}</div><p class="dv-caption">{html.escape(caption)}</p></figure>'
     )
