@@ -1,4 +1,4 @@
-"""The measured curve of quality against steps: read, checked against the weights, and put into words."""
+"""What was measured beforehand: the curve of quality against steps, and the pictures of the blind test."""
 
 from __future__ import annotations
 
@@ -6,6 +6,9 @@ import json
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
+
+import numpy as np
+from PIL import Image
 
 ASSETS = Path(__file__).resolve().parents[1] / "assets"
 # measure -> (title, is a higher value better)
@@ -49,6 +52,10 @@ class Curve:
             found.append({"steps": p["steps"], "calls": p["calls"], **value})
         return found
 
+    def point(self, sampler: str, steps: int) -> dict | None:
+        """Everything measured at one setting."""
+        return next((p for p in self.raw["points"] if (p["sampler"], p["steps"]) == (sampler, steps)), None)
+
     def is_of(self, sha256: str) -> bool:
         """Whether the curve was measured on weights with this SHA-256."""
         return self.raw["weights_sha256"] == sha256
@@ -57,6 +64,42 @@ class Curve:
 def load(path: Path = ASSETS / "curves" / "steps.json") -> Curve | None:
     """The shipped curve, or None where none was measured yet."""
     return Curve(json.loads(path.read_text(encoding="utf-8"))) if path.exists() else None
+
+
+@dataclass(frozen=True)
+class Ladders:
+    """The pictures of `draw_ladders`: pair i at each number of steps, from the same noise."""
+
+    raw: dict
+    sheet: np.ndarray  # (pairs * side, columns * side, 3) uint8
+
+    @property
+    def steps(self) -> list[int]:
+        """Numbers of steps, rising; the last is the long run that the others are held against."""
+        return self.raw["steps"]
+
+    @property
+    def pairs(self) -> list[dict]:
+        """{prompt, style, seed} of each row."""
+        return self.raw["pairs"]
+
+    def picture(self, pair: int, steps: int) -> np.ndarray:
+        """(side, side, 3) uint8. Raises ValueError for a number of steps that was not drawn."""
+        side, column = self.raw["side"], self.steps.index(steps)
+        return self.sheet[pair * side : (pair + 1) * side, column * side : (column + 1) * side]
+
+    def is_of(self, sha256: str) -> bool:
+        """Whether they were drawn by weights with this SHA-256."""
+        return self.raw["weights_sha256"] == sha256
+
+
+def ladders(folder: Path = ASSETS / "curves") -> Ladders | None:
+    """The shipped pictures of the blind test, or None where none were drawn yet."""
+    if not (folder / "ladders.json").exists():
+        return None
+    raw = json.loads((folder / "ladders.json").read_text(encoding="utf-8"))
+    with Image.open(folder / "ladders.webp") as sheet:
+        return Ladders(raw, np.asarray(sheet.convert("RGB")))
 
 
 def good_enough(line: list[dict], higher_is_better: bool) -> dict | None:

@@ -20,6 +20,7 @@ def _finish(figure: go.Figure, colours: Mapping[str, str], height: int) -> go.Fi
         font={"family": FONT, "size": 14, "color": colours["text"]},
         legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0},
         hovermode="x unified",
+        hoverlabel={"font": {"family": FONT}},
         dragmode=False,
         bargap=0,
     )
@@ -168,8 +169,13 @@ def measured_curve(
     titles: tuple[str, str],
     floor: float | None,
     colours: Mapping[str, str],
+    tags: Mapping[str, Sequence[str]] | None = None,
+    mark: tuple[float, str] | None = None,
 ) -> go.Figure:
-    """Quality against cost on a log axis with error bars: title -> (number of its colour, x, y, intervals)."""
+    """Quality against cost on a log axis with error bars: title -> (number of its colour, x, y, intervals).
+
+    `tags` name each point for whoever handles a click; `mark` is an x with a text, drawn as an upright line.
+    """
     figure = go.Figure()
     for name, (k, x, y, intervals) in lines.items():
         bars = None
@@ -192,8 +198,19 @@ def measured_curve(
             error_y=bars,
             line={"color": colours[f"series-{k}"], "width": 2.2, "dash": SERIES_DASHES[k]},
             marker={"symbol": SERIES_MARKS[k], "size": 8},
-            hovertemplate="%{y:.3g}",
+            hovertemplate="%{y:.3g} at %{x:.3g}",
+            customdata=list(tags[name]) if tags else None,
+            unselected={"marker": {"opacity": 1}},  # a click asks for samples; it must not fade the rest
         )
+    if mark is not None:
+        figure.add_shape(
+            type="line", x0=mark[0], x1=mark[0], y0=0, y1=1, yref="paper",
+            line={"color": colours["noise"], "width": 2, "dash": "dash"},
+        )  # fmt: skip
+        figure.add_annotation(
+            x=float(np.log10(mark[0])), y=1, yref="paper", text=mark[1], showarrow=False, xanchor="left", yanchor="top",
+            font={"color": colours["noise"]},
+        )  # fmt: skip
     if floor is not None:
         figure.add_hline(
             y=floor,
@@ -202,6 +219,10 @@ def measured_curve(
             annotation_position="top right",
             annotation_font_color=colours["signal"],
         )
-    figure.update_xaxes(title=titles[0], type="log", dtick="D2")
+    far = max(max(x) for _, x, _, _ in lines.values())
+    near = min(min(x) for _, x, _, _ in lines.values())
+    round_numbers = [m * 10.0**k for k in range(-4, 5) for m in (1, 2, 5)]
+    ticks = [v for v in round_numbers if near * 0.9 <= v <= far * 1.1]
+    figure.update_xaxes(title=titles[0], type="log", tickvals=ticks, ticktext=[f"{v:g}" for v in ticks])
     figure.update_yaxes(title=titles[1], rangemode="tozero")
-    return _finish(figure, colours, 440)
+    return _finish(figure, colours, 440).update_layout(hovermode="closest")

@@ -14,13 +14,19 @@ import streamlit as st
 frame.wake()
 
 from diffviz.generation import Settings
-from diffviz.ui import curve_view, live, reverse_view, steps_view
+from diffviz.ui import curve_view, live, reverse_view, steps_view, tell_view
 from diffviz.ui.controls import Controls
 from diffviz.ui.names import SAMPLER_TITLES
 
 words = live.vocabulary()
 c = Controls(page)
-PARTS = {"ladder": "Ladder", "race": "Race", "curve": "Measured curve", "jump": "One jump or many"}
+PARTS = {
+    "ladder": "Ladder",
+    "race": "Race",
+    "curve": "Measured curve",
+    "jump": "One jump or many",
+    "tell": "Can you tell?",
+}
 left, right = st.columns([1, 2.9], gap="large")
 with left:
     part = c.choice("Part", "part", tuple(PARTS), "ladder", PARTS)
@@ -40,6 +46,8 @@ with right:
         steps_view.race(settings, budget)
     elif part == "curve":
         curve_view.measured(settings)
+    elif part == "tell":
+        tell_view.can_you_tell(settings)
     else:
         steps_view.one_jump(settings)
 

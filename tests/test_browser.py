@@ -315,10 +315,42 @@ def test_the_ladder_runs_once_guessed_and_opens_a_rung(page, width):
     expect(page.get_by_text("You said")).to_be_visible(timeout=120_000)
     ready(page)
     assert page.get_by_role("slider", name="Frame").get_attribute("max") == "8"
+    page.locator(".dv-gallery button").nth(2).press("Enter")  # the third rung: three steps
+    expect(page.get_by_role("slider", name="Frame")).to_have_attribute("max", "3", timeout=30_000)
     main = page.locator("[data-testid=stMain]")
     assert main.evaluate("e => e.scrollWidth - e.clientWidth") <= 1
     found = Axe().run(page).response["violations"]
     assert not [(v["id"], v["nodes"][0]["target"]) for v in found if v["impact"] in ("serious", "critical")]
+
+
+def guess_first(page):
+    expect(page.get_by_text("Guess first. The demo runs")).to_be_visible(timeout=60_000)
+    page.locator("[data-testid=stButtonGroup] button").first.click()
+
+
+def test_a_click_on_the_measured_curve_draws_samples_at_that_setting(page):
+    page.set_viewport_size({"width": 1280, "height": 1400})
+    page.goto("/steps?part=Measured+curve&guidance=1")
+    guess_first(page)
+    point = page.locator(".js-plotly-plot .scatterlayer .trace").first.locator(".point").nth(2)
+    expect(point).to_be_visible(timeout=30_000)
+    page.wait_for_timeout(500)  # the chart draws itself in
+    box = point.bounding_box()
+    page.mouse.click(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    expect(page.get_by_text("Drawn now: your prompt at")).to_be_visible(timeout=60_000)
+    assert page.locator(".dv-gallery img").count() == 8
+
+
+def test_the_blind_test_runs_by_keyboard_and_its_place_survives_a_reload(page):
+    page.goto("/steps?part=Can+you+tell%3F")
+    guess_first(page)
+    for trial in range(3):
+        expect(page.get_by_text(f"Trial {trial + 1} of 20")).to_be_visible(timeout=30_000)
+        page.locator(".dv-gallery button").nth(trial % 2).press("Enter")
+    expect(page.get_by_text("Trial 4 of 20")).to_be_visible(timeout=30_000)
+    page.reload()
+    guess_first(page)
+    expect(page.get_by_text("Trial 4 of 20")).to_be_visible(timeout=30_000)
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

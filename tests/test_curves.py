@@ -1,7 +1,9 @@
 import json
 
+import numpy as np
 import pytest
 
+import diffviz
 from diffviz import checkpoints, curves
 from diffviz.samplers import SAMPLERS, calls
 from diffviz.training import measure_steps
@@ -33,7 +35,7 @@ def test_a_curve_of_other_weights_is_known_as_such(tmp_path):
 
 def test_the_grid_holds_every_sampler_and_only_the_full_one_the_long_runs():
     full, quick = measure_steps.grid(False), measure_steps.grid(True)
-    assert {s for s, _ in full} == set(SAMPLERS)
+    assert {s for s, _ in full} == set(SAMPLERS) - set(measure_steps.LEFT_OUT)
     assert max(n for _, n in full) == 250 and max(n for _, n in quick) == 50
     assert len(set(full)) == len(full)
 
@@ -100,3 +102,32 @@ def test_the_figure_shows_its_points_and_the_floor_at_one_scale():
     assert figure.layout.yaxis.type != "log"  # an annotation's place on a log axis is an exponent
     assert figure.layout.shapes[0].y0 == figure.layout.annotations[0].y == 120.0
     assert list(figure.data[0].error_y.array) == [10.0, 10.0]
+
+
+@pytest.mark.skipif(curves.ladders() is None, reason="no ladders were drawn yet")
+def test_the_pictures_of_the_blind_test_are_of_the_shipped_weights_and_end_in_the_long_run():
+    ladders = curves.ladders()
+    assert ladders.is_of(checkpoints.manifest()[checkpoints.DEFAULT].sha256)
+    assert ladders.steps == sorted(ladders.steps) and ladders.steps[-1] == 250
+    side = ladders.raw["side"]
+    assert ladders.sheet.shape == (len(ladders.pairs) * side, len(ladders.steps) * side, 3)
+    far = [
+        np.mean(
+            [np.abs(ladders.picture(i, k).astype(float) - ladders.picture(i, 250)).mean() for i in range(8)]
+        )
+        for k in ladders.steps
+    ]
+    assert far == sorted(far, reverse=True) and far[-1] == 0
+
+
+def test_a_shipped_picture_of_the_blind_test_is_what_the_network_draws():
+    ladders = curves.ladders()
+    asked = ladders.pairs[0]
+    run = diffviz.generate(
+        asked["prompt"], style=asked["style"], seed=asked["seed"], steps=3, sampler=ladders.raw["sampler"],
+        guidance=ladders.raw["guidance"],
+    )  # fmt: skip
+    shown = ladders.picture(0, 3).astype(int)
+    assert np.abs(np.asarray(run.image).astype(int) - shown).max() <= 2
+    with pytest.raises(ValueError):
+        ladders.picture(0, 7)

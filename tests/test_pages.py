@@ -8,6 +8,8 @@ from conftest import ROOT
 from PIL import Image
 from streamlit.testing.v1 import AppTest
 
+from diffviz.learn import staircase
+
 PAGES = [None, *(f"pages/{p.name}" for p in sorted((ROOT / "pages").glob("*.py")))]
 FORWARD, REVERSE = "pages/1_forward.py", "pages/2_reverse.py"
 
@@ -220,7 +222,7 @@ def open_steps(part, **state):
     return app
 
 
-@pytest.mark.parametrize("part", ["Ladder", "Race", "One jump or many"])
+@pytest.mark.parametrize("part", ["Ladder", "Race", "Measured curve", "One jump or many", "Can you tell?"])
 def test_steps_asks_for_a_prediction_before_it_runs(part):
     app = open_steps(part)
     assert any("Guess first" in c.value for c in app.caption)
@@ -244,3 +246,21 @@ def test_one_jump_says_how_much_detail_a_single_pass_holds():
     app = open_steps("One jump or many", guess_jump="static")
     said = next(m.value for m in app.markdown if "You said" in m.value)
     assert "of the fine detail of 50 steps" in said
+
+
+def test_the_blind_test_ends_in_a_limit_that_follows_from_the_answers():
+    answers = [[k, right] for k in (2, 2, 3, 3, 5) for right in (k < 5,)] + [[3, True], [3, True], [5, False]]
+    state = {"answers": (answers * 3)[:20], "seed": 1}
+    app = open_steps("Can you tell?", guess_tell="8", practice_tell=state)
+    assert f"{sum(r for _, r in state['answers'])} of 20 right" in app.subheader[0].value
+    said = next(m.value for m in app.markdown if "the staircase settled" in m.value)
+    limit = staircase.threshold([tuple(a) for a in state["answers"]])
+    assert f"**{limit:.1f} steps**" in said and "You had guessed 8" in said
+
+
+def test_the_blind_test_can_be_begun_again():
+    state = {"answers": [[2, True]] * 2, "seed": 1}
+    app = open_steps("Can you tell?", guess_tell="8", practice_tell=state)
+    next(b for b in app.button if b.label == "Start over").click().run()
+    assert not app.exception
+    assert app.session_state["practice-tell"]["answers"] == []

@@ -58,6 +58,8 @@ class Recipe:
     focus_from: float = 0.35
     focus_share: float = 0.85
     dropout: CaptionDropout = field(default_factory=CaptionDropout)
+    flip: float = 0.0  # chance of the mirror image, for labels that stay true in it
+    start: str = ""  # name of shipped weights for half the size, whose levels this network inherits
     seed: int = 0
 
 
@@ -84,6 +86,25 @@ def stratified(n: int, rng: torch.Generator) -> Tensor:
 
 # --- batches -----------------------------------------------------------------------------------------------
 
+# Mirrored, these would no longer be what their caption says, or would be written backwards.
+ONE_SIDED_SUBGROUPS = (
+    "hand",
+    "time",
+    "book-paper",
+    "writing",
+    "mail",
+    "money",
+    "music",
+    "computer",
+    "place-map",
+)
+ONE_SIDED_WORDS = ("left", "right", "moon", "quarter", "pointing", "button", "OK", "ABC", "numbers")
+
+
+def mirrors(label: str, subgroup: str) -> bool:
+    """Whether the mirror image of a drawing still fits its label."""
+    return not subgroup.startswith(ONE_SIDED_SUBGROUPS) and not any(w in label for w in ONE_SIDED_WORDS)
+
 
 class Batches:
     """Random training pictures with drawn captions; each worker has its own stream."""
@@ -91,6 +112,7 @@ class Batches:
     def __init__(self, data: Dataset, vocabulary: Vocabulary, recipe: Recipe, size: int, seed: int) -> None:
         self.data, self.recipe, self.size = data, recipe, size
         self.captions = Captions(data, vocabulary, recipe.dropout)
+        self.may_flip = np.array([mirrors(*pair) for pair in zip(data.labels, data.subgroups, strict=True)])
         self.every, self.everyday = data.rows(heldout=False), data.rows(heldout=False, everyday=True)
         self.rng, self.noise = np.random.default_rng(seed), torch.Generator().manual_seed(seed)
 
@@ -101,9 +123,40 @@ class Batches:
             focus = self.rng.random(self.size) < self.recipe.focus_share
             rows = np.where(focus, self.rng.choice(self.everyday, self.size), rows)
         x0 = self.data.pictures(rows)
+        if self.recipe.flip:
+            flip = self.may_flip[self.data.label[rows]] & (self.rng.random(self.size) < self.recipe.flip)
+            x0[flip] = x0[flip].flip(-1)
         tokens = [self.captions.draw(self.data.label[r], self.data.style[r], self.rng) for r in rows]
         eps = torch.randn(x0.shape, generator=self.noise)
         return x0, eps, stratified(self.size, self.noise), torch.tensor(tokens)
+
+
+# --- the start ---------------------------------------------------------------------------------------------
+
+
+def inherit(net: UNet, smaller: UNet) -> int:
+    """Copy a network for half the size into the inner levels of one with an outer level more.
+
+    The outer level halves the picture, so what follows it is the smaller network, level for level; only stem,
+    head and the outer blocks start anew. Returns how many tensors were copied; raises ValueError where the
+    inner levels are of other widths.
+    """
+    if net.config.channels[1:] != smaller.config.channels or net.config.channels[0] != net.config.channels[1]:
+        raise ValueError(f"{net.config.channels} has no {smaller.config.channels} inside to inherit")
+    source, target, copied = smaller.state_dict(), net.state_dict(), 0
+    for name, tensor in source.items():
+        part, _, rest = name.partition(".")
+        if part in ("stem", "norm", "head"):
+            continue
+        if part == "down":  # the outer level adds its blocks in front on the way down, behind on the way up
+            index, _, tail = rest.partition(".")
+            name = f"down.{int(index) + net.config.blocks}.{tail}"
+        elif part == "shrink":
+            index, _, tail = rest.partition(".")
+            name = f"shrink.{int(index) + 1}.{tail}"
+        target[name].copy_(tensor)
+        copied += 1
+    return copied
 
 
 # --- optimisation ------------------------------------------------------------------------------------------
@@ -217,6 +270,8 @@ def worker(rank: int, args: argparse.Namespace, recipe: Recipe) -> None:
     config = UNetConfig(size=data.images.shape[-1], channels=recipe.channels, n_tokens=len(vocabulary))
     torch.manual_seed(recipe.seed)  # the same first weights in every worker
     net, average = UNet(config).to(device), UNet(config).to(device)
+    if recipe.start:
+        inherit(net, checkpoints.load(recipe.start).net)
     average.load_state_dict(net.state_dict())
     optimizer = Optimizer(net, recipe)
     state = {"step": 0, "images": 0, "minutes": 0.0}
@@ -308,7 +363,7 @@ def main() -> None:
     parser.add_argument(
         "--publish", action="store_true", help="copy the averaged weights to assets/ and stop"
     )
-    for name in ("batch", "lr_muon", "lr_adam", "seed", "decay"):
+    for name in ("batch", "lr_muon", "lr_adam", "seed", "decay", "flip", "start", "focus_from"):
         default = getattr(Recipe, name)
         parser.add_argument(f"--{name.replace('_', '-')}", type=type(default), default=default)
     parser.add_argument("--channels", type=int, nargs="+", default=list(Recipe.channels))
@@ -330,6 +385,9 @@ def main() -> None:
         lr_adam=args.lr_adam,
         seed=args.seed,
         decay=args.decay,
+        flip=args.flip,
+        start=args.start,
+        focus_from=args.focus_from,
     )
     if args.workers == 1:
         worker(0, args, recipe)

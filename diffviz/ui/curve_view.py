@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import time
 
 import streamlit as st
@@ -11,11 +12,13 @@ from diffviz import checkpoints, curves, plots
 from diffviz.checkpoints import ASSETS
 from diffviz.generation import Settings, run_steps
 from diffviz.samplers import SAMPLERS
-from diffviz.ui import theme
+from diffviz.trajectory import to_uint8
+from diffviz.ui import gallery, theme
 from diffviz.ui.names import SAMPLER_TITLES
 from diffviz.ui.steps_view import predict
 
 CONFIG = {"displayModeBar": False}
+SAMPLES, SAMPLES_OF_LONG_RUNS = 8, 2
 
 
 def measured(settings: Settings) -> None:
@@ -45,26 +48,12 @@ def measured(settings: Settings) -> None:
         by_time = st.segmented_control(
             "Cost", ["network calls", "seconds here"], default="network calls", required=True, key="curve-x"
         )
-    title = curves.MEASURES[measure][0]
-    scale = _seconds_per_call() if by_time == "seconds here" else 1.0
-    lines = {}
-    for name in curve.samplers():
-        line = curve.line(name, measure)
-        if line:
-            intervals = [p["interval"] for p in line] if line[0]["interval"] else None
-            x, y = [p["calls"] * scale for p in line], [p["value"] for p in line]
-            lines[SAMPLER_TITLES[name]] = (list(SAMPLERS).index(name), x, y, intervals)
-    figure = plots.measured_curve(
-        lines,
-        ("seconds a picture, on this computer" if by_time == "seconds here" else "network calls", title),
-        curve.floor if measure == "frechet" else None,
-        theme.palette(),
-    )
-    st.plotly_chart(figure, theme=None, config=CONFIG, key="curve")
+    event = chart(curve, measure, key="curve", by_time=by_time == "seconds here")
     st.caption(
         f"N = {curve.n:,} pictures a point, 1 to {curve.longest} steps, the same captions and noises for all, guidance "
         f"{curve.raw['guidance']:g} (two calls a step); bars are 95 % intervals. {_about(measure, curve)}"
     )
+    _samples(settings, curve, [p["customdata"] for p in event.selection.points])
     line = curve.line("ddim", "frechet")
     near, apart = curves.near_best(line, False), curves.good_enough(line, False)
     if near and apart:
@@ -78,6 +67,74 @@ def measured(settings: Settings) -> None:
         _published()
 
 
+def chart(
+    curve: curves.Curve,
+    measure: str,
+    *,
+    key: str,
+    by_time: bool = False,
+    mark: tuple[float, str] | None = None,
+) -> object:
+    """Draw the curve of one measure; returns Streamlit's event, whose points carry "sampler:steps"."""
+    scale = _seconds_per_call() if by_time else 1.0
+    lines, tags = {}, {}
+    for name in curve.samplers():
+        line = curve.line(name, measure)
+        if line:
+            intervals = [p["interval"] for p in line] if line[0]["interval"] else None
+            x, y = [p["calls"] * scale for p in line], [p["value"] for p in line]
+            lines[SAMPLER_TITLES[name]] = (list(SAMPLERS).index(name), x, y, intervals)
+            tags[SAMPLER_TITLES[name]] = [f"{name}:{p['steps']}" for p in line]
+    titles = (
+        "seconds a picture, on this computer" if by_time else "network calls",
+        curves.MEASURES[measure][0],
+    )
+    floor = curve.floor if measure == "frechet" else None
+    figure = plots.measured_curve(lines, titles, floor, theme.palette(), tags, mark)
+    return st.plotly_chart(
+        figure, theme=None, config=CONFIG, key=key, on_select="rerun", selection_mode="points"
+    )
+
+
+def _samples(settings: Settings, curve: curves.Curve, clicked: list) -> None:
+    """Pictures drawn now at one setting of the curve: a click on its point or the list chooses which."""
+    points = [f"{p['sampler']}:{p['steps']}" for p in sorted(curve.raw["points"], key=lambda p: p["steps"])]
+    tag = str(clicked[0][0] if isinstance(clicked[0], list) else clicked[0]) if clicked else None
+    if tag in points and tag != st.session_state.get("curve-clicked"):
+        st.session_state["curve-point"] = tag
+    st.session_state["curve-clicked"] = tag
+    chosen = st.selectbox(
+        "Samples at a point: click it in the chart, or choose it here", points, index=None, key="curve-point",
+        format_func=_setting_title, placeholder="no point chosen yet",
+    )  # fmt: skip
+    if chosen is None:
+        return
+    sampler, steps = chosen.split(":")
+    setting = dataclasses.replace(settings, sampler=sampler, steps=int(steps))
+    n = SAMPLES if setting.steps <= 50 else SAMPLES_OF_LONG_RUNS
+    seeds = [settings.seed + k for k in range(n)]
+    kept = st.session_state.get("curve-samples")
+    if not kept or kept[0] != setting:
+        torch.set_num_threads(1)
+        bar = st.progress(0.0, f"{n} pictures at {_setting_title(chosen)} …")
+        for step in run_steps(setting, seeds=seeds):
+            bar.progress(step.i / setting.steps, f"Step {step.i} of {setting.steps}, {n} pictures at once")
+        bar.empty()
+        kept = st.session_state["curve-samples"] = (setting, to_uint8(step.x.numpy()))
+    point = curve.point(sampler, setting.steps)
+    low, high = point["frechet"]["interval"]
+    st.html(gallery.row(list(kept[1]), [f"seed {s}" for s in seeds], [""] * n))
+    st.caption(
+        f"Drawn now: your prompt at {_setting_title(chosen)}. Measured there: Fréchet distance "
+        f"{point['frechet']['value']:.1f} ({low:.1f} to {high:.1f}), N = {curve.n:,}."
+    )
+
+
+def _setting_title(point: str) -> str:
+    sampler, steps = point.split(":")
+    return f"{SAMPLER_TITLES[sampler]}, {steps} step{'s' if steps != '1' else ''}"
+
+
 def _about(measure: str, curve: curves.Curve) -> str:
     if measure == "frechet":
         return (
@@ -87,7 +144,12 @@ def _about(measure: str, curve: curves.Curve) -> str:
         )
     if measure == "distance":
         steps, name = curve.raw["reference"]["steps"], SAMPLER_TITLES[curve.raw["reference"]["sampler"]]
-        return f"Root mean square distance to {steps} steps of {name} from the same noise. DDPM has none: it draws anew."
+        rounding = curve.raw.get("rounding")
+        limit = f" Below about {rounding['value']:.3f} the differences are rounding." if rounding else ""
+        return (
+            f"Root mean square distance to {steps} steps of {name} from the same noise. DDPM has none: it draws "
+            f"anew.{limit}"
+        )
     if measure == "subgroup_top1":
         return "How often our classifier sees the subgroup that was asked for."
     return "Nearest-neighbour precision and recall in our classifier's features (no intervals)."

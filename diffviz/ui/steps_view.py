@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import base64
 import dataclasses
-import html
 from collections.abc import Sequence
 
 import numpy as np
@@ -14,13 +12,14 @@ import torch
 from diffviz import captions, checkpoints, experiments, plots
 from diffviz.generation import Settings, run_steps
 from diffviz.samplers import SAMPLERS, calls
-from diffviz.trajectory import Trajectory, encode_png, to_uint8
-from diffviz.ui import live, player, theme
+from diffviz.trajectory import Trajectory, to_uint8
+from diffviz.ui import gallery, live, player, theme
 from diffviz.ui.names import SAMPLER_TITLES
 
 CLOSE = 0.05  # RMS difference, on pixel values from -1 to 1, below which two pictures look alike
 BUDGETS = (3, 5, 8, 12, 20, 30, 50)
 MANY_SEEDS = 64
+DEFAULT_RUNG = experiments.LADDER.index(8)  # the picture whose way is open at first
 
 
 def predict(question: str, options: Sequence[str], key: str) -> str | None:
@@ -29,22 +28,6 @@ def predict(question: str, options: Sequence[str], key: str) -> str | None:
     if picked is None:
         st.caption("Guess first. The demo runs when you have.")
     return picked
-
-
-def pictures_row(
-    pictures: Sequence[np.ndarray], titles: Sequence[str], notes: Sequence[str], zoom: int = 3
-) -> str:
-    """HTML of pictures (H, W, 3) uint8 in a row that wraps, each with a title and a note."""
-    side = pictures[0].shape[0] * zoom if pictures else 0
-    cells = "".join(
-        f'<figure style="margin:0;width:{side}px"><img alt="{html.escape(title)}" '
-        f'src="data:image/png;base64,{base64.b64encode(encode_png(p)).decode()}" '
-        f'style="width:{side}px;height:{side}px;image-rendering:pixelated;display:block;background:#fff;'
-        f'outline:1px solid var(--dv-line)"><figcaption style="line-height:1.3;margin-top:4px">'
-        f"<b>{html.escape(title)}</b><br><small>{html.escape(note)}</small></figcaption></figure>"
-        for p, title, note in zip(pictures, titles, notes, strict=True)
-    )
-    return f'<div style="display:flex;flex-wrap:wrap;gap:14px">{cells}</div>'
 
 
 # --- the ladder --------------------------------------------------------------------------------------------
@@ -62,16 +45,23 @@ def ladder(settings: Settings) -> None:
     runs = _climb(settings)
     last = runs[-1].x[-1]
     far = [experiments.rmse(r.x[-1], last) for r in runs]
-    st.html(_rungs(runs, [f"{d:.2f} from {runs[-1].steps} steps" for d in far[:-1]] + ["the longest run"]))
+    notes = [f"{d:.2f} from {runs[-1].steps} steps" for d in far[:-1]] + ["the longest run"]
+    rung = st.session_state.get("rung", DEFAULT_RUNG)
+    picked = gallery.pick(
+        [r.frames("x")[-1] for r in runs], _titles(runs), notes, label="Open the way to a picture", key="rungs",
+        picked=rung,
+    )  # fmt: skip
+    if picked is not None and picked != rung:
+        st.session_state["rung"] = picked
+        st.rerun()
     settled = next(r.steps for i, r in enumerate(runs) if max(far[i:]) < CLOSE)
     st.markdown(
         f"You said **{guess}**. From **{settled} steps** on, the picture stays within {CLOSE} of the "
         f"{runs[-1].steps}-step one (root mean square, on pixel values from −1 to 1), "
         f"for this prompt, this seed and {SAMPLER_TITLES[settings.sampler]}. Try another seed: it moves."
     )
-    names = [str(r.steps) for r in runs]
-    rung = st.pills("Open the way to", names, default="8", key="rung", required=True, wrap=True)
-    run = runs[names.index(rung)]
+    st.caption("Choose a picture above to open its way there.")
+    run = runs[rung]
     readouts = live.readouts(run, run.steps)
     player.play(
         live.panels(run), readouts, captions.reverse(run), title=f"{run.steps} steps", key="ladder-player",
@@ -91,7 +81,7 @@ def _climb(settings: Settings) -> list[Trajectory]:
         runs = []
         for run in experiments.ladder(settings):
             runs.append(run)
-            picture.html(_rungs(runs, [""] * len(runs)))
+            picture.html(gallery.row([r.frames("x")[-1] for r in runs], _titles(runs), [""] * len(runs)))
             done = sum(r.steps for r in runs)
             coming = experiments.LADDER[len(runs)] if len(runs) < len(experiments.LADDER) else None
             bar.progress(done / total, f"{coming} steps …" if coming else "Done")
@@ -100,9 +90,8 @@ def _climb(settings: Settings) -> list[Trajectory]:
     return runs
 
 
-def _rungs(runs: Sequence[Trajectory], notes: Sequence[str]) -> str:
-    titles = [f"{r.steps} step{'s' if r.steps > 1 else ''}" for r in runs]
-    return pictures_row([r.frames("x")[-1] for r in runs], titles, notes)
+def _titles(runs: Sequence[Trajectory]) -> list[str]:
+    return [f"{r.steps} step{'s' if r.steps > 1 else ''}" for r in runs]
 
 
 # --- the race ----------------------------------------------------------------------------------------------
@@ -226,7 +215,7 @@ def one_jump(settings: Settings) -> None:
     per_step = 2 if settings.guided else 1
     asked = [1, MANY_SEEDS, calls(settings.sampler, 12) * per_step, calls(settings.sampler, 50) * per_step]
     notes = [f"{n} call{'s' if n > 1 else ''}, detail {d:.2f}" for n, d in zip(asked, detail, strict=True)]
-    st.html(pictures_row([to_uint8(p) for p in shown], titles, notes, zoom=5))
+    st.html(gallery.row([to_uint8(p) for p in shown], titles, notes, largest=160))
     share = detail[0] / detail[3]
     found = "a blur" if share < 0.7 else "a sharp picture"
     st.markdown(

@@ -6,7 +6,6 @@ the same size, so that nothing jumps when the player takes over.
 
 from __future__ import annotations
 
-import base64
 import functools
 import hashlib
 import html
@@ -19,7 +18,8 @@ from pathlib import Path
 import numpy as np
 import streamlit as st
 
-from diffviz.trajectory import encode_png, gif, sprite_sheet, strip
+from diffviz.trajectory import gif, sprite_sheet, strip
+from diffviz.ui.gallery import data_uri
 
 _HERE = Path(__file__).parent
 LARGEST = 352  # CSS pixels: eleven screen pixels for each of a 32-pixel picture
@@ -175,7 +175,7 @@ def still(panels: Sequence[Panel], caption: str, largest: int = LARGEST) -> str:
     zoom = max(1, largest // side)
     boxes = "".join(
         f'<div class="dv-panel"><img alt="{html.escape(p.symbol)} {html.escape(p.label)}" '
-        f'src="data:image/png;base64,{base64.b64encode(encode_png(p.frames[-1])).decode()}">'
+        f'src="{data_uri(p.frames[-1])}">'
         f'<div class="dv-label"><i class="dv-key" data-role="{p.role}"></i><b>{html.escape(p.symbol)}</b>'
         f"<small>{html.escape(p.label)}</small></div></div>"
         for p in panels

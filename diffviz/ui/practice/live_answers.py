@@ -10,7 +10,7 @@ import torch
 
 from diffviz.generation import Settings, run_steps
 from diffviz.trajectory import to_uint8
-from diffviz.ui.steps_view import pictures_row
+from diffviz.ui import gallery
 
 
 def _finals(settings: Settings, seeds: list[int]) -> list:
@@ -40,7 +40,7 @@ def different() -> None:
     seeds = list(range(9))
     with st.spinner("Nine seeds at once …"):
         pictures = _finals(Settings("cat face", "noto", steps=20), seeds)
-    st.html(pictures_row(pictures, [f"seed {s}" for s in seeds], ["cat face, noto"] * 9))
+    st.html(gallery.row(pictures, [f"seed {s}" for s in seeds], ["cat face, noto"] * 9))
 
 
 def hands() -> None:
@@ -48,7 +48,7 @@ def hands() -> None:
     seeds = list(range(4, 10))
     with st.spinner("Six hands …"):
         pictures = _finals(Settings("hand with fingers splayed", "noto", steps=20), seeds)
-    st.html(pictures_row(pictures, [f"seed {s}" for s in seeds], ["count the fingers"] * 6, zoom=4))
+    st.html(gallery.row(pictures, [f"seed {s}" for s in seeds], ["count the fingers"] * 6, largest=128))
     st.caption("Drawn just now and not picked: some are right, some are not. Nothing in the network counts.")
 
 
