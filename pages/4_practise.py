@@ -12,7 +12,7 @@ page = frame.begin(
 from diffviz.ui import learner, practice
 from diffviz.ui.controls import Controls
 
-way = Controls(page).choice("Way to practise", "way", tuple(practice.WAYS), "self-check", segmented=True)
+way = Controls(page).choice("Way to practise", "way", tuple(practice.WAYS), "practise now", segmented=True)
 learner.identity()
 practice.WAYS[way]()
 if way in practice.KEYS:

@@ -355,8 +355,10 @@ def test_the_blind_test_runs_by_keyboard_and_its_place_survives_a_reload(page):
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize(
-    "way", ["self-check", "order", "work quiz", "flashcards", "interview deck", "dictionary"]
-)
+    "way",
+    ["practise now", "self-check", "order", "predict", "work quiz", "live quiz", "flashcards", "interview", "dictionary",
+     "progress"],
+)  # fmt: skip
 def test_axe_finds_nothing_serious_in_practice(browser, server, way, scheme):
     context = browser.new_context(
         color_scheme=scheme, base_url=server.url, viewport={"width": 390, "height": 800}
@@ -372,16 +374,99 @@ def test_axe_finds_nothing_serious_in_practice(browser, server, way, scheme):
     context.close()
 
 
-def test_a_quiz_question_can_be_answered_by_keyboard_alone(page):
+def tab_to(page, role, name=None):
+    """Press Tab until something of this role, and with this text if one is given, has the focus."""
+    for _ in range(90):
+        page.keyboard.press("Tab")
+        found = page.evaluate(
+            "e => { const a = document.activeElement; return [a.tagName == 'INPUT' ? a.type : a.tagName.toLowerCase(),"
+            " a.innerText || ''] }"
+        )
+        if found[0] == role and (name is None or found[1].strip().startswith(name)):
+            return
+    raise AssertionError(f"Tab never reaches {role} {name}")
+
+
+def test_a_whole_quiz_can_be_answered_by_keyboard_alone(page):
     page.goto("/practise?way=work+quiz")
-    page.wait_for_selector("text=Your answer")
-    page.get_by_role("radio", name=re.compile("diffusion model")).focus()
+    for n in range(1, 6):
+        expect(page.get_by_text(f"{n} of 5")).to_be_visible(timeout=30_000)
+        expect(page.get_by_text("Your answer")).to_be_visible()
+        tab_to(page, "radio")
+        page.keyboard.press("Space")
+        expect(page.get_by_role("button", name="Answer", exact=True)).to_be_enabled()
+        tab_to(page, "button", "Answer")
+        page.keyboard.press("Enter")
+        forward = "See the score" if n == 5 else "Next"
+        expect(page.get_by_role("button", name=forward, exact=True)).to_be_visible()
+        tab_to(page, "button", forward)
+        page.keyboard.press("Enter")
+    expect(page.get_by_text(re.compile("[0-5] of 5 right"))).to_be_visible()
+
+
+def stages(page):
+    return page.locator(".dv-sort li").evaluate_all("all => all.map(li => li.dataset.id)")
+
+
+RIGHT_ORDER = ["noise", "train", "static", "remove", "feed", "repeat"]
+
+
+def test_the_order_can_be_put_right_by_keyboard_and_then_plays(page):
+    page.goto("/practise?way=order")
+    expect(page.locator(".dv-sort li").first).to_be_visible(timeout=30_000)
+    page.wait_for_timeout(1500)
+    for place, stage in enumerate(RIGHT_ORDER):
+        up = page.locator(f".dv-sort li[data-id={stage}] button").first
+        while stages(page).index(stage) > place:
+            up.press("Enter")
+    assert stages(page) == RIGHT_ORDER
+    page.wait_for_timeout(600)  # the server hears of the last move
+    page.get_by_role("button", name="Check the order").press("Enter")
+    expect(page.get_by_text("All six stand right")).to_be_visible(timeout=30_000)
+    expect(page.get_by_text("Drawn just now")).to_be_visible(timeout=60_000)
+    assert page.locator(".dv-gallery img").count() == 6
+
+
+def test_a_stage_can_be_dragged_and_stays_after_a_reload(page):
+    page.set_viewport_size({"width": 1280, "height": 1100})
+    page.goto("/practise?way=order")
+    expect(page.locator(".dv-sort li").first).to_be_visible(timeout=30_000)
+    page.wait_for_timeout(1500)  # the browser's id has arrived, and with it the place of this learner
+    before = stages(page)
+    grip = page.locator(".dv-sort .grip").first.bounding_box()
+    last = page.locator(".dv-sort li").last.bounding_box()
+    page.mouse.move(grip["x"] + 8, grip["y"] + 8)
+    page.mouse.down()
+    page.mouse.move(grip["x"] + 8, last["y"] + last["height"] - 6, steps=12)
+    page.mouse.up()
+    assert stages(page) == [*before[1:], before[0]]
+    page.wait_for_timeout(1500)
+    page.reload()
+    expect(page.locator(".dv-sort li").first).to_be_visible(timeout=30_000)
+    expect(page.locator(".dv-sort li").last).to_have_attribute("data-id", before[0])
+
+
+def test_cards_are_flipped_by_the_space_bar_and_printed_one_a_page(page):
+    page.goto("/practise?way=flashcards")
+    expect(page.get_by_role("button", name="Flip")).to_be_visible(timeout=30_000)
     page.keyboard.press("Space")
-    answer = page.get_by_role("button", name="Answer", exact=True)
-    expect(answer).to_be_enabled()
-    answer.focus()
-    page.keyboard.press("Enter")
-    expect(page.get_by_text(re.compile("^Right\\."))).to_be_visible()
+    expect(page.get_by_role("button", name="Good")).to_be_visible()
+    page.evaluate("window.printed = 0")
+    page.get_by_role("button", name="Print the cards").click()
+    frame = page.frame_locator("#dv-print")
+    expect(frame.locator("section")).to_have_count(10)
+    assert frame.locator("section").first.evaluate("e => getComputedStyle(e).breakAfter") == "page"
+
+
+def test_the_interview_clock_runs_and_can_be_paused(page):
+    page.goto("/practise?way=interview")
+    page.get_by_role("button", name=re.compile("Mock interview")).click()
+    clock = page.get_by_role("timer")
+    expect(clock).to_have_text("1:58", timeout=30_000)
+    page.get_by_role("button", name="Pause").click()
+    shown = clock.inner_text()
+    page.wait_for_timeout(1500)
+    assert clock.inner_text() == shown
 
 
 def test_a_reload_in_the_middle_of_a_quiz_comes_back_to_the_same_place(page):

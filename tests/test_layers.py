@@ -28,6 +28,17 @@ ALLOWED = {
     "checkpoints": {"denoiser", "text", "unet"},
     "generation": {"checkpoints", "denoiser", "guidance", "samplers", "schedules", "trajectory"},
     "experiments": {"denoiser", "generation", "samplers", "schedules", "trajectory"},
+    "live_questions": {
+        "captions",
+        "checkpoints",
+        "denoiser",
+        "experiments",
+        "generation",
+        "process",
+        "samplers",
+        "schedules",
+        "trajectory",
+    },
     "__init__": {"generation"},
     "__main__": {"checkpoints", "generation", "trajectory"},
 }

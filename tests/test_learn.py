@@ -1,4 +1,6 @@
-from itertools import permutations
+from datetime import UTC, datetime, timedelta
+from graphlib import TopologicalSorter
+from itertools import pairwise, permutations
 
 import pytest
 from conftest import ROOT
@@ -6,11 +8,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from streamlit.testing.v1 import AppTest
 
-from diffviz.learn import content, grading
+from diffviz.learn import content, grading, review
 from diffviz.learn.content import KINDS, ContentError, load
+from diffviz.learn.store import Event
+from diffviz.live_questions import QUESTIONS
 
 EVERY = [item for kind in KINDS for item in load(kind)]
-COUNTS = {"self_check": 6, "order": 1, "predictions": 3, "flashcards": 10, "work_quiz": 5, "interview": 20}
+COUNTS = {"self_check": 6, "order": 1, "predictions": 3, "flashcards": 10, "work_quiz": 5, "on_the_pages": 22, "live": 12,
+          "interview": 20}  # fmt: skip
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -38,9 +43,28 @@ def test_every_demo_link_opens_a_page_that_takes_its_state(item):
 
 
 def test_the_right_option_does_not_give_itself_away_by_its_length():
-    quiz = load("work_quiz")
-    longest = [max(i.options, key=lambda o: len(o.text)).right for i in quiz]
-    assert sum(longest) <= 0.4 * len(quiz)
+    quiz = [*load("work_quiz"), *load("on_the_pages")]
+    for extreme in (max, min):
+        stands_out = [extreme(i.options, key=lambda o: len(o.text)).right for i in quiz]
+        assert sum(stands_out) <= 0.4 * len(quiz)
+
+
+def test_thirty_further_items_and_ten_of_them_answered_live():
+    assert len(load("on_the_pages")) + len(load("live")) >= 30
+    assert len(load("live")) >= 10
+    assert {i.run for i in load("live")} == set(QUESTIONS)
+
+
+def test_the_concept_map_holds_every_concept_and_has_no_circle():
+    concepts = content.concepts()
+    assert {i.concept for i in EVERY} == set(concepts)
+    TopologicalSorter(concepts).prepare()
+
+
+def test_a_concept_that_is_needed_must_be_there(tmp_path):
+    (tmp_path / "concepts.toml").write_text('[concepts]\n"a" = ["b"]\n')
+    with pytest.raises(ContentError, match="not there: b"):
+        content.concepts(tmp_path)
 
 
 def test_every_concept_has_more_than_an_interview_question():
@@ -161,8 +185,10 @@ def press(app, label):
 
 
 @pytest.mark.parametrize(
-    "way", ["self-check", "order", "work quiz", "flashcards", "interview deck", "dictionary"]
-)
+    "way",
+    ["practise now", "self-check", "order", "predict", "work quiz", "page quiz", "live quiz", "flashcards", "interview",
+     "dictionary", "progress"],
+)  # fmt: skip
 def test_every_way_to_practise_opens(way):
     assert not practise(way).warning
 
@@ -188,19 +214,120 @@ def test_a_whole_quiz_can_be_answered_missed_and_retried():
     assert app.header[0].value == "1 of 1 right"
 
 
-def test_the_order_can_be_put_right_with_the_buttons():
+def test_an_order_is_graded_by_pairs_and_the_right_one_plays_live():
     app = practise("order")
-    order = app.session_state["practice-order"]["order"]
     press(app, "Check the order")
     assert "pairs are in the right order" in app.warning[0].value
-    for _ in range(15):  # bubble sort, as a learner at the keyboard would
-        wrong = next((k for k in range(5) if order[k] > order[k + 1]), None)
-        if wrong is None:
-            break
-        app.button(key=f"order-{order[wrong]}-down").click().run()
-        order = app.session_state["practice-order"]["order"]
-    press(app, "Check the order")
-    assert "All six stand right" in app.success[0].value
+    right = AppTest.from_file(str(ROOT / "app.py"), default_timeout=60)
+    right.session_state["practice-order"] = {"order": list(range(6)), "checked": True}
+    right.query_params["way"] = "order"
+    right.switch_page("pages/4_practise.py")
+    right.run()
+    assert not right.exception, [e.value for e in right.exception]
+    assert "All six stand right" in right.success[0].value
+    assert any("Drawn just now" in c.value for c in right.caption)
+    press(right, "Shuffle again")
+    assert right.session_state["practice-order"]["order"] != list(range(6))
+
+
+def test_a_live_quiz_is_answered_by_its_run_and_marked():
+    app = practise("live quiz")
+    items = load("live")
+    for n in range(3):
+        assert app.header[0].value == items[n].prompt
+        _, asked = app.session_state[f"scene-{items[n].id}"]
+        choice = asked.right if n != 1 else (asked.right + 1) % len(asked.options)
+        app.radio[0].set_value(asked.options[choice]).run()
+        press(app, "Answer")
+        assert len(app.error if n == 1 else app.success) == 1
+        press(app, "Next")
+    given = app.session_state["practice-live"]["given"]
+    assert [given[i.id][2] for i in items[:3]] == [True, False, True]
+
+
+def test_practise_now_mixes_kinds_and_keeps_its_place():
+    app = practise("practise now")
+    seen = []
+    for _ in range(6):
+        kind = app.caption[0].value.split(" · ")[0]
+        seen.append(kind)
+        if kind == "A card":
+            press(app, "Flip")
+            press(app, "Good")
+        elif kind == "In your own words":
+            press(app, "Next")
+        else:
+            app.radio[0].set_value(app.radio[0].options[0]).run()
+            press(app, "Answer")
+            press(app, "Next")
+    assert all(a != b for a, b in pairwise(seen))
+    assert len(set(seen)) >= 3
+    back = AppTest.from_file(str(ROOT / "app.py"), default_timeout=60)
+    back.session_state["learner-fresh"] = app.session_state["learner-fresh"]
+    back.switch_page("pages/4_practise.py")
+    back.run()
+    assert back.header[0].value == app.header[0].value
+
+
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+MIX = {i.id: (kind, i) for kind in ("self_check", "work_quiz", "flashcards") for i in load(kind)}
+KIND_OF = {i: kind for i, (kind, _) in MIX.items()}
+ITEMS = [item for _, item in MIX.values()]
+
+
+def answered(item, result, hours):
+    return Event(KIND_OF[item], item, result, None, NOW - timedelta(hours=hours))
+
+
+def test_what_was_answered_right_is_not_asked_again_and_what_went_wrong_is():
+    events = [answered(i.id, "right", 2) for i in ITEMS if KIND_OF[i.id] != "flashcards"]
+    events += [answered(i.id, "easy", 2) for i in ITEMS if KIND_OF[i.id] == "flashcards"]
+    assert review.next_item(events, ITEMS, NOW, KIND_OF) is None
+    wrong = answered("work-design", "wrong", 1)
+    assert review.next_item([*events, wrong], ITEMS, NOW, KIND_OF).id == "work-design"
+    just_now = answered("work-design", "wrong", 0.1)
+    assert review.next_item([*events, just_now], ITEMS, NOW, KIND_OF) is None
+
+
+def test_a_due_card_comes_before_what_is_new():
+    old = [answered("card-steps", "good", 24 * 30), answered("check-forward", "right", 2)]
+    assert review.next_item(old, ITEMS, NOW, KIND_OF).id == "card-steps"
+
+
+@given(st.lists(st.tuples(st.sampled_from(sorted(KIND_OF)), st.booleans()), max_size=30))
+def test_mixed_practice_never_repeats_kind_and_concept_while_it_can_change(answers):
+    events = [
+        Event(
+            KIND_OF[i],
+            i,
+            ("good" if right else "again") if KIND_OF[i] == "flashcards" else ("right" if right else "wrong"),
+            None,
+            NOW - timedelta(hours=len(answers) - n),
+        )
+        for n, (i, right) in enumerate(answers)
+    ]
+    found = review.next_item(events, ITEMS, NOW, KIND_OF)
+    if not events or found is None:
+        return
+    last = MIX[events[-1].item]
+    if (KIND_OF[found.id], found.concept) == (last[0], last[1].concept):
+        rest = [i for i in ITEMS if (KIND_OF[i.id], i.concept) != (last[0], last[1].concept)]
+        assert review.next_item(events, rest, NOW, KIND_OF) is None
+
+
+def test_an_interview_can_be_walked_through_and_mocked():
+    app = practise("interview")
+    first = app.header[0].value
+    press(app, "Next")
+    assert app.header[0].value != first
+    press(app, "Previous")
+    assert app.header[0].value == first
+    press(app, "Mock interview: 5 at random")
+    for _ in range(5):
+        press(app, "Next")
+    assert app.header[0].value == "That was the interview"
+    press(app, "All twenty")
+    assert len(app.button) >= 3
 
 
 def test_the_self_check_never_blocks_and_sums_up():
@@ -262,6 +389,7 @@ def test_a_learner_who_comes_back_finds_the_place_and_the_words():
     app.text_area(key=key).set_value("we made the noise ourselves").run()
     back = AppTest.from_file(str(ROOT / "app.py"), default_timeout=60)
     back.session_state["learner-fresh"] = app.session_state["learner-fresh"]
+    back.query_params["way"] = "self-check"
     back.switch_page("pages/4_practise.py")
     back.run()
     assert back.text_area(key=key).value == "we made the noise ourselves"

@@ -102,6 +102,16 @@ class Choice(Item):
 
 
 @dataclass(frozen=True)
+class Live(Item):
+    """A question whose pictures and right answer come from a run; `run` names the function that makes them."""
+
+    run: str
+    setting: str
+    prompt: str
+    explanation: str
+
+
+@dataclass(frozen=True)
 class Interview(Item):
     """An interview question with a model answer."""
 
@@ -115,8 +125,12 @@ KINDS: dict[str, type[Item]] = {
     "predictions": Prediction,
     "flashcards": Flashcard,
     "work_quiz": Choice,
+    "on_the_pages": Choice,
+    "live": Live,
     "interview": Interview,
 }
+# The kinds whose answers are logged: what progress and mixed practice are made of.
+PRACTISED = ("self_check", "order", "predictions", "flashcards", "work_quiz", "on_the_pages", "live")
 _PARTS = {"stages": Stage, "options": Option}
 
 
@@ -177,3 +191,13 @@ def load(kind: str, folder: Path = LESSONS) -> tuple[Item, ...]:
 def dictionary(folder: Path = LESSONS) -> dict:
     """The dictionary file as it is: `entry`, `term` and `cheat_sheet`."""
     return _read(folder / "dictionary.toml")
+
+
+@lru_cache
+def concepts(folder: Path = LESSONS) -> dict[str, list[str]]:
+    """Every concept with those it builds on. Raises ContentError when one is needed that is not there."""
+    found = _read(folder / "concepts.toml")["concepts"]
+    missing = sorted({n for needs in found.values() for n in needs} - set(found))
+    if missing:
+        raise ContentError(f"concepts.toml: needed but not there: {', '.join(missing)}")
+    return found

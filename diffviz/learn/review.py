@@ -61,6 +61,13 @@ class Standing:
     total: int
     credit: float
 
+    @property
+    def mastery(self) -> str:
+        """ "new" before the first answer, "known" when most of it was answered and nearly all of that right."""
+        if not self.done:
+            return "new"
+        return "known" if self.credit >= 0.8 and self.done >= self.total / 2 else "begun"
+
 
 def standings(events: Iterable[Event], items: Iterable[Item]) -> list[Standing]:
     """One Standing per concept, in the order in which the concepts first appear."""
@@ -75,6 +82,50 @@ def standings(events: Iterable[Event], items: Iterable[Item]) -> list[Standing]:
             Standing(concept, len(credits), len(ids), sum(credits) / len(credits) if credits else 0.0)
         )
     return found
+
+
+def next_item(
+    events: Sequence[Event], items: Sequence[Item], now: datetime, kinds: dict[str, str], rest: float = 600
+) -> Item | None:
+    """What mixed practice asks next, or None when everything was answered right and no card is due.
+
+    First come cards whose time has come, then what went wrong or only partly right, then what was never asked; the
+    weaker its concept, the sooner. Kind and concept change from one question to the next where they can
+    (interleaving: Rohrer & Taylor 2007, "The shuffling of mathematics problems improves learning", Instr. Sci. 35),
+    and nothing comes back within `rest` seconds. `kinds` gives the kind of each item by id.
+    """
+    newest = {e.item: e for e in events}
+    credit = {s.concept: s.credit for s in standings(events, items)}
+    states = cards(events)
+
+    def rank(item: Item) -> int | None:
+        last = newest.get(item.id)
+        if last is not None and (now - last.at).total_seconds() < rest:
+            return None
+        if item.id in states:
+            return 0 if states[item.id].due <= now else None
+        if last is None:
+            return 2
+        return 1 if CREDIT[last.result] < 1 else None
+
+    open_items = [(r, credit[i.concept], n, i) for n, i in enumerate(items) if (r := rank(i)) is not None]
+    recent = [e for e in sorted(events, key=lambda e: e.at) if e.item in kinds][-4:]
+    concept = {i.id: i.concept for i in items}
+
+    def alike(item: Item) -> int:
+        if not recent:
+            return 0
+        last = recent[-1].item
+        return (kinds[item.id] == kinds[last]) + (item.concept == concept.get(last))
+
+    def order(entry: tuple[int, float, int, Item]) -> tuple:
+        found, weak, n, item = entry
+        # A change is worth more than the exact order; among what is not pressing, kinds seen lately wait.
+        lately = sum(kinds[e.item] == kinds[item.id] for e in recent)
+        return alike(item), found > 1, lately, found, weak, n
+
+    best = min(open_items, key=order, default=None)
+    return best[3] if best else None
 
 
 def advice(standing: Sequence[Standing], cards_due: int) -> str:

@@ -87,7 +87,11 @@ _CSS = """
 :focus-visible { outline: 3px solid var(--dv-focus) !important; outline-offset: 2px; }
 .stCaptionContainer, [data-testid="stCaptionContainer"] { color: inherit; opacity: .86; }
 /* Streamlit writes white on the primary colour, which the dark theme's is too light for. */
-[data-testid="stBaseButton-primary"], [data-testid="stBaseButton-primary"] p { color: var(--dv-ground) !important; }
+[data-testid="stBaseButton-primary"]:enabled :is(p, kbd), [data-testid="stBaseButton-primary"]:enabled {
+  color: var(--dv-ground) !important;
+}
+kbd { opacity: 1 !important; }
+.st-key-way button { padding-inline: .62rem; }
 .stPageLink a { padding: .35rem .6rem; }
 @media (max-width: 640px) {
   .stMainBlockContainer { padding-left: 1rem; padding-right: 1rem; padding-top: 3.4rem; }

@@ -3,27 +3,40 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 from diffviz.ui.practice import (
     dictionary,
     flashcards,
     interview,
+    now,
     order,
     predict,
     progress,
+    quiz,
     self_check,
-    work_quiz,
 )
 
 WAYS: dict[str, Callable[[], None]] = {
+    "practise now": now.show,
     "self-check": self_check.show,
     "order": order.show,
     "predict": predict.show,
-    "work quiz": work_quiz.show,
+    "work quiz": partial(quiz.show, "work_quiz"),
+    "page quiz": partial(quiz.show, "on_the_pages"),
+    "live quiz": partial(quiz.show, "live"),
     "flashcards": flashcards.show,
-    "progress": progress.show,
-    "interview deck": interview.show,
+    "interview": interview.show,
     "dictionary": dictionary.show,
+    "progress": progress.show,
 }
 # Exercises whose place is kept, and under which key.
-KEYS = {"self-check": "check", "order": "order", "predict": "predict", "work quiz": "quiz"}
+KEYS = {
+    "practise now": "now",
+    "self-check": "check",
+    "order": "order",
+    "predict": "predict",
+    "work quiz": quiz.DECKS["work_quiz"],
+    "page quiz": quiz.DECKS["on_the_pages"],
+    "live quiz": quiz.DECKS["live"],
+}

@@ -8,12 +8,20 @@ import streamlit as st
 
 from diffviz.learn import content, review
 from diffviz.ui import learner
-from diffviz.ui.practice import common
+from diffviz.ui.practice import common, printing
 
 
 def show() -> None:
     """Ten cards, scheduled by how well each was known: what is due comes first, then what is new."""
-    deck = {c.id: c for c in content.load("flashcards")}
+    every = content.load("flashcards")
+    concepts = list(dict.fromkeys(c.concept for c in every))
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        concept = st.selectbox(
+            "Deck", ["all", *concepts], key="deck", format_func=lambda c: "all concepts" if c == "all" else c,
+            persist_state="session", width=260,
+        )  # fmt: skip
+        printing.button(every)
+    deck = {c.id: c for c in every if concept in ("all", c.concept)}
     events, now = learner.store().events(learner.identity_now()), datetime.now(UTC)
     waiting = review.due(events, list(deck), now)
     if not waiting:
@@ -21,8 +29,13 @@ def show() -> None:
         st.header("Nothing is due", anchor=False)
         st.markdown(f"The next card comes up in {_span((when - now).total_seconds())}.")
         return
-    card = deck[waiting[0]]
     st.progress(1 - len(waiting) / len(deck), f"{len(waiting)} due")
+    ask(deck[waiting[0]])
+
+
+def ask(card: content.Flashcard) -> None:
+    """One card: its front, then its back and the four ratings."""
+    events, now = learner.store().events(learner.identity_now()), datetime.now(UTC)
     flipped = st.session_state.get("flipped") == card.id
     with st.container(border=True):
         st.caption(f"{card.concept} · {card.difficulty}")
@@ -31,7 +44,9 @@ def show() -> None:
             st.markdown(card.back)
             common.demo_link(card.demo)
     if not flipped:
-        st.button("Flip", type="primary", icon=":material/flip:", on_click=_flip, args=(card.id,))
+        st.button(
+            "Flip", type="primary", icon=":material/flip:", on_click=_flip, args=(card.id,), shortcut="Space"
+        )
         return
     st.markdown("How well did you know it?")
     with st.container(horizontal=True):

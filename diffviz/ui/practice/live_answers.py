@@ -1,15 +1,21 @@
-"""The live runs that answer the predictions: each shows on our model what was asked, there and then."""
+"""The live runs that answer what was asked: each shows on our model what happens, there and then."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable
 
+import numpy as np
 import streamlit as st
 import torch
+from PIL import Image
 
+from diffviz import checkpoints, uploads
 from diffviz.generation import Settings, run_steps
-from diffviz.trajectory import to_uint8
+from diffviz.process import add_noise
+from diffviz.samplers import draw, seeded
+from diffviz.schedules import SCHEDULES
+from diffviz.trajectory import record, to_uint8
 from diffviz.ui import gallery
 
 
@@ -50,6 +56,40 @@ def hands() -> None:
         pictures = _finals(Settings("hand with fingers splayed", "noto", steps=20), seeds)
     st.html(gallery.row(pictures, [f"seed {s}" for s in seeds], ["count the fingers"] * 6, largest=128))
     st.caption("Drawn just now and not picked: some are right, some are not. Nothing in the network counts.")
+
+
+def stages_live() -> None:
+    """The six stages as pictures of one run of ours: a drawing noised, the guess it is graded by, static, and the loop."""
+    schedule, steps = SCHEDULES["cosine"], 12
+    torch.set_num_threads(1)
+    settings = Settings("red heart", "noto", seed=1, steps=steps)
+    with st.spinner("Playing the right order …"):
+        run = record(run_steps(settings), schedule)[0]
+        x0 = torch.from_numpy(uploads.to_model(_drawing()))[None]
+        noisy = add_noise(x0, draw(seeded([0]), x0.shape[1:]), 0.6, schedule)
+        denoise = checkpoints.load().prompted(["cat face"], ["noto"], schedule)
+        guess = denoise(noisy, torch.tensor([0.6], dtype=torch.float64))
+    noised, guessed = to_uint8(noisy[0].numpy()), to_uint8(guess[0].numpy())
+    frames = run.frames("x")
+    pictures = [noised, guessed, frames[0], frames[1], frames[steps // 2], frames[-1]]
+    titles = ["1 noise a picture", "2 train", "3 static", "4 one step", "5 again", "6 the end"]
+    notes = [
+        "a drawing at t = 0.6",
+        "the guess, graded against the drawing",
+        "seed 1",
+        f"after 1 of {steps} steps",
+        f"after {steps // 2}",
+        f"after {steps}",
+    ]
+    st.html(gallery.row(pictures, titles, notes))
+    st.caption("Drawn just now. Stage 2 shows the finished network at the exercise it was trained on.")
+
+
+def _drawing() -> np.ndarray:
+    size = checkpoints.load().shape[-1]
+    return uploads.resize(
+        Image.open(checkpoints.ASSETS / "samples" / "cat-face-noto.png").convert("RGB"), size
+    )
 
 
 ANSWERS: dict[str, Callable[[], None]] = {

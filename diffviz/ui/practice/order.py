@@ -1,4 +1,4 @@
-"""Order the process: six stages, moved by buttons, with partial credit."""
+"""Order the process: six stages, dragged or moved by buttons, with partial credit, then played by a live run."""
 
 from __future__ import annotations
 
@@ -9,38 +9,37 @@ import streamlit as st
 from diffviz.learn import content, grading
 from diffviz.ui import learner
 from diffviz.ui.practice import common
+from diffviz.ui.sortable import sortable
 
 
 def _new_order() -> dict:
     stages = len(content.load("order")[0].stages)
-    return {"order": grading.scrambled(stages, random.randrange(10**6)), "checked": False}
+    seed = random.randrange(1, 10**6)
+    return {"order": grading.scrambled(stages, seed), "checked": False, "version": seed}
 
 
 def show() -> None:
-    """Six shuffled stages, moved by buttons; feedback names the first that stands wrong, and why."""
+    """Six shuffled stages; feedback names the first that stands wrong, and why; the right order then plays live."""
     item = content.load("order")[0]
     state = learner.place("order", _new_order)
     st.header(item.prompt, anchor=False)
-    for place, k in enumerate(state["order"]):
-        with st.container(horizontal=True, vertical_alignment="center", border=True):
-            st.markdown(f"**{place + 1}.** {item.stages[k].text}")
-            with st.container(horizontal=True, width="content"):
-                for by, name in ((-1, "up"), (1, "down")):
-                    st.button(
-                        name,
-                        key=f"order-{k}-{name}",
-                        icon=f":material/arrow_{name}ward:",
-                        help=f"Move this stage {name}",
-                        disabled=not 0 <= place + by < len(state["order"]),
-                        on_click=_move,
-                        args=(state, place, by),
-                    )
-    st.button("Check the order", type="primary", on_click=_check_order, args=(state, item))
+    at = {s.id: k for k, s in enumerate(item.stages)}
+    shown = {item.stages[k].id: item.stages[k].text for k in state["order"]}
+    placed = [at[i] for i in sortable(shown, item.prompt, "order-list", state.get("version", 0))]
+    if placed != state["order"]:
+        state.update(order=placed, checked=False)
+    with st.container(horizontal=True):
+        st.button("Check the order", type="primary", on_click=_check_order, args=(state, item))
+        if state["checked"]:
+            st.button("Shuffle again", on_click=_shuffle)
     if not state["checked"]:
         return
     result = _grade(state, item)
     if result.first_wrong is None:
         st.success(f"All six stand right. {item.explanation}", icon=":material/check:")
+        from diffviz.ui.practice.live_answers import stages_live  # needs torch: not for those who only read
+
+        stages_live()
     else:
         stage = item.stages[state["order"][result.first_wrong]]
         st.warning(
@@ -51,10 +50,9 @@ def show() -> None:
     common.demo_link(item.demo)
 
 
-def _move(state: dict, place: int, by: int) -> None:
-    order = state["order"]
-    order[place], order[place + by] = order[place + by], order[place]
-    state["checked"] = False
+def _shuffle() -> None:
+    common.begin_again("order", _new_order)
+    st.session_state.pop("order-list", None)
 
 
 def _grade(state: dict, item: content.Ordering) -> grading.OrderResult:

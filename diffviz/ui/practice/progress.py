@@ -8,28 +8,62 @@ from datetime import UTC, datetime
 import streamlit as st
 
 from diffviz.learn import content, review
-from diffviz.learn.store import StoreError
-from diffviz.ui import learner
+from diffviz.learn.store import Store, StoreError
+from diffviz.ui import learner, theme
 
 
 def show() -> None:
     """How each concept stands, what to do next, and the learner's own copy of it all."""
     who, store = learner.identity_now(), learner.store()
     events = store.events(who)
-    items = [
-        i
-        for kind in ("self_check", "order", "predictions", "work_quiz", "flashcards")
-        for i in content.load(kind)
-    ]
+    items = [i for kind in content.PRACTISED for i in content.load(kind)]
     standing = review.standings(events, items)
     waiting = review.due(events, [c.id for c in content.load("flashcards")], datetime.now(UTC))
     st.header("Where you stand", anchor=False)
     st.info(review.advice(standing, len(waiting)), icon=":material/lightbulb:")
     st.markdown(f"{len(events)} answers so far · {len(waiting)} flashcards due")
+    st.graphviz_chart(_map(standing), width="stretch")
+    st.caption(
+        "What builds on what, from top to bottom. Filled: known (half of it answered or more, four fifths right). Striped "
+        "edge: begun. Plain: new."
+    )
+    with st.expander("The same as a list"):
+        _list(standing)
+    _own_data(who, store)
+
+
+def _map(standing: list[review.Standing]) -> str:
+    """The concepts as a Graphviz drawing: an arrow from each to what builds on it, marked by how it stands."""
+    colours = theme.palette()
+    looks = {
+        "known": f'style="filled,rounded", fillcolor="{colours["prediction"]}", fontcolor="{colours["ground"]}"',
+        "begun": f'style="dashed,rounded,bold", color="{colours["noise"]}"',
+        "new": 'style="rounded"',
+    }
+    by_name = {s.concept: s for s in standing}
+    lines = []
+    for name, needs in content.concepts().items():
+        s = by_name.get(name)
+        state, count = (s.mastery, f"{s.done} of {s.total}") if s else ("new", "interview only")
+        lines.append(f'"{name}" [label="{name}\\n{state}, {count}", {looks[state]}];')
+        lines += [f'"{need}" -> "{name}";' for need in needs]
+    frame = (
+        f'graph [rankdir=TB, bgcolor="transparent", nodesep=0.14, ranksep=0.28]; '
+        f'node [shape=box, fontname="Atkinson Hyperlegible Next", fontsize=13, height=0.4, margin="0.12,0.06", '
+        f'color="{colours["line-strong"]}", fontcolor="{colours["text"]}"]; '
+        f'edge [color="{colours["line-strong"]}", arrowsize=0.6];'
+    )
+    return f"digraph {{ {frame} {' '.join(lines)} }}"
+
+
+def _list(standing: list[review.Standing]) -> None:
     for s in standing:
         share = s.credit * s.done / s.total
         last = f", {s.credit:.0%} right at the last try" if s.done else ""
         st.progress(share, f"{s.concept}: {s.done} of {s.total} answered{last}")
+
+
+def _own_data(who: str, store: Store) -> None:
     st.header("Your data", anchor=False)
     st.markdown("Kept on this server under a random id in your browser. Nothing about you is asked for.")
     with st.container(horizontal=True, vertical_alignment="center"):

@@ -25,6 +25,14 @@ def show() -> None:
         return
     item = items[state["at"]]
     st.progress(state["at"] / len(items), f"{state['at'] + 1} of {len(items)}")
+    ask(item, state)
+    st.button(
+        "Next question", key=f"next-{item.id}", on_click=_next_check, args=(state, item), type="primary"
+    )
+
+
+def ask(item: content.SelfCheck, state: dict) -> None:
+    """One question: own words, then our answer and the learner's own mark, kept in `state`."""
     st.header(item.prompt, anchor=False)
     state["own"][item.id] = st.text_area(
         "In your own words (nobody else sees it)",
@@ -46,9 +54,6 @@ def show() -> None:
         state["marks"][item.id] = verdict
         st.markdown(f"{MARKS[verdict]} **{verdict}**")
         common.demo_link(item.demo)
-    st.button(
-        "Next question", key=f"next-{item.id}", on_click=_next_check, args=(state, item), type="primary"
-    )
 
 
 def _next_check(state: dict, item: content.SelfCheck) -> None:

@@ -1,0 +1,164 @@
+"""Multiple choice: a deck with progress, confidence, a reason for every option, and a retry of what was missed.
+
+Live questions are choices too: their pictures, their options and the right answer come from a run made there and
+then with the learner's seed.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import streamlit as st
+
+from diffviz.learn import content, grading
+from diffviz.ui import learner
+from diffviz.ui.practice import common
+
+# deck -> the key under which its place is kept
+DECKS = {"work_quiz": "quiz", "on_the_pages": "pages", "live": "live"}
+SIDE = 112  # CSS pixels of a picture in a question
+
+
+@dataclass(frozen=True)
+class Scene:
+    """A question as it is put: options in the order shown, and pictures if it has any."""
+
+    item: content.Choice | content.Live
+    kind: str
+    options: tuple[content.Option, ...]
+    pictures: tuple[np.ndarray, ...] = ()
+    titles: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    @property
+    def right(self) -> content.Option:
+        return next(o for o in self.options if o.right)
+
+
+def scene(item: content.Choice | content.Live, kind: str, seed: int) -> Scene:
+    """Put a question: options shuffled by the seed, or a live run made from it (kept for the visit)."""
+    if isinstance(item, content.Choice):
+        order = grading.shuffled(len(item.options), seed)
+        return Scene(item, kind, tuple(item.options[k] for k in order))
+    key = f"scene-{item.id}"
+    kept = st.session_state.get(key)
+    if kept is None or kept[0] != seed:
+        import torch  # not for those who only read
+
+        from diffviz.live_questions import QUESTIONS
+
+        torch.set_num_threads(1)
+        with st.spinner("The network is at work on this question …"):
+            kept = st.session_state[key] = (seed, QUESTIONS[item.run](seed))
+    asked = kept[1]
+    options = tuple(
+        content.Option(text, i == asked.right, why)
+        for i, (text, why) in enumerate(zip(asked.options, asked.whys, strict=True))
+    )
+    return Scene(item, kind, options, tuple(asked.pictures), tuple(asked.titles), tuple(asked.notes))
+
+
+def ask(asked: Scene, key: str, on_answer: Callable[[Scene, str, str | None], None]) -> None:
+    """The question with its options and how sure one is."""
+    _head(asked, answered=False)
+    picked = st.radio("Your answer", [o.text for o in asked.options], index=None, key=f"pick-{key}")
+    sure = st.segmented_control("How sure are you?", common.CONFIDENCE, key=f"sure-{key}")
+    st.button(
+        "Answer", type="primary", disabled=picked is None, on_click=on_answer, args=(asked, picked, sure),
+        key=f"answer-{key}",
+    )  # fmt: skip
+
+
+def explain(asked: Scene, picked: str, sure: str | None) -> None:
+    """What was right, and why each option is or is not."""
+    _head(asked, answered=True)
+    said = f" You were {sure}." if sure else ""
+    chosen = next((o for o in asked.options if o.text == picked), None)
+    if chosen is not None and chosen.right:
+        st.success(f"Right. {chosen.why}{said}", icon=":material/check:")
+    else:
+        st.error(f"Not this one. {chosen.why if chosen else ''}{said}", icon=":material/close:")
+    for option in asked.options:
+        mark = ":material/check:" if option.right else ":material/close:"
+        st.markdown(f"{mark} **{option.text}** {option.why}")
+    if isinstance(asked.item, content.Live):
+        st.markdown(asked.item.explanation)
+        st.caption("Drawn and worked out just now, from a seed of your own.")
+    common.demo_link(asked.item.demo)
+
+
+def _head(asked: Scene, answered: bool) -> None:
+    st.caption(asked.item.setting)
+    st.header(asked.item.prompt, anchor=False)
+    if asked.pictures:
+        from diffviz.ui import gallery
+
+        notes = asked.notes if answered else [""] * len(asked.pictures)
+        st.html(gallery.row(asked.pictures, asked.titles, notes, largest=SIDE))
+
+
+def log(asked: Scene, picked: str, sure: str | None) -> None:
+    """Add an answer to the learner's log."""
+    learner.log(asked.kind, asked.item.id, "right" if picked == asked.right.text else "wrong", sure)
+
+
+# --- a whole deck ------------------------------------------------------------------------------------------
+
+
+def _new_quiz(kind: str) -> dict:
+    ids = [i.id for i in content.load(kind)]
+    return {"ids": ids, "at": 0, "given": {}, "seed": random.randrange(10**6)}
+
+
+def show(kind: str) -> None:
+    """A deck from its first question to the score."""
+    every = {i.id: i for i in content.load(kind)}
+    state = learner.place(DECKS[kind], lambda: _new_quiz(kind))
+    ids = state["ids"] = [i for i in state["ids"] if i in every]  # a question may have been retired since
+    if state["at"] >= len(ids):
+        _summary(state, every, kind)
+        return
+    item = every[ids[state["at"]]]
+    st.progress(state["at"] / len(ids), f"{state['at'] + 1} of {len(ids)}")
+    asked = scene(item, kind, state["seed"] + state["at"])
+    given = state["given"].get(item.id)
+    if given is None:
+        ask(asked, f"{item.id}-{state['seed']}", lambda *answer: _answer(state, *answer))
+        return
+    explain(asked, given[0], given[1])
+    last = state["at"] + 1 == len(ids)
+    st.button("See the score" if last else "Next", type="primary", on_click=common.advance, args=(state,))
+
+
+def _answer(state: dict, asked: Scene, picked: str, sure: str | None) -> None:
+    state["given"][asked.item.id] = (picked, sure, picked == asked.right.text)
+    log(asked, picked, sure)
+
+
+def _summary(state: dict, every: dict[str, content.Choice | content.Live], kind: str) -> None:
+    missed = [i for i in state["ids"] if not _was_right(state["given"].get(i), every[i])]
+    st.header(f"{len(state['ids']) - len(missed)} of {len(state['ids'])} right", anchor=False)
+    for i in missed:
+        st.markdown(f"- Missed: {every[i].prompt}")
+    with st.container(horizontal=True):
+        if missed:
+            st.button("Retry what was missed", type="primary", on_click=_retry, args=(state, missed))
+        st.button("Start over", on_click=common.begin_again, args=(DECKS[kind], lambda: _new_quiz(kind)))
+
+
+def _was_right(given: tuple | list | None, item: content.Choice | content.Live) -> bool:
+    if given is None:
+        return False
+    if len(given) > 2:
+        return bool(given[2])
+    # A place kept before answers were marked when given.
+    return isinstance(item, content.Choice) and given[0] == next(o.text for o in item.options if o.right)
+
+
+def _retry(state: dict, missed: list[str]) -> None:
+    for i in missed:
+        state["given"].pop(i, None)
+    state.update(ids=missed, at=0, seed=state["seed"] + 100)
