@@ -42,24 +42,28 @@ export default function ({ parentElement, data, setStateValue }) {
     const grip = li.querySelector(".grip");
     grip.onpointerdown = (event) => {
       event.preventDefault();
-      grip.setPointerCapture(event.pointerId);
       li.classList.add("moving");
       const before = ids().join();
-      grip.onpointermove = (move) => {
-        const over = [...list.children].find((other) => {
+      const move = (at) => {
+        const others = [...list.children].filter((other) => other !== li);
+        const middle = (other) => {
           const box = other.getBoundingClientRect();
-          return other !== li && move.clientY > box.top && move.clientY < box.bottom;
-        });
-        if (!over) return;
-        const box = over.getBoundingClientRect();
-        if (move.clientY < (box.top + box.bottom) / 2) over.before(li);
-        else over.after(li);
+          return (box.top + box.bottom) / 2;
+        };
+        const next = others.find((other) => at.clientY < middle(other)) ?? null;
+        if (next !== li.nextElementSibling) list.insertBefore(li, next);
       };
-      grip.onpointerup = grip.onpointercancel = () => {
-        grip.onpointermove = grip.onpointerup = grip.onpointercancel = null;
+      // On the window: an element that is moved about in the page loses the pointer it has captured.
+      const end = () => {
+        window.removeEventListener("pointermove", move);
+        window.removeEventListener("pointerup", end);
+        window.removeEventListener("pointercancel", end);
         li.classList.remove("moving");
         if (ids().join() !== before) report(id);
       };
+      window.addEventListener("pointermove", move);
+      window.addEventListener("pointerup", end);
+      window.addEventListener("pointercancel", end);
     };
     return li;
   };
