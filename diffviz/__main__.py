@@ -1,4 +1,8 @@
-"""The command line: `python -m diffviz generate "cat face" --style noto --out cat.gif`."""
+"""The command line.
+
+python -m diffviz generate "cat face" --style noto --out cat.gif
+python -m diffviz export anki --out handouts
+"""
 
 from __future__ import annotations
 
@@ -39,6 +43,16 @@ def _generate(args: argparse.Namespace) -> str:
     return f"wrote {args.out}: {run.steps} steps, seed {args.seed}"
 
 
+def _export(args: argparse.Namespace) -> str:
+    from diffviz import export
+
+    try:
+        paths = export.write(args.kind, args.out)
+    except OSError as error:
+        raise ValueError(f"cannot write to {args.out}: {error.strerror or error}") from error
+    return "\n".join(f"wrote {path} ({path.stat().st_size / 1e3:.0f} kB)" for path in paths)
+
+
 def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m diffviz", description="Diffusion models, seen at work.")
     commands = parser.add_subparsers(dest="command", required=True)
@@ -61,9 +75,16 @@ def main(argv: list[str] | None = None) -> int:
     )
     g.add_argument("--zoom", type=int, default=6, help="screen pixels per picture pixel")
     g.add_argument("--out", type=Path, default=Path("diffviz.gif"))
+    g.set_defaults(run=_generate)
+    e = commands.add_parser(
+        "export", help="write the questions for other tools: Anki, Canvas, Moodle, CSV, PDF"
+    )
+    e.add_argument("kind", help="anki, qti (Canvas), moodle, csv or pdf")
+    e.add_argument("--out", type=Path, default=Path("handouts"), help="a folder, made if need be")
+    e.set_defaults(run=_export)
     args = parser.parse_args(argv)
     try:
-        print(_generate(args))
+        print(args.run(args))
     except (ValueError, RuntimeError) as error:
         print(f"diffviz: {error}", file=sys.stderr)
         return 2

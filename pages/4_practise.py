@@ -11,9 +11,11 @@ page = frame.begin(
 
 from diffviz.ui import learner, practice
 from diffviz.ui.controls import Controls
+from diffviz.ui.practice import handouts
 
 way = Controls(page).choice("Way to practise", "way", tuple(practice.WAYS), "practise now", segmented=True)
 learner.identity()
 practice.WAYS[way]()
 if way in practice.KEYS:
     learner.keep(practice.KEYS[way])
+handouts.show()

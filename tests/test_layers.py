@@ -40,7 +40,7 @@ ALLOWED = {
         "trajectory",
     },
     "__init__": {"generation"},
-    "__main__": {"checkpoints", "generation", "trajectory"},
+    "__main__": {"checkpoints", "export", "generation", "trajectory"},
 }
 LIBRARY = set(ALLOWED) - {"__main__", "__init__"}
 
@@ -82,6 +82,13 @@ def test_learn_imports_nothing_but_itself(path):
     assert ours <= {"learn"}
     assert not streamlit
     assert "torch" not in path.read_text(encoding="utf-8").replace("No torch", "")
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "diffviz/export").glob("*.py")), ids=lambda p: p.stem)
+def test_export_knows_the_content_and_the_library_and_no_page(path):
+    ours, streamlit = imports(path)
+    assert ours <= LIBRARY | {"export", "learn"}
+    assert not streamlit
 
 
 @pytest.mark.parametrize("path", sorted((ROOT / "diffviz/training").glob("*.py")), ids=lambda p: p.stem)

@@ -267,7 +267,9 @@ def data_card(data: dict[str, np.ndarray], left_out: Counter) -> str:
             "",
             "`static/fonts/`: Atkinson Hyperlegible Next (Braille Institute) and Bricolage Grotesque (Mathieu Triay), both "
             "under the SIL Open Font License 1.1, from `@fontsource-variable/atkinson-hyperlegible-next` and "
-            "`@fontsource-variable/bricolage-grotesque` 5.3.0; the licences lie beside them.",
+            "`@fontsource-variable/bricolage-grotesque` 5.3.0; the licences lie beside them. "
+            "`assets/fonts/` (for PDF): DejaVu Sans (Bitstream Vera licence, changes in the public domain), cut down to "
+            "the scripts used here, from `dejavu-fonts-ttf` 2.37.3.",
             "",
         ]
     )

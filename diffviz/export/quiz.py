@@ -1,0 +1,19 @@
+"""The multiple-choice questions as the exporters take them."""
+
+from __future__ import annotations
+
+from diffviz.learn import content, grading
+from diffviz.learn.content import Choice, Option
+
+KINDS = ("work_quiz", "on_the_pages")  # live questions need the network, and stay on the pages
+LETTERS = "abcdef"
+
+
+def questions() -> list[Choice]:
+    """Every multiple-choice question that can stand on paper."""
+    return [item for kind in KINDS for item in content.load(kind)]
+
+
+def options(item: Choice, number: int) -> list[Option]:
+    """The options in an order fixed by the number of the question, so that key and questions agree."""
+    return [item.options[k] for k in grading.shuffled(len(item.options), 1000 + number)]
