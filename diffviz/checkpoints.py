@@ -11,7 +11,7 @@ import functools
 import hashlib
 import json
 import tomllib
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 
 from safetensors import SafetensorError, safe_open
@@ -24,7 +24,8 @@ from diffviz.unet import UNet, UNetConfig
 
 ASSETS = Path(__file__).resolve().parents[1] / "assets"
 MANIFEST = "manifest.toml"
-DEFAULT = "emoji32"
+QUICK, SHARP = "emoji32", "emoji64"
+DEFAULT = QUICK
 
 
 class CheckpointError(RuntimeError):
@@ -119,19 +120,21 @@ def load(name: str = DEFAULT, assets: Path = ASSETS) -> Denoiser:
     return Denoiser(read(assets / entry.file), Vocabulary.load(assets / entry.vocabulary))
 
 
-def publish(weights: Path, name: str = DEFAULT, assets: Path = ASSETS) -> str:
-    """Copy weights into assets/ and write the manifest; returns a line saying what was done."""
-    read(weights)
+def publish(weights: Path, name: str, assets: Path = ASSETS) -> str:
+    """Copy weights into assets/ and enter them in the manifest; returns a line saying what was done."""
+    net = read(weights)
     target = assets / f"{name}.safetensors"
     target.write_bytes(weights.read_bytes())
-    digest, size = sha256_of(target), metadata(target)[0]["size"]
-    (assets / MANIFEST).write_text(
-        "# The networks that ship. Written by `python -m diffviz.training.train_denoiser --publish`.\n"
-        f'[{name}]\nfile = "{target.name}"\nsha256 = "{digest}"\nvocabulary = "vocabulary.json"\n'
-        f'title = "{size} × {size}, quick"\n',
-        encoding="utf-8",
-    )
-    return f"{target} ({target.stat().st_size / 1e6:.1f} MB, SHA-256 {digest[:12]}…)"
+    entries = manifest(assets) if (assets / MANIFEST).exists() else {}
+    size = net.config.size
+    title = f"{size} × {size} pixels, {'quick' if size <= 32 else 'sharp'}"
+    entries[name] = Entry(name, target.name, sha256_of(target), "vocabulary.json", title)
+    lines = ["# The networks that ship. Written by `python -m diffviz.training.train_denoiser --publish`."]
+    for entry in sorted(entries.values(), key=lambda e: e.name):
+        lines += ["", f"[{entry.name}]"]
+        lines += [f'{f.name} = "{getattr(entry, f.name)}"' for f in fields(Entry) if f.name != "name"]
+    (assets / MANIFEST).write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return f"{target} ({target.stat().st_size / 1e6:.1f} MB, SHA-256 {entries[name].sha256[:12]}…)"
 
 
 def parameters(net: nn.Module) -> int:
@@ -139,4 +142,6 @@ def parameters(net: nn.Module) -> int:
     return sum(p.numel() for p in net.parameters())
 
 
-__all__ = ["ASSETS", "CheckpointError", "load", "manifest", "metadata", "publish", "read", "write"]
+__all__ = [
+    "ASSETS", "DEFAULT", "QUICK", "SHARP", "CheckpointError", "load", "manifest", "metadata", "publish", "read", "write",
+]  # fmt: skip

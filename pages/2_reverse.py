@@ -30,8 +30,9 @@ with left:
         sampler = c.choice("Sampler", "sampler", tuple(SAMPLER_TITLES), "ddim", SAMPLER_TITLES)
         guidance = c.slider("Guidance (1 is off)", "guidance", 3.0, 1.0, 10.0, 0.5)
         schedule = c.choice("Schedule", "schedule", reverse_view.SCHEDULES, "cosine")
+        net = live.network(c)
     reverse_view.ideas()
-settings = Settings(prompt, style, seed, steps, sampler, guidance, schedule=schedule)
+settings = Settings(prompt, style, seed, steps, sampler, guidance, schedule=schedule, model=net)
 with right:
     live.word_notes(prompt, words)
     run = live.compute(settings, "reverse-run", largest=reverse_view.LARGEST)

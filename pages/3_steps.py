@@ -13,6 +13,7 @@ import streamlit as st
 
 frame.wake()
 
+from diffviz import checkpoints
 from diffviz.generation import Settings
 from diffviz.ui import curve_view, live, reverse_view, steps_view, tell_view
 from diffviz.ui.controls import Controls
@@ -36,8 +37,9 @@ with left:
         style = c.choice("Style", "style", ("", *words.styles), "noto", {"": "any"})
         sampler = c.choice("Sampler", "sampler", tuple(SAMPLER_TITLES), "ddim", SAMPLER_TITLES)
         guidance = c.slider("Guidance (1 is off)", "guidance", 3.0, 1.0, 10.0, 0.5)
+        net = live.network(c, checkpoints.QUICK)
         budget = c.stops("Network calls in the race", "calls", 8, steps_view.BUDGETS)
-settings = Settings(prompt, style, seed, 30, sampler, guidance)
+settings = Settings(prompt, style, seed, 30, sampler, guidance, model=net)
 with right:
     live.word_notes(prompt, words)
     if part == "ladder":

@@ -1,6 +1,7 @@
 import pytest
 from PIL import Image
 
+from diffviz import checkpoints
 from diffviz.__main__ import main
 
 
@@ -13,7 +14,7 @@ def test_generate_writes_what_it_says(tmp_path, capsys, name, frames):
     )
     with Image.open(out) as image:
         assert getattr(image, "n_frames", 1) == frames
-        assert image.width == 32 * 6
+        assert image.width == checkpoints.load().shape[-1] * 6
     assert str(out) in capsys.readouterr().out
 
 

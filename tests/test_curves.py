@@ -107,7 +107,7 @@ def test_the_figure_shows_its_points_and_the_floor_at_one_scale():
 @pytest.mark.skipif(curves.ladders() is None, reason="no ladders were drawn yet")
 def test_the_pictures_of_the_blind_test_are_of_the_shipped_weights_and_end_in_the_long_run():
     ladders = curves.ladders()
-    assert ladders.is_of(checkpoints.manifest()[checkpoints.DEFAULT].sha256)
+    assert ladders.is_of(checkpoints.manifest()[checkpoints.QUICK].sha256)
     assert ladders.steps == sorted(ladders.steps) and ladders.steps[-1] == 250
     side = ladders.raw["side"]
     assert ladders.sheet.shape == (len(ladders.pairs) * side, len(ladders.steps) * side, 3)
@@ -125,7 +125,7 @@ def test_a_shipped_picture_of_the_blind_test_is_what_the_network_draws():
     asked = ladders.pairs[0]
     run = diffviz.generate(
         asked["prompt"], style=asked["style"], seed=asked["seed"], steps=3, sampler=ladders.raw["sampler"],
-        guidance=ladders.raw["guidance"],
+        guidance=ladders.raw["guidance"], model=checkpoints.QUICK,
     )  # fmt: skip
     shown = ladders.picture(0, 3).astype(int)
     assert np.abs(np.asarray(run.image).astype(int) - shown).max() <= 2

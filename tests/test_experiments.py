@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from diffviz import experiments
+from diffviz import checkpoints, experiments
 from diffviz.generation import Settings, run_steps
 from diffviz.samplers import SAMPLERS, calls
 
@@ -39,7 +39,7 @@ def test_racers_start_from_one_noise_and_end_where_they_would_alone():
 
 def test_distances_count_calls_and_end_at_the_final_pictures_distance():
     *_, seen = experiments.race(SETTINGS, ("heun",), 5)
-    target = np.zeros((3, 32, 32), np.float32)
+    target = np.zeros(checkpoints.load().shape, np.float32)
     made, far = experiments.distances(seen["heun"], "heun", 3, target)
     assert made == [1, 3, 5, 5]
     assert far[-1] == pytest.approx(experiments.rmse(seen["heun"][-1].x[0].numpy(), target))
@@ -63,7 +63,7 @@ def test_one_pass_from_static_is_nearly_the_same_whatever_the_static(shipped):
     # Without words anything could be meant: finished pictures differ widely, single passes hardly.
     settings = Settings("", "", guidance=1.0)
     answer = experiments.one_pass(settings, shipped, range(8))
-    assert answer.one.shape == answer.mean.shape == (3, 32, 32)
+    assert answer.one.shape == answer.mean.shape == checkpoints.load().shape
     *_, last = run_steps(Settings("", "", steps=12, guidance=1.0), seeds=range(8))
     finished = last.x.numpy()
     assert answer.spread < 0.5 * np.sqrt(((finished - finished.mean(0)) ** 2).mean())

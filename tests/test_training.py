@@ -10,6 +10,7 @@ from diffviz import checkpoints
 from diffviz.text import NO_CAPTION, NO_STYLE
 from diffviz.training import train_denoiser as train
 from diffviz.training.data import CaptionDropout, Captions, Dataset
+from diffviz.unet import UNet, UNetConfig
 
 
 def tiny_data(path, n=24, size=16):
@@ -154,6 +155,9 @@ def test_publishing_writes_a_manifest_that_loads(tmp_path, monkeypatch):
     checkpoints.publish(tmp_path / "ema.safetensors", "emoji32", tmp_path)
     checkpoints.load.cache_clear()
     assert checkpoints.load("emoji32", tmp_path).net.config.size == 16
+    checkpoints.publish(tmp_path / "ema.safetensors", "emoji64", tmp_path)
+    assert list(checkpoints.manifest(tmp_path)) == ["emoji32", "emoji64"]
+    assert "quick" in checkpoints.manifest(tmp_path)["emoji64"].title
     checkpoints.load.cache_clear()
 
 
@@ -193,3 +197,33 @@ def test_the_recipe_in_the_weights_is_json(tmp_path):
     from dataclasses import asdict
 
     assert json.loads(json.dumps(asdict(train.Recipe())))["schedule"] == "cosine"
+
+
+def test_a_larger_network_inherits_the_smaller_one_level_for_level():
+    words = {"n_tokens": 9, "text_dim": 8, "heads": 2}
+    small = UNet(UNetConfig(size=16, channels=(8, 16), **words))
+    large = UNet(UNetConfig(size=32, channels=(8, 8, 16), **words))
+    fresh = {k: v.clone() for k, v in large.state_dict().items()}
+    copied = train.inherit(large, small)
+    state, source = large.state_dict(), small.state_dict()
+    assert torch.equal(state["down.1.conv1.weight"], source["down.0.conv1.weight"])
+    assert torch.equal(state["shrink.1.weight"], source["shrink.0.weight"])
+    assert torch.equal(state["up.0.conv1.weight"], source["up.0.conv1.weight"])
+    assert torch.equal(state["text.embed.weight"], source["text.embed.weight"])
+    for own in ("stem.weight", "down.0.conv1.weight", "up.5.conv1.weight"):
+        assert torch.equal(state[own], fresh[own])
+    assert copied == sum(not k.startswith(("stem", "norm", "head")) for k in source)
+
+
+def test_levels_of_other_widths_cannot_be_inherited():
+    words = {"n_tokens": 9, "text_dim": 8, "heads": 2}
+    small = UNet(UNetConfig(size=16, channels=(8, 16), **words))
+    with pytest.raises(ValueError, match="to inherit"):
+        train.inherit(UNet(UNetConfig(size=32, channels=(8, 8, 24), **words)), small)
+
+
+def test_only_drawings_that_stay_true_are_mirrored():
+    assert train.mirrors("cat face", "cat-face")
+    assert not train.mirrors("thumbs up", "hand-fingers-closed")
+    assert not train.mirrors("first quarter moon", "sky-weather")
+    assert not train.mirrors("backhand index pointing left", "hand-single-finger")

@@ -30,7 +30,7 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     ).parse_args()
     torch.set_num_threads(1)
-    denoiser = checkpoints.load()
+    denoiser = checkpoints.load(checkpoints.QUICK)
     prompts, styles = zip(*EVERYDAY_32, strict=True)
     seeds = range(FIRST_SEED, FIRST_SEED + len(prompts))
     columns = []
@@ -43,7 +43,7 @@ def main() -> None:
     sheet = ASSETS / "curves" / "ladders.webp"
     Image.fromarray(np.concatenate(columns, axis=1)).save(sheet, lossless=True, quality=100, method=6)
     facts = {
-        "weights_sha256": checkpoints.manifest()[checkpoints.DEFAULT].sha256,
+        "weights_sha256": checkpoints.manifest()[checkpoints.QUICK].sha256,
         "steps": STEPS,
         "sampler": SAMPLER,
         "guidance": GUIDANCE,

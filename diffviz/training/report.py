@@ -1,10 +1,11 @@
 """Write the model card from the weights, so that nothing in it is typed by hand.
 
-    python -m diffviz.training.report            # rewrites assets/MODEL.md and the grid beside it
+    python -m diffviz.training.report            # rewrites assets/MODEL.md and the pictures beside it
 
-It reads the shipped weights and what they say of their own training, `assets/curves/evaluation.json` (made by
-`evaluate`), `assets/curves/training.csv` (the log, copied by `train_denoiser --publish`) and
-`assets/model/judged.toml`, the one human judgement: which pictures of the grid are not recognisable.
+It reads the shipped weights and what they say of their own training, `assets/curves/evaluation-NAME.json` (made
+by `evaluate`), `assets/curves/training-NAME.csv` (the log, copied by `train_denoiser --publish`) and two files
+that people write: `assets/model/judged.toml` (which pictures of a grid are not recognisable) and
+`assets/model/tried.toml` (what was tried and measured worse).
 """
 
 from __future__ import annotations
@@ -16,17 +17,19 @@ import time
 import tomllib
 from pathlib import Path
 
+import numpy as np
 import torch
 
 from diffviz import checkpoints
 from diffviz.checkpoints import ASSETS
 from diffviz.samplers import draw, seeded
 from diffviz.schedules import SCHEDULES
-from diffviz.training.prompts import EVERYDAY_32
-from diffviz.training.sample import everyday_grid, tile
+from diffviz.training.prompts import EVERYDAY_64, NEW_24
+from diffviz.training.sample import grid, tile
 from diffviz.training.sources import SOURCES
 
-NAME = checkpoints.DEFAULT
+GRIDS = {"everyday": EVERYDAY_64, "new": NEW_24}
+SAMPLER = "unipc"  # of the grids: the best one by the measured curve
 
 
 def call_ms(denoiser: checkpoints.Denoiser, rounds: int = 40) -> float:
@@ -68,22 +71,28 @@ def figures_table(evaluation: dict) -> list[str]:
 
 def loss_table(path: Path, rows: int = 8) -> list[str]:
     """Loss on held-out everyday pictures against images seen, from the training log."""
-    with path.open() as file:
-        seen = [(int(r["images"]), r["heldout_loss"]) for r in csv.DictReader(file) if r["heldout_loss"]]
+    seen = heldout_losses(path)
     picked = [seen[round(i * (len(seen) - 1) / (rows - 1))] for i in range(min(rows, len(seen)))]
     return [
         "| images seen | " + " | ".join(f"{n:,}" for n, _ in picked) + " |",
         "|---" * (len(picked) + 1) + "|",
-        "| held-out loss (v) | " + " | ".join(loss for _, loss in picked) + " |",
+        "| held-out loss (v) | " + " | ".join(f"{loss:.4f}" for _, loss in picked) + " |",
     ]
+
+
+def heldout_losses(path: Path) -> list[tuple[int, float]]:
+    """(images seen, loss on held-out everyday pictures) of a training log."""
+    with path.open() as file:
+        return [
+            (int(r["images"]), float(r["heldout_loss"])) for r in csv.DictReader(file) if r["heldout_loss"]
+        ]
 
 
 def overfitting(path: Path) -> str:
     """What the held-out loss did at the end of the run, in a sentence."""
+    held = [loss for _, loss in heldout_losses(path)]
     with path.open() as file:
-        rows = list(csv.DictReader(file))
-    held = [float(r["heldout_loss"]) for r in rows if r["heldout_loss"]]
-    train = [float(r["loss"]) for r in rows if r["loss"]]
+        train = [float(r["loss"]) for r in csv.DictReader(file) if r["loss"]]
     if held[-1] > min(held):
         return (
             f"The held-out loss was lowest at {min(held):.4f} and ended at {held[-1]:.4f}, while the training loss fell "
@@ -92,113 +101,252 @@ def overfitting(path: Path) -> str:
     return f"The held-out loss was still falling at the end ({held[-1]:.4f}; training {train[-1]:.4f})."
 
 
-def judged(digest: str) -> str:
-    """The human judgement of the grid, or why there is none for these weights."""
-    path = ASSETS / "model" / "judged.toml"
-    if not path.exists():
-        return "The grid has not been judged by eye yet."
-    raw = tomllib.loads(path.read_text(encoding="utf-8"))
-    missed = raw["not_recognisable"]
-    names = ", ".join(f"{EVERYDAY_32[i][0]} ({EVERYDAY_32[i][1]})" for i in missed) or "none"
-    good = len(EVERYDAY_32) - len(missed)
-    stale = "" if raw["sha256"] == digest else " (of earlier weights: to be looked at again)"
+def prediction(path: Path) -> str:
+    """What the held-out loss of the second half of the run says about training on."""
+    seen = heldout_losses(path)
+    seen = seen[len(seen) // 2 :]
+    if len(seen) < 4:
+        return "Too few points to say what more training would bring."
+    slope, at = np.polyfit(np.log2([n for n, _ in seen]), [loss for _, loss in seen], 1)
+    if slope >= 0:
+        return "Over the second half of the run it no longer fell: more training of this kind would bring nothing."
+    far = seen[-1][0] * 4
     return (
-        f"Judged by eye, by one person who knew the prompts: **{good} of {len(EVERYDAY_32)}** recognisable at a "
-        f"glance{stale}. Not recognisable: {names}. {raw.get('remark', '')}".strip()
+        f"Over the second half of the run each doubling of the images lowered it by {-slope:.4f}; carried on, four times "
+        f"the images ({far:,}) would end at {at + slope * np.log2(far):.4f}. (The falling rate at the end helps too, so "
+        "this is on the hopeful side.)"
     )
+
+
+def judged(name: str, which: str, digest: str) -> str:
+    """The human judgement of a grid, or why there is none for these weights."""
+    path = ASSETS / "model" / "judged.toml"
+    raw = tomllib.loads(path.read_text(encoding="utf-8")).get(f"{name}-{which}") if path.exists() else None
+    if raw is None:
+        return "This grid has not been judged by eye yet."
+    prompts, missed = GRIDS[which], raw["missed"]
+    names = ", ".join(f"{prompts[i][0]} ({prompts[i][1]})" for i in missed) or "none"
+    good = len(prompts) - len(missed)
+    stale = "" if raw["sha256"] == digest else " (of earlier weights: to be looked at again)"
+    what = "recognisable at a glance" if which == "everyday" else "showing both parts"
+    return (
+        f"Judged by eye, by one person who knew the prompts: **{good} of {len(prompts)}** {what}{stale}. "
+        f"Not: {names}. {raw.get('remark', '')}".strip()
+    )
+
+
+def histogram(memory: dict) -> str:
+    """Distances to the nearest training picture as an SVG: generated pictures filled, held-out ones as a line."""
+    width, height, left, base = 640, 240, 44, 200
+    edges = memory["edges"]
+    drawn = [memory[k]["shares"] for k in ("heldout", "new_captions", "trained_captions")]
+    last = 1 + max(i for shares in drawn for i, share in enumerate(shares) if share)
+    top = 1.08 * max(map(max, drawn))
+    step = (width - left - 10) / last
+
+    def x(i: float) -> float:
+        return round(left + i * step, 1)
+
+    def y(share: float) -> float:
+        return round(base - share / top * (base - 16), 1)
+
+    bars = "".join(
+        f'<rect x="{x(i)}" y="{y(v)}" width="{step:.1f}" height="{base - y(v):.1f}"/>'
+        for i, v in enumerate(memory["new_captions"]["shares"][:last])
+    )
+
+    def stairs(name: str) -> str:
+        return " ".join(f"H{x(i)} V{y(v)} H{x(i + 1)}" for i, v in enumerate(memory[name]["shares"][:last]))
+
+    limit = left + memory["limit"] / (edges[1] - edges[0]) * step
+    ticks = "".join(
+        f'<text x="{x(i)}" y="{base + 16}" text-anchor="middle">{edges[i]:g}</text>'
+        for i in range(0, last + 1, 4)
+    )
+    return (
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" font-family="sans-serif" font-size="12" '
+        f'fill="#333"><rect width="{width}" height="{height}" fill="#fff"/><g fill="#1d5fa8" fill-opacity=".4">{bars}</g>'
+        f'<path d="M{x(0)} {base} {stairs("trained_captions")}" fill="none" stroke="#b1470a" stroke-width="2" '
+        f'stroke-dasharray="5 3"/><path d="M{x(0)} {base} {stairs("heldout")}" fill="none" stroke="#222" stroke-width="2"/>'
+        f'<line x1="{limit:.1f}" x2="{limit:.1f}" y1="10" y2="{base}" stroke="#222" stroke-dasharray="2 3"/>'
+        f'<line x1="{left}" x2="{width - 10}" y1="{base}" y2="{base}" stroke="#222"/>{ticks}'
+        f'<text x="{(width + left) / 2}" y="{base + 34}" text-anchor="middle">'
+        "distance to the nearest training picture (RMS)</text></svg>\n"
+    )
+
+
+def memory_text(name: str, memory: dict) -> list[str]:
+    """What the distances to the training pictures say, with the histogram."""
+    new, known, held = memory["new_captions"], memory["trained_captions"], memory["heldout"]
+
+    def share(part: dict) -> str:
+        low, high = part["suspicious"]["interval"]
+        return f"**{part['suspicious']['value']:.1%}** ({low:.1%} to {high:.1%}, N = {part['n']:,})"
+
+    return [
+        "### Does it copy?",
+        "",
+        f"![Distances to the nearest training picture](model/memory-{name}.svg)",
+        "",
+        f"Filled: generated from captions of held-out drawings (median {new['median']:.3f}). Dashed: generated from "
+        f"captions it was trained on (median {known['median']:.3f}). Line: real held-out drawings (N = {held['n']}, median "
+        f"{held['median']:.3f}). Dotted upright: 95 % of the real held-out drawings lie to the right of it. To its left "
+        f"lie {share(new)} of the pictures for new captions and {share(known)} of those for known ones; 5 % would be "
+        "expected of a network that copies nothing.",
+        "",
+    ]
+
+
+def weights_row(name: str) -> str:
+    """One line of the table of networks."""
+    denoiser, path = checkpoints.load(name), ASSETS / checkpoints.manifest()[name].file
+    config, facts = checkpoints.metadata(path)
+    hours = facts["minutes"] / 60 * facts["workers"]
+    start = facts["recipe"].get("start")
+    begun = f" after `{start}`" if start else ""
+    return (
+        f"| `{name}` | {config['size']} × {config['size']} | {', '.join(map(str, config['channels']))} | "
+        f"{checkpoints.parameters(denoiser.net) / 1e6:.2f} million | {path.stat().st_size / 1e6:.1f} MB | "
+        f"{call_ms(denoiser):.1f} ms | {facts['images']:,}{begun} | {hours:.1f} |"
+    )
+
+
+def network(name: str) -> list[str]:
+    """Everything about one network."""
+    path = ASSETS / checkpoints.manifest()[name].file
+    digest = checkpoints.sha256_of(path)
+    _, facts = checkpoints.metadata(path)
+    recipe, log = facts["recipe"], ASSETS / "curves" / f"training-{name}.csv"
+    lines = [f"## {name}", "", f"SHA-256 `{digest}`.", ""]
+    for which, title in (
+        ("everyday", "everyday prompts"),
+        ("new", "combinations that no training caption has"),
+    ):
+        prompts = GRIDS[which]
+        listed = ", ".join(f"{p} ({s})" for p, s in prompts)
+        lines += [
+            f"![Fixed {title}, picture i from seed i](model/{which}-{name}.png)",
+            "",
+            f"{judged(name, which, digest)} {len(prompts)} {title}, seeds 0 to {len(prompts) - 1}, {SAMPLER}, 30 steps, "
+            f"guidance 3, not picked from several: {listed}.",
+            "",
+        ]
+    flags = f" --start {recipe['start']}" if recipe.get("start") else ""
+    flags += f" --flip {recipe['flip']}" if recipe.get("flip") else ""
+    size = checkpoints.load(name).net.config.size
+    lines += [
+        "### Recipe",
+        "",
+        f"{facts['images']:,} images in {facts['minutes'] / 60:.1f} hours on {facts['workers']} CPU core"
+        f"{'s' if facts['workers'] > 1 else ''} shared with other work, batch {recipe['batch']}, bf16. Muon on the weight "
+        f"matrices (rate {recipe['lr_muon']}), AdamW on the rest ({recipe['lr_adam']}), flat, then down to nothing over "
+        f"the last {recipe['decay']:.0%}; average of weights with decay {recipe['ema']} a step. Loss: v, unweighted, "
+        f"{recipe['schedule']} schedule, times spread evenly in each batch. From {recipe['focus_from']:.0%} of the run on, "
+        f"{recipe['focus_share']:.0%} of the pictures were everyday ones. The caption was dropped "
+        f"{recipe['dropout']['caption']:.0%} of the time, the style {recipe['dropout']['style']:.0%}."
+        + (
+            f" Its inner levels began as those of `{recipe['start']}`; only the outermost level is new."
+            if recipe.get("start")
+            else ""
+        )
+        + (
+            f" {recipe['flip']:.0%} of the drawings that stay true in a mirror were mirrored."
+            if recipe.get("flip")
+            else ""
+        )
+        + " Again:",
+        "",
+        "```",
+        f"python -m diffviz.training.build_dataset --size {size} --out data/{name}.npz",
+        f"python -m diffviz.training.train_denoiser --data data/{name}.npz --out runs/{name} --images {facts['images']} "
+        f"--workers {facts['workers']} --channels {' '.join(map(str, recipe['channels']))} --lr-muon {recipe['lr_muon']} "
+        f"--focus-from {recipe['focus_from']}{flags}",
+        f"python -m diffviz.training.train_denoiser --out runs/{name} --publish",
+        f"python -m diffviz.training.evaluate --model {name}",
+        "```",
+        "",
+        *loss_table(log),
+        "",
+        f"{overfitting(log)} {prediction(log)}",
+        "",
+    ]
+    measured = ASSETS / "curves" / f"evaluation-{name}.json"
+    if not measured.exists():
+        return [*lines, "### Figures", "", "Not measured yet.", ""]
+    evaluation = json.loads(measured.read_text())
+    settings, held = evaluation["settings"], evaluation["classifier_heldout"]
+    if evaluation["weights_sha256"] != digest:
+        lines += ["**The figures below are of earlier weights.**", ""]
+    lines += [
+        "### Figures",
+        "",
+        f"{settings['sampler']}, {settings['steps']} steps, guidance {settings['guidance']:g}; captions of held-out "
+        "pictures. The judge is a small classifier of ours, trained on the real training pictures at 32 × 32: on the "
+        f"{held['n']} held-out ones it is right about the label in {held['label_top1']:.1%} (among its first five: "
+        f"{held['label_top5']:.1%}) and about the subgroup in {held['subgroup_top1']:.1%}. The Fréchet distance is "
+        "taken in its features against the held-out real pictures, the floor with as many real training pictures; "
+        "it is not an FID and cannot be compared with one.",
+        "",
+        *figures_table(evaluation),
+        "",
+        "A share above 100 % does not mean better than real. The held-out drawings are new to the judge, while the "
+        "network draws in the manner of the training drawings that the judge learned from.",
+        "",
+    ]
+    return lines + (memory_text(name, evaluation["memorisation"]) if "memorisation" in evaluation else [])
+
+
+def tried() -> list[str]:
+    """What was tried and measured, a line each."""
+    path = ASSETS / "model" / "tried.toml"
+    raw = tomllib.loads(path.read_text(encoding="utf-8"))["tried"] if path.exists() else []
+    return [f"- **{t['what']}.** {t['found']} *{t['verdict']}.*" for t in raw]
 
 
 def card() -> str:
     """The whole model card."""
-    path = ASSETS / f"{NAME}.safetensors"
-    digest = checkpoints.sha256_of(path)
-    denoiser = checkpoints.load(NAME)
-    config, facts = checkpoints.metadata(path)
-    evaluation = json.loads((ASSETS / "curves" / "evaluation.json").read_text())
-    recipe, words = facts["recipe"], denoiser.vocabulary
+    names = list(checkpoints.manifest())
+    words = checkpoints.load(names[0]).vocabulary
     everyday = sum(x["everyday"] for x in words.labels)
-    stale = "" if evaluation["weights_sha256"] == digest else "\n\n**These figures are of earlier weights.**"
-    settings, held = evaluation["settings"], evaluation["classifier_heldout"]
-    hours = facts["minutes"] / 60
     return "\n".join(
         [
-            f"# Model card: {NAME}",
+            "# Model card",
             "",
             "Written by `python -m diffviz.training.report`; do not edit by hand.",
             "",
-            "![The fixed everyday prompts, picture i from seed i](model/everyday32.png)",
+            "| network | pictures | channels | weights | file, half precision | one call | images seen | core-hours |",
+            "|---|---|---|---|---|---|---|---|",
+            *(weights_row(name) for name in names),
             "",
-            f"{judged(digest)} The grid: {len(EVERYDAY_32)} fixed prompts, seeds 0 to {len(EVERYDAY_32) - 1}, DDIM, "
-            "30 steps, guidance 3, not picked from several. Prompts in order: "
-            + ", ".join(f"{p} ({s})" for p, s in EVERYDAY_32)
-            + ".",
+            "A call: batch 1, one thread, single precision, on the machine that wrote this card.",
             "",
-            "## What it is",
+            "U-Nets: 2 × 2 pixels become channels, then levels of residual blocks; at the lowest resolution, 8 × 8, two "
+            "transformer blocks with self-attention and cross-attention to the words. The noise level and the averaged "
+            "words enter every block by scale and shift. They predict v and are told the noise level as an angle, so "
+            "that they serve every schedule. The same words, the same contract: the pages offer both.",
             "",
-            f"A U-Net for {config['size']} × {config['size']} pictures: 2 × 2 pixels become channels, levels of "
-            f"{' and '.join(map(str, config['channels']))} channels, {config['attention_blocks']} transformer blocks "
-            f"with self-attention and cross-attention to the words at the lowest resolution, noise level and averaged "
-            f"words by scale and shift. It predicts v and is told the noise level as an angle, so that it serves every "
-            f"schedule. {checkpoints.parameters(denoiser.net) / 1e6:.2f} million weights, "
-            f"{path.stat().st_size / 1e6:.1f} MB in half precision, run in single precision; one call at batch 1 on "
-            f"one thread took {call_ms(denoiser):.1f} ms on the machine that wrote this card.",
-            "",
-            f"SHA-256 `{digest}`.",
-            "",
-            "## Data",
-            "",
-            f"Emoji drawings of {len(SOURCES)} open sets, {len(words.labels):,} labels, {len(words.words):,} words; "
+            f"Data: emoji drawings of {len(SOURCES)} open sets, {len(words.labels):,} labels, {len(words.words):,} words; "
             f"{everyday} labels count as everyday ones (faces, hearts, hands, animals, plants, fruit, vehicles, weather "
             "and some things). 5 % of the (label, drawing) pairs were never trained on. See [DATA.md](DATA.md).",
             "",
-            "## Recipe",
+            *(line for name in reversed(names) for line in network(name)),
+            "## What was tried",
             "",
-            f"{facts['images']:,} images in {hours:.1f} hours on {facts['workers']} CPU cores that also did other "
-            f"work, batch {recipe['batch']}, bf16. Muon on the weight matrices (rate {recipe['lr_muon']}), AdamW on the "
-            f"rest ({recipe['lr_adam']}), flat, then down to nothing over the last {recipe['decay']:.0%}; average of "
-            f"weights with decay {recipe['ema']} a step. Loss: v, unweighted, {recipe['schedule']} schedule, times "
-            f"spread evenly in each batch. From {recipe['focus_from']:.0%} of the run on, {recipe['focus_share']:.0%} of "
-            f"the pictures were everyday ones. The caption was dropped {recipe['dropout']['caption']:.0%} of the time, "
-            f"the style {recipe['dropout']['style']:.0%}. Reproduce it with:",
+            *tried(),
             "",
-            "```",
-            "python -m diffviz.training.build_dataset --size 32 --out data/emoji32.npz",
-            f"python -m diffviz.training.train_denoiser --images {facts['images']} --workers {facts['workers']}",
-            "python -m diffviz.training.train_denoiser --publish",
-            "```",
+            "## What they are bad at",
             "",
-            *loss_table(ASSETS / "curves" / "training.csv"),
-            "",
-            overfitting(ASSETS / "curves" / "training.csv"),
-            "",
-            "## Figures",
-            "",
-            f"{settings['sampler'].upper()}, {settings['steps']} steps, guidance {settings['guidance']}; captions of "
-            "held-out pictures. The judge is a small classifier of ours, trained on the real training pictures: on the "
-            f"{held['n']} held-out ones it is right about the label in {held['label_top1']:.1%} (among its first five: "
-            f"{held['label_top5']:.1%}) and about the subgroup in {held['subgroup_top1']:.1%}. The Fréchet distance is "
-            "taken in its features against the held-out real pictures, the floor with as many real training pictures; "
-            f"it is not an FID and cannot be compared with one.{stale}",
-            "",
-            *figures_table(evaluation),
-            "",
-            "A share above 100 % does not mean better than real. The held-out drawings are new to the judge, while the "
-            "network draws in the manner of the training drawings that the judge learned from: it is recognised more "
-            "easily, and it may owe some of that to copying. How much it copies has not been measured yet.",
-            "",
-            "## What it is bad at",
-            "",
-            "- **Rare labels.** Outside the everyday ones it saw each drawing only a few times: people at work, "
+            "- **Rare labels.** Outside the everyday ones they saw each drawing only a few times: people at work, "
             "buildings, tools and devices often come out as blots of the right colours. The pages say so when a prompt "
             "has no everyday word.",
             "- **Counting and small parts.** Fingers, legs, spokes and teeth are drawn as texture, not counted.",
             "- **Faces with a mood.** The face is there; which of a hundred moods it shows is often wrong.",
-            "- **New combinations.** Words are a set to it, without order: “cat with red hat” and “red cat with hat” "
-            "are one prompt.",
-            "- **Fine detail.** 32 × 32 pixels hold little, and 2 × 2 patches can show as a faint grid.",
+            "- **New combinations.** Words are a set to them, without order: “cat with red hat” and “red cat with hat” "
+            "are one prompt. What was never drawn together often shows one part only, see the second grid of each.",
+            "- **Fine detail.** 32 × 32 pixels hold little, and the 2 × 2 patches can show as a faint grid at either size.",
             "",
-            "It draws what emoji look like, with the tastes and gaps of the seven sets it was trained on. It is made "
-            "for teaching and is of no use for anything else.",
+            "They draw what emoji look like, with the tastes and gaps of the seven sets they were trained on. They are "
+            "made for teaching and are of no use for anything else.",
             "",
         ]
     )
@@ -210,9 +358,19 @@ def main() -> None:
     ).parse_args()
     folder = ASSETS / "model"
     folder.mkdir(exist_ok=True)
-    tile(everyday_grid(checkpoints.load(NAME)), 8).save(folder / "everyday32.png", optimize=True)
+    torch.set_num_threads(1)
+    for name in checkpoints.manifest():
+        denoiser = checkpoints.load(name)
+        zoom = 64 // denoiser.shape[-1]
+        for which, prompts in GRIDS.items():
+            pictures = grid(denoiser, prompts, sampler=SAMPLER)
+            tile(pictures, 8, zoom).save(folder / f"{which}-{name}.png", optimize=True)
+        measured = ASSETS / "curves" / f"evaluation-{name}.json"
+        memory = json.loads(measured.read_text()).get("memorisation") if measured.exists() else None
+        if memory:
+            (folder / f"memory-{name}.svg").write_text(histogram(memory), encoding="utf-8")
     (ASSETS / "MODEL.md").write_text(card(), encoding="utf-8")
-    print(f"wrote {ASSETS / 'MODEL.md'} and {folder / 'everyday32.png'}")
+    print(f"wrote {ASSETS / 'MODEL.md'} and the pictures in {folder}")
 
 
 if __name__ == "__main__":

@@ -47,10 +47,18 @@ def generate_many(
     return torch.cat(pictures)
 
 
-def everyday_grid(denoiser: Denoiser, steps: int = 30, guidance: float = 3.0) -> Tensor:
-    """The fixed everyday prompts, picture i from seed i: (32, 3, S, S)."""
-    prompts, styles = zip(*EVERYDAY_32, strict=True)
-    return generate_many(denoiser, prompts, styles, range(len(prompts)), steps=steps, guidance=guidance)
+def grid(
+    denoiser: Denoiser,
+    wanted: Sequence[tuple[str, str]] = EVERYDAY_32,
+    steps: int = 30,
+    guidance: float = 3.0,
+    sampler: str = "ddim",
+) -> Tensor:
+    """Fixed (prompt, style) pairs, picture i from seed i: (N, 3, S, S)."""
+    prompts, styles = zip(*wanted, strict=True)
+    return generate_many(
+        denoiser, prompts, styles, range(len(prompts)), steps=steps, guidance=guidance, sampler=sampler
+    )
 
 
 def tile(pictures: Tensor, columns: int, zoom: int = 3) -> Image.Image:

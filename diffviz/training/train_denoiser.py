@@ -4,6 +4,11 @@
     python -m diffviz.training.train_denoiser --resume --minutes 90 --workers 2 --out runs/emoji32
     python -m diffviz.training.train_denoiser --out runs/emoji32 --publish     # copy its weights to assets/
 
+The network for 64-pixel pictures starts from the one for 32 and has one level more:
+
+    python -m diffviz.training.train_denoiser --data data/emoji64.npz --out runs/emoji64 --minutes 125 \\
+        --channels 64 64 192 --start emoji32 --lr-muon 3e-3 --flip 0.5 --focus-from 0.15
+
 It trains on the CPU or, where there is one, on a CUDA device. In --out it keeps `log.csv`, `last.pt` (all
 that --resume needs), `ema.safetensors` (the averaged weights) and `grid-*.png` (fixed prompts and seeds).
 
@@ -35,7 +40,7 @@ from diffviz.process import add_noise, per_image, v_from_x0_eps
 from diffviz.schedules import SCHEDULES
 from diffviz.text import Vocabulary
 from diffviz.training.data import CaptionDropout, Captions, Dataset
-from diffviz.training.sample import everyday_grid, tile
+from diffviz.training.sample import grid, tile
 from diffviz.unet import UNet, UNetConfig
 
 
@@ -302,7 +307,7 @@ def worker(rank: int, args: argparse.Namespace, recipe: Recipe) -> None:
     def look() -> None:
         save()
         held_out = heldout_loss(average, data, vocabulary, recipe)
-        tile(everyday_grid(denoiser, steps=20), 8).save(args.out / f"grid-{state['images']:08d}.png")
+        tile(grid(denoiser, steps=20), 8).save(args.out / f"grid-{state['images']:08d}.png")
         log.writerow([state["images"], f"{state['minutes']:.2f}", "", f"{held_out:.4f}", "", ""])
 
     if rank == 0:
@@ -369,9 +374,9 @@ def main() -> None:
     parser.add_argument("--channels", type=int, nargs="+", default=list(Recipe.channels))
     args = parser.parse_args()
     if args.publish:
-        print(checkpoints.publish(args.out / "ema.safetensors"))
+        print(checkpoints.publish(args.out / "ema.safetensors", args.out.name))
         (checkpoints.ASSETS / "curves").mkdir(exist_ok=True)
-        shutil.copyfile(args.out / "log.csv", checkpoints.ASSETS / "curves" / "training.csv")
+        shutil.copyfile(args.out / "log.csv", checkpoints.ASSETS / "curves" / f"training-{args.out.name}.csv")
         return
     if not (args.minutes or args.images):
         parser.error("say how long: --minutes or --images")

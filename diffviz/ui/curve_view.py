@@ -34,12 +34,7 @@ def measured(settings: Settings) -> None:
     if curve is None:
         st.info("The curve of these weights has not been measured yet.", icon=":material/hourglass_empty:")
         return
-    entry = checkpoints.manifest()[settings.model]
-    if not curve.is_of(entry.sha256):
-        st.warning(
-            "This curve was measured on earlier weights than the ones that run here.",
-            icon=":material/history:",
-        )
+    whose(curve, settings.model)
     with st.container(horizontal=True):
         measure = st.segmented_control(
             "Quality", list(curves.MEASURES), default="frechet", format_func=lambda m: curves.MEASURES[m][0],
@@ -48,7 +43,8 @@ def measured(settings: Settings) -> None:
         by_time = st.segmented_control(
             "Cost", ["network calls", "seconds here"], default="network calls", required=True, key="curve-x"
         )
-    event = chart(curve, measure, key="curve", by_time=by_time == "seconds here")
+    timed = settings.model if by_time == "seconds here" else None
+    event = chart(curve, measure, key="curve", timed=timed)
     st.caption(
         f"N = {curve.n:,} pictures a point, 1 to {curve.longest} steps, the same captions and noises for all, guidance "
         f"{curve.raw['guidance']:g} (two calls a step); bars are 95 % intervals. {_about(measure, curve)}"
@@ -67,16 +63,35 @@ def measured(settings: Settings) -> None:
         _published()
 
 
+def whose(measured: curves.Curve | curves.Ladders, model: str) -> None:
+    """Say so where something was measured on another network than the one that runs, or on earlier weights."""
+    entries = checkpoints.manifest()
+    owner = next((e for e in entries.values() if measured.is_of(e.sha256)), None)
+    if owner is None:
+        st.warning(
+            "This was measured on earlier weights than the ones that run here.", icon=":material/history:"
+        )
+    elif owner.name != model:
+        st.info(
+            f"This was measured on the other network: {owner.title}. The one you chose, {entries[model].title}, has not "
+            "been measured.",
+            icon=":material/info:",
+        )
+
+
 def chart(
     curve: curves.Curve,
     measure: str,
     *,
     key: str,
-    by_time: bool = False,
+    timed: str | None = None,
     mark: tuple[float, str] | None = None,
 ) -> object:
-    """Draw the curve of one measure; returns Streamlit's event, whose points carry "sampler:steps"."""
-    scale = _seconds_per_call() if by_time else 1.0
+    """Draw the curve of one measure; returns Streamlit's event, whose points carry "sampler:steps".
+
+    `timed` names the network whose time for a call turns calls into seconds; None leaves calls.
+    """
+    scale = _seconds_per_call(timed) if timed else 1.0
     lines, tags = {}, {}
     for name in curve.samplers():
         line = curve.line(name, measure)
@@ -86,7 +101,7 @@ def chart(
             lines[SAMPLER_TITLES[name]] = (list(SAMPLERS).index(name), x, y, intervals)
             tags[SAMPLER_TITLES[name]] = [f"{name}:{p['steps']}" for p in line]
     titles = (
-        "seconds a picture, on this computer" if by_time else "network calls",
+        "seconds a picture, on this computer" if timed else "network calls",
         curves.MEASURES[measure][0],
     )
     floor = curve.floor if measure == "frechet" else None
@@ -165,11 +180,11 @@ def _others(curve: curves.Curve) -> str:
 
 
 @st.cache_data(show_spinner="Timing a few network calls …", ttl=600)
-def _seconds_per_call() -> float:
+def _seconds_per_call(model: str) -> float:
     torch.set_num_threads(1)
     began = time.perf_counter()
     steps = 12
-    for _ in run_steps(Settings("cat face", "noto", steps=steps, guidance=1.0)):
+    for _ in run_steps(Settings("cat face", "noto", steps=steps, guidance=1.0, model=model)):
         pass
     return (time.perf_counter() - began) / steps
 

@@ -17,9 +17,9 @@ from diffviz.ui import player as frame_player
 from diffviz.ui import source as source_view
 from diffviz.ui import theme
 from diffviz.ui.controls import Controls
-from diffviz.ui.sketchpad import sketchpad
+from diffviz.ui.sketchpad import SIDE, sketchpad
 
-SIZE = 32
+SIZE = 64
 LARGEST = 224  # CSS pixels of a panel: three of them fit beside the controls
 LENGTHS = (10, 25, 50, 100, 250, 1000)
 TIMES = (0.1, 0.35, 0.7, 1.0)
@@ -32,7 +32,7 @@ def _samples() -> list[dict]:
 
 
 def choose_picture(kind: str, c: Controls) -> np.ndarray:
-    """The picture to work on, (32, 32, 3) uint8: a shipped one, the visitor's own, or a drawing."""
+    """The picture to work on, (64, 64, 3) uint8: a shipped one, the visitor's own, or a drawing."""
     if kind == "sample":
         return _shipped(c)
     mine = _uploaded() if kind == "upload" else _drawn()
@@ -95,7 +95,8 @@ def _drawn() -> np.ndarray | None:
     drawing = sketchpad()
     if drawing is None:
         st.caption("Draw something: it is used as soon as you lift the pen.")
-    return drawing
+        return None
+    return np.kron(drawing, np.ones((SIZE // SIDE, SIZE // SIDE, 1), np.uint8))
 
 
 def player(picture: np.ndarray, schedule: str, total: int, seed: int) -> forward.Chain:

@@ -15,6 +15,7 @@ from diffviz.schedules import SCHEDULES
 from diffviz.text import Vocabulary
 from diffviz.trajectory import Trajectory, record
 from diffviz.ui import player
+from diffviz.ui.controls import Controls
 
 MOST_UPDATES = 60  # pictures pushed to the browser during a run; more would only slow it down
 
@@ -36,13 +37,21 @@ class Run:
         return record(self.steps, SCHEDULES[self.settings.schedule])[0]
 
 
-def vocabulary() -> Vocabulary:
-    """The words of the shipped network; ends the page with one sentence when it cannot be loaded."""
+def vocabulary(name: str = checkpoints.DEFAULT) -> Vocabulary:
+    """The words of a shipped network; ends the page with one sentence when it cannot be loaded."""
     try:
-        return checkpoints.load().vocabulary
+        return checkpoints.load(name).vocabulary
     except checkpoints.CheckpointError as error:
         st.error(str(error), icon=":material/error:")
         st.stop()
+
+
+def network(c: Controls, default: str = checkpoints.DEFAULT) -> str:
+    """Which of the shipped networks draws; ends the page with one sentence when it cannot be loaded."""
+    titles = {name: entry.title for name, entry in checkpoints.manifest().items()}
+    chosen = c.choice("Network", "net", tuple(titles), default, titles)
+    vocabulary(chosen)
+    return chosen
 
 
 def panels(run: Trajectory, names: tuple[str, ...] = ("x", "x0", "eps")) -> list[player.Panel]:

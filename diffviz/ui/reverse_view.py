@@ -103,8 +103,9 @@ def seeds(settings: Settings) -> None:
             pictures = to_uint8(_final(settings, chosen))
         with st.container(horizontal=True):
             for seed, picture in zip(chosen, pictures, strict=True):
-                large = np.kron(picture, np.ones((5, 5, 1), np.uint8))
-                st.image(encode_png(large), caption=f"seed {seed}", width=160)
+                zoom = 160 // len(picture)
+                large = np.kron(picture, np.ones((zoom, zoom, 1), np.uint8))
+                st.image(encode_png(large), caption=f"seed {seed}", width=len(large))
 
 
 def _final(settings: Settings, chosen: list[int]) -> np.ndarray:

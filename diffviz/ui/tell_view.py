@@ -6,7 +6,7 @@ import random
 
 import streamlit as st
 
-from diffviz import checkpoints, curves
+from diffviz import curves
 from diffviz.generation import Settings
 from diffviz.learn import staircase
 from diffviz.ui import curve_view, gallery, learner
@@ -36,11 +36,7 @@ def can_you_tell(settings: Settings) -> None:
     )
     if guess is None:
         return
-    if not ladders.is_of(checkpoints.manifest()[settings.model].sha256):
-        st.warning(
-            "These pictures were drawn by other weights than the ones that run here.",
-            icon=":material/history:",
-        )
+    curve_view.whose(ladders, settings.model)
     learner.identity()
     state = learner.place(KEY, _new_test)
     answers = [(k, right) for k, right in state["answers"]]
