@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 
 from diffviz import checkpoints
 from diffviz.denoiser import Denoiser
-from diffviz.guidance import classifier_free
+from diffviz.guidance import in_one_batch
 from diffviz.samplers import SAMPLERS, SPACINGS, Step, calls, draw, seeded
 from diffviz.schedules import SCHEDULES
 from diffviz.trajectory import Trajectory, record
@@ -78,11 +78,12 @@ def run_steps(
     denoiser = denoiser or checkpoints.load(settings.model)
     seeds = [settings.seed] if seeds is None else list(seeds)
     schedule, n = SCHEDULES[settings.schedule], len(seeds)
-    denoise = classifier_free(
-        denoiser.prompted([settings.prompt] * n, [settings.style or None] * n, schedule),
-        denoiser.prompted([settings.negative] * n, [None] * n, schedule),
-        settings.guidance if settings.guided else 1.0,
-    )
+    words, style = [settings.prompt] * n, [settings.style or None] * n
+    if settings.guided:
+        both = denoiser.prompted([*words, *[settings.negative] * n], [*style, *[None] * n], schedule)
+        denoise = in_one_batch(both, settings.guidance)
+    else:
+        denoise = denoiser.prompted(words, style, schedule)
     rng = seeded(seeds)
     x = draw(rng, denoiser.shape)
     sampler = SAMPLERS[settings.sampler]

@@ -1,7 +1,9 @@
 import pytest
 import torch
+from conftest import make_tiny
+from PIL import Image
 
-from diffviz.guidance import classifier_free
+from diffviz.guidance import classifier_free, in_one_batch
 from diffviz.process import per_image
 from diffviz.schedules import SCHEDULES
 
@@ -37,11 +39,11 @@ def test_estimates_are_pictures(shipped):
 
 def test_the_shipped_network_sees_a_picture_through_light_noise(shipped):
     from diffviz.checkpoints import ASSETS
-    from diffviz.ui.forward_view import _open  # the shipped samples as the pages read them
-    from diffviz.uploads import to_model
+    from diffviz.uploads import resize, to_model
 
     assert (ASSETS / "samples").exists()
-    x0 = torch.from_numpy(to_model(_open("cat-face-noto.png")))[None]
+    with Image.open(ASSETS / "samples" / "cat-face-noto.png") as picture:
+        x0 = torch.from_numpy(to_model(resize(picture, shipped.shape[-1])))[None]
     eps, schedule = torch.randn(x0.shape, generator=torch.Generator().manual_seed(0)), SCHEDULES["cosine"]
     t = torch.tensor([0.3], dtype=torch.float64)
     x = per_image(schedule.alpha(t), x0) * x0 + per_image(schedule.sigma(t), x0) * eps
@@ -64,3 +66,16 @@ def test_guidance_follows_its_formula():
     guided = classifier_free(lambda x, t: 3 * x, lambda x, t: x, 2.0)
     assert torch.allclose(guided(x, t), x + 2.0 * (3 * x - x))
     assert classifier_free(lambda x, t: 30 * x, lambda x, t: x, 9.0)(x, t).max() <= 1
+
+
+def test_both_questions_in_one_batch_give_what_two_give():
+    tiny = make_tiny()
+    schedule = SCHEDULES["cosine"]
+    x = torch.randn(2, *tiny.shape, generator=torch.Generator().manual_seed(0))
+    t = torch.tensor([0.4, 0.8], dtype=torch.float64)
+    words, styles = ["cat", "dog"], ["noto", None]
+    with_words = tiny.prompted(words, styles, schedule)
+    without = tiny.prompted(["", ""], [None, None], schedule)
+    both = tiny.prompted([*words, "", ""], [*styles, None, None], schedule)
+    expected = classifier_free(with_words, without, 2.5)(x, t)
+    assert torch.allclose(in_one_batch(both, 2.5)(x, t), expected, atol=1e-5)

@@ -216,4 +216,4 @@ Guidance $w$ asks twice, with the words and without: $\;\hat x_0 = \hat x_0^{\te
 w\,(\hat x_0^{\text{with}} - \hat x_0^{\text{without}})$; $w = 1$ is off.
 """
         )
-    source_view.show(samplers.SAMPLERS[sampler], guidance.classifier_free)
+    source_view.show(samplers.SAMPLERS[sampler], guidance.in_one_batch)

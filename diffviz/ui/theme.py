@@ -92,11 +92,9 @@ _CSS = """
 }
 kbd { opacity: 1 !important; }
 .st-key-way button { padding-inline: .62rem; }
-/* A map that is shrunk to a phone's width cannot be read: there it is moved about instead. */
-.stGraphVizChart { overflow-x: auto; }
-.stGraphVizChart svg { min-width: 860px; }
 .stPageLink a { padding: .35rem .6rem; }
 @media (max-width: 640px) {
+  .st-key-concept-map { display: none; } /* too small to read there; the list says the same */
   .stMainBlockContainer { padding-left: 1rem; padding-right: 1rem; padding-top: 3.4rem; }
   .stMainBlockContainer h1 { font-size: 1.75rem; }
 }

@@ -22,12 +22,13 @@ def show() -> None:
     st.header("Where you stand", anchor=False)
     st.info(review.advice(standing, len(waiting)), icon=":material/lightbulb:")
     st.markdown(f"{len(events)} answers so far · {len(waiting)} flashcards due")
-    st.graphviz_chart(_map(standing), width="stretch")
-    st.caption(
-        "What builds on what, from top to bottom. Filled: known (half of it answered or more, four fifths right). Striped "
-        "edge: begun. Plain: new."
-    )
-    with st.expander("The same as a list"):
+    with st.container(key="concept-map"):
+        st.graphviz_chart(_map(standing), width="stretch")
+        st.caption(
+            "What builds on what, from top to bottom. Filled: known (half of it answered or more, four fifths right). "
+            "Striped edge: begun. Plain: new."
+        )
+    with st.expander("Concept by concept"):
         _list(standing)
     _own_data(who, store)
 
