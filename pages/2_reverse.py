@@ -45,7 +45,7 @@ if run.finished:
     st.header("The seed is the picture", anchor=False)
     reverse_view.seeds(settings)
     reverse_view.calls_table(run)
-    reverse_view.numbers(run)
+    reverse_view.numbers(run.trajectory(), settings)
 reverse_view.formula_and_source(sampler)
 frame.ask(
     "At the first step the network already guesses a whole picture. Why not stop there?",

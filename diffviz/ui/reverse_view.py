@@ -12,7 +12,7 @@ from diffviz import captions, guidance, plots, samplers
 from diffviz.generation import Settings, run_steps
 from diffviz.schedules import SCHEDULES as ALL_SCHEDULES
 from diffviz.text import Vocabulary
-from diffviz.trajectory import encode_png, to_uint8
+from diffviz.trajectory import Trajectory, encode_png, to_uint8
 from diffviz.ui import source as source_view
 from diffviz.ui import theme
 from diffviz.ui.controls import Controls
@@ -153,9 +153,9 @@ def calls_table(run: Run) -> None:
         )
 
 
-def numbers(run: Run) -> None:
+def numbers(recorded: Trajectory, settings: Settings) -> None:
     """One step of this very run in numbers: levels, and the values of one pixel before and after."""
-    recorded, schedule = run.trajectory(), ALL_SCHEDULES[run.settings.schedule]
+    schedule = ALL_SCHEDULES[settings.schedule]
     with st.expander("One step in numbers", icon=":material/pin:"):
         i = 0 if recorded.steps == 1 else st.slider("Step", 1, recorded.steps, 1, key="numbers-step") - 1
         with st.container(horizontal=True):
@@ -189,7 +189,7 @@ def numbers(run: Run) -> None:
             {k: v if k == "colour" else np.asarray(v).round(4) for k, v in table.items()}, hide_index=True
         )
         last = i + 1 == recorded.steps
-        if run.settings.sampler in ("ddim", "euler") and not last:
+        if settings.sampler in ("ddim", "euler") and not last:
             st.caption("For DDIM and Euler the last two columns are the same: that is the whole step.")
         elif last:
             st.caption("The last step ends on x̂₀ itself: nothing is added back.")

@@ -13,7 +13,7 @@ from diffviz import captions, checkpoints, experiments, plots
 from diffviz.generation import Settings, run_steps
 from diffviz.samplers import SAMPLERS, calls
 from diffviz.trajectory import Trajectory, to_uint8
-from diffviz.ui import gallery, live, player, theme
+from diffviz.ui import gallery, live, player, reverse_view, source, theme
 from diffviz.ui.names import SAMPLER_TITLES
 
 CLOSE = 0.05  # RMS difference, on pixel values from -1 to 1, below which two pictures look alike
@@ -67,6 +67,8 @@ def ladder(settings: Settings) -> None:
         live.panels(run), readouts, captions.reverse(run), title=f"{run.steps} steps", key="ladder-player",
         name=f"ladder-{run.steps}", largest=224,
     )  # fmt: skip
+    reverse_view.numbers(run, dataclasses.replace(settings, steps=run.steps))
+    source.show(SAMPLERS[settings.sampler])
 
 
 def _climb(settings: Settings) -> list[Trajectory]:
@@ -137,6 +139,7 @@ def race(settings: Settings, budget: int) -> None:
         + f" (root mean square distance to {experiments.REFERENCE['steps']} steps of "
         f"{SAMPLER_TITLES[experiments.REFERENCE['sampler']]} from the same noise). One seed is an anecdote: try others."
     )
+    source.show(*(SAMPLERS[n] for n in racers))
     if "ddpm" in racers:
         st.caption(
             "DDPM throws new dice at every step, so it walks to another picture on purpose: its distance "
