@@ -1,0 +1,90 @@
+"""The figures of the model card, on pictures whose answer is known."""
+
+import csv
+import json
+
+import numpy as np
+import pytest
+import torch
+
+from diffviz import checkpoints
+from diffviz.training import evaluate, report
+
+
+def pictures(n, seed, size=32):
+    return torch.rand(n, 3, size, size, generator=torch.Generator().manual_seed(seed)) * 2 - 1
+
+
+def test_a_copy_is_at_distance_nothing_and_any_other_picture_is_not():
+    training = pictures(50, 0)
+    far = evaluate.nearest(torch.cat([training[7:9], pictures(2, 1)]), training)
+    assert far[:2] == pytest.approx(0, abs=1e-3)
+    assert far[2:].min() > 0.5
+
+
+def test_the_distance_is_the_rms_over_the_pixels():
+    training, shifted = torch.zeros(1, 3, 32, 32), torch.full((1, 3, 32, 32), 0.25)
+    assert evaluate.nearest(shifted, training) == pytest.approx(0.25)
+
+
+def test_large_pictures_are_averaged_down_before_they_are_compared():
+    large = pictures(3, 0, size=64)
+    small = torch.nn.functional.avg_pool2d(large, 2)
+    assert evaluate.nearest(large, small) == pytest.approx(0, abs=1e-3)
+
+
+def test_a_network_that_copies_is_suspicious_and_one_like_the_heldout_is_not():
+    heldout = np.random.default_rng(0).normal(0.4, 0.05, 4000)
+    fresh = np.random.default_rng(1).normal(0.4, 0.05, 4000)
+    found = evaluate.memorisation({"fresh": fresh, "copies": np.full(100, 0.01)}, heldout)
+    low, high = found["fresh"]["suspicious"]["interval"]
+    assert low <= 0.05 <= high
+    assert found["copies"]["suspicious"]["value"] == 1
+    assert sum(found["heldout"]["shares"]) == pytest.approx(1, abs=1e-3)
+
+
+def log(path, losses):
+    with path.open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["images", "minutes", "loss", "heldout_loss", "rate", "images_per_second"])
+        for n, loss in losses:
+            writer.writerow([n, "1", "0.05", "", "1", "100"])
+            writer.writerow([n, "1", "", loss, "", ""])
+    return path
+
+
+def test_the_prediction_carries_the_curve_on(tmp_path):
+    halving = [(1000 * 2**k, 0.20 - 0.01 * k) for k in range(10)]
+    said = report.prediction(log(tmp_path / "log.csv", halving))
+    assert "lowered it by 0.0100" in said and "would end at 0.0900" in said
+
+
+def test_a_loss_that_no_longer_falls_is_said_to(tmp_path):
+    said = report.prediction(log(tmp_path / "log.csv", [(1000 * k, 0.1) for k in range(1, 10)]))
+    assert "no longer fell" in said or "lowered it by 0.0000" in said
+    rising = log(tmp_path / "rising.csv", [(1, 0.2), (2, 0.1), (3, 0.15)])
+    assert "by heart" in report.overfitting(rising)
+
+
+def test_the_histogram_is_wellformed_and_as_wide_as_its_data():
+    from xml.etree import ElementTree as ET
+
+    held = np.array([0.2, 0.3, 0.3, 0.4])
+    memory = evaluate.memorisation({"new_captions": held, "trained_captions": held}, held)
+    root = ET.fromstring(report.histogram(memory))
+    boxes = [r for r in root.iter("{http://www.w3.org/2000/svg}rect") if r.get("x")]
+    assert len(boxes) > 5
+    assert max(float(b.get("x")) for b in boxes) < 640
+
+
+@pytest.mark.parametrize("name", list(checkpoints.manifest()))
+def test_the_shipped_figures_say_of_which_weights_they_are(name):
+    path = checkpoints.ASSETS / "curves" / f"evaluation-{name}.json"
+    if not path.exists():
+        pytest.skip(f"{name} has not been measured yet")
+    found = json.loads(path.read_text())
+    digest = checkpoints.manifest()[name].sha256
+    card = (checkpoints.ASSETS / "MODEL.md").read_text(encoding="utf-8")
+    assert digest in card
+    if found["weights_sha256"] != digest:
+        assert "of earlier weights" in card
