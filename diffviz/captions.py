@@ -8,14 +8,14 @@ import numpy as np
 
 from diffviz.trajectory import Trajectory
 
-COARSE = 4  # side in pixels of the squares over which a picture's layout is averaged
+SQUARES = 8  # a picture's layout is its averages over this many squares a side
 
 
 @dataclass(frozen=True)
 class Settled:
     """How much of the finished picture is already in x0_hat at each frame, from 0 to 1: two (F,) arrays.
 
-    `layout` compares averages over 4 × 4 squares, `detail` what is left when those are taken away. 1 means
+    `layout` compares averages over 8 × 8 squares, `detail` what is left when those are taken away. 1 means
     equal to the finished picture, 0 no closer to it than the first estimate was.
     """
 
@@ -26,7 +26,7 @@ class Settled:
 def split(pictures: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Pictures (…, C, H, W) as layout (block averages) and detail (the rest); they add up to the picture."""
     *lead, c, h, w = pictures.shape
-    blocks = pictures.reshape(*lead, c, h // COARSE, COARSE, w // COARSE, COARSE)
+    blocks = pictures.reshape(*lead, c, SQUARES, h // SQUARES, SQUARES, w // SQUARES)
     means = blocks.mean((-3, -1), keepdims=True)
     layout = np.broadcast_to(means, blocks.shape).reshape(pictures.shape)
     return layout, pictures - layout

@@ -120,7 +120,7 @@ def settling(layout: np.ndarray, detail: np.ndarray, colours: Mapping[str, str])
     figure.add_scatter(
         x=steps,
         y=layout,
-        name="layout (averages over 4 × 4 pixels)",
+        name="layout (averages over 8 × 8 squares)",
         mode="lines+markers",
         line={"color": colours["signal"], "width": 3},
         marker={"symbol": "square", "size": 6},
