@@ -8,6 +8,7 @@ from conftest import ROOT
 from PIL import Image
 from streamlit.testing.v1 import AppTest
 
+from diffviz import checkpoints
 from diffviz.learn import staircase
 
 PAGES = [None, *(f"pages/{p.name}" for p in sorted((ROOT / "pages").glob("*.py")))]
@@ -264,3 +265,25 @@ def test_the_blind_test_can_be_begun_again():
     next(b for b in app.button if b.label == "Start over").click().run()
     assert not app.exception
     assert app.session_state["practice-tell"]["answers"] == []
+
+
+@pytest.mark.parametrize("name", list(checkpoints.manifest()))
+def test_either_network_can_be_asked_for_by_link(name):
+    app = open_page(REVERSE, net=checkpoints.manifest()[name].title, steps="3")
+    assert not app.warning
+    run = app.session_state["reverse-run"]
+    assert run.settings.model == name
+    assert run.trajectory().x.shape[1:] == checkpoints.load(name).shape
+
+
+def test_a_curve_of_the_other_network_says_whose_it_is():
+    others = [n for n in checkpoints.manifest() if n != checkpoints.QUICK]
+    for name in others:
+        app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=60)
+        app.query_params["part"] = "Measured curve"
+        app.query_params["net"] = checkpoints.manifest()[name].title
+        app.session_state["guess-curve"] = "20"
+        app.switch_page(STEPS)
+        app.run()
+        assert not app.exception and not app.warning
+        assert any("measured on the other network" in i.value for i in app.info)
