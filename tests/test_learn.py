@@ -269,6 +269,36 @@ def test_practise_now_mixes_kinds_and_keeps_its_place():
     assert back.header[0].value == app.header[0].value
 
 
+def test_practise_now_puts_a_card_again_when_it_is_due_and_nothing_else_waits(tmp_path, monkeypatch):
+    """Its last rating is the newest answer of all: it must not be taken for a rating of now."""
+    from diffviz.learn.store import Store
+    from diffviz.ui import learner
+    from diffviz.ui.practice import now
+
+    store, long_ago = Store(None), datetime.now(UTC) - timedelta(days=400)
+    for kind in now.KINDS:
+        for item in load(kind):
+            store.add(
+                "f" * 32, Event(kind, item.id, "easy" if kind == "flashcards" else "right", None, long_ago)
+            )
+    last = load("flashcards")[3].id
+    store.add("f" * 32, Event("flashcards", last, "again", None, long_ago + timedelta(minutes=1)))
+    monkeypatch.setattr(learner, "store", lambda: store)
+    app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=60)
+    app.session_state["learner-fresh"] = "f" * 32
+    app.query_params["way"] = "practise now"
+    app.switch_page("pages/4_practise.py")
+    app.run()
+    for _ in range(3):
+        assert not app.exception
+        front = app.header[0].value
+        app.run()
+        assert app.header[0].value == front
+        press(app, "Flip")
+        press(app, "Good")
+        assert app.header[0].value != front
+
+
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 MIX = {i.id: (kind, i) for kind in ("self_check", "work_quiz", "flashcards") for i in load(kind)}
 KIND_OF = {i: kind for i, (kind, _) in MIX.items()}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections import Counter
 from datetime import UTC, datetime
 
 import streamlit as st
@@ -22,7 +23,15 @@ WHAT = {
 
 
 def _new() -> dict:
-    return {"item": None, "given": None, "own": {}, "marks": {}, "done": 0, "seed": random.randrange(10**6)}
+    return {
+        "item": None,
+        "rated_before": 0,
+        "given": None,
+        "own": {},
+        "marks": {},
+        "done": 0,
+        "seed": random.randrange(10**6),
+    }
 
 
 def show() -> None:
@@ -31,21 +40,22 @@ def show() -> None:
     items = {i.id: i for kind in KINDS for i in content.load(kind)}
     state = learner.place("now", _new)
     events, now = learner.store().events(learner.identity_now()), datetime.now(UTC)
-    rated = (
-        state["item"]
-        and kind_of.get(state["item"]) == "flashcards"
-        and events
-        and events[-1].item == state["item"]
-    )
+    # A card is left as soon as it has been rated once more than when it was put.
+    times = Counter(e.item for e in events)
+    rated = kind_of.get(state["item"]) == "flashcards" and times[state["item"]] > state["rated_before"]
     if state["item"] not in items or rated:
-        if rated:
-            state["done"] += 1
         found = review.next_item(events, list(items.values()), now, kind_of)
-        state.update(item=found.id if found else None, given=None)
+        state.update(
+            item=found.id if found else None,
+            given=None,
+            rated_before=times[found.id] if found else 0,
+            done=state["done"] + rated,
+        )
     if state["item"] is None:
         st.header("All done for now", anchor=False)
         st.markdown(
-            "Everything was answered right, and no card is due. Come back tomorrow, or look something up."
+            "No card is due, and nothing else is waiting. What went wrong comes back after ten minutes, cards when they "
+            "are due."
         )
         return
     item = items[state["item"]]
