@@ -11,7 +11,7 @@ from diffviz.ui import gallery
 
 
 @pytest.mark.parametrize(
-    ("side", "wanted", "shown"), [(32, 96, 96), (64, 96, 64), (64, 224, 192), (64, 10, 64)]
+    ("side", "wanted", "shown"), [(32, 96, 96), (64, 96, 128), (64, 224, 256), (64, 10, 64)]
 )
 def test_pixels_are_enlarged_by_whole_numbers(side, wanted, shown):
     assert gallery.side_of(np.zeros((side, side, 3), np.uint8), wanted) == shown

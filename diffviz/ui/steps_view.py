@@ -218,7 +218,7 @@ def one_jump(settings: Settings) -> None:
     per_step = 2 if settings.guided else 1
     asked = [1, MANY_SEEDS, calls(settings.sampler, 12) * per_step, calls(settings.sampler, 50) * per_step]
     notes = [f"{n} call{'s' if n > 1 else ''}, detail {d:.2f}" for n, d in zip(asked, detail, strict=True)]
-    st.html(gallery.row([to_uint8(p) for p in shown], titles, notes, largest=160))
+    st.html(gallery.row([to_uint8(p) for p in shown], titles, notes, wanted=160))
     share = detail[0] / detail[3]
     found = "a blur" if share < 0.7 else "a sharp picture"
     st.markdown(

@@ -63,7 +63,7 @@ def _trial(state: dict, answers: list[staircase.Answer], ladders: curves.Ladders
     pictures = [ladders.picture(pair, longest), ladders.picture(pair, steps)]
     picked = gallery.pick(
         pictures if fine_first else pictures[::-1], ["left", "right"], ["", ""], label="Which picture took more steps",
-        key="tell-pair", turn=turn, largest=LARGEST, together=True,
+        key="tell-pair", turn=turn, wanted=LARGEST, together=True,
     )  # fmt: skip
     st.caption(
         "No marks until the end, so that you do not learn the answers. Two right in a row make it harder, a miss makes it "

@@ -23,8 +23,8 @@ def data_uri(picture: np.ndarray) -> str:
 
 
 def side_of(picture: np.ndarray, wanted: int) -> int:
-    """The largest whole multiple of a picture's side within `wanted` CSS pixels: pixels stay square."""
-    return picture.shape[0] * max(1, wanted // picture.shape[0])
+    """The whole multiple of a picture's side that is nearest to `wanted` CSS pixels: pixels stay square."""
+    return picture.shape[0] * max(1, int(wanted / picture.shape[0] + 0.5))
 
 
 @functools.cache
@@ -43,7 +43,7 @@ def _component() -> Callable[..., object]:
 
 
 def row(
-    pictures: Sequence[np.ndarray], titles: Sequence[str], notes: Sequence[str], largest: int = SIDE
+    pictures: Sequence[np.ndarray], titles: Sequence[str], notes: Sequence[str], wanted: int = SIDE
 ) -> str:
     """HTML of pictures (H, W, 3) uint8 in a row that wraps, each with a title and a note."""
     cells = "".join(
@@ -51,7 +51,7 @@ def row(
         f"<small>{html.escape(note)}</small></figcaption></figure>"
         for p, title, note in zip(pictures, titles, notes, strict=True)
     )
-    side = side_of(pictures[0], largest) if len(pictures) else largest
+    side = side_of(pictures[0], wanted) if len(pictures) else wanted
     return f'<style>{_css()}</style><div class="dv-gallery" style="--side:{side}px">{cells}</div>'
 
 
@@ -64,7 +64,7 @@ def pick(
     key: str,
     picked: int | None = None,
     turn: int = 0,
-    largest: int = SIDE,
+    wanted: int = SIDE,
     together: bool = False,
 ) -> int | None:
     """Show pictures as buttons; returns the index the visitor chose in this `turn`, or None.
@@ -78,7 +78,7 @@ def pick(
                 {"src": data_uri(p), "title": t, "note": n}
                 for p, t, n in zip(pictures, titles, notes, strict=True)
             ],
-            "side": side_of(pictures[0], largest),
+            "side": side_of(pictures[0], wanted),
             "pixels": pictures[0].shape[0],
             "together": together,
             "label": label,

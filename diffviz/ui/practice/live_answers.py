@@ -54,7 +54,7 @@ def hands() -> None:
     seeds = list(range(4, 10))
     with st.spinner("Six hands …"):
         pictures = _finals(Settings("hand with fingers splayed", "noto", steps=20), seeds)
-    st.html(gallery.row(pictures, [f"seed {s}" for s in seeds], ["count the fingers"] * 6, largest=128))
+    st.html(gallery.row(pictures, [f"seed {s}" for s in seeds], ["count the fingers"] * 6, wanted=128))
     st.caption("Drawn just now and not picked: some are right, some are not. Nothing in the network counts.")
 
 

@@ -97,7 +97,7 @@ def _head(asked: Scene, answered: bool) -> None:
         from diffviz.ui import gallery
 
         notes = asked.notes if answered else [""] * len(asked.pictures)
-        st.html(gallery.row(asked.pictures, asked.titles, notes, largest=SIDE))
+        st.html(gallery.row(asked.pictures, asked.titles, notes, wanted=SIDE))
 
 
 def log(asked: Scene, picked: str, sure: str | None) -> None:
