@@ -25,7 +25,7 @@ from diffviz.unet import UNet, UNetConfig
 ASSETS = Path(__file__).resolve().parents[1] / "assets"
 MANIFEST = "manifest.toml"
 QUICK, SHARP = "emoji32", "emoji64"
-DEFAULT = QUICK
+DEFAULT = SHARP
 
 
 class CheckpointError(RuntimeError):
@@ -127,7 +127,7 @@ def publish(weights: Path, name: str, assets: Path = ASSETS) -> str:
     target.write_bytes(weights.read_bytes())
     entries = manifest(assets) if (assets / MANIFEST).exists() else {}
     size = net.config.size
-    title = f"{size} × {size} pixels, {'quick' if size <= 32 else 'sharp'}"
+    title = f"{size} × {size}, {'quick' if size <= 32 else 'sharp'}"
     entries[name] = Entry(name, target.name, sha256_of(target), "vocabulary.json", title)
     lines = ["# The networks that ship. Written by `python -m diffviz.training.train_denoiser --publish`."]
     for entry in sorted(entries.values(), key=lambda e: e.name):
