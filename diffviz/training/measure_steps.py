@@ -41,7 +41,7 @@ QUICK_N, FULL_N = 200, 1000
 
 # What would cost more than it tells; the file and the page say so.
 LEFT_OUT = {
-    "euler": "it takes the very steps of ddim, in other coordinates, and draws the same pictures",
+    "euler": "it takes DDIM's steps in other coordinates and draws the same pictures",
     "ddim:250": "the hours ran short, and from 30 to 100 steps little changes",
     "ddpm:250": "the hours ran short as well",
 }

@@ -49,9 +49,12 @@ def measured(settings: Settings) -> None:
         f"N = {curve.n:,} pictures a point, 1 to {curve.longest} steps, the same captions and noises for all, guidance "
         f"{curve.raw['guidance']:g} (two calls a step); bars are 95 % intervals. {_about(measure, curve)}"
     )
+    left_out = []
     for point, why in curve.raw.get("left_out", {}).items():
         sampler, _, steps = point.partition(":")
-        st.caption(f"Not measured: {SAMPLER_TITLES[sampler]}{f' at {steps} steps' if steps else ''}; {why}.")
+        left_out.append(f"{SAMPLER_TITLES[sampler]}{f' at {steps} steps' if steps else ''} ({why})")
+    if left_out:
+        st.caption(f"Not measured: {', '.join(left_out)}.")
     _samples(settings, curve, [p["customdata"] for p in event.selection.points])
     line = curve.line("ddim", "frechet")
     near, apart = curves.near_best(line, False), curves.good_enough(line, False)
