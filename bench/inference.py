@@ -24,7 +24,7 @@ from diffviz.samplers import draw, seeded
 from diffviz.schedules import SCHEDULES
 
 BATCHES, THREADS = (1, 2, 8, 16, 64), (1, 2)
-PRECISIONS = {"fp32": torch.float32, "bf16": torch.bfloat16}
+PRECISIONS = ("fp32", "bf16")
 
 
 def median_seconds(call: Callable[[], object], rounds: int) -> float:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import tomllib
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -22,10 +23,19 @@ MEASURES = {
 
 
 @dataclass(frozen=True)
-class Curve:
-    """The file of `measure_steps`: what it was measured on, and its points."""
+class Measured:
+    """A file that a command made with the weights of its day."""
 
     raw: dict
+
+    def is_of(self, sha256: str) -> bool:
+        """Whether it was made with weights of this SHA-256."""
+        return self.raw["weights_sha256"] == sha256
+
+
+@dataclass(frozen=True)
+class Curve(Measured):
+    """The file of `measure_steps`: what it was measured on, and its points."""
 
     @property
     def n(self) -> int:
@@ -56,10 +66,6 @@ class Curve:
         """Everything measured at one setting."""
         return next((p for p in self.raw["points"] if (p["sampler"], p["steps"]) == (sampler, steps)), None)
 
-    def is_of(self, sha256: str) -> bool:
-        """Whether the curve was measured on weights with this SHA-256."""
-        return self.raw["weights_sha256"] == sha256
-
 
 def load(path: Path = ASSETS / "curves" / "steps.json") -> Curve | None:
     """The shipped curve, or None where none was measured yet."""
@@ -67,10 +73,9 @@ def load(path: Path = ASSETS / "curves" / "steps.json") -> Curve | None:
 
 
 @dataclass(frozen=True)
-class Ladders:
+class Ladders(Measured):
     """The pictures of `draw_ladders`: pair i at each number of steps, from the same noise."""
 
-    raw: dict
     sheet: np.ndarray  # (pairs * side, columns * side, 3) uint8
 
     @property
@@ -88,13 +93,10 @@ class Ladders:
         side, column = self.raw["side"], self.steps.index(steps)
         return self.sheet[pair * side : (pair + 1) * side, column * side : (column + 1) * side]
 
-    def is_of(self, sha256: str) -> bool:
-        """Whether they were drawn by weights with this SHA-256."""
-        return self.raw["weights_sha256"] == sha256
 
-
+@lru_cache
 def ladders(folder: Path = ASSETS / "curves") -> Ladders | None:
-    """The shipped pictures of the blind test, or None where none were drawn yet."""
+    """The shipped pictures of the blind test, decoded once a process, or None where none were drawn yet."""
     if not (folder / "ladders.json").exists():
         return None
     raw = json.loads((folder / "ladders.json").read_text(encoding="utf-8"))

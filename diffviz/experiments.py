@@ -9,10 +9,10 @@ import numpy as np
 import torch
 
 from diffviz.denoiser import Denoiser
-from diffviz.generation import Settings, run_steps
+from diffviz.generation import Settings, recorded, run_steps
 from diffviz.samplers import Step, calls, draw, seeded
 from diffviz.schedules import SCHEDULES
-from diffviz.trajectory import Trajectory, record
+from diffviz.trajectory import Trajectory
 
 LADDER = (1, 2, 3, 5, 8, 12, 20, 30, 50, 100, 250)
 REFERENCE = {"sampler": "dpmpp_2m", "steps": 250}  # the long run that others are held against
@@ -26,8 +26,7 @@ def rmse(a: np.ndarray, b: np.ndarray) -> float:
 def ladder(settings: Settings, counts: Sequence[int] = LADDER) -> Iterator[Trajectory]:
     """The same prompt, seed and sampler at each number of steps, one run after another."""
     for steps in counts:
-        one = dataclasses.replace(settings, steps=steps)
-        yield record(run_steps(one), SCHEDULES[one.schedule], dataclasses.asdict(one))[0]
+        yield recorded(dataclasses.replace(settings, steps=steps))
 
 
 def reference(settings: Settings) -> Iterator[Step]:

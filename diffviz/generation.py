@@ -92,11 +92,15 @@ def run_steps(
     return sampler(denoise, x, ts, schedule, rng=rng, **extra)
 
 
+def recorded(settings: Settings, denoiser: Denoiser | None = None) -> Trajectory:
+    """A run to its end, every step kept."""
+    steps = run_steps(settings, denoiser)
+    return record(steps, SCHEDULES[settings.schedule], dataclasses.asdict(settings))[0]
+
+
 def generate(prompt: str = "", **settings: object) -> Trajectory:
     """One picture and its whole way there; the fields of `Settings` are the keyword arguments.
 
     >>> generate("cat face", style="noto", seed=0, steps=30).image      # doctest: +SKIP
     """
-    chosen = Settings(prompt=prompt, **settings)
-    steps = run_steps(chosen)
-    return record(steps, SCHEDULES[chosen.schedule], dataclasses.asdict(chosen))[0]
+    return recorded(Settings(prompt=prompt, **settings))

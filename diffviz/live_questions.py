@@ -18,11 +18,11 @@ from torch import Tensor, nn
 
 from diffviz import captions, checkpoints, experiments
 from diffviz.denoiser import Denoiser
-from diffviz.generation import Settings, run_steps
+from diffviz.generation import Settings, recorded, run_steps
 from diffviz.process import add_noise
 from diffviz.samplers import draw, seeded
 from diffviz.schedules import SCHEDULES
-from diffviz.trajectory import Trajectory, record, to_uint8
+from diffviz.trajectory import to_uint8
 
 PROMPTS = ("cat face", "red heart", "sunflower", "penguin", "octopus", "palm tree", "fox", "ghost")
 STYLE = "noto"
@@ -49,10 +49,6 @@ def _settings(seed: int, **more: object) -> Settings:
     return Settings(**{"prompt": PROMPTS[seed % len(PROMPTS)], "style": STYLE, "seed": seed} | more)
 
 
-def _run(settings: Settings, denoiser: Denoiser | None = None) -> Trajectory:
-    return record(run_steps(settings, denoiser), SCHEDULES[settings.schedule])[0]
-
-
 def _which(
     seed: int, pictures: Sequence[np.ndarray], notes: Sequence[str], right: int, whys: Sequence[str]
 ) -> Question:
@@ -71,7 +67,7 @@ def _which(
 
 def first_guess(seed: int) -> Question:
     """Three guesses of one run: which came first?"""
-    run = _run(_settings(seed, steps=12))
+    run = recorded(_settings(seed, steps=12))
     at = (1, 4, 10)
     notes = [f"step {i + 1} of 12" for i in at]
     return _which(
@@ -86,7 +82,7 @@ def first_guess(seed: int) -> Question:
 def most_calls(seed: int) -> Question:
     """One noise, three numbers of steps: which picture cost the most?"""
     counts = (1, 4, 40)
-    pictures = [_run(_settings(seed, steps=n)).frames("x")[-1] for n in counts]
+    pictures = [recorded(_settings(seed, steps=n)).frames("x")[-1] for n in counts]
     notes = [f"{n} step{'s' if n > 1 else ''}" for n in counts]
     return _which(
         seed,
@@ -100,7 +96,7 @@ def most_calls(seed: int) -> Question:
 def strongest_guidance(seed: int) -> Question:
     """One noise, three guidance scales: which is the highest?"""
     scales = (1.0, 3.0, 10.0)
-    pictures = [_run(_settings(seed, steps=20, guidance=g)).frames("x")[-1] for g in scales]
+    pictures = [recorded(_settings(seed, steps=20, guidance=g)).frames("x")[-1] for g in scales]
     strength = [float((p.max(-1).astype(float) - p.min(-1)).mean()) for p in pictures]
     notes = [f"guidance {g:g}, colourfulness {c:.0f} of 255" for g, c in zip(scales, strength, strict=True)]
     return _which(seed, pictures, notes, int(np.argmax(scales)), [f"Drawn at {n}." for n in notes])
@@ -110,8 +106,8 @@ def nearest_sampler(seed: int) -> Question:
     """Three samplers at six questions each against a long run from the same noise: who ends nearest?"""
     budget, long = 6, 60
     titles = {"ddim": "DDIM", "heun": "Heun", "unipc": "UniPC"}
-    target = _run(_settings(seed, sampler="dpmpp_2m", steps=long))
-    finals = {n: _run(_settings(seed, sampler=n, steps=experiments.steps_for(n, budget))) for n in titles}
+    target = recorded(_settings(seed, sampler="dpmpp_2m", steps=long))
+    finals = {n: recorded(_settings(seed, sampler=n, steps=experiments.steps_for(n, budget))) for n in titles}
     far = [experiments.rmse(finals[n].x[-1], target.x[-1]) for n in titles]
     whys = [f"It ended {d:.3f} away from {long} steps (root mean square)." for d in far]
     return Question(
@@ -127,9 +123,9 @@ def nearest_sampler(seed: int) -> Question:
 def same_static(seed: int) -> Question:
     """A picture, and three more of the prompt: which began from the same static?"""
     prompt = PROMPTS[seed % len(PROMPTS)]
-    given = _run(_settings(seed, steps=20))
+    given = recorded(_settings(seed, steps=20))
     others = [_settings(seed + k, prompt=prompt, steps=6 if k == 0 else 20) for k in range(3)]
-    runs = [_run(s) for s in others]
+    runs = [recorded(s) for s in others]
     same = [experiments.rmse(r.x[0], given.x[0]) == 0 for r in runs]
     notes = [f"seed {s.seed}, {s.steps} steps" for s in others]
     whys = [
@@ -147,7 +143,7 @@ def same_static(seed: int) -> Question:
 
 def snr_one(seed: int) -> Question:
     """A picture of ours under three amounts of noise: where is the SNR one?"""
-    schedule, x0 = SCHEDULES["cosine"], torch.from_numpy(_run(_settings(seed, steps=12)).x[-1])[None]
+    schedule, x0 = SCHEDULES["cosine"], torch.from_numpy(recorded(_settings(seed, steps=12)).x[-1])[None]
     eps = draw(seeded([seed]), x0.shape[1:])
     ts = [schedule.time_of(log(snr)) for snr in (30.0, 1.0, 0.03)]
     pictures = [to_uint8(add_noise(x0, eps, t, schedule)[0].numpy()) for t in ts]
@@ -159,7 +155,7 @@ def snr_one(seed: int) -> Question:
 
 def dice_again(seed: int) -> Question:
     """DDPM twice with one seed: how different are the pictures?"""
-    runs = [_run(_settings(seed, sampler="ddpm", steps=15)) for _ in range(2)]
+    runs = [recorded(_settings(seed, sampler="ddpm", steps=15)) for _ in range(2)]
     far = experiments.rmse(runs[0].x[-1], runs[1].x[-1])
     right = 0 if far == 0 else 1 if far < 0.1 else 2
     found = f"The two differ by {far:.3f} (root mean square)."
@@ -179,11 +175,11 @@ def dice_again(seed: int) -> Question:
 
 def four_times_the_steps(seed: int) -> Question:
     """The time of 10 steps against that of 40."""
-    _run(_settings(seed, steps=2))  # what is loaded once must not be timed
+    recorded(_settings(seed, steps=2))  # what is loaded once must not be timed
     took = []
     for steps in (10, 40):
         began = time.perf_counter()
-        _run(_settings(seed, steps=steps))
+        recorded(_settings(seed, steps=steps))
         took.append(time.perf_counter() - began)
     ratio, factors = took[1] / took[0], (1, 2, 4, 16)
     found = f"Measured just now: {took[0]:.2f} s and {took[1]:.2f} s, {ratio:.1f} times as long."
@@ -213,7 +209,7 @@ def heun_calls(seed: int) -> Question:
     steps = 10
     whole = checkpoints.load()
     counted = Denoiser(_Counted(whole.net), whole.vocabulary)
-    run = _run(_settings(seed, sampler="heun", steps=steps, guidance=3.0), counted)
+    run = recorded(_settings(seed, sampler="heun", steps=steps, guidance=3.0), counted)
     options = [steps, 2 * steps, 4 * steps - 2, 8 * steps]
     return Question(
         [run.frames("x")[-1]],
@@ -233,7 +229,7 @@ def heun_calls(seed: int) -> Question:
 def when_layout_settles(seed: int) -> Question:
     """In which part of a run half of the layout is decided."""
     steps = 24
-    run = _run(_settings(seed, steps=steps))
+    run = recorded(_settings(seed, steps=steps))
     at = int(np.argmax(captions.settled(run).layout >= 0.5)) + 1
     parts = ((1, 3), (4, 10), (11, 17), (18, 24))
     found = f"In this run half of the layout was settled by step {at}."
@@ -279,7 +275,7 @@ def word_order(seed: int) -> Question:
     prompts = ("red fox", "fox red", "fox")
     order = list(prompts)
     random.Random(seed).shuffle(order)
-    runs = [_run(_settings(seed, prompt=p, steps=15)) for p in order]
+    runs = [recorded(_settings(seed, prompt=p, steps=15)) for p in order]
     pairs = ((0, 1), (0, 2), (1, 2))
     equal = [bool(np.allclose(runs[a].x[-1], runs[b].x[-1], atol=1e-3)) for a, b in pairs]
     whys = [

@@ -25,7 +25,7 @@ def test_every_question_has_one_right_option_and_a_reason_for_each(name, seed):
 )
 def test_the_right_letter_moves_with_the_seed(name, monkeypatch):
     """Otherwise a learner who comes back would know it without looking."""
-    monkeypatch.setattr(live_questions, "_run", lambda settings, denoiser=None: fake(settings))
+    monkeypatch.setattr(live_questions, "recorded", lambda settings, denoiser=None: fake(settings))
     assert len({QUESTIONS[name](seed).right for seed in range(12)}) == 3
 
 

@@ -69,7 +69,7 @@ def measured(settings: Settings) -> None:
         _published()
 
 
-def whose(measured: curves.Curve | curves.Ladders, model: str) -> None:
+def whose(measured: curves.Measured, model: str) -> None:
     """Say so where something was measured on another network than the one that runs, or on earlier weights."""
     entries = checkpoints.manifest()
     owner = next((e for e in entries.values() if measured.is_of(e.sha256)), None)

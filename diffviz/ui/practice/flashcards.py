@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 import streamlit as st
 
 from diffviz.learn import content, review
+from diffviz.learn.store import Event
 from diffviz.ui import learner
 from diffviz.ui.practice import common, printing
 
@@ -30,12 +31,11 @@ def show() -> None:
         st.markdown(f"The next card comes up in {_span((when - now).total_seconds())}.")
         return
     st.progress(1 - len(waiting) / len(deck), f"{len(waiting)} due")
-    ask(deck[waiting[0]])
+    ask(deck[waiting[0]], events, now)
 
 
-def ask(card: content.Flashcard) -> None:
-    """One card: its front, then its back and the four ratings."""
-    events, now = learner.store().events(learner.identity_now()), datetime.now(UTC)
+def ask(card: content.Flashcard, events: list[Event], now: datetime) -> None:
+    """One card: its front, then its back and the four ratings, with what each would mean after `events`."""
     flipped = st.session_state.get("flipped") == card.id
     with st.container(border=True):
         st.caption(f"{card.concept} · {card.difficulty}")

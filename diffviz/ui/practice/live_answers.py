@@ -11,11 +11,11 @@ import torch
 from PIL import Image
 
 from diffviz import checkpoints, uploads
-from diffviz.generation import Settings, run_steps
+from diffviz.generation import Settings, recorded, run_steps
 from diffviz.process import add_noise
 from diffviz.samplers import draw, seeded
 from diffviz.schedules import SCHEDULES
-from diffviz.trajectory import record, to_uint8
+from diffviz.trajectory import to_uint8
 from diffviz.ui import gallery
 
 
@@ -64,7 +64,7 @@ def stages_live() -> None:
     torch.set_num_threads(1)
     settings = Settings("red heart", "noto", seed=1, steps=steps)
     with st.spinner("Playing the right order …"):
-        run = record(run_steps(settings), schedule)[0]
+        run = recorded(settings)
         x0 = torch.from_numpy(uploads.to_model(_drawing()))[None]
         noisy = add_noise(x0, draw(seeded([0]), x0.shape[1:]), 0.6, schedule)
         denoise = checkpoints.load().prompted(["cat face"], ["noto"], schedule)

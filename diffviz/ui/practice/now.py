@@ -62,7 +62,7 @@ def show() -> None:
     kind = kind_of[item.id]
     st.caption(f"{WHAT[kind]} · {item.concept} · {state['done']} answered in this round")
     if kind == "flashcards":
-        flashcards.ask(item)
+        flashcards.ask(item, events, now)
     elif kind == "self_check":
         self_check.ask(item, state)
         st.button("Next", type="primary", on_click=_next_check, args=(state, item), key=f"now-next-{item.id}")
