@@ -4,8 +4,9 @@
     python -m bench.inference --model emoji64
 
 The rate to compare with is measured in the same run: the best multiply-add rate of one large 3 × 3 convolution
-at the same precision and number of threads. What the pages use (batch 1 or 2, one thread, float32) and what the
-measuring tools use (batch 64, one thread, bfloat16) should be the best of their lines.
+at the same precision and number of threads. What the pages use (batch 1 or 2, one thread, float32, channels last) and
+what the measuring tools use (batch 64, one thread, bfloat16, channels last) should be the best of their lines.
+bfloat16 is faster still where the processor has it, but not the same picture on every computer: not for the pages.
 """
 
 from __future__ import annotations
@@ -102,7 +103,6 @@ def main() -> None:
                             f"{threads:7}  {name:9}  {title:13}  {batch:5}   {seconds * 1000:9.1f}   "
                             f"{seconds * 1000 / batch:12.1f}   {share:.0%}"
                         )
-        denoiser.net.to(memory_format=torch.contiguous_format)
 
 
 if __name__ == "__main__":

@@ -14,6 +14,7 @@ import tomllib
 from dataclasses import dataclass, fields
 from pathlib import Path
 
+import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import nn
@@ -82,7 +83,8 @@ def read(path: Path) -> UNet:
         raise CheckpointError(
             f"The weights in {path.name} do not fit this version of the network: restore both from the repository."
         ) from error
-    return net.eval().requires_grad_(False)
+    # Channels last is a few per cent faster at every batch (bench.inference), with the same numbers to 1e-5.
+    return net.eval().requires_grad_(False).to(memory_format=torch.channels_last)
 
 
 def manifest(assets: Path = ASSETS) -> dict[str, Entry]:

@@ -88,3 +88,23 @@ def test_the_shipped_figures_say_of_which_weights_they_are(name):
     assert digest in card
     if found["weights_sha256"] != digest:
         assert "of earlier weights" in card
+
+
+def test_a_sweep_measures_every_scale_for_both_sets_of_captions(monkeypatch):
+    asked = []
+
+    def measured(denoiser, judge, data, n, everyday, settings):
+        asked.append((everyday, settings["guidance"]))
+        share = {"label_top1": 0.5, "label_top5": 0.7, "subgroup_top1": 0.9}
+        return {"share_of_real": share, "frechet": 90.0, "frechet_floor": 60.0}, None
+
+    monkeypatch.setattr(evaluate, "evaluate", measured)
+    found = evaluate.sweep(None, None, None, {"steps": 30, "sampler": "unipc"})
+    assert asked == [(e, g) for e in (True, False) for g in evaluate.SWEPT]
+    assert found["all"][3] == {
+        "guidance": 3.0,
+        "label_top1": 0.5,
+        "label_top5": 0.7,
+        "subgroup_top1": 0.9,
+        "frechet_to_floor": 1.5,
+    }

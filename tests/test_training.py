@@ -1,4 +1,5 @@
 import csv
+import dataclasses
 import json
 
 import numpy as np
@@ -7,7 +8,8 @@ import torch
 from conftest import make_tiny
 
 from diffviz import checkpoints
-from diffviz.text import NO_CAPTION, NO_STYLE
+from diffviz.text import NO_CAPTION, NO_STYLE, Vocabulary
+from diffviz.training import augment
 from diffviz.training import train_denoiser as train
 from diffviz.training.data import CaptionDropout, Captions, Dataset
 from diffviz.unet import UNet, UNetConfig
@@ -96,7 +98,7 @@ def test_captions_are_dropped_as_often_as_the_recipe_says(data):
     vocabulary = make_tiny().vocabulary
     draw = Captions(data, vocabulary, CaptionDropout(caption=0.1, style=0.15))
     rng = np.random.default_rng(0)
-    rows = [draw.draw(2, 0, rng) for _ in range(4000)]
+    rows = [draw.tokens(draw.words(2, rng), 0, rng) for _ in range(4000)]
     assert np.mean([r[1] == NO_CAPTION for r in rows]) == pytest.approx(0.1, abs=0.02)
     assert np.mean([r[0] == NO_STYLE for r in rows]) == pytest.approx(0.15, abs=0.02)
 
@@ -222,8 +224,43 @@ def test_levels_of_other_widths_cannot_be_inherited():
         train.inherit(UNet(UNetConfig(size=32, channels=(8, 8, 24), **words)), small)
 
 
-def test_only_drawings_that_stay_true_are_mirrored():
-    assert train.mirrors("cat face", "cat-face")
-    assert not train.mirrors("thumbs up", "hand-fingers-closed")
-    assert not train.mirrors("first quarter moon", "sky-weather")
-    assert not train.mirrors("backhand index pointing left", "hand-single-finger")
+def test_every_repainted_picture_is_captioned_with_its_colour(data):
+    vocabulary = Vocabulary.load(checkpoints.ASSETS / "vocabulary.json")
+    recipe = train.Recipe(recolour=1.0, dropout=CaptionDropout(caption=0.0))
+    before = {tuple(data.pictures(np.array([r]))[0, :, 0, 0].tolist()) for r in data.rows(heldout=False)}
+    colours = {vocabulary.encode(c)[1] for c in augment.HUES}
+    x0, _, _, tokens = train.Batches(data, vocabulary, recipe, 200, seed=0).draw(0.0)
+    repainted = np.array([tuple(p[:, 0, 0].tolist()) not in before for p in x0])
+    # "red apple" is never repainted, so what of it is left aside is all of one kind.
+    apple = np.array([vocabulary.encode("apple")[1] in row for row in tokens.tolist()])
+    named = np.array([bool(colours & set(row)) for row in tokens.tolist()])
+    assert repainted.sum() > 30
+    assert named[repainted].all()
+    assert not named[~repainted & ~apple].any()
+
+
+def test_skin_tones_are_drawn_as_often_as_the_recipe_says(data):
+    toned = dataclasses.replace(data, labels=["red apple", "cat face: dark skin tone", "dog"])
+    batches = train.Batches(toned, make_tiny().vocabulary, train.Recipe(toned=0.25), 8, seed=0)
+    for rows, chance in (
+        (batches.every, batches.chance),
+        (batches.everyday, batches.everyday_chance),
+    ):
+        is_toned = toned.toned[toned.label[rows]]
+        assert is_toned.any() and not is_toned.all()
+        assert chance[is_toned].mean() / chance[~is_toned].mean() == pytest.approx(0.25)
+
+
+def test_the_average_that_ships_is_the_best_of_those_kept(tmp_path, monkeypatch):
+    path, out = tiny_data(tmp_path / "data.npz"), tmp_path / "run"
+    wanted = {0.998: 0.3, 0.9995: 0.1, 0.9999: 0.2}
+    losses = iter(wanted.values())
+    monkeypatch.setattr(train, "heldout_loss", lambda *a: next(losses))
+    arguments = ["train", "--data", str(path), "--out", str(out), "--channels", "8", "8", "--batch", "4"]
+    monkeypatch.setattr("sys.argv", [*arguments, "--images", "40"])
+    train.main()
+    _, facts = checkpoints.metadata(out / "ema.safetensors")
+    assert facts["ema"] == 0.9995
+    assert facts["heldout_by_ema"] == {str(k): v for k, v in wanted.items()}
+    saved = torch.load(out / "last.pt", weights_only=True)["averages"]
+    assert set(saved) == set(wanted)

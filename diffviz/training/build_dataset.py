@@ -114,8 +114,12 @@ def why_left_out(hexcode: str, caption: dict | None, skin_tones: bool) -> str | 
 
 
 def is_held_out(hexcode: str, drawing: str) -> bool:
-    """A fixed 5 % of (label, drawing) pairs, decided by a hash so that it never depends on the order."""
-    digest = hashlib.sha256(f"{hexcode}/{drawing}".encode()).digest()
+    """A fixed 5 % of (label, drawing) pairs, decided by a hash so that it never depends on the order.
+
+    Skin-tone variants go with the drawing that they vary.
+    """
+    plain = "-".join(part for part in hexcode.split("-") if part not in SKIN_TONES)
+    digest = hashlib.sha256(f"{plain}/{drawing}".encode()).digest()
     return int.from_bytes(digest[:4], "big") % 100 < HELD_OUT_PERCENT
 
 
@@ -259,7 +263,8 @@ def data_card(data: dict[str, np.ndarray], left_out: Counter) -> str:
             *(f"| {k} | {v:,} |" for k, v in left_out.most_common() if v),
             "",
             "Flags would be a fifth of everything; skin tones are many copies of one drawing (`--skin-tones` puts them "
-            'back); letters, arrows and signs teach lettering, not drawing; "no caption" are names that map to no code '
+            "back, for training only: the model card says which network saw them, and a variant of a held-out drawing is "
+            'held out with it); letters, arrows and signs teach lettering, not drawing; "no caption" are names that map to no code '
             "point of the caption table. Sets with unclear or share-alike terms (Apple, Facebook, JoyPixels, fxemoji, "
             "OpenMoji, EmojiOne 1) are not used at all.",
             "",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -44,6 +45,11 @@ class Dataset:
                 styles=[str(s) for s in raw["styles"]],
             )
 
+    @functools.cached_property
+    def toned(self) -> np.ndarray:
+        """Which labels are skin-tone variants: (L,) bool."""
+        return np.array(["skin tone" in label for label in self.labels])
+
     def pictures(self, rows: np.ndarray) -> Tensor:
         """Pictures in [-1, 1]: (len(rows), 3, S, S) float."""
         return self.images[torch.from_numpy(rows)].float() / 127.5 - 1
@@ -72,7 +78,8 @@ class Captions:
         self.label_words = [words_of(label) for label in data.labels]
         self.keyword_words = [[words_of(k) for k in keywords if words_of(k)] for keywords in data.keywords]
 
-    def draw(self, label: int, style: int, rng: np.random.Generator) -> list[int]:
+    def words(self, label: int, rng: np.random.Generator) -> list[str]:
+        """The words of a caption: the label, at times with keywords or keywords in its place."""
         p, words = self.dropout, list(self.label_words[label])
         keywords = self.keyword_words[label]
         chance = rng.random()
@@ -80,7 +87,11 @@ class Captions:
             picked = rng.permutation(len(keywords))[: rng.integers(1, 4)]
             extra = [w for k in picked for w in keywords[k]]
             words = extra if chance < p.keywords_only else words + extra
-        if rng.random() < p.caption:
+        return words
+
+    def tokens(self, words: list[str], style: int, rng: np.random.Generator) -> list[int]:
+        """The token row of a caption, whose words or style are dropped at times."""
+        if rng.random() < self.dropout.caption:
             words = []
-        name = None if rng.random() < p.style else self.styles[style]
+        name = None if rng.random() < self.dropout.style else self.styles[style]
         return self.vocabulary.encode(list(dict.fromkeys(words)), name)

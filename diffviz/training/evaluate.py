@@ -3,7 +3,7 @@
     python -m diffviz.training.evaluate --model emoji64      # shipped weights -> assets/curves/evaluation-emoji64.json
     python -m diffviz.training.evaluate --weights runs/emoji64/ema.safetensors --data data/emoji64.npz --n 500 \\
         --out runs/e.json
-    python -m diffviz.training.evaluate --model emoji64 --sweep      # which guidance is best, at N = 400 each
+    python -m diffviz.training.evaluate --model emoji64 --sweep      # -> assets/curves/guidance-emoji64.json
 
 The captions are those of held-out pictures: (label, style) pairs whose drawing was never trained on. Each is
 drawn from several seeds until there are N pictures. A classifier of ours then says which label and which
@@ -30,10 +30,11 @@ from diffviz.denoiser import Denoiser
 from diffviz.metrics import frechet_distance, interval
 from diffviz.text import Vocabulary
 from diffviz.training.data import Dataset
-from diffviz.training.sample import generate_many
+from diffviz.training.sample import for_rows
 
 COMPARED = 32  # pictures are averaged down to this side before their distance is taken
-SWEPT = (1.0, 1.5, 2.0, 3.0, 5.0)  # guidance scales
+SWEPT = (1.0, 1.5, 2.0, 3.0, 4.0, 5.0, 7.0)  # guidance scales
+SWEPT_N = 400  # pictures per scale and set of captions
 
 
 def hits(logits: Tensor, truth: np.ndarray, k: int) -> np.ndarray:
@@ -108,16 +109,10 @@ def memorisation(made: dict[str, np.ndarray], heldout: np.ndarray) -> dict:
     }
 
 
-def _draw(denoiser: Denoiser, data: Dataset, rows: np.ndarray, first_seed: int, settings: dict) -> Tensor:
-    """One picture for the caption of each row."""
-    with torch.autocast("cpu", torch.bfloat16):
-        return generate_many(
-            denoiser,
-            [data.labels[data.label[r]] for r in rows],
-            [data.styles[data.style[r]] for r in rows],
-            range(first_seed, first_seed + len(rows)),
-            **settings,
-        )
+def subgroup_numbers(judge: classifier.Judge, data: Dataset) -> np.ndarray:
+    """The judge's number for the subgroup of each label: (L,)."""
+    numbers = {name: i for i, name in enumerate(judge.subgroups)}
+    return np.array([numbers[s] for s in data.subgroups])
 
 
 def evaluate(
@@ -125,11 +120,10 @@ def evaluate(
 ) -> tuple[dict, Tensor]:
     """All figures for one set of captions, everyday labels only or every label; and the pictures behind them."""
     rows = data.rows(heldout=True, everyday=everyday)
-    groups = {name: i for i, name in enumerate(judge.subgroups)}
-    subgroup = np.array([groups[s] for s in data.subgroups])
+    subgroup = subgroup_numbers(judge, data)
     real = data.pictures(rows)
     picked = np.resize(rows, n)
-    generated = _draw(denoiser, data, picked, 10_000, settings)
+    generated = for_rows(denoiser, data, picked, 10_000, **settings)
     other = real_training_rows(data, rows, n, everyday)
     features = [judge.look(p)[2].numpy() for p in (generated, real, data.pictures(other))]
     truth = [(data.label[r], subgroup[data.label[r]]) for r in (picked, rows)]
@@ -145,6 +139,24 @@ def evaluate(
         for k in ("label_top1", "label_top5", "subgroup_top1")
     }
     return result, generated
+
+
+def sweep(denoiser: Denoiser, judge: classifier.Judge, data: Dataset, settings: dict) -> dict:
+    """The figures at each guidance scale, from the same noises and captions: {"everyday": [...], "all": [...]}."""
+    table: dict = {"n": SWEPT_N}
+    for name, everyday in (("everyday", True), ("all", False)):
+        table[name] = []
+        for guidance in SWEPT:
+            found, _ = evaluate(denoiser, judge, data, SWEPT_N, everyday, {**settings, "guidance": guidance})
+            table[name].append(
+                {
+                    "guidance": guidance,
+                    **found["share_of_real"],
+                    "frechet_to_floor": round(found["frechet"] / found["frechet_floor"], 3),
+                }
+            )
+            print(name, table[name][-1], flush=True)
+    return table
 
 
 def show(name: str, result: dict) -> None:
@@ -174,7 +186,7 @@ def main() -> None:
     parser.add_argument("--guidance", type=float, default=3.0)
     parser.add_argument("--sampler", default="unipc")
     parser.add_argument(
-        "--sweep", action="store_true", help="print guidance scales against figures, and stop"
+        "--sweep", action="store_true", help="measure guidance scales against figures, and stop"
     )
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--everyday-only", action="store_true", help="leave out the figures over every label")
@@ -182,16 +194,18 @@ def main() -> None:
     torch.set_num_threads(args.threads)
     weights = args.weights or ASSETS / checkpoints.manifest()[args.model].file
     denoiser = Denoiser(checkpoints.read(weights), Vocabulary.load(ASSETS / "vocabulary.json"))
-    denoiser.net.to(memory_format=torch.channels_last)
     judge, data = classifier.load(args.classifier), Dataset.load(args.data or Path(f"data/{args.model}.npz"))
     settings = {"steps": args.steps, "guidance": args.guidance, "sampler": args.sampler}
     if args.sweep:
-        for guidance in SWEPT:
-            found, _ = evaluate(denoiser, judge, data, 400, True, {**settings, "guidance": guidance})
-            shares = ", ".join(f"{k} {v:.2f}" for k, v in found["share_of_real"].items())
-            print(f"guidance {guidance:<4g} {shares}, Fréchet {found['frechet']:.1f}", flush=True)
+        out = args.out or ASSETS / "curves" / f"guidance-{args.model}.json"
+        found = {"weights_sha256": checkpoints.sha256_of(weights), "settings": settings}
+        found |= sweep(denoiser, judge, data, settings)
+        out.write_text(json.dumps(found, indent=1) + "\n")
+        print(f"wrote {out}")
         return
     sets = {"everyday": True} if args.everyday_only else {"everyday": True, "all": False}
+    _, facts = checkpoints.metadata(weights)
+    trained_on = Dataset.load(Path("data") / f"{facts['data']}.npz") if "data" in facts else data
     report = {
         "weights_sha256": checkpoints.sha256_of(weights),
         "classifier_sha256": checkpoints.sha256_of(args.classifier),
@@ -203,11 +217,11 @@ def main() -> None:
         report[name], pictures = evaluate(denoiser, judge, data, args.n, everyday, settings)
         show(name, report[name])
         if everyday:
-            training = data.pictures(data.rows(heldout=False))
+            training = trained_on.pictures(trained_on.rows(heldout=False))
             known = np.random.default_rng(1).choice(data.rows(heldout=False, everyday=True), args.n // 4)
             made = {
                 "new_captions": pictures,
-                "trained_captions": _draw(denoiser, data, known, 60_000, settings),
+                "trained_captions": for_rows(denoiser, data, known, 60_000, **settings),
             }
             report["memorisation"] = memorisation(
                 {k: nearest(v, training) for k, v in made.items()},

@@ -29,8 +29,8 @@ from diffviz import checkpoints, classifier, metrics
 from diffviz.checkpoints import ASSETS
 from diffviz.samplers import SAMPLERS, calls
 from diffviz.training.data import Dataset
-from diffviz.training.evaluate import hits, real_training_rows
-from diffviz.training.sample import generate_many
+from diffviz.training.evaluate import hits, real_training_rows, subgroup_numbers
+from diffviz.training.sample import for_rows
 
 STEPS = (1, 2, 3, 5, 8, 12, 20, 30, 50)
 LONG = {"ddim": (100,), "ddpm": (100,)}
@@ -127,15 +127,11 @@ def main() -> None:
     torch.set_num_threads(args.threads)
     n = args.n or (QUICK_N if args.quick else FULL_N)
     denoiser, data = checkpoints.load(checkpoints.QUICK), Dataset.load(args.data)
-    denoiser.net.to(memory_format=torch.channels_last)  # a tenth faster in bfloat16
     weights = ASSETS / checkpoints.manifest()[checkpoints.QUICK].file
     judge = classifier.load(ASSETS / "classifier32.safetensors")
     rows = data.rows(heldout=True, everyday=True)
     picked = np.resize(rows, n)
-    prompts = [data.labels[data.label[r]] for r in picked]
-    styles = [data.styles[data.style[r]] for r in picked]
-    groups = {name: i for i, name in enumerate(judge.subgroups)}
-    subgroup = np.array([groups[data.subgroups[data.label[r]]] for r in picked])
+    subgroup = subgroup_numbers(judge, data)[data.label[picked]]
     real = judge.look(data.pictures(rows))[2].numpy()
     floor = judge.look(data.pictures(real_training_rows(data, rows, n, everyday=True)))[2].numpy()
 
@@ -151,19 +147,18 @@ def main() -> None:
         "frechet_floor": round(metrics.frechet_distance(floor, real), 4),
     }
     found = begin(args.out, head)
-    seeds = range(FIRST_SEED, FIRST_SEED + n)
 
     def pictures(sampler: str, steps: int, n: int = n, precise: bool = False) -> Tensor:
-        with torch.autocast("cpu", torch.bfloat16, enabled=not precise):
-            return generate_many(
-                denoiser,
-                prompts[:n],
-                styles[:n],
-                seeds[:n],
-                steps=steps,
-                guidance=args.guidance,
-                sampler=sampler,
-            )
+        return for_rows(
+            denoiser,
+            data,
+            picked[:n],
+            FIRST_SEED,
+            precise=precise,
+            steps=steps,
+            guidance=args.guidance,
+            sampler=sampler,
+        )
 
     done = {(p["sampler"], p["steps"]) for p in found["points"]}
     wanted = [(s, int(k)) for s, k in (p.split(":") for p in args.points)] or grid(args.quick)

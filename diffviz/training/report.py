@@ -2,10 +2,11 @@
 
     python -m diffviz.training.report            # rewrites assets/MODEL.md and the pictures beside it
 
-It reads the shipped weights and what they say of their own training, `assets/curves/evaluation-NAME.json` (made
-by `evaluate`), `assets/curves/training-NAME.csv` (the log, copied by `train_denoiser --publish`) and two files
-that people write: `assets/model/judged.toml` (which pictures of a grid are not recognisable) and
-`assets/model/tried.toml` (what was tried and measured worse).
+It reads the shipped weights and what they say of their own training, from `assets/curves/`: `evaluation-NAME.json`
+(made by `evaluate`), `guidance-NAME.json` (`evaluate --sweep`), `recipes.json` and `sizes.json` (`compare`) and
+`training-NAME.csv` (the log, copied by `train_denoiser --publish`); and two files that people write:
+`assets/model/judged.toml` (which pictures of a grid are not recognisable) and `assets/model/tried.toml` (what was
+tried, with what was measured).
 """
 
 from __future__ import annotations
@@ -27,6 +28,14 @@ from diffviz.schedules import SCHEDULES
 from diffviz.training.prompts import EVERYDAY_64, NEW_24
 from diffviz.training.sample import grid, tile
 from diffviz.training.sources import SOURCES
+from diffviz.training.tables import (
+    figures_table,
+    guidance_table,
+    heldout_losses,
+    loss_table,
+    recipes_table,
+    sizes_table,
+)
 
 GRIDS = {"everyday": EVERYDAY_64, "new": NEW_24}
 SAMPLER = "unipc"  # of the grids: the best one by the measured curve
@@ -42,50 +51,6 @@ def call_ms(denoiser: checkpoints.Denoiser, rounds: int = 40) -> float:
         denoise(x, t)
         seen.append(time.perf_counter() - began)
     return 1000 * sorted(seen)[rounds // 2]
-
-
-def figures_table(evaluation: dict) -> list[str]:
-    """The evaluation as a Markdown table."""
-    lines = [
-        "| captions | measure | generated (95 % interval) | real, held out (95 % interval) | share |",
-        "|---|---|---|---|---|",
-    ]
-    titles = {"subgroup_top1": "subgroup, top-1", "label_top1": "label, top-1", "label_top5": "label, top-5"}
-    for name, title in (("everyday", "everyday"), ("all", "all labels")):
-        if name not in evaluation:
-            continue
-        part = evaluation[name]
-        for key, measure in titles.items():
-            g, r = part["generated"][key], part["real"][key]
-            lines.append(
-                f"| {title} | {measure} | {g['value']:.1%} ({g['interval'][0]:.1%} to {g['interval'][1]:.1%}), "
-                f"N = {part['generated']['n']} | {r['value']:.1%} ({r['interval'][0]:.1%} to {r['interval'][1]:.1%}), "
-                f"N = {part['real']['n']} | **{part['share_of_real'][key]:.0%}** |"
-            )
-        lines.append(
-            f"| {title} | Fréchet distance | {part['frechet']:.1f} | {part['frechet_floor']:.1f} (the floor) | "
-            f"{part['frechet'] / part['frechet_floor']:.1f} times |"
-        )
-    return lines
-
-
-def loss_table(path: Path, rows: int = 8) -> list[str]:
-    """Loss on held-out everyday pictures against images seen, from the training log."""
-    seen = heldout_losses(path)
-    picked = [seen[round(i * (len(seen) - 1) / (rows - 1))] for i in range(min(rows, len(seen)))]
-    return [
-        "| images seen | " + " | ".join(f"{n:,}" for n, _ in picked) + " |",
-        "|---" * (len(picked) + 1) + "|",
-        "| held-out loss (v) | " + " | ".join(f"{loss:.4f}" for _, loss in picked) + " |",
-    ]
-
-
-def heldout_losses(path: Path) -> list[tuple[int, float]]:
-    """(images seen, loss on held-out everyday pictures) of a training log."""
-    with path.open() as file:
-        return [
-            (int(r["images"]), float(r["heldout_loss"])) for r in csv.DictReader(file) if r["heldout_loss"]
-        ]
 
 
 def overfitting(path: Path) -> str:
@@ -197,6 +162,53 @@ def memory_text(name: str, memory: dict) -> list[str]:
     ]
 
 
+def guidance_text(sweep: dict, digest: str) -> list[str]:
+    """What the guidance scale does to the figures."""
+    stale = "" if sweep["weights_sha256"] == digest else " Measured on earlier weights."
+    return [
+        "### Which guidance",
+        "",
+        f"{sweep['settings']['sampler']}, {sweep['settings']['steps']} steps, N = {sweep['n']} a line, from the same "
+        f"noises and captions; shares of the real pictures' own.{stale}",
+        "",
+        *guidance_table(sweep),
+        "",
+    ]
+
+
+def comparisons() -> list[str]:
+    """Recipes and sizes on equal terms, as far as they have been measured."""
+    lines: list[str] = []
+    recipes, sizes = (ASSETS / "curves" / f"{kind}.json" for kind in ("recipes", "sizes"))
+    if sizes.exists():
+        found = json.loads(sizes.read_text())
+        minutes = max(row["cpu_minutes"] for row in found.values())
+        lines += [
+            "## Three sizes, the same time",
+            "",
+            f"{minutes:.0f} minutes of one processor thread each, at 64 × 64 "
+            "(`python -m diffviz.training.compare --sizes`).",
+            "",
+            *sizes_table(found),
+            "",
+        ]
+    if recipes.exists():
+        found = json.loads(recipes.read_text())
+        seeds = abs(found["plain"]["heldout_loss"] - found["plain-again"]["heldout_loss"])
+        lines += [
+            "## Recipes, one thing changed",
+            "",
+            f"{found['plain']['images']:,} images each from scratch at 32 × 32, one run each (`python -m "
+            f"diffviz.training.compare --recipes`); two seeds of the plain recipe differ by {seeds:.4f}, so smaller "
+            "differences say nothing. The loss is that of held-out everyday drawings with their full captions, which "
+            "cannot show what recolouring, skin tones or keywords are for: prompts that are not such captions.",
+            "",
+            *recipes_table(found),
+            "",
+        ]
+    return lines
+
+
 def weights_row(name: str) -> str:
     """One line of the table of networks."""
     denoiser, path = checkpoints.load(name), ASSETS / checkpoints.manifest()[name].file
@@ -209,6 +221,44 @@ def weights_row(name: str) -> str:
         f"{checkpoints.parameters(denoiser.net) / 1e6:.2f} million | {path.stat().st_size / 1e6:.1f} MB | "
         f"{call_ms(denoiser):.1f} ms | {facts['images']:,}{begun} | {hours:.1f} |"
     )
+
+
+def recipe_text(facts: dict, name: str) -> str:
+    """How a network was trained, in sentences."""
+    recipe, cores = facts["recipe"], facts["workers"]
+    said = [
+        f"{facts['images']:,} images in {facts['minutes'] / 60:.1f} hours on {cores} CPU core{'s' if cores > 1 else ''} "
+        f"shared with other work, batch {recipe['batch']}, bf16.",
+        f"Muon on the weight matrices (rate {recipe['lr_muon']}), AdamW on the rest ({recipe['lr_adam']}), flat, then "
+        f"down to nothing over the last {recipe['decay']:.0%}; average of weights with decay "
+        f"{facts.get('ema', recipe['ema'])} a step.",
+        f"Loss: v, unweighted, {recipe['schedule']} schedule, times spread evenly in each batch.",
+        f"From {recipe['focus_from']:.0%} of the run on, {recipe['focus_share']:.0%} of the pictures were everyday ones.",
+        f"The caption was dropped {recipe['dropout']['caption']:.0%} of the time, the style "
+        f"{recipe['dropout']['style']:.0%}.",
+    ]
+    if recipe.get("start"):
+        said.append(
+            f"Its inner levels began as those of `{recipe['start']}`; only the outermost level is new."
+        )
+    if recipe.get("flip"):
+        said.append(f"{recipe['flip']:.0%} of the drawings that stay true in a mirror were mirrored.")
+    if recipe.get("recolour"):
+        said.append(
+            f"{recipe['recolour']:.0%} of the drawings of one colour were painted in another, with its name in the "
+            "caption; the combinations of the second grid were never made."
+        )
+    if facts.get("data", name) != name:
+        said.append(f"Skin tones as extra data, {recipe['toned']:g} as often as other drawings.")
+    if "heldout_by_ema" in facts:
+        losses = ", ".join(f"{loss:.4f} at {decay}" for decay, loss in facts["heldout_by_ema"].items())
+        said.append(f"The length of the average was chosen after the fact: held-out loss {losses}.")
+    if facts.get("sittings", 1) > 1:
+        said.append(
+            f"In {facts['sittings']} sittings, each of which began again at the full rate. What is given here is the "
+            "recipe of the last, to be run in one piece."
+        )
+    return " ".join(said)
 
 
 def network(name: str) -> list[str]:
@@ -232,33 +282,22 @@ def network(name: str) -> list[str]:
             "",
         ]
     flags = f" --start {recipe['start']}" if recipe.get("start") else ""
-    flags += f" --flip {recipe['flip']}" if recipe.get("flip") else ""
+    for flag in ("flip", "recolour"):
+        flags += f" --{flag} {recipe[flag]}" if recipe.get(flag) else ""
     size = checkpoints.load(name).net.config.size
+    data, build = facts.get("data", name), f"--size {size} --out data/{name}.npz"
+    builds = [build]
+    if data != name:
+        flags += f" --toned {recipe['toned']}"
+        builds.append(f"{build.replace(name, data)} --skin-tones")
     lines += [
         "### Recipe",
         "",
-        f"{facts['images']:,} images in {facts['minutes'] / 60:.1f} hours on {facts['workers']} CPU core"
-        f"{'s' if facts['workers'] > 1 else ''} shared with other work, batch {recipe['batch']}, bf16. Muon on the weight "
-        f"matrices (rate {recipe['lr_muon']}), AdamW on the rest ({recipe['lr_adam']}), flat, then down to nothing over "
-        f"the last {recipe['decay']:.0%}; average of weights with decay {recipe['ema']} a step. Loss: v, unweighted, "
-        f"{recipe['schedule']} schedule, times spread evenly in each batch. From {recipe['focus_from']:.0%} of the run on, "
-        f"{recipe['focus_share']:.0%} of the pictures were everyday ones. The caption was dropped "
-        f"{recipe['dropout']['caption']:.0%} of the time, the style {recipe['dropout']['style']:.0%}."
-        + (
-            f" Its inner levels began as those of `{recipe['start']}`; only the outermost level is new."
-            if recipe.get("start")
-            else ""
-        )
-        + (
-            f" {recipe['flip']:.0%} of the drawings that stay true in a mirror were mirrored."
-            if recipe.get("flip")
-            else ""
-        )
-        + " Again:",
+        f"{recipe_text(facts, name)} Again:",
         "",
         "```",
-        f"python -m diffviz.training.build_dataset --size {size} --out data/{name}.npz",
-        f"python -m diffviz.training.train_denoiser --data data/{name}.npz --out runs/{name} --images {facts['images']} "
+        *(f"python -m diffviz.training.build_dataset {b}" for b in builds),
+        f"python -m diffviz.training.train_denoiser --data data/{data}.npz --out runs/{name} --images {facts['images']} "
         f"--workers {facts['workers']} --channels {' '.join(map(str, recipe['channels']))} --lr-muon {recipe['lr_muon']} "
         f"--focus-from {recipe['focus_from']}{flags}",
         f"python -m diffviz.training.train_denoiser --out runs/{name} --publish",
@@ -293,6 +332,9 @@ def network(name: str) -> list[str]:
         "network draws in the manner of the training drawings that the judge learned from.",
         "",
     ]
+    swept = ASSETS / "curves" / f"guidance-{name}.json"
+    if swept.exists():
+        lines += guidance_text(json.loads(swept.read_text()), digest)
     return lines + (memory_text(name, evaluation["memorisation"]) if "memorisation" in evaluation else [])
 
 
@@ -330,6 +372,7 @@ def card() -> str:
             "and some things). 5 % of the (label, drawing) pairs were never trained on. See [DATA.md](DATA.md).",
             "",
             *(line for name in reversed(names) for line in network(name)),
+            *comparisons(),
             "## What was tried",
             "",
             *tried(),

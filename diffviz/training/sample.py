@@ -14,6 +14,7 @@ from diffviz.denoiser import Denoiser
 from diffviz.guidance import classifier_free
 from diffviz.samplers import SAMPLERS, draw, seeded, times
 from diffviz.schedules import SCHEDULES
+from diffviz.training.data import Dataset
 from diffviz.training.prompts import EVERYDAY_32
 
 
@@ -45,6 +46,26 @@ def generate_many(
             x = step.x
         pictures.append(x.cpu())
     return torch.cat(pictures)
+
+
+def for_rows(
+    denoiser: Denoiser,
+    data: Dataset,
+    rows: np.ndarray,
+    first_seed: int,
+    *,
+    precise: bool = False,
+    **settings: object,
+) -> Tensor:
+    """One picture for the caption of each row, picture i from seed first_seed + i; in bfloat16 unless `precise`."""
+    with torch.autocast("cpu", torch.bfloat16, enabled=not precise):
+        return generate_many(
+            denoiser,
+            [data.labels[data.label[r]] for r in rows],
+            [data.styles[data.style[r]] for r in rows],
+            range(first_seed, first_seed + len(rows)),
+            **settings,
+        )
 
 
 def grid(

@@ -10,7 +10,8 @@ The network for 64-pixel pictures starts from the one for 32 and has one level m
         --channels 64 64 192 --start emoji32 --lr-muon 3e-3 --flip 0.5 --focus-from 0.15
 
 It trains on the CPU or, where there is one, on a CUDA device. In --out it keeps `log.csv`, `last.pt` (all
-that --resume needs), `ema.safetensors` (the averaged weights) and `grid-*.png` (fixed prompts and seeds).
+that --resume needs), `ema.safetensors` (the averaged weights; of several lengths, the one with the lowest
+held-out loss) and `grid-*.png` (fixed prompts and seeds).
 
 The length of a run is given in minutes of training or in images seen, and the learning rate follows the
 share of it that is done: flat, then down to nothing over the last `decay` of it.
@@ -19,6 +20,7 @@ share of it that is done: flat, then down to nothing over the last `decay` of it
 from __future__ import annotations
 
 import argparse
+import copy
 import csv
 import os
 import shutil
@@ -39,6 +41,7 @@ from diffviz.denoiser import Denoiser
 from diffviz.process import add_noise, per_image, v_from_x0_eps
 from diffviz.schedules import SCHEDULES
 from diffviz.text import Vocabulary
+from diffviz.training.augment import HUES, in_colour, mirrors, recolour, recolours
 from diffviz.training.data import CaptionDropout, Captions, Dataset
 from diffviz.training.sample import grid, tile
 from diffviz.unet import UNet, UNetConfig
@@ -57,22 +60,47 @@ class Recipe:
     momentum: float = 0.95
     warm_up: int = 300  # steps
     decay: float = 0.30  # share of the run over which the rate falls to nothing
-    ema: float = 0.9995  # per step, at the end; at the start the average is shorter
+    # Decays a step of the averages that are kept; which one ships is chosen after the fact, by its held-out loss.
+    ema: tuple[float, ...] = (0.998, 0.9995, 0.9999)
     schedule: str = "cosine"
     # From this share of the run on, everyday drawings make up this share of the batches.
     focus_from: float = 0.35
     focus_share: float = 0.85
     dropout: CaptionDropout = field(default_factory=CaptionDropout)
     flip: float = 0.0  # chance of the mirror image, for labels that stay true in it
+    recolour: float = 0.0  # chance of another colour, named in the caption, for drawings of one colour
+    toned: float = 1.0  # how often a skin-tone variant is drawn, beside 1 for any other picture
     start: str = ""  # name of shipped weights for half the size, whose levels this network inherits
     seed: int = 0
 
 
+# What the command line may change; `channels` besides.
+ADJUSTABLE = (
+    "batch",
+    "lr_muon",
+    "lr_adam",
+    "seed",
+    "decay",
+    "flip",
+    "recolour",
+    "toned",
+    "start",
+    "focus_from",
+)
+
 # --- the objective -----------------------------------------------------------------------------------------
 
 
-def loss_v(net: nn.Module, x0: Tensor, eps: Tensor, t: Tensor, tokens: Tensor, schedule: str) -> Tensor:
-    """Mean squared error of v, unweighted (Salimans & Ho 2022, arXiv 2202.00512, section 4)."""
+def loss_v(
+    net: nn.Module,
+    x0: Tensor,
+    eps: Tensor,
+    t: Tensor,
+    tokens: Tensor,
+    schedule: str,
+    weight: Tensor | None = None,
+) -> Tensor:
+    """Mean squared error of v (Salimans & Ho 2022, arXiv 2202.00512, section 4), unweighted but for comparisons."""
     chosen = SCHEDULES[schedule]
     alpha, sigma = per_image(chosen.alpha(t), x0), per_image(chosen.sigma(t), x0)
     v = v_from_x0_eps(x0, eps, alpha, sigma)
@@ -81,7 +109,8 @@ def loss_v(net: nn.Module, x0: Tensor, eps: Tensor, t: Tensor, tokens: Tensor, s
     mixed = torch.autocast(x0.device.type, torch.bfloat16)
     with mixed if x0.device.type in ("cpu", "cuda") else nullcontext():
         v_hat = net(add_noise(x0, eps, t, chosen), angle, tokens)
-    return (v_hat.float() - v).pow(2).mean()
+    errors = (v_hat.float() - v).pow(2)
+    return (errors if weight is None else errors * per_image(weight, errors)).mean()
 
 
 def stratified(n: int, rng: torch.Generator) -> Tensor:
@@ -91,25 +120,6 @@ def stratified(n: int, rng: torch.Generator) -> Tensor:
 
 # --- batches -----------------------------------------------------------------------------------------------
 
-# Mirrored, these would no longer be what their caption says, or would be written backwards.
-ONE_SIDED_SUBGROUPS = (
-    "hand",
-    "time",
-    "book-paper",
-    "writing",
-    "mail",
-    "money",
-    "music",
-    "computer",
-    "place-map",
-)
-ONE_SIDED_WORDS = ("left", "right", "moon", "quarter", "pointing", "button", "OK", "ABC", "numbers")
-
-
-def mirrors(label: str, subgroup: str) -> bool:
-    """Whether the mirror image of a drawing still fits its label."""
-    return not subgroup.startswith(ONE_SIDED_SUBGROUPS) and not any(w in label for w in ONE_SIDED_WORDS)
-
 
 class Batches:
     """Random training pictures with drawn captions; each worker has its own stream."""
@@ -118,20 +128,34 @@ class Batches:
         self.data, self.recipe, self.size = data, recipe, size
         self.captions = Captions(data, vocabulary, recipe.dropout)
         self.may_flip = np.array([mirrors(*pair) for pair in zip(data.labels, data.subgroups, strict=True)])
+        self.may_recolour = np.array([recolours(label) for label in data.labels])
         self.every, self.everyday = data.rows(heldout=False), data.rows(heldout=False, everyday=True)
+        weight = np.where(data.toned, recipe.toned, 1.0)[data.label]  # of each picture
+        self.chance, self.everyday_chance = (weight[r] / weight[r].sum() for r in (self.every, self.everyday))
         self.rng, self.noise = np.random.default_rng(seed), torch.Generator().manual_seed(seed)
 
     def draw(self, done: float) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """x0, eps, t, tokens for one step, at `done` of the run (0 to 1)."""
-        rows = self.rng.choice(self.every, self.size)
+        rows = self.rng.choice(self.every, self.size, p=self.chance)
         if done >= self.recipe.focus_from:
             focus = self.rng.random(self.size) < self.recipe.focus_share
-            rows = np.where(focus, self.rng.choice(self.everyday, self.size), rows)
+            everyday = self.rng.choice(self.everyday, self.size, p=self.everyday_chance)
+            rows = np.where(focus, everyday, rows)
         x0 = self.data.pictures(rows)
         if self.recipe.flip:
             flip = self.may_flip[self.data.label[rows]] & (self.rng.random(self.size) < self.recipe.flip)
             x0[flip] = x0[flip].flip(-1)
-        tokens = [self.captions.draw(self.data.label[r], self.data.style[r], self.rng) for r in rows]
+        tokens = []
+        for i, row in enumerate(rows):
+            label = self.data.label[row]
+            words = self.captions.words(label, self.rng)
+            if self.may_recolour[label] and self.rng.random() < self.recipe.recolour:
+                colour = str(self.rng.choice(list(HUES)))
+                caption = in_colour(words, colour)
+                painted = caption and recolour(x0[i], colour)
+                if painted is not None:
+                    x0[i], words = painted, caption
+            tokens.append(self.captions.tokens(words, self.data.style[row], self.rng))
         eps = torch.randn(x0.shape, generator=self.noise)
         return x0, eps, stratified(self.size, self.noise), torch.tensor(tokens)
 
@@ -229,7 +253,8 @@ def update_average(average: nn.Module, net: nn.Module, step: int, longest: float
 @torch.inference_mode()
 def heldout_loss(net: nn.Module, data: Dataset, vocabulary: Vocabulary, recipe: Recipe) -> float:
     """loss_v on up to 128 everyday pictures never trained on, at fixed noise, full caption and style."""
-    rows = data.rows(heldout=True, everyday=True)[:128]
+    rows = data.rows(heldout=True, everyday=True)
+    rows = rows[~data.toned[data.label[rows]]][:128]  # the same pictures with and without tones in the data
     rng, device = torch.Generator().manual_seed(1), next(net.parameters()).device
     tokens = [vocabulary.encode(data.labels[data.label[r]], data.styles[data.style[r]]) for r in rows]
     x0 = data.pictures(rows)
@@ -274,41 +299,51 @@ def worker(rank: int, args: argparse.Namespace, recipe: Recipe) -> None:
     vocabulary = Vocabulary.load(checkpoints.ASSETS / "vocabulary.json")
     config = UNetConfig(size=data.images.shape[-1], channels=recipe.channels, n_tokens=len(vocabulary))
     torch.manual_seed(recipe.seed)  # the same first weights in every worker
-    net, average = UNet(config).to(device), UNet(config).to(device)
+    net = UNet(config).to(device)
     if recipe.start:
         inherit(net, checkpoints.load(recipe.start).net)
-    average.load_state_dict(net.state_dict())
+    averages = {decay: copy.deepcopy(net).eval() for decay in recipe.ema}
     optimizer = Optimizer(net, recipe)
-    state = {"step": 0, "images": 0, "minutes": 0.0}
+    state = {"step": 0, "images": 0, "minutes": 0.0, "sittings": 1}
     last = args.out / "last.pt"
     if args.resume:
         saved = torch.load(last, map_location=device, weights_only=True)
         net.load_state_dict(saved["net"])
-        average.load_state_dict(saved["average"])
+        for decay, average in averages.items():
+            average.load_state_dict(saved["averages"][decay])
         optimizer.load_state_dict(saved["optimizer"])
         state = saved["state"]
+        state["sittings"] = state.get("sittings", 1) + 1
     per_worker = recipe.batch // args.workers
     stream = recipe.seed + 1000 * rank + state["step"]
     batches = Batches(data, vocabulary, recipe, per_worker, stream)
-    denoiser = Denoiser(average.eval(), vocabulary)
 
-    def save() -> None:
+    def look() -> None:
+        """Save everything, write the average that does best on held-out drawings, and draw with it."""
         saved = {
             "net": net.state_dict(),
-            "average": average.state_dict(),
+            "averages": {decay: average.state_dict() for decay, average in averages.items()},
             "optimizer": optimizer.state_dict(),
             "state": state,
         }
         torch.save(saved, args.out / "last.tmp")
         os.replace(args.out / "last.tmp", last)  # a run that is killed leaves the older file whole
-        facts = {**state, "recipe": asdict(recipe), "workers": args.workers}
-        checkpoints.write(args.out / "ema.safetensors", average, config.as_dict(), facts)
-
-    def look() -> None:
-        save()
-        held_out = heldout_loss(average, data, vocabulary, recipe)
-        tile(grid(denoiser, steps=20), 8).save(args.out / f"grid-{state['images']:08d}.png")
-        log.writerow([state["images"], f"{state['minutes']:.2f}", "", f"{held_out:.4f}", "", ""])
+        losses = {
+            decay: heldout_loss(average, data, vocabulary, recipe) for decay, average in averages.items()
+        }
+        best = min(losses, key=losses.get)
+        facts = {
+            **state,
+            "recipe": asdict(recipe),
+            "workers": args.workers,
+            "data": args.data.stem,
+            "ema": best,
+            "heldout_by_ema": {str(decay): round(loss, 5) for decay, loss in losses.items()},
+        }
+        checkpoints.write(args.out / "ema.safetensors", averages[best], config.as_dict(), facts)
+        drawn = grid(Denoiser(averages[best], vocabulary), steps=20)
+        tile(drawn, 8).save(args.out / f"grid-{state['images']:08d}.png")
+        log.writerow([state["images"], f"{state['minutes']:.2f}", "", f"{losses[best]:.4f}", "", ""])
 
     if rank == 0:
         log_file = (args.out / "log.csv").open("a" if args.resume else "w", buffering=1, newline="")
@@ -326,7 +361,8 @@ def worker(rank: int, args: argparse.Namespace, recipe: Recipe) -> None:
         optimizer.step(rate(state["step"], done, recipe))
         if rank:
             continue
-        update_average(average, net, state["step"], recipe.ema)
+        for decay, average in averages.items():
+            update_average(average, net, state["step"], decay)
         losses.append(float(loss.detach()))
         if len(losses) == 200:
             speed = len(losses) * recipe.batch / (time.monotonic() - since)
@@ -368,7 +404,7 @@ def main() -> None:
     parser.add_argument(
         "--publish", action="store_true", help="copy the averaged weights to assets/ and stop"
     )
-    for name in ("batch", "lr_muon", "lr_adam", "seed", "decay", "flip", "start", "focus_from"):
+    for name in ADJUSTABLE:
         default = getattr(Recipe, name)
         parser.add_argument(f"--{name.replace('_', '-')}", type=type(default), default=default)
     parser.add_argument("--channels", type=int, nargs="+", default=list(Recipe.channels))
@@ -383,17 +419,7 @@ def main() -> None:
     if args.batch % args.workers:
         parser.error("--batch must be a multiple of --workers")
     args.out.mkdir(parents=True, exist_ok=True)
-    recipe = Recipe(
-        channels=tuple(args.channels),
-        batch=args.batch,
-        lr_muon=args.lr_muon,
-        lr_adam=args.lr_adam,
-        seed=args.seed,
-        decay=args.decay,
-        flip=args.flip,
-        start=args.start,
-        focus_from=args.focus_from,
-    )
+    recipe = Recipe(channels=tuple(args.channels), **{name: getattr(args, name) for name in ADJUSTABLE})
     if args.workers == 1:
         worker(0, args, recipe)
     else:

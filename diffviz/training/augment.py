@@ -1,0 +1,77 @@
+"""More pictures from the same drawings: mirrored, and painted in another colour.
+
+Both keep the caption true. A mirrored cat is a cat; a blue banana is captioned "blue banana", so that a colour
+word learns to mean that colour whatever the thing. The combinations that the model card tests are never made.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+
+from diffviz.text import words_of
+from diffviz.training.prompts import NEW_24
+
+# Mirrored, these would no longer be what their caption says, or would be written backwards.
+ONE_SIDED_SUBGROUPS = (
+    "hand",
+    "time",
+    "book-paper",
+    "writing",
+    "mail",
+    "money",
+    "music",
+    "computer",
+    "place-map",
+)
+ONE_SIDED_WORDS = ("left", "right", "moon", "quarter", "pointing", "button", "OK", "ABC", "numbers")
+
+# Hue of each colour word, on Pillow's scale from 0 to 255.
+HUES = {"red": 0, "orange": 20, "yellow": 38, "green": 85, "blue": 152, "purple": 194, "pink": 232}
+COLOURS = frozenset(HUES) | {"black", "white", "brown", "grey", "gray", "rainbow", "gold", "golden", "silver"}
+# A drawing has one colour when the hues of its coloured pixels point one way: the length of their mean direction.
+ONE_COLOUR = 0.8
+COLOURED = (60, 60)  # a pixel counts as coloured from this saturation and value on, of 255
+VIVID = 100  # chroma, of 255, below which another hue gives another brown, not the colour that was asked for
+LEAST = 0.12  # share of coloured pixels below which there is nothing to repaint
+
+_NEW = [set(words_of(prompt)) for prompt, _ in NEW_24]
+
+
+def mirrors(label: str, subgroup: str) -> bool:
+    """Whether the mirror image of a drawing still fits its label."""
+    return not subgroup.startswith(ONE_SIDED_SUBGROUPS) and not any(w in label for w in ONE_SIDED_WORDS)
+
+
+def recolours(label: str) -> bool:
+    """Whether a drawing of this label may get another colour: not where the label names one."""
+    return not COLOURS & set(words_of(label))
+
+
+def in_colour(words: Sequence[str], colour: str) -> list[str] | None:
+    """The caption of a repainted drawing; None for a combination that the model card tests as new."""
+    caption = [colour, *(w for w in words if w not in COLOURS)]
+    return None if any(new <= set(caption) for new in _NEW) else caption
+
+
+def recolour(picture: Tensor, colour: str) -> Tensor | None:
+    """Turn all hues of a picture (3, S, S) in [-1, 1] so that its main one becomes `colour` (a key of HUES).
+
+    White, grey and black stay. None where the picture has several colours or hardly any.
+    """
+    rgb = ((picture + 1) * 127.5).round().byte().permute(1, 2, 0).numpy()
+    hsv = np.array(Image.fromarray(rgb).convert("HSV"))
+    coloured = (hsv[..., 1] > COLOURED[0]) & (hsv[..., 2] > COLOURED[1])
+    if coloured.mean() < LEAST or np.median(hsv[..., 1:][coloured].prod(-1, dtype=int)) < 255 * VIVID:
+        return None
+    mean = np.exp(2j * np.pi / 256 * hsv[..., 0][coloured].astype(float)).mean()
+    if abs(mean) < ONE_COLOUR:
+        return None
+    main = np.angle(mean) / (2 * np.pi) * 256
+    hsv[..., 0] = (hsv[..., 0].astype(int) + round(HUES[colour] - main)) % 256
+    painted = np.array(Image.fromarray(hsv, "HSV").convert("RGB"))
+    return torch.from_numpy(painted).permute(2, 0, 1).float() / 127.5 - 1

@@ -1,0 +1,93 @@
+"""The tables of the model card: measured figures in, lines of Markdown out."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+
+def figures_table(evaluation: dict) -> list[str]:
+    """The evaluation as a Markdown table."""
+    lines = [
+        "| captions | measure | generated (95 % interval) | real, held out (95 % interval) | share |",
+        "|---|---|---|---|---|",
+    ]
+    titles = {"subgroup_top1": "subgroup, top-1", "label_top1": "label, top-1", "label_top5": "label, top-5"}
+    for name, title in (("everyday", "everyday"), ("all", "all labels")):
+        if name not in evaluation:
+            continue
+        part = evaluation[name]
+        for key, measure in titles.items():
+            g, r = part["generated"][key], part["real"][key]
+            lines.append(
+                f"| {title} | {measure} | {g['value']:.1%} ({g['interval'][0]:.1%} to {g['interval'][1]:.1%}), "
+                f"N = {part['generated']['n']} | {r['value']:.1%} ({r['interval'][0]:.1%} to {r['interval'][1]:.1%}), "
+                f"N = {part['real']['n']} | **{part['share_of_real'][key]:.0%}** |"
+            )
+        lines.append(
+            f"| {title} | Fréchet distance | {part['frechet']:.1f} | {part['frechet_floor']:.1f} (the floor) | "
+            f"{part['frechet'] / part['frechet_floor']:.1f} times |"
+        )
+    return lines
+
+
+def loss_table(path: Path, rows: int = 8) -> list[str]:
+    """Loss on held-out everyday pictures against images seen, from the training log."""
+    seen = heldout_losses(path)
+    picked = [seen[round(i * (len(seen) - 1) / (rows - 1))] for i in range(min(rows, len(seen)))]
+    return [
+        "| images seen | " + " | ".join(f"{n:,}" for n, _ in picked) + " |",
+        "|---" * (len(picked) + 1) + "|",
+        "| held-out loss (v) | " + " | ".join(f"{loss:.4f}" for _, loss in picked) + " |",
+    ]
+
+
+def heldout_losses(path: Path) -> list[tuple[int, float]]:
+    """(images seen, loss on held-out everyday pictures) of a training log."""
+    with path.open() as file:
+        return [
+            (int(r["images"]), float(r["heldout_loss"])) for r in csv.DictReader(file) if r["heldout_loss"]
+        ]
+
+
+def guidance_table(sweep: dict) -> list[str]:
+    """Guidance scales against figures, as shares of the real pictures' own."""
+    lines = [
+        "| guidance | everyday: subgroup | label, top-5 | Fréchet to floor | all labels: subgroup | label, top-5 | "
+        "Fréchet to floor |",
+        "|---" * 7 + "|",
+    ]
+    for one, every in zip(sweep["everyday"], sweep["all"], strict=True):
+        cells = [
+            f"{part['subgroup_top1']:.0%} | {part['label_top5']:.0%} | {part['frechet_to_floor']:.2f}"
+            for part in (one, every)
+        ]
+        lines.append(f"| {one['guidance']:g} | {' | '.join(cells)} |")
+    return lines
+
+
+def recipes_table(found: dict) -> list[str]:
+    """Recipes with one thing changed, the best first, each against the plain one."""
+    plain = (found["plain"]["heldout_loss"] + found["plain-again"]["heldout_loss"]) / 2
+    lines = ["| changed | held-out loss | against plain | images a second |", "|---|---|---|---|"]
+    for row in sorted(found.values(), key=lambda r: r["heldout_loss"]):
+        lines.append(
+            f"| {row['what']} | {row['heldout_loss']:.4f} | {row['heldout_loss'] / plain - 1:+.1%} | "
+            f"{row['images_per_cpu_second']:.0f} |"
+        )
+    return lines
+
+
+def sizes_table(found: dict) -> list[str]:
+    """Sizes after equal processor time."""
+    lines = [
+        "| channels | | weights | images a second | images seen | held-out loss |",
+        "|---|---|---|---|---|---|",
+    ]
+    for name, row in found.items():
+        channels = ", ".join(part for part in name.split("-") if part.isdigit())
+        lines.append(
+            f"| {channels} | {row['what']} | {row['million_weights']:.1f} million | {row['images_per_cpu_second']:.0f} | "
+            f"{row['images']:,} | {row['heldout_loss']:.4f} |"
+        )
+    return lines

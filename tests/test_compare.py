@@ -1,0 +1,90 @@
+"""Comparisons of recipes: each changes what it says, and the same picture of the error measures them all."""
+
+import pytest
+import torch
+from conftest import make_tiny
+from test_training import tiny_data
+
+from diffviz.process import v_from_x0_eps
+from diffviz.training import compare, tables
+from diffviz.training.data import Dataset
+from diffviz.unet import UNet, UNetConfig
+
+
+def test_a_network_that_knows_x0_predicts_v_exactly():
+    x0, eps, angle = torch.rand(2, 3, 8, 8), torch.randn(2, 3, 8, 8), torch.tensor([0.4, 1.2])
+    alpha, sigma = angle.cos().view(-1, 1, 1, 1), angle.sin().view(-1, 1, 1, 1)
+    told = compare.XPrediction(lambda x, angle, tokens: x0)
+    v_hat = told(alpha * x0 + sigma * eps, angle, torch.ones(2, 3))
+    assert torch.allclose(v_hat, v_from_x0_eps(x0, eps, alpha, sigma), atol=1e-5)
+
+
+def test_min_snr_weighs_low_noise_no_more_than_its_cap():
+    t = torch.linspace(0.02, 0.98, 49).double()
+    snr = compare.train.SCHEDULES["cosine"].log_snr(t).exp()
+    in_x0 = compare.min_snr(t).double() * (snr + 1)  # the weight that the error of x0 gets
+    assert in_x0.max() / in_x0[-1] == pytest.approx(float(5 / snr[-1]), rel=1e-3)
+    assert float(compare.min_snr(t).mean()) == pytest.approx(1, abs=1e-5)
+
+
+def test_logit_normal_times_crowd_in_the_middle_and_stay_inside():
+    t = compare.logit_normal((torch.arange(1000).double() + 0.5) / 1000)
+    assert t.min() > 0 and t.max() < 1
+    assert ((t > 0.25) & (t < 0.75)).double().mean() > 0.7
+    assert t.mean() == pytest.approx(0.5, abs=1e-6)
+
+
+def test_two_layers_on_the_words_begin_as_the_plain_encoder():
+    net = UNet(UNetConfig(size=16, channels=(8, 8), n_tokens=20))
+    tokens = torch.tensor([[3, 8, 9, 0], [3, 1, 0, 0]])
+    before = net.text(tokens)
+    after = compare.deep_text(net).text(tokens)
+    for a, b in zip(before, after, strict=True):
+        assert torch.allclose(a, b, atol=1e-6)
+
+
+@pytest.mark.parametrize("name", ["plain", "min-snr", "logit-normal", "adamw", "x-prediction", "deep-text"])
+def test_every_way_of_learning_runs_and_changes_the_weights(tmp_path, name):
+    variant = compare.RECIPES[name]
+    small = compare.Variant(
+        variant.what,
+        {"batch": 4, "channels": (8,) if name == "x-prediction" else (8, 8)},
+        variant.config,
+        variant.wrap,
+        variant.weight,
+        variant.times,
+        variant.optimizer,
+    )
+    data = Dataset.load(tiny_data(tmp_path / "data.npz"))
+    found = compare.learn(small, data, make_tiny().vocabulary, images=40, minutes=0)
+    assert found["images"] == 40
+    assert found["heldout_loss"] > 0 and found["training_loss"] > 0
+
+
+def row(what, loss):
+    return {
+        "what": what,
+        "images": 100,
+        "heldout_loss": loss,
+        "images_per_cpu_second": 90.0,
+        "million_weights": 5.0,
+    }
+
+
+def test_recipes_are_listed_best_first_against_both_plain_seeds():
+    found = {"plain": row("plain", 0.10), "plain-again": row("again", 0.12), "x": row("other", 0.055)}
+    lines = tables.recipes_table(found)[2:]
+    assert [line.split(" | ")[0] for line in lines] == ["| other", "| plain", "| again"]
+    assert "-50.0%" in lines[0]
+
+
+def test_sizes_are_named_by_their_channels():
+    lines = tables.sizes_table({"64-64-192-begun": row("begun", 0.1)})
+    assert "| 64, 64, 192 | begun | 5.0 million" in lines[-1]
+
+
+def test_the_guidance_table_has_a_line_for_every_scale():
+    part = {"guidance": 3.0, "subgroup_top1": 1.06, "label_top5": 0.97, "frechet_to_floor": 0.972}
+    lines = tables.guidance_table({"everyday": [part, part], "all": [part, part]})
+    assert len(lines) == 4
+    assert lines[-1] == "| 3 | 106% | 97% | 0.97 | 106% | 97% | 0.97 |"
