@@ -264,9 +264,9 @@ def data_card(data: dict[str, np.ndarray], left_out: Counter) -> str:
             "",
             "Flags would be a fifth of everything; skin tones are many copies of one drawing (`--skin-tones` puts them "
             "back, for training only: the model card says which network saw them, and a variant of a held-out drawing is "
-            'held out with it); letters, arrows and signs teach lettering, not drawing; "no caption" are names that map to no code '
-            "point of the caption table. Sets with unclear or share-alike terms (Apple, Facebook, JoyPixels, fxemoji, "
-            "OpenMoji, EmojiOne 1) are not used at all.",
+            'held out with it); letters, arrows and signs teach lettering, not drawing; "no caption" are names that map to '
+            "no code point of the caption table. Sets with unclear or share-alike terms (Apple, Facebook, JoyPixels, "
+            "fxemoji, OpenMoji, EmojiOne 1) are not used at all.",
             "",
             "## Fonts",
             "",
