@@ -88,3 +88,28 @@ def test_the_guidance_table_has_a_line_for_every_scale():
     lines = tables.guidance_table({"everyday": [part, part], "all": [part, part]})
     assert len(lines) == 4
     assert lines[-1] == "| 3 | 106% | 97% | 0.97 | 106% | 97% | 0.97 |"
+
+
+def test_guidance_trained_in_comes_nearer_to_the_guided_answer(tmp_path, monkeypatch):
+    tiny = make_tiny()
+    monkeypatch.setattr(compare.checkpoints, "load", lambda name: tiny)
+    data = Dataset.load(tiny_data(tmp_path / "data.npz"))
+    student = compare.guided(data, tiny.vocabulary, images=48 * 60)
+    x, angle = torch.randn(16, 3, 16, 16), torch.linspace(0.1, 1.5, 16)
+    words = torch.tensor([tiny.vocabulary.encode("cat face", "noto")] * 16)
+    nothing = torch.tensor([tiny.vocabulary.encode("", None)] * 16)
+    with torch.inference_mode():
+        with_words, without = tiny.net(x, angle, words), tiny.net(x, angle, nothing)
+        wanted = without + 3 * (with_words - without)
+        before, after = (float((v - wanted).pow(2).mean()) for v in (with_words, student(x, angle, words)))
+    assert after < before / 2
+
+
+def test_the_guided_table_says_how_many_calls_a_step_takes():
+    part = {"subgroup_top1": 1.0, "label_top5": 0.9, "frechet_to_floor": 1.0}
+    found = {
+        "without": part | {"calls": 1},
+        "two calls": part | {"calls": 2},
+        "trained in": part | {"calls": 1},
+    }
+    assert [line.split(" | ")[1] for line in tables.guided_table(found)[2:]] == ["1", "2", "1"]

@@ -2,6 +2,7 @@
 
     python -m diffviz.training.compare --recipes --data data/emoji32.npz     # -> assets/curves/recipes.json
     python -m diffviz.training.compare --sizes --data data/emoji64.npz       # -> assets/curves/sizes.json
+    python -m diffviz.training.compare --guided --data data/emoji32.npz      # -> assets/curves/guided.json
 
 Recipes are trained from scratch at 32 × 32 for the same number of images, each with one thing changed, and the
 plain one from two seeds, which says how much a difference must be to mean something. Sizes are trained at
@@ -9,6 +10,8 @@ plain one from two seeds, which says how much a difference must be to mean somet
 same number: `heldout_loss` of its averaged weights, the error of v on held-out drawings, at the same noises.
 What is done is kept, so that a run that was stopped goes on. The runs are short: they say what learns fastest
 at first, not what ends best.
+
+--guided trains guidance into a copy of emoji32, so that one call does for two, and lets the judge compare.
 """
 
 from __future__ import annotations
@@ -24,11 +27,14 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from diffviz import checkpoints
+from diffviz import checkpoints, classifier
 from diffviz.checkpoints import ASSETS
+from diffviz.denoiser import Denoiser
+from diffviz.process import add_noise
 from diffviz.text import Vocabulary
 from diffviz.training import train_denoiser as train
 from diffviz.training.data import CaptionDropout, Dataset
+from diffviz.training.evaluate import evaluate
 from diffviz.unet import TransformerBlock, UNet, UNetConfig
 
 
@@ -177,6 +183,53 @@ def learn(variant: Variant, data: Dataset, vocabulary: Vocabulary, images: int, 
     }
 
 
+def guided(data: Dataset, vocabulary: Vocabulary, images: int, scale: float = 3.0) -> nn.Module:
+    """A copy of emoji32 that has learned to answer as it does under guidance, for one scale (Meng et al. 2023,
+    arXiv 2210.03142, section 3.1, without the scale as an input)."""
+    recipe = train.Recipe(lr_muon=1e-3, lr_adam=5e-4, warm_up=20, decay=0.7, focus_from=0.0)
+    teacher = checkpoints.load(checkpoints.QUICK).net
+    student = copy.deepcopy(teacher).to(memory_format=torch.contiguous_format)
+    student.train().requires_grad_(True)
+    optimizer = train.Optimizer(student, recipe)
+    batches = train.Batches(data, vocabulary, recipe, recipe.batch, seed=0)
+    nothing = torch.tensor(vocabulary.encode("", None)).expand(recipe.batch, -1)
+    schedule = train.SCHEDULES[recipe.schedule]
+    for step in range(images // recipe.batch):
+        done = step * recipe.batch / images
+        x0, eps, t, tokens = batches.draw(done)
+        x, angle = add_noise(x0, eps, t, schedule), schedule.angle(t).float()
+        with torch.autocast("cpu", torch.bfloat16):
+            with torch.no_grad():
+                without, with_words = (teacher(x, angle, words).float() for words in (nothing, tokens))
+            answer = student(x, angle, tokens)
+        loss = (answer.float() - (without + scale * (with_words - without))).pow(2).mean()
+        loss.backward()
+        optimizer.step(train.rate(step, done, recipe))
+    return student.eval().requires_grad_(False)
+
+
+def compare_guided(data: Dataset, vocabulary: Vocabulary, images: int) -> dict:
+    """The judge's figures for emoji32 without guidance, with it, and with guidance trained in."""
+    judge = classifier.load(ASSETS / "classifier32.safetensors")
+    plain = checkpoints.load(checkpoints.QUICK)
+    rows = {
+        "without": (plain, 1.0, 1),
+        "two calls": (plain, 3.0, 2),
+        "trained in": (Denoiser(guided(data, vocabulary, images), vocabulary), 1.0, 1),
+    }
+    found = {"images": images, "n": 400, "weights_sha256": checkpoints.manifest()[checkpoints.QUICK].sha256}
+    for name, (denoiser, guidance, calls) in rows.items():
+        settings = {"steps": 30, "sampler": "unipc", "guidance": guidance}
+        figures, _ = evaluate(denoiser, judge, data, found["n"], True, settings)
+        found[name] = {
+            "calls": calls,
+            **figures["share_of_real"],
+            "frechet_to_floor": round(figures["frechet"] / figures["frechet_floor"], 3),
+        }
+        print(name, found[name], flush=True)
+    return found
+
+
 def spent(began: float) -> float:
     """Minutes of this process's own time on the processor: other work on the machine counts less in it."""
     return (time.process_time() - began) / 60
@@ -189,15 +242,21 @@ def main() -> None:
     kind = parser.add_mutually_exclusive_group(required=True)
     kind.add_argument("--recipes", action="store_true")
     kind.add_argument("--sizes", action="store_true")
+    kind.add_argument("--guided", action="store_true")
     parser.add_argument("--data", type=Path, required=True)
-    parser.add_argument("--images", type=int, default=16_128, help="length of each recipe's run")
+    parser.add_argument("--images", type=int, default=16_128, help="length of each run but the sizes'")
     parser.add_argument("--minutes", type=float, default=8, help="processor time of each size's run")
-    parser.add_argument("--out", type=Path, help="default: assets/curves/recipes.json or sizes.json")
+    parser.add_argument("--out", type=Path, help="default: assets/curves/KIND.json")
     args = parser.parse_args()
     torch.set_num_threads(1)
-    out = args.out or ASSETS / "curves" / ("recipes.json" if args.recipes else "sizes.json")
-    variants, length = (RECIPES, (args.images, 0)) if args.recipes else (SIZES, (0, args.minutes))
+    kind = next(k for k in ("recipes", "sizes", "guided") if getattr(args, k))
+    out = args.out or ASSETS / "curves" / f"{kind}.json"
     vocabulary, plain = Vocabulary.load(ASSETS / "vocabulary.json"), Dataset.load(args.data)
+    if args.guided:
+        found = compare_guided(plain, vocabulary, args.images)
+        out.write_text(json.dumps(found, indent=1) + "\n")
+        return
+    variants, length = (RECIPES, (args.images, 0)) if args.recipes else (SIZES, (0, args.minutes))
     found = json.loads(out.read_text()) if out.exists() else {}
     for name, variant in variants.items():
         if name in found:

@@ -3,8 +3,8 @@
     python -m diffviz.training.report            # rewrites assets/MODEL.md and the pictures beside it
 
 It reads the shipped weights and what they say of their own training, from `assets/curves/`: `evaluation-NAME.json`
-(made by `evaluate`), `guidance-NAME.json` (`evaluate --sweep`), `recipes.json` and `sizes.json` (`compare`) and
-`training-NAME.csv` (the log, copied by `train_denoiser --publish`); and two files that people write:
+(made by `evaluate`), `guidance-NAME.json` (`evaluate --sweep`), `recipes.json`, `sizes.json` and `guided.json`
+(`compare`) and `training-NAME.csv` (the log, copied by `train_denoiser --publish`); and two files that people write:
 `assets/model/judged.toml` (which pictures of a grid are not recognisable) and `assets/model/tried.toml` (what was
 tried, with what was measured).
 """
@@ -31,6 +31,7 @@ from diffviz.training.sources import SOURCES
 from diffviz.training.tables import (
     figures_table,
     guidance_table,
+    guided_table,
     heldout_losses,
     loss_table,
     recipes_table,
@@ -179,7 +180,7 @@ def guidance_text(sweep: dict, digest: str) -> list[str]:
 def comparisons() -> list[str]:
     """Recipes and sizes on equal terms, as far as they have been measured."""
     lines: list[str] = []
-    recipes, sizes = (ASSETS / "curves" / f"{kind}.json" for kind in ("recipes", "sizes"))
+    recipes, sizes, guided = (ASSETS / "curves" / f"{kind}.json" for kind in ("recipes", "sizes", "guided"))
     if sizes.exists():
         found = json.loads(sizes.read_text())
         minutes = max(row["cpu_minutes"] for row in found.values())
@@ -204,6 +205,18 @@ def comparisons() -> list[str]:
             "cannot show what recolouring, skin tones or keywords are for: prompts that are not such captions.",
             "",
             *recipes_table(found),
+            "",
+        ]
+    if guided.exists():
+        found = json.loads(guided.read_text())
+        lines += [
+            "## Guidance trained in",
+            "",
+            f"A copy of `emoji32` taught for {found['images']:,} images to give its own guided answer (scale 3) in one "
+            f"call (`compare --guided`). UniPC, 30 steps, everyday captions, N = {found['n']} a line; shares of the real "
+            "pictures' own.",
+            "",
+            *guided_table(found),
             "",
         ]
     return lines

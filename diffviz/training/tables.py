@@ -91,3 +91,15 @@ def sizes_table(found: dict) -> list[str]:
             f"{row['images']:,} | {row['heldout_loss']:.4f} |"
         )
     return lines
+
+
+def guided_table(found: dict) -> list[str]:
+    """Guidance by two calls beside guidance trained in."""
+    lines = ["| guidance | calls a step | subgroup | label, top-5 | Fréchet to floor |", "|---" * 5 + "|"]
+    for name in ("without", "two calls", "trained in"):
+        row = found[name]
+        lines.append(
+            f"| {name} | {row['calls']} | {row['subgroup_top1']:.0%} | {row['label_top5']:.0%} | "
+            f"{row['frechet_to_floor']:.2f} |"
+        )
+    return lines
