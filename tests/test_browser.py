@@ -329,6 +329,23 @@ def guess_first(page):
     page.locator("[data-testid=stButtonGroup] button").first.click()
 
 
+@pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (390, "dark")])
+def test_the_nearest_drawings_and_the_chart_appear_once_guessed(page, width, scheme):
+    page.set_viewport_size({"width": width, "height": 800})
+    page.emulate_media(color_scheme=scheme)
+    page.goto("/copies?guidance=1&prompt=red+heart")
+    expect(page.get_by_text("Guess first.")).to_be_visible(timeout=60_000)
+    page.get_by_text("as good as a copy", exact=True).click()
+    expect(page.get_by_text("training drawings:")).to_be_visible(timeout=60_000)
+    expect(page.locator(".js-plotly-plot")).to_be_visible(timeout=30_000)
+    assert page.locator(".dv-gallery img").count() == 7  # the picture, itself small, and five neighbours
+    page.wait_for_timeout(500)  # the chart draws itself in
+    main = page.locator("[data-testid=stMain]")
+    assert main.evaluate("e => e.scrollWidth - e.clientWidth") <= 1
+    found = Axe().run(page).response["violations"]
+    assert not [(v["id"], v["nodes"][0]["target"]) for v in found if v["impact"] in ("serious", "critical")]
+
+
 def test_a_click_on_the_measured_curve_draws_samples_at_that_setting(page):
     page.set_viewport_size({"width": 1280, "height": 1400})
     page.goto("/steps?part=Measured+curve&guidance=1")

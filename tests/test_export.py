@@ -91,7 +91,7 @@ def test_the_qti_zip_lists_what_it_holds_and_gives_a_reason_for_each_option(made
             e.get("ident"): letters("".join(e.itertext())) for e in element.findall(".//response_label")
         }
         feedback = {
-            e.get("ident").split("_fb")[0]: letters("".join(e.itertext()))
+            e.get("ident").rsplit("_fb", 1)[0]: letters("".join(e.itertext()))
             for e in element.findall("itemfeedback")
         }
         assert {feedback[i] for i in labels} == {letters(o.why) for o in question.options}

@@ -25,6 +25,7 @@ ALLOWED = {
     "captions": {"trajectory"},
     "classifier": set(),
     "curves": set(),
+    "neighbours": set(),
     "checkpoints": {"denoiser", "text", "unet"},
     "generation": {"checkpoints", "denoiser", "guidance", "samplers", "schedules", "trajectory"},
     "experiments": {"denoiser", "generation", "samplers", "schedules", "trajectory"},

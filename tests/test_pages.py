@@ -8,8 +8,9 @@ from conftest import ROOT
 from PIL import Image
 from streamlit.testing.v1 import AppTest
 
-from diffviz import checkpoints
+from diffviz import checkpoints, neighbours
 from diffviz.learn import staircase
+from diffviz.ui import copies_view
 
 PAGES = [None, *(f"pages/{p.name}" for p in sorted((ROOT / "pages").glob("*.py")))]
 FORWARD, REVERSE = "pages/1_forward.py", "pages/2_reverse.py"
@@ -288,3 +289,58 @@ def test_a_curve_of_the_other_network_says_whose_it_is():
         app.run()
         assert not app.exception and not app.warning
         assert any("measured on the other network" in i.value for i in app.info)
+
+
+COPIES = "pages/4_copies.py"
+
+
+def open_copies(**link):
+    app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=120)
+    app.query_params.update({"guidance": "1.0", **link})
+    app.session_state["guess-copies"] = copies_view.KIN
+    app.switch_page(COPIES)
+    app.run()
+    assert not app.exception, [e.value for e in app.exception]
+    return app
+
+
+def test_copies_shows_nothing_of_the_drawings_before_a_guess():
+    app = open_page(COPIES, guidance="1.0")
+    assert any("Guess first" in c.value for c in app.caption)
+    assert not any("You said" in m.value for m in app.markdown)
+
+
+def test_copies_names_the_nearest_drawing_and_judges_it_by_real_new_ones():
+    app = open_copies(prompt="red heart")
+    picture = app.session_state["copies-run"].steps[-1].x[0]
+    nearest = neighbours.load().nearest(picture, 1)[0]
+    share = neighbours.load().share_nearer(nearest.distance)
+    said = next(m.value for m in app.markdown if "You said" in m.value)
+    assert f"“{nearest.label}” ({nearest.style}), **{nearest.distance:.2f}** away" in said
+    assert f"**{share:.0%}** lie nearer" in said and copies_view.verdict(share) in said
+
+
+def test_eight_seeds_are_counted():
+    app = open_copies(prompt="red heart", net=checkpoints.manifest()[checkpoints.QUICK].title)
+    app.button(key="eight").click().run()
+    assert not app.exception
+    pairs = app.session_state["copies-eight"][1]
+    drawings = neighbours.load()
+    near = sum(drawings.share_nearer(n.distance) < neighbours.SUSPICIOUS for _, n in pairs)
+    assert len(pairs) == copies_view.SEEDS
+    assert any(f"**{near} of {copies_view.SEEDS}**" in m.value for m in app.markdown)
+
+
+def test_copies_says_when_the_sheet_of_drawings_is_missing(monkeypatch):
+    monkeypatch.setattr(neighbours, "load", lambda: None)
+    app = open_copies()
+    assert "drawings.avif, is missing" in app.error[0].value
+
+
+def test_figures_of_copying_say_how_many_pictures_they_are_of():
+    app = open_copies()
+    found = neighbours.measured(checkpoints.DEFAULT)
+    said = next(m.value for m in app.markdown if "A network that copies nothing" in m.value)
+    assert f"N = {found['new_captions']['n']:,}" in said
+    stale = found["weights_sha256"] != checkpoints.manifest()[checkpoints.DEFAULT].sha256
+    assert any("earlier weights" in i.value for i in app.info) == stale

@@ -37,6 +37,8 @@ from diffviz.training.data import CaptionDropout, Dataset
 from diffviz.training.evaluate import evaluate
 from diffviz.unet import TransformerBlock, UNet, UNetConfig
 
+WARM_UP = 50  # steps: in runs as short as these the 300 of a long one would be most of the run
+
 
 class XPrediction(nn.Module):
     """The network's output read as x0_hat and turned into v_hat (Li & He 2025, arXiv 2511.13720: x by name, v by loss)."""
@@ -149,7 +151,7 @@ SIZES = {
 
 def learn(variant: Variant, data: Dataset, vocabulary: Vocabulary, images: int, minutes: float) -> dict:
     """Train one variant until so many images or minutes of processor time; its losses and its speed."""
-    recipe = train.Recipe(**variant.recipe)
+    recipe = train.Recipe(**{"warm_up": WARM_UP, **variant.recipe})
     config = UNetConfig(
         size=data.images.shape[-1], channels=recipe.channels, n_tokens=len(vocabulary), **variant.config
     )

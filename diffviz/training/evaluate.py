@@ -21,10 +21,9 @@ from pathlib import Path
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
-from diffviz import checkpoints, classifier
+from diffviz import checkpoints, classifier, neighbours
 from diffviz.checkpoints import ASSETS
 from diffviz.denoiser import Denoiser
 from diffviz.metrics import frechet_distance, interval
@@ -32,7 +31,6 @@ from diffviz.text import Vocabulary
 from diffviz.training.data import Dataset
 from diffviz.training.sample import for_rows
 
-COMPARED = 32  # pictures are averaged down to this side before their distance is taken
 SWEPT = (1.0, 1.5, 2.0, 3.0, 4.0, 5.0, 7.0)  # guidance scales
 SWEPT_N = 400  # pictures per scale and set of captions
 
@@ -64,13 +62,10 @@ def real_training_rows(data: Dataset, heldout_rows: np.ndarray, n: int, everyday
 
 
 def nearest(pictures: Tensor, training: Tensor, batch: int = 64) -> np.ndarray:
-    """Distance of each picture to the nearest training picture: (N,), RMS on values from -1 to 1 at 32 × 32."""
-    small = [F.interpolate(p, (COMPARED, COMPARED), mode="area").flatten(1) for p in (pictures, training)]
+    """Distance of each picture to the nearest training picture, as `diffviz.neighbours` takes it: (N,)."""
+    small = neighbours.shrink(training)
     return np.concatenate(
-        [
-            (torch.cdist(part, small[1]).amin(1) / small[1].shape[1] ** 0.5).numpy()
-            for part in small[0].split(batch)
-        ]
+        [neighbours.distances(part, small).amin(1).numpy() for part in pictures.split(batch)]
     )
 
 

@@ -57,8 +57,14 @@ LESSONS = (
         "One step, twelve, or two hundred and fifty? Guess first, then race the samplers against each other.",
     ),
     Lesson(
-        "pages/4_practise.py",
-        "4 · Check yourself",
+        "pages/4_copies.py",
+        "4 · Does it copy?",
+        ":material/content_copy:",
+        "Put what the network drew beside the training drawings nearest to it: its own work, or one handed back?",
+    ),
+    Lesson(
+        "pages/5_practise.py",
+        "5 · Check yourself",
         ":material/school:",
         "Questions in your own words, a quiz set at work, flashcards and an interview deck, each with its demo.",
     ),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Sequence
 
 import numpy as np
 import streamlit as st
@@ -44,9 +45,9 @@ def _new_seed() -> None:
     st.session_state["seed"] = random.randrange(LARGEST_SEED + 1)
 
 
-def ideas() -> None:
+def ideas(prompts: Sequence[str] = IDEAS) -> None:
     """Prompts to try; a click fills in the prompt."""
-    st.pills("Try", IDEAS, key="idea", on_change=_take_idea, label_visibility="collapsed", wrap=True)
+    st.pills("Try", prompts, key="idea", on_change=_take_idea, label_visibility="collapsed", wrap=True)
 
 
 def _take_idea() -> None:

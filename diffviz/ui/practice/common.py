@@ -9,7 +9,12 @@ import streamlit as st
 from diffviz.learn.content import Demo
 
 CONFIDENCE = ("a guess", "fairly sure", "certain")
-PAGES = {"forward": "pages/1_forward.py", "reverse": "pages/2_reverse.py", "steps": "pages/3_steps.py"}
+PAGES = {
+    "forward": "pages/1_forward.py",
+    "reverse": "pages/2_reverse.py",
+    "steps": "pages/3_steps.py",
+    "copies": "pages/4_copies.py",
+}
 
 
 def demo_link(demo: Demo | None) -> None:

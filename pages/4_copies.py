@@ -1,0 +1,53 @@
+"""Copies: is what the network draws its own, or a training drawing handed back?"""
+
+from diffviz.ui import frame
+
+page = frame.begin(
+    "Does it copy?",
+    "A network that learned from drawings could simply hand one back. Here is what it drew, and the training drawings "
+    "that come nearest to it. Look for yourself.",
+    kicker="Lesson 4 · memory",
+)
+
+import streamlit as st
+
+frame.wake()
+
+from diffviz import neighbours
+from diffviz.generation import Settings
+from diffviz.ui import copies_view, live, reverse_view, source
+from diffviz.ui.controls import Controls
+
+words = live.vocabulary()
+c = Controls(page)
+left, right = st.columns([1, 2.9], gap="large")
+with left:
+    prompt = c.text("Prompt", "prompt", "cat face", placeholder="no words: draw anything")
+    style = c.choice("Style", "style", ("", *words.styles), "noto", {"": "any"})
+    seed = reverse_view.seed_control(c)
+    with st.expander("More"):
+        guidance = c.slider("Guidance (1 is off)", "guidance", 3.0, 1.0, 10.0, 0.5)
+        net = live.network(c)
+    reverse_view.ideas(copies_view.IDEAS)
+settings = Settings(prompt, style, seed, copies_view.STEPS, "unipc", guidance, model=net)
+with right:
+    live.word_notes(prompt, words)
+    run = live.compute(settings, "copies-run", ("x", "x0"), largest=copies_view.LARGEST)
+    looked = copies_view.look(run)
+
+if looked:
+    st.header("Eight seeds, eight neighbours", anchor=False)
+    copies_view.eight_seeds(settings)
+    st.header("Measured on thousands", anchor=False)
+    copies_view.measured(net, looked[0].distance)
+copies_view.how(settings)
+source.show(neighbours.distances)
+frame.ask(
+    "Why does it come close to copying some drawings and not others?",
+    "It copies where there is only one answer. Seven sets agree on what a red heart looks like, and each was seen many "
+    "times over: there the average of all that fits **is** the drawing. Cats differ from set to set, so what it draws "
+    "lies between them. The fewer the drawings, the more often each is repeated and the larger the network, the more "
+    "it keeps. Large models do it too: pictures that stood in their data many times could be drawn out of them almost "
+    "unchanged (Carlini et al. 2023, arXiv 2301.13188).",
+)
+frame.go_on(frame.LESSONS[4], "Now check what has stayed with you:")
