@@ -108,3 +108,12 @@ def test_a_sweep_measures_every_scale_for_both_sets_of_captions(monkeypatch):
         "subgroup_top1": 0.9,
         "frechet_to_floor": 1.5,
     }
+
+
+def test_parts_of_one_evaluation_are_put_together_and_those_of_another_dropped(tmp_path):
+    path = tmp_path / "e.json"
+    evaluate.keep(path, {"weights_sha256": "a"}, {"everyday": 1})
+    evaluate.keep(path, {"weights_sha256": "a"}, {"all": 2})
+    assert json.loads(path.read_text()) == {"weights_sha256": "a", "everyday": 1, "all": 2}
+    evaluate.keep(path, {"weights_sha256": "b"}, {"all": 3})
+    assert json.loads(path.read_text()) == {"weights_sha256": "b", "all": 3}

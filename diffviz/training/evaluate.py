@@ -32,6 +32,7 @@ from diffviz.training.data import Dataset
 from diffviz.training.sample import for_rows
 
 SWEPT = (1.0, 1.5, 2.0, 3.0, 4.0, 5.0, 7.0)  # guidance scales
+SETS = {"everyday": True, "all": False}  # of captions: whether of everyday labels alone
 SWEPT_N = 400  # pictures per scale and set of captions
 
 
@@ -139,7 +140,7 @@ def evaluate(
 def sweep(denoiser: Denoiser, judge: classifier.Judge, data: Dataset, settings: dict) -> dict:
     """The figures at each guidance scale, from the same noises and captions: {"everyday": [...], "all": [...]}."""
     table: dict = {"n": SWEPT_N}
-    for name, everyday in (("everyday", True), ("all", False)):
+    for name, everyday in SETS.items():
         table[name] = []
         for guidance in SWEPT:
             found, _ = evaluate(denoiser, judge, data, SWEPT_N, everyday, {**settings, "guidance": guidance})
@@ -184,7 +185,9 @@ def main() -> None:
         "--sweep", action="store_true", help="measure guidance scales against figures, and stop"
     )
     parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--everyday-only", action="store_true", help="leave out the figures over every label")
+    parser.add_argument(
+        "--sets", nargs="+", choices=SETS, default=list(SETS), help="captions; two processes can share them"
+    )
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
     weights = args.weights or ASSETS / checkpoints.manifest()[args.model].file
@@ -198,37 +201,58 @@ def main() -> None:
         out.write_text(json.dumps(found, indent=1) + "\n")
         print(f"wrote {out}")
         return
-    sets = {"everyday": True} if args.everyday_only else {"everyday": True, "all": False}
-    _, facts = checkpoints.metadata(weights)
-    trained_on = Dataset.load(Path("data") / f"{facts['data']}.npz") if "data" in facts else data
-    report = {
+    head = {
         "weights_sha256": checkpoints.sha256_of(weights),
         "classifier_sha256": checkpoints.sha256_of(args.classifier),
         "classifier_heldout": judge.facts["heldout"],
         "settings": settings,
     }
-    print(f"classifier on held-out real pictures: {judge.facts['heldout']}")
-    for name, everyday in sets.items():
-        report[name], pictures = evaluate(denoiser, judge, data, args.n, everyday, settings)
-        show(name, report[name])
-        if everyday:
-            training = trained_on.pictures(trained_on.rows(heldout=False))
-            known = np.random.default_rng(1).choice(data.rows(heldout=False, everyday=True), args.n // 4)
-            made = {
-                "new_captions": pictures,
-                "trained_captions": for_rows(denoiser, data, known, 60_000, **settings),
-            }
-            report["memorisation"] = memorisation(
-                {k: nearest(v, training) for k, v in made.items()},
-                nearest(data.pictures(data.rows(heldout=True, everyday=True)), training),
-            )
-            for k in made:
-                found = report["memorisation"][k]["suspicious"]
-                print(f"  nearer to a training picture than 95 % of held-out ones: {k} {found}")
     out = args.out or ASSETS / "curves" / f"evaluation-{args.model}.json"
     out.parent.mkdir(parents=True, exist_ok=True)
-    out.write_text(json.dumps(report, indent=1) + "\n")
+    print(f"classifier on held-out real pictures: {judge.facts['heldout']}")
+    for name in args.sets:
+        figures, pictures = evaluate(denoiser, judge, data, args.n, SETS[name], settings)
+        show(name, figures)
+        keep(out, head, {name: figures})
+        if name == "everyday":
+            keep(
+                out,
+                head,
+                {"memorisation": copying(denoiser, data, trained_on(weights, data), pictures, settings)},
+            )
     print(f"\nwrote {out}")
+
+
+def trained_on(weights: Path, data: Dataset) -> Dataset:
+    """The data that weights were trained on, where they say it was other than `data`."""
+    _, facts = checkpoints.metadata(weights)
+    return Dataset.load(Path("data") / f"{facts['data']}.npz") if "data" in facts else data
+
+
+def copying(
+    denoiser: Denoiser, data: Dataset, trained: Dataset, new_captions: Tensor, settings: dict
+) -> dict:
+    """`memorisation` of pictures for new captions, of a quarter as many for trained ones, and of real ones."""
+    training = trained.pictures(trained.rows(heldout=False))
+    known = np.random.default_rng(1).choice(data.rows(heldout=False, everyday=True), len(new_captions) // 4)
+    made = {
+        "new_captions": new_captions,
+        "trained_captions": for_rows(denoiser, data, known, 60_000, **settings),
+    }
+    found = memorisation(
+        {k: nearest(v, training) for k, v in made.items()},
+        nearest(data.pictures(data.rows(heldout=True, everyday=True)), training),
+    )
+    for k in made:
+        print(f"  nearer to a training picture than 95 % of held-out ones: {k} {found[k]['suspicious']}")
+    return found
+
+
+def keep(path: Path, head: dict, part: dict) -> None:
+    """Add a part to the file; parts that were measured under another head are dropped."""
+    kept = json.loads(path.read_text()) if path.exists() else {}
+    same = {k: kept.get(k) for k in head} == head
+    path.write_text(json.dumps({**(kept if same else head), **part}, indent=1) + "\n")
 
 
 if __name__ == "__main__":
