@@ -164,6 +164,13 @@ def race_lines(
     return _finish(figure, colours, 320)
 
 
+def _round_ticks(low: float, high: float) -> dict:
+    """Ticks at 1, 2 and 5 times powers of ten, for a logarithmic axis."""
+    round_numbers = [m * 10.0**k for k in range(-4, 5) for m in (1, 2, 5)]
+    ticks = [v for v in round_numbers if low * 0.9 <= v <= high * 1.1]
+    return {"tickvals": ticks, "ticktext": [f"{v:g}" for v in ticks]}
+
+
 def measured_curve(
     lines: Mapping[str, tuple[int, Sequence[float], Sequence[float], Sequence[Sequence[float]] | None]],
     titles: tuple[str, str],
@@ -171,10 +178,12 @@ def measured_curve(
     colours: Mapping[str, str],
     tags: Mapping[str, Sequence[str]] | None = None,
     mark: tuple[float, str] | None = None,
+    power: bool = False,
 ) -> go.Figure:
     """Quality against cost on a log axis with error bars: title -> (number of its colour, x, y, intervals).
 
-    `tags` name each point for whoever handles a click; `mark` is an x with a text, drawn as an upright line.
+    With `power` the other axis is logarithmic too, so that a power law is a straight line. `tags` name each point
+    for whoever handles a click; `mark` is an x with a text, drawn as an upright line.
     """
     figure = go.Figure()
     for name, (k, x, y, intervals) in lines.items():
@@ -221,10 +230,11 @@ def measured_curve(
         )
     far = max(max(x) for _, x, _, _ in lines.values())
     near = min(min(x) for _, x, _, _ in lines.values())
-    round_numbers = [m * 10.0**k for k in range(-4, 5) for m in (1, 2, 5)]
-    ticks = [v for v in round_numbers if near * 0.9 <= v <= far * 1.1]
-    figure.update_xaxes(title=titles[0], type="log", tickvals=ticks, ticktext=[f"{v:g}" for v in ticks])
-    figure.update_yaxes(title=titles[1], rangemode="tozero")
+    figure.update_xaxes(title=titles[0], type="log", **_round_ticks(near, far))
+    figure.update_yaxes(title=titles[1])
+    if power:
+        heights = [v for _, _, y, _ in lines.values() for v in y]
+        figure.update_yaxes(type="log", **_round_ticks(min(heights), max(heights)))
     return _finish(figure, colours, 440).update_layout(hovermode="closest")
 
 

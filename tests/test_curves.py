@@ -102,6 +102,8 @@ def test_the_figure_shows_its_points_and_the_floor_at_one_scale():
     assert figure.layout.yaxis.type != "log"  # an annotation's place on a log axis is an exponent
     assert figure.layout.shapes[0].y0 == figure.layout.annotations[0].y == 120.0
     assert list(figure.data[0].error_y.array) == [10.0, 10.0]
+    steep = plots.measured_curve(lines, ("calls", "distance"), None, LIGHT, power=True)
+    assert steep.layout.yaxis.type == "log" and 100 in steep.layout.yaxis.tickvals
 
 
 @pytest.mark.skipif(curves.ladders() is None, reason="no ladders were drawn yet")

@@ -111,7 +111,8 @@ def chart(
         curves.MEASURES[measure][0],
     )
     floor = curve.floor if measure == "frechet" else None
-    figure = plots.measured_curve(lines, titles, floor, theme.palette(), tags, mark)
+    power = measure == "distance"
+    figure = plots.measured_curve(lines, titles, floor, theme.palette(), tags, mark, power)
     return st.plotly_chart(
         figure, theme=None, config=CONFIG, key=key, on_select="rerun", selection_mode="points"
     )
@@ -169,7 +170,7 @@ def _about(measure: str, curve: curves.Curve) -> str:
         limit = f" Below about {rounding['value']:.3f} the differences are rounding." if rounding else ""
         return (
             f"Root mean square distance to {steps} steps of {name} from the same noise. DDPM has none: it draws "
-            f"anew.{limit}"
+            f"anew.{limit} Both axes are logarithmic: the steeper a line falls, the more each further call brings."
         )
     if measure == "subgroup_top1":
         return "How often our classifier sees the subgroup that was asked for."
