@@ -1,6 +1,7 @@
 from datetime import UTC, datetime, timedelta
 from graphlib import TopologicalSorter
 from itertools import pairwise, permutations
+from types import SimpleNamespace
 
 import pytest
 from conftest import ROOT
@@ -12,6 +13,7 @@ from diffviz.learn import content, grading, review
 from diffviz.learn.content import KINDS, ContentError, load
 from diffviz.learn.store import Event
 from diffviz.live_questions import QUESTIONS
+from diffviz.ui import learner
 
 EVERY = [item for kind in KINDS for item in load(kind)]
 COUNTS = {"self_check": 6, "order": 1, "predictions": 3, "flashcards": 10, "work_quiz": 5, "on_the_pages": 25, "live": 12,
@@ -445,3 +447,19 @@ def test_the_dictionary_can_be_searched():
     assert any("ε (epsilon)" in m.value for m in app.markdown)
     app.text_input(key="dictionary-search").set_value("qqq").run()
     assert "No term matches" in app.info[0].value
+
+
+@pytest.mark.parametrize("new_browser", [True, False])
+def test_what_was_dealt_before_the_browser_answered_stays_for_a_new_visitor_alone(monkeypatch, new_browser):
+    answered = []
+
+    def component(data, **more):
+        return SimpleNamespace(id=(data["fresh"] if new_browser else "a" * 32) if answered else None)
+
+    monkeypatch.setattr(learner, "_component", lambda: component)
+    monkeypatch.setattr(learner, "keep", lambda key: None)  # the browser answers before anything is kept
+    app = practise("order")
+    dealt = app.session_state["practice-order"]["version"]
+    answered.append(True)
+    app.run()
+    assert (app.session_state["practice-order"]["version"] == dealt) == new_browser

@@ -61,7 +61,8 @@ def identity() -> str:
     )
     if isinstance(result.id, str) and _ID.fullmatch(result.id) and result.id != known:
         st.session_state["learner-id"] = known = result.id
-        _forget_places()  # what was shown so far belonged to nobody: load this learner's own
+        if known != fresh:
+            _forget_places()  # what was shown so far belonged to nobody: load this learner's own
     return known or fresh
 
 
