@@ -117,3 +117,10 @@ def test_parts_of_one_evaluation_are_put_together_and_those_of_another_dropped(t
     assert json.loads(path.read_text()) == {"weights_sha256": "a", "everyday": 1, "all": 2}
     evaluate.keep(path, {"weights_sha256": "b"}, {"all": 3})
     assert json.loads(path.read_text()) == {"weights_sha256": "b", "all": 3}
+
+
+def test_a_hue_is_met_round_the_circle_and_missed_by_other_colours():
+    red = torch.tensor([1.0, -1.0, -0.9])[:, None, None].expand(3, 16, 16)  # a hue of about 254
+    assert evaluate.has_hue(red, 0) and evaluate.has_hue(red, 250)
+    assert not evaluate.has_hue(red, 85)
+    assert not evaluate.has_hue(torch.zeros(3, 16, 16), 0)  # grey has no hue

@@ -58,20 +58,33 @@ def in_colour(words: Sequence[str], colour: str) -> list[str] | None:
     return None if any(new <= set(caption) for new in _NEW) else caption
 
 
+def _hsv(picture: Tensor) -> np.ndarray:
+    rgb = ((picture.clamp(-1, 1) + 1) * 127.5).round().byte().permute(1, 2, 0).numpy()
+    return np.array(Image.fromarray(rgb).convert("HSV"))
+
+
+def _main_hue(hsv: np.ndarray) -> float | None:
+    coloured = (hsv[..., 1] > COLOURED[0]) & (hsv[..., 2] > COLOURED[1])
+    if coloured.mean() < LEAST or np.median(hsv[..., 1:][coloured].prod(-1, dtype=int)) < 255 * VIVID:
+        return None
+    mean = np.exp(2j * np.pi / 256 * hsv[..., 0][coloured].astype(float)).mean()
+    return float(np.angle(mean) / (2 * np.pi) * 256 % 256) if abs(mean) >= ONE_COLOUR else None
+
+
+def main_hue(picture: Tensor) -> float | None:
+    """The hue of a picture (3, S, S) in [-1, 1] on the scale of HUES; None for several colours or hardly any."""
+    return _main_hue(_hsv(picture))
+
+
 def recolour(picture: Tensor, colour: str) -> Tensor | None:
     """Turn all hues of a picture (3, S, S) in [-1, 1] so that its main one becomes `colour` (a key of HUES).
 
     White, grey and black stay. None where the picture has several colours or hardly any.
     """
-    rgb = ((picture + 1) * 127.5).round().byte().permute(1, 2, 0).numpy()
-    hsv = np.array(Image.fromarray(rgb).convert("HSV"))
-    coloured = (hsv[..., 1] > COLOURED[0]) & (hsv[..., 2] > COLOURED[1])
-    if coloured.mean() < LEAST or np.median(hsv[..., 1:][coloured].prod(-1, dtype=int)) < 255 * VIVID:
+    hsv = _hsv(picture)
+    main = _main_hue(hsv)
+    if main is None:
         return None
-    mean = np.exp(2j * np.pi / 256 * hsv[..., 0][coloured].astype(float)).mean()
-    if abs(mean) < ONE_COLOUR:
-        return None
-    main = np.angle(mean) / (2 * np.pi) * 256
     hsv[..., 0] = (hsv[..., 0].astype(int) + round(HUES[colour] - main)) % 256
     painted = np.array(Image.fromarray(hsv, "HSV").convert("RGB"))
     return torch.from_numpy(painted).permute(2, 0, 1).float() / 127.5 - 1

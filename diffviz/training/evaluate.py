@@ -28,11 +28,14 @@ from diffviz.checkpoints import ASSETS
 from diffviz.denoiser import Denoiser
 from diffviz.metrics import frechet_distance, interval
 from diffviz.text import Vocabulary
+from diffviz.training.augment import HUES, main_hue, recolours
 from diffviz.training.data import Dataset
-from diffviz.training.sample import for_rows
+from diffviz.training.sample import for_rows, generate_many
 
 SWEPT = (1.0, 1.5, 2.0, 3.0, 4.0, 5.0, 7.0)  # guidance scales
 SETS = {"everyday": True, "all": False}  # of captions: whether of everyday labels alone
+COLOUR_LABELS = 50  # things that are asked for in every colour
+HUE_MARGIN = 14  # of 256: 20 degrees, less than half the way between most neighbouring colours
 SWEPT_N = 400  # pictures per scale and set of captions
 
 
@@ -220,6 +223,7 @@ def main() -> None:
                 head,
                 {"memorisation": copying(denoiser, data, trained_on(weights, data), pictures, settings)},
             )
+            keep(out, head, {"colours": colours(denoiser, data, settings)})
     print(f"\nwrote {out}")
 
 
@@ -246,6 +250,56 @@ def copying(
     for k in made:
         print(f"  nearer to a training picture than 95 % of held-out ones: {k} {found[k]['suspicious']}")
     return found
+
+
+def colour_prompts(data: Dataset, n: int = COLOUR_LABELS) -> list[tuple[str, str, str]]:
+    """(colour, label, style) to ask for: everyday labels that have drawings of one colour, in each colour of HUES.
+
+    The drawings need not be of the colour that is asked for; labels that name a colour are left out.
+    """
+    rows = np.random.default_rng(2).permutation(data.rows(heldout=False, everyday=True))
+    found: dict[str, str] = {}
+    for row in rows:
+        label = data.labels[data.label[row]]
+        if len(found) < n and label not in found and recolours(label) and _has_one_colour(data, row):
+            found[label] = data.styles[data.style[row]]
+    return [(colour, label, style) for label, style in found.items() for colour in HUES]
+
+
+def _has_one_colour(data: Dataset, row: int) -> bool:
+    return main_hue(data.pictures(np.array([row]))[0]) is not None
+
+
+def colours(denoiser: Denoiser, data: Dataset, settings: dict) -> dict:
+    """How often a thing asked for in a colour has that colour, and how often it has without being asked.
+
+    The main hue must lie nearer to the colour's own than HUE_MARGIN; a picture of several colours is a miss.
+    """
+    asked = colour_prompts(data)
+    styles = [style for _, _, style in asked]
+    seeds = range(80_000, 80_000 + len(asked))
+    found = {"n": len(asked), "labels": len(asked) // len(HUES)}
+    for name, prompts in (
+        ("asked", [f"{colour} {label}" for colour, label, _ in asked]),
+        ("not_asked", [label for _, label, _ in asked]),
+    ):
+        with torch.autocast("cpu", torch.bfloat16):
+            made = generate_many(denoiser, prompts, styles, seeds, **settings)
+        hit = np.array(
+            [has_hue(picture, HUES[colour]) for picture, (colour, _, _) in zip(made, asked, strict=True)]
+        )
+        found[name] = {
+            "value": round(float(hit.mean()), 4),
+            "interval": [round(v, 4) for v in interval(hit)],
+        }
+    print(f"  colours: asked {found['asked']}, not asked {found['not_asked']}")
+    return found
+
+
+def has_hue(picture: Tensor, wanted: float) -> bool:
+    """Whether the main hue of a picture lies within HUE_MARGIN of another, round the circle of 256."""
+    main = main_hue(picture)
+    return main is not None and min(abs(main - wanted), 256 - abs(main - wanted)) < HUE_MARGIN
 
 
 def keep(path: Path, head: dict, part: dict) -> None:

@@ -163,6 +163,23 @@ def memory_text(name: str, memory: dict) -> list[str]:
     ]
 
 
+def colours_text(found: dict) -> list[str]:
+    """Whether colour words are obeyed."""
+
+    def share(part: dict) -> str:
+        low, high = part["interval"]
+        return f"{part['value']:.0%} ({low:.0%} to {high:.0%})"
+
+    return [
+        "### Colours",
+        "",
+        f"{found['labels']} everyday things, asked for in each of {found['n'] // found['labels']} colours (“blue banana”; "
+        f"N = {found['n']}): **{share(found['asked'])}** have that colour as their one main hue, within 20°. Without the "
+        f"colour word {share(found['not_asked'])} have it, by chance.",
+        "",
+    ]
+
+
 def guidance_text(sweep: dict, digest: str) -> list[str]:
     """What the guidance scale does to the figures."""
     stale = "" if sweep["weights_sha256"] == digest else " Measured on earlier weights."
@@ -345,6 +362,8 @@ def network(name: str) -> list[str]:
         "network draws in the manner of the training drawings that the judge learned from.",
         "",
     ]
+    if "colours" in evaluation:
+        lines += colours_text(evaluation["colours"])
     swept = ASSETS / "curves" / f"guidance-{name}.json"
     if swept.exists():
         lines += guidance_text(json.loads(swept.read_text()), digest)
