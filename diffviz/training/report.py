@@ -187,7 +187,8 @@ def guidance_text(sweep: dict, digest: str) -> list[str]:
         "### Which guidance",
         "",
         f"{sweep['settings']['sampler']}, {sweep['settings']['steps']} steps, N = {sweep['n']} a line, from the same "
-        f"noises and captions; shares of the real pictures' own.{stale}",
+        f"noises and captions; shares of the real pictures' own. The pages and the figures above use "
+        f"{sweep['settings']['guidance']:g}.{stale}",
         "",
         *guidance_table(sweep),
         "",
@@ -417,7 +418,8 @@ def card() -> str:
             "- **Counting and small parts.** Fingers, legs, spokes and teeth are drawn as texture, not counted.",
             "- **Faces with a mood.** The face is there; which of a hundred moods it shows is often wrong.",
             "- **New combinations.** Words are a set to them, without order: “cat with red hat” and “red cat with hat” "
-            "are one prompt. What was never drawn together often shows one part only, see the second grid of each.",
+            "are one prompt. What was never drawn together often shows one part only, see the second grid of each. "
+            "Colours are another matter where the recipe repaints drawings: see there.",
             "- **Fine detail.** 32 × 32 pixels hold little, and the 2 × 2 patches can show as a faint grid at either size.",
             "",
             "They draw what emoji look like, with the tastes and gaps of the seven sets they were trained on. They are "
