@@ -66,6 +66,7 @@ def row(what, loss):
         "what": what,
         "images": 100,
         "heldout_loss": loss,
+        "training_loss": loss,
         "images_per_cpu_second": 90.0,
         "million_weights": 5.0,
     }

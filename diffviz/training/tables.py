@@ -81,14 +81,14 @@ def recipes_table(found: dict) -> list[str]:
 def sizes_table(found: dict) -> list[str]:
     """Sizes after equal processor time."""
     lines = [
-        "| channels | | weights | images a second | images seen | held-out loss |",
-        "|---|---|---|---|---|---|",
+        "| channels | | weights | images a second | images seen | held-out loss | training loss |",
+        "|---|---|---|---|---|---|---|",
     ]
     for name, row in found.items():
         channels = ", ".join(part for part in name.split("-") if part.isdigit())
         lines.append(
             f"| {channels} | {row['what']} | {row['million_weights']:.1f} million | {row['images_per_cpu_second']:.0f} | "
-            f"{row['images']:,} | {row['heldout_loss']:.4f} |"
+            f"{row['images']:,} | {row['heldout_loss']:.4f} | {row['training_loss']:.4f} |"
         )
     return lines
 
