@@ -206,8 +206,8 @@ def comparisons() -> list[str]:
             "## Three sizes, the same time",
             "",
             f"{minutes:.0f} minutes of one processor thread each, at 64 × 64 "
-            "(`python -m diffviz.training.compare --sizes`). So early, small networks are ahead; which is best after hours, "
-            "minutes cannot say.",
+            "(`python -m diffviz.training.compare --sizes`). So early, small networks are ahead; which is best after "
+            "hours, minutes cannot say.",
             "",
             *sizes_table(found),
             "",
