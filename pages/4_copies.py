@@ -43,11 +43,12 @@ if looked:
 copies_view.how(settings)
 source.show(neighbours.distances)
 frame.ask(
-    "Why does it come close to copying some drawings and not others?",
-    "It copies where there is only one answer. Seven sets agree on what a red heart looks like, and each was seen many "
-    "times over: there the average of all that fits **is** the drawing. Cats differ from set to set, so what it draws "
-    "lies between them. The fewer the drawings, the more often each is repeated and the larger the network, the more "
-    "it keeps. Large models do it too: pictures that stood in their data many times could be drawn out of them almost "
-    "unchanged (Carlini et al. 2023, arXiv 2301.13188).",
+    "Why does it come near to some drawings and not to others?",
+    "It comes nearest where there is only one answer. Seven sets agree on what a red heart looks like: there the average "
+    "of all that fits is nearly a drawing itself. Rockets differ from set to set, so what it draws lies between them. And "
+    "it keeps what it saw often: three of the sets, flat, gradient and 3d, share their drawings. Ask for a cat face in "
+    "the style **gradient** and compare. The fewer the drawings, the more often each is repeated and the larger the "
+    "network, the more it keeps. Large models do it too: pictures that stood in their data many times could be drawn out "
+    "of them almost unchanged (Carlini et al. 2023, arXiv 2301.13188).",
 )
 frame.go_on(frame.LESSONS[4], "Now check what has stayed with you:")
