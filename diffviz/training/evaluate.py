@@ -140,21 +140,21 @@ def evaluate(
     return result, generated
 
 
-def sweep(denoiser: Denoiser, judge: classifier.Judge, data: Dataset, settings: dict) -> dict:
-    """The figures at each guidance scale, from the same noises and captions: {"everyday": [...], "all": [...]}."""
-    table: dict = {"n": SWEPT_N}
-    for name, everyday in SETS.items():
-        table[name] = []
-        for guidance in SWEPT:
-            found, _ = evaluate(denoiser, judge, data, SWEPT_N, everyday, {**settings, "guidance": guidance})
-            table[name].append(
-                {
-                    "guidance": guidance,
-                    **found["share_of_real"],
-                    "frechet_to_floor": round(found["frechet"] / found["frechet_floor"], 3),
-                }
-            )
-            print(name, table[name][-1], flush=True)
+def sweep(
+    denoiser: Denoiser, judge: classifier.Judge, data: Dataset, everyday: bool, settings: dict
+) -> list[dict]:
+    """The figures at each guidance scale, from the same noises and captions."""
+    table = []
+    for guidance in SWEPT:
+        found, _ = evaluate(denoiser, judge, data, SWEPT_N, everyday, {**settings, "guidance": guidance})
+        table.append(
+            {
+                "guidance": guidance,
+                **found["share_of_real"],
+                "frechet_to_floor": round(found["frechet"] / found["frechet_floor"], 3),
+            }
+        )
+        print(table[-1], flush=True)
     return table
 
 
@@ -199,9 +199,9 @@ def main() -> None:
     settings = {"steps": args.steps, "guidance": args.guidance, "sampler": args.sampler}
     if args.sweep:
         out = args.out or ASSETS / "curves" / f"guidance-{args.model}.json"
-        found = {"weights_sha256": checkpoints.sha256_of(weights), "settings": settings}
-        found |= sweep(denoiser, judge, data, settings)
-        out.write_text(json.dumps(found, indent=1) + "\n")
+        head = {"weights_sha256": checkpoints.sha256_of(weights), "settings": settings, "n": SWEPT_N}
+        for name in args.sets:
+            keep(out, head, {name: sweep(denoiser, judge, data, SETS[name], settings)})
         print(f"wrote {out}")
         return
     head = {
