@@ -97,3 +97,13 @@ def ks_limit(n: int, m: int) -> float:
     The large-sample form of Smirnov 1948: 1.358 sqrt((n + m) / (n m)).
     """
     return float(1.358 * np.sqrt((n + m) / (n * m)))
+
+
+def as_figure(value: float, interval: tuple[float, float]) -> dict:
+    """A value with its interval, rounded as the measured files keep them."""
+    return {"value": round(float(value), 4), "interval": [round(v, 4) for v in interval]}
+
+
+def mean_figure(values: np.ndarray) -> dict:
+    """The mean of values (N,) with its 95 % interval, as the measured files keep it."""
+    return as_figure(values.mean(), interval(values))

@@ -26,7 +26,7 @@ from torch import Tensor
 from diffviz import checkpoints, classifier, neighbours
 from diffviz.checkpoints import ASSETS
 from diffviz.denoiser import Denoiser
-from diffviz.metrics import frechet_distance, interval
+from diffviz.metrics import frechet_distance, mean_figure
 from diffviz.text import Vocabulary
 from diffviz.training.augment import HUES, main_hue, recolours
 from diffviz.training.data import Dataset
@@ -52,10 +52,7 @@ def agreement(judge: classifier.Judge, pictures: Tensor, label: np.ndarray, subg
         "label_top5": hits(by_label, label, 5),
         "subgroup_top1": hits(by_subgroup, subgroup, 1),
     }
-    return {
-        name: {"value": round(float(h.mean()), 4), "interval": [round(v, 4) for v in interval(h)]}
-        for name, h in found.items()
-    } | {"n": len(pictures)}
+    return {name: mean_figure(h) for name, h in found.items()} | {"n": len(pictures)}
 
 
 def real_training_rows(data: Dataset, heldout_rows: np.ndarray, n: int, everyday: bool) -> np.ndarray:
@@ -79,7 +76,7 @@ def memorisation(made: dict[str, np.ndarray], heldout: np.ndarray) -> dict:
     `suspicious` is the share of generated pictures that lie nearer to a training picture than all but 5 % of the
     held-out ones do: about 5 % where nothing is copied.
     """
-    limit = float(np.quantile(heldout, 0.05))
+    limit = float(np.quantile(heldout, neighbours.SUSPICIOUS))
     edges = np.linspace(0, 1, 41)
 
     def shares(far: np.ndarray) -> list[float]:
@@ -97,10 +94,7 @@ def memorisation(made: dict[str, np.ndarray], heldout: np.ndarray) -> dict:
             name: {
                 "n": len(far),
                 "median": round(float(np.median(far)), 4),
-                "suspicious": {
-                    "value": round(float((far < limit).mean()), 4),
-                    "interval": [round(v, 4) for v in interval(far < limit)],
-                },
+                "suspicious": mean_figure(far < limit),
                 "shares": shares(far),
             }
             for name, far in made.items()
@@ -288,10 +282,7 @@ def colours(denoiser: Denoiser, data: Dataset, settings: dict) -> dict:
         hit = np.array(
             [has_hue(picture, HUES[colour]) for picture, (colour, _, _) in zip(made, asked, strict=True)]
         )
-        found[name] = {
-            "value": round(float(hit.mean()), 4),
-            "interval": [round(v, 4) for v in interval(hit)],
-        }
+        found[name] = mean_figure(hit)
     print(f"  colours: asked {found['asked']}, not asked {found['not_asked']}")
     return found
 

@@ -71,19 +71,17 @@ def measure_point(
     right = hits(by_subgroup, subgroup, 1)
     precision, recall = metrics.precision_recall(real, made)
     point = {
-        "frechet": _with(metrics.frechet_distance(made, real), metrics.frechet_interval(made, real)),
-        "subgroup_top1": _with(right.mean(), metrics.interval(right)),
+        "frechet": metrics.as_figure(
+            metrics.frechet_distance(made, real), metrics.frechet_interval(made, real)
+        ),
+        "subgroup_top1": metrics.mean_figure(right),
         "precision": round(precision, 4),
         "recall": round(recall, 4),
     }
     if reference is not None:
         far = (pictures - reference).pow(2).mean((1, 2, 3)).sqrt().numpy()
-        point["distance"] = _with(far.mean(), metrics.interval(far))
+        point["distance"] = metrics.mean_figure(far)
     return point
-
-
-def _with(value: float, interval: tuple[float, float]) -> dict:
-    return {"value": round(float(value), 4), "interval": [round(v, 4) for v in interval]}
 
 
 def begin(path: Path, head: dict) -> dict:

@@ -16,6 +16,7 @@ import csv
 import json
 import time
 import tomllib
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -163,6 +164,11 @@ def memory_text(name: str, memory: dict) -> list[str]:
     ]
 
 
+def section(heading: str, text: str, table: Sequence[str] = ()) -> list[str]:
+    """A heading, a paragraph and perhaps a table, as lines of Markdown."""
+    return [heading, "", text, "", *table, *([""] if table else [])]
+
+
 def colours_text(found: dict) -> list[str]:
     """Whether colour words are obeyed."""
 
@@ -170,29 +176,24 @@ def colours_text(found: dict) -> list[str]:
         low, high = part["interval"]
         return f"{part['value']:.0%} ({low:.0%} to {high:.0%})"
 
-    return [
+    return section(
         "### Colours",
-        "",
         f"{found['labels']} everyday things, asked for in each of {found['n'] // found['labels']} colours (“blue banana”; "
         f"N = {found['n']}): **{share(found['asked'])}** have that colour as their one main hue, within 20°. Without the "
         f"colour word {share(found['not_asked'])} have it, by chance.",
-        "",
-    ]
+    )
 
 
 def guidance_text(sweep: dict, digest: str) -> list[str]:
     """What the guidance scale does to the figures."""
     stale = "" if sweep["weights_sha256"] == digest else " Measured on earlier weights."
-    return [
+    return section(
         "### Which guidance",
-        "",
         f"{sweep['settings']['sampler']}, {sweep['settings']['steps']} steps, N = {sweep['n']} a line, from the same "
         f"noises and captions; shares of the real pictures' own. The pages and the figures above use "
         f"{sweep['settings']['guidance']:g}.{stale}",
-        "",
-        *guidance_table(sweep),
-        "",
-    ]
+        guidance_table(sweep),
+    )
 
 
 def comparisons() -> list[str]:
@@ -202,42 +203,33 @@ def comparisons() -> list[str]:
     if sizes.exists():
         found = json.loads(sizes.read_text())
         minutes = max(row["cpu_minutes"] for row in found.values())
-        lines += [
+        lines += section(
             "## Three sizes, the same time",
-            "",
             f"{minutes:.0f} minutes of one processor thread each, at 64 × 64 "
             "(`python -m diffviz.training.compare --sizes`). So early, small networks are ahead; which is best after "
             "hours, minutes cannot say.",
-            "",
-            *sizes_table(found),
-            "",
-        ]
+            sizes_table(found),
+        )
     if recipes.exists():
         found = json.loads(recipes.read_text())
         seeds = abs(found["plain"]["heldout_loss"] - found["plain-again"]["heldout_loss"])
-        lines += [
+        lines += section(
             "## Recipes, one thing changed",
-            "",
             f"{found['plain']['images']:,} images each from scratch at 32 × 32, one run each (`python -m "
             f"diffviz.training.compare --recipes`); two seeds of the plain recipe differ by {seeds:.4f}, so smaller "
             "differences say nothing. The loss is that of held-out everyday drawings with their full captions, which "
             "cannot show what recolouring, skin tones or keywords are for: prompts that are not such captions.",
-            "",
-            *recipes_table(found),
-            "",
-        ]
+            recipes_table(found),
+        )
     if guided.exists():
         found = json.loads(guided.read_text())
-        lines += [
+        lines += section(
             "## Guidance trained in",
-            "",
             f"A copy of `emoji32` taught for {found['images']:,} images to give its own guided answer (scale 3) in one "
             f"call (`compare --guided`). UniPC, 30 steps, everyday captions, N = {found['n']} a line; shares of the real "
             "pictures' own.",
-            "",
-            *guided_table(found),
-            "",
-        ]
+            guided_table(found),
+        )
     return lines
 
 

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 import streamlit as st
-import torch
 
 from diffviz import checkpoints, neighbours, plots
-from diffviz.generation import Settings, run_steps
+from diffviz.generation import Settings
 from diffviz.neighbours import Neighbour
 from diffviz.trajectory import to_uint8
 from diffviz.ui import gallery, theme
-from diffviz.ui.live import Run
+from diffviz.ui.live import Run, finals
 from diffviz.ui.names import SAMPLER_TITLES
 from diffviz.ui.steps_view import predict
 
@@ -101,13 +100,10 @@ def eight_seeds(settings: Settings) -> None:
 
 
 def _eight(settings: Settings) -> list[tuple[np.ndarray, Neighbour]]:
-    torch.set_num_threads(1)
-    last = None
-    for step in run_steps(settings, seeds=range(settings.seed + 1, settings.seed + 1 + SEEDS)):
-        last = step
-    small = to_uint8(neighbours.shrink(last.x).numpy())
+    made = finals(settings, range(settings.seed + 1, settings.seed + 1 + SEEDS))
+    small = to_uint8(neighbours.shrink(made).numpy())
     drawings = neighbours.load()
-    return [(picture, drawings.nearest(x, 1)[0]) for picture, x in zip(small, last.x, strict=True)]
+    return [(picture, drawings.nearest(x, 1)[0]) for picture, x in zip(small, made, strict=True)]
 
 
 def measured(name: str, distance: float) -> None:

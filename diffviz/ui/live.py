@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import time
+from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import streamlit as st
 import torch
+from torch import Tensor
 
 from diffviz import captions, checkpoints
 from diffviz.generation import Settings, run_steps
@@ -102,6 +105,12 @@ def compute(
             bar.progress(step.i / settings.steps, _progress(step, settings))
     place.empty()
     return run
+
+
+def finals(settings: Settings, seeds: Sequence[int]) -> Tensor:
+    """The finished pictures of several seeds, run as one batch: (N, 3, S, S)."""
+    torch.set_num_threads(1)
+    return deque(run_steps(settings, seeds=seeds), maxlen=1).pop().x
 
 
 def _progress(step: Step, settings: Settings) -> str:

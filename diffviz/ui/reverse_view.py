@@ -10,14 +10,14 @@ import streamlit as st
 import torch
 
 from diffviz import captions, guidance, plots, samplers
-from diffviz.generation import Settings, run_steps
+from diffviz.generation import Settings
 from diffviz.schedules import SCHEDULES as ALL_SCHEDULES
 from diffviz.text import Vocabulary
 from diffviz.trajectory import Trajectory, encode_png, to_uint8
 from diffviz.ui import source as source_view
 from diffviz.ui import theme
 from diffviz.ui.controls import Controls
-from diffviz.ui.live import Run
+from diffviz.ui.live import Run, finals
 
 SCHEDULES = tuple(ALL_SCHEDULES)
 LARGEST = 224  # CSS pixels of a panel: three of them fit beside the controls
@@ -93,7 +93,7 @@ def seeds(settings: Settings) -> None:
         again = st.button("Same seed again", icon=":material/repeat:")
         others = st.button("Four other seeds", icon=":material/grid_view:")
     if again:
-        first, second = (_final(settings, [settings.seed]) for _ in range(2))
+        first, second = (finals(settings, [settings.seed]).numpy() for _ in range(2))
         equal = int(np.sum(first == second))
         st.markdown(
             f"Run twice from seed {settings.seed}: **{equal:,} of {first.size:,}** numbers are equal."
@@ -101,20 +101,12 @@ def seeds(settings: Settings) -> None:
     if others:
         chosen = [(settings.seed + k) % (LARGEST_SEED + 1) for k in range(1, 5)]
         with st.spinner("Four runs at once …"):
-            pictures = to_uint8(_final(settings, chosen))
+            pictures = to_uint8(finals(settings, chosen).numpy())
         with st.container(horizontal=True):
             for seed, picture in zip(chosen, pictures, strict=True):
                 zoom = 160 // len(picture)
                 large = np.kron(picture, np.ones((zoom, zoom, 1), np.uint8))
                 st.image(encode_png(large), caption=f"seed {seed}", width=len(large))
-
-
-def _final(settings: Settings, chosen: list[int]) -> np.ndarray:
-    torch.set_num_threads(1)
-    last = None
-    for step in run_steps(settings, seeds=chosen):
-        last = step
-    return last.x.numpy()
 
 
 def calls_table(run: Run) -> None:
