@@ -22,9 +22,7 @@ words = live.vocabulary()
 c = Controls(page)
 left, right = st.columns([1, 2.5], gap="large")
 with left:
-    prompt = c.text("Prompt", "prompt", "cat face", placeholder="no words: draw anything")
-    style = c.choice("Style", "style", ("", *words.styles), "noto", {"": "any"})
-    seed = reverse_view.seed_control(c)
+    prompt, style, seed = reverse_view.asked(c, words.styles)
     with st.expander("More"):
         steps = c.slider("Steps", "steps", 30, 1, 250, 1)
         sampler = c.choice("Sampler", "sampler", tuple(SAMPLER_TITLES), "ddim", SAMPLER_TITLES)
@@ -34,7 +32,7 @@ with left:
     reverse_view.ideas()
 settings = Settings(prompt, style, seed, steps, sampler, guidance, schedule=schedule, model=net)
 with right:
-    live.word_notes(prompt, words)
+    live.word_notes(prompt, words, net)
     run = live.compute(settings, "reverse-run", largest=reverse_view.LARGEST)
     live.show(run, "reverse-run", largest=reverse_view.LARGEST)
 

@@ -41,7 +41,7 @@ with left:
         budget = c.stops("Network calls in the race", "calls", 8, steps_view.BUDGETS)
 settings = Settings(prompt, style, seed, 30, sampler, guidance, model=net)
 with right:
-    live.word_notes(prompt, words)
+    live.word_notes(prompt, words, net)
     if part == "ladder":
         steps_view.ladder(settings)
     elif part == "race":

@@ -22,16 +22,14 @@ words = live.vocabulary()
 c = Controls(page)
 left, right = st.columns([1, 2.9], gap="large")
 with left:
-    prompt = c.text("Prompt", "prompt", "cat face", placeholder="no words: draw anything")
-    style = c.choice("Style", "style", ("", *words.styles), "noto", {"": "any"})
-    seed = reverse_view.seed_control(c)
+    prompt, style, seed = reverse_view.asked(c, words.styles)
     with st.expander("More"):
         guidance = c.slider("Guidance (1 is off)", "guidance", 3.0, 1.0, 10.0, 0.5)
         net = live.network(c)
     reverse_view.ideas(copies_view.IDEAS)
 settings = Settings(prompt, style, seed, copies_view.STEPS, "unipc", guidance, model=net)
 with right:
-    live.word_notes(prompt, words)
+    live.word_notes(prompt, words, net)
     run = live.compute(settings, "copies-run", ("x", "x0"), largest=copies_view.LARGEST)
     looked = copies_view.look(run)
 

@@ -6,7 +6,7 @@ import pytest
 import diffviz
 from diffviz import checkpoints, curves
 from diffviz.samplers import SAMPLERS, calls
-from diffviz.training import measure_steps
+from diffviz.training import evaluate, measure_steps
 
 
 def line(*values):
@@ -44,8 +44,8 @@ def test_a_file_of_other_weights_or_size_is_begun_anew(tmp_path):
     path = tmp_path / "steps.json"
     head = {"weights_sha256": "a", "n": 3}
     path.write_text(json.dumps({**head, "points": [1]}))
-    assert measure_steps.begin(path, head)["points"] == [1]
-    assert measure_steps.begin(path, {**head, "n": 4})["points"] == []
+    assert evaluate.begun(path, head)["points"] == [1]
+    assert evaluate.begun(path, {**head, "n": 4}) == {**head, "n": 4}
 
 
 def test_published_figures_name_their_sources():

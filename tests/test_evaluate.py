@@ -2,6 +2,8 @@
 
 import csv
 import json
+from dataclasses import asdict
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -9,6 +11,7 @@ import torch
 
 from diffviz import checkpoints
 from diffviz.training import evaluate, report
+from diffviz.training.train_denoiser import Recipe
 
 
 def pictures(n, seed, size=32):
@@ -124,3 +127,32 @@ def test_a_hue_is_met_round_the_circle_and_missed_by_other_colours():
     assert evaluate.has_hue(red, 0) and evaluate.has_hue(red, 250)
     assert not evaluate.has_hue(red, 85)
     assert not evaluate.has_hue(torch.zeros(3, 16, 16), 0)  # grey has no hue
+
+
+def test_the_command_of_the_card_says_all_that_is_not_the_default():
+    recipe = asdict(Recipe(flip=0.5, focus_share=0.0, start="emoji32"))
+    assert report.flags(recipe) == " --flip 0.5 --start emoji32 --focus-share 0.0"
+    assert report.flags(asdict(Recipe())) == ""
+    del recipe["focus_share"]  # weights from before a choice was there
+    assert report.flags(recipe) == " --flip 0.5 --start emoji32"
+
+
+class Stubborn:
+    """A judge to whom everything is label 0, then 1 and so on: never 7."""
+
+    subgroups = ("animal-bird", "tool")
+
+    def look(self, pictures):
+        likelier_first = torch.arange(8, 0, -1).float()
+        return likelier_first.repeat(len(pictures), 1), likelier_first[:2].repeat(len(pictures), 1), None
+
+
+def test_agreement_is_taken_kind_by_kind_the_worst_first():
+    label = np.array([0, 7, 0, 7])
+    data = SimpleNamespace(label=label, subgroups=np.array(["animal-bird"] * 7 + ["tool"]))
+    rows = np.arange(4)
+    found = evaluate.by_kind(Stubborn(), data, (pictures(6, 0), np.resize(rows, 6)), (pictures(4, 1), rows))
+    assert list(found) == ["tools and devices", "animals"]
+    assert found["animals"]["generated"]["n"] == 3 and found["animals"]["real"]["n"] == 2
+    assert found["animals"]["generated"]["label_top5"]["value"] == 1
+    assert found["tools and devices"]["generated"]["subgroup_top1"]["value"] == 0

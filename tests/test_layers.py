@@ -26,6 +26,7 @@ ALLOWED = {
     "classifier": set(),
     "curves": set(),
     "neighbours": set(),
+    "kinds": {"text"},
     "checkpoints": {"denoiser", "text", "unet"},
     "generation": {"checkpoints", "denoiser", "guidance", "samplers", "schedules", "trajectory"},
     "experiments": {"denoiser", "generation", "samplers", "schedules", "trajectory"},

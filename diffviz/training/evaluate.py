@@ -23,7 +23,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from diffviz import checkpoints, classifier, neighbours
+from diffviz import checkpoints, classifier, kinds, neighbours
 from diffviz.checkpoints import ASSETS
 from diffviz.denoiser import Denoiser
 from diffviz.metrics import frechet_distance, mean_figure
@@ -102,6 +102,28 @@ def memorisation(made: dict[str, np.ndarray], heldout: np.ndarray) -> dict:
     }
 
 
+def by_kind(
+    judge: classifier.Judge,
+    data: Dataset,
+    generated: tuple[Tensor, np.ndarray],
+    real: tuple[Tensor, np.ndarray],
+) -> dict:
+    """`agreement` of each kind of thing, worst first: pictures and the rows that their captions are of, both ways."""
+    kind = np.array([kinds.kind_of(s) for s in data.subgroups])[data.label]  # of each picture
+    subgroup = subgroup_numbers(judge, data)
+
+    def of(name: str, pictures: Tensor, rows: np.ndarray) -> dict:
+        here = np.flatnonzero(kind[rows] == name)
+        label = data.label[rows[here]]
+        return agreement(judge, pictures[here], label, subgroup[label])
+
+    found = {
+        str(name): {"generated": of(name, *generated), "real": of(name, *real)}
+        for name in np.unique(kind[real[1]])
+    }
+    return dict(sorted(found.items(), key=lambda item: item[1]["generated"]["label_top5"]["value"]))
+
+
 def subgroup_numbers(judge: classifier.Judge, data: Dataset) -> np.ndarray:
     """The judge's number for the subgroup of each label: (L,)."""
     numbers = {name: i for i, name in enumerate(judge.subgroups)}
@@ -131,6 +153,8 @@ def evaluate(
         k: round(result["generated"][k]["value"] / result["real"][k]["value"], 4)
         for k in ("label_top1", "label_top5", "subgroup_top1")
     }
+    if not everyday:
+        result["kinds"] = by_kind(judge, data, (generated, picked), (real, rows))
     return result, generated
 
 
@@ -293,11 +317,15 @@ def has_hue(picture: Tensor, wanted: float) -> bool:
     return main is not None and min(abs(main - wanted), 256 - abs(main - wanted)) < HUE_MARGIN
 
 
+def begun(path: Path, head: dict) -> dict:
+    """What is in the file if it was measured under the same head, else the head alone."""
+    found = json.loads(path.read_text()) if path.exists() else {}
+    return found if {k: found.get(k) for k in head} == head else dict(head)
+
+
 def keep(path: Path, head: dict, part: dict) -> None:
     """Add a part to the file; parts that were measured under another head are dropped."""
-    kept = json.loads(path.read_text()) if path.exists() else {}
-    same = {k: kept.get(k) for k in head} == head
-    path.write_text(json.dumps({**(kept if same else head), **part}, indent=1) + "\n")
+    path.write_text(json.dumps({**begun(path, head), **part}, indent=1) + "\n")
 
 
 if __name__ == "__main__":

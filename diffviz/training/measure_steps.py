@@ -29,7 +29,7 @@ from diffviz import checkpoints, classifier, metrics
 from diffviz.checkpoints import ASSETS
 from diffviz.samplers import SAMPLERS, calls
 from diffviz.training.data import Dataset
-from diffviz.training.evaluate import hits, real_training_rows, subgroup_numbers
+from diffviz.training.evaluate import begun, hits, real_training_rows, subgroup_numbers
 from diffviz.training.sample import for_rows
 
 STEPS = (1, 2, 3, 5, 8, 12, 20, 30, 50)
@@ -84,15 +84,6 @@ def measure_point(
     return point
 
 
-def begin(path: Path, head: dict) -> dict:
-    """The file so far if it was measured under the same head, else a new one."""
-    if path.exists():
-        kept = json.loads(path.read_text())
-        if {k: kept.get(k) for k in head} == head:
-            return kept
-    return {**head, "points": []}
-
-
 def reference_pictures(cache: Path, head: dict, pictures: Callable[..., Tensor]) -> Tensor:
     """The long run from every noise (N, 3, S, S): kept beside the runs, since it is the longest part."""
     if cache.exists():
@@ -144,7 +135,8 @@ def main() -> None:
         "precision": "bfloat16",
         "frechet_floor": round(metrics.frechet_distance(floor, real), 4),
     }
-    found = begin(args.out, head)
+    found = begun(args.out, head)
+    found.setdefault("points", [])
 
     def pictures(sampler: str, steps: int, n: int = n, precise: bool = False) -> Tensor:
         return for_rows(

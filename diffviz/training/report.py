@@ -34,10 +34,12 @@ from diffviz.training.tables import (
     guidance_table,
     guided_table,
     heldout_losses,
+    kinds_table,
     loss_table,
     recipes_table,
     sizes_table,
 )
+from diffviz.training.train_denoiser import ADJUSTABLE, Recipe
 
 GRIDS = {"everyday": EVERYDAY_64, "new": NEW_24}
 SAMPLER = "unipc"  # of the grids: the best one by the measured curve
@@ -233,31 +235,37 @@ def comparisons() -> list[str]:
     return lines
 
 
+def core_hours(facts: dict) -> float:
+    """Processor time in a network; where it was not kept, the hours by the clock of all its workers."""
+    return facts.get("core_hours", facts["minutes"] / 60 * facts["workers"])
+
+
 def weights_row(name: str) -> str:
     """One line of the table of networks."""
     denoiser, path = checkpoints.load(name), ASSETS / checkpoints.manifest()[name].file
     config, facts = checkpoints.metadata(path)
-    hours = facts["minutes"] / 60 * facts["workers"]
     start = facts["recipe"].get("start")
     begun = f" after `{start}`" if start else ""
     return (
         f"| `{name}` | {config['size']} × {config['size']} | {', '.join(map(str, config['channels']))} | "
         f"{checkpoints.parameters(denoiser.net) / 1e6:.2f} million | {path.stat().st_size / 1e6:.1f} MB | "
-        f"{call_ms(denoiser):.1f} ms | {facts['images']:,}{begun} | {hours:.1f} |"
+        f"{call_ms(denoiser):.1f} ms | {facts['images']:,}{begun} | {core_hours(facts):.1f} |"
     )
 
 
 def recipe_text(facts: dict, name: str) -> str:
     """How a network was trained, in sentences."""
-    recipe, cores = facts["recipe"], facts["workers"]
+    recipe = facts["recipe"]
     said = [
-        f"{facts['images']:,} images in {facts['minutes'] / 60:.1f} hours on {cores} CPU core{'s' if cores > 1 else ''} "
-        f"shared with other work, batch {recipe['batch']}, bf16.",
+        f"{facts['images']:,} images in {core_hours(facts):.1f} core-hours on a CPU shared with other work, batch "
+        f"{recipe['batch']}, bf16.",
         f"Muon on the weight matrices (rate {recipe['lr_muon']}), AdamW on the rest ({recipe['lr_adam']}), flat, then "
         f"down to nothing over the last {recipe['decay']:.0%}; average of weights with decay "
         f"{facts.get('ema', recipe['ema'])} a step.",
         f"Loss: v, unweighted, {recipe['schedule']} schedule, times spread evenly in each batch.",
-        f"From {recipe['focus_from']:.0%} of the run on, {recipe['focus_share']:.0%} of the pictures were everyday ones.",
+        f"From {recipe['focus_from']:.0%} of the run on, {recipe['focus_share']:.0%} of the pictures were everyday ones."
+        if recipe["focus_share"]
+        else "Everyday drawings came as often as any other.",
         f"The caption was dropped {recipe['dropout']['caption']:.0%} of the time, the style "
         f"{recipe['dropout']['style']:.0%}.",
     ]
@@ -285,6 +293,12 @@ def recipe_text(facts: dict, name: str) -> str:
     return " ".join(said)
 
 
+def flags(recipe: dict) -> str:
+    """What of a recipe has to be said on the command line: all that is not the default."""
+    other = {k: recipe[k] for k in ADJUSTABLE if recipe.get(k, getattr(Recipe, k)) != getattr(Recipe, k)}
+    return "".join(f" --{name.replace('_', '-')} {value}" for name, value in other.items())
+
+
 def network(name: str) -> list[str]:
     """Everything about one network."""
     path = ASSETS / checkpoints.manifest()[name].file
@@ -305,14 +319,10 @@ def network(name: str) -> list[str]:
             f"guidance 3, not picked from several: {listed}.",
             "",
         ]
-    flags = f" --start {recipe['start']}" if recipe.get("start") else ""
-    for flag in ("flip", "recolour"):
-        flags += f" --{flag} {recipe[flag]}" if recipe.get(flag) else ""
     size = checkpoints.load(name).net.config.size
     data, build = facts.get("data", name), f"--size {size} --out data/{name}.npz"
     builds = [build]
     if data != name:
-        flags += f" --toned {recipe['toned']}"
         builds.append(f"{build.replace(name, data)} --skin-tones")
     lines += [
         "### Recipe",
@@ -322,8 +332,7 @@ def network(name: str) -> list[str]:
         "```",
         *(f"python -m diffviz.training.build_dataset {b}" for b in builds),
         f"python -m diffviz.training.train_denoiser --data data/{data}.npz --out runs/{name} --images {facts['images']} "
-        f"--workers {facts['workers']} --channels {' '.join(map(str, recipe['channels']))} --lr-muon {recipe['lr_muon']} "
-        f"--focus-from {recipe['focus_from']}{flags}",
+        f"--workers {facts['workers']} --channels {' '.join(map(str, recipe['channels']))}{flags(recipe)}",
         f"python -m diffviz.training.train_denoiser --out runs/{name} --publish",
         f"python -m diffviz.training.evaluate --model {name}",
         "```",
@@ -356,6 +365,12 @@ def network(name: str) -> list[str]:
         "network draws in the manner of the training drawings that the judge learned from.",
         "",
     ]
+    if "kinds" in evaluation.get("all", {}):
+        lines += section(
+            "### Which things",
+            "All labels, by kind, the worst first: how often the judge has the label among its first five.",
+            kinds_table(evaluation["all"]["kinds"]),
+        )
     if "colours" in evaluation:
         lines += colours_text(evaluation["colours"])
     swept = ASSETS / "curves" / f"guidance-{name}.json"
@@ -405,9 +420,9 @@ def card() -> str:
             "",
             "## What they are bad at",
             "",
-            "- **Rare labels.** Outside the everyday ones they saw each drawing only a few times: people at work, "
-            "buildings, tools and devices often come out as blots of the right colours. The pages say so when a prompt "
-            "has no everyday word.",
+            "- **Rare things.** Outside the everyday ones they saw each drawing less often: some kinds come out as blots "
+            "of the right colours. “Which things”, of each network, says which; the pages say it of a prompt of a kind in "
+            "which less than half of what the judge can name in real drawings is named.",
             "- **Counting and small parts.** Fingers, legs, spokes and teeth are drawn as texture, not counted.",
             "- **Faces with a mood.** The face is there; which of a hundred moods it shows is often wrong.",
             "- **New combinations.** Words are a set to them, without order: “cat with red hat” and “red cat with hat” "

@@ -31,6 +31,19 @@ def figures_table(evaluation: dict) -> list[str]:
     return lines
 
 
+def kinds_table(found: dict) -> list[str]:
+    """Agreement by kind of thing, in the order of the file."""
+    lines = ["| kind | generated (95 % interval) | real, held out | share |", "|---" * 4 + "|"]
+    for kind, row in found.items():
+        made, real = row["generated"]["label_top5"], row["real"]["label_top5"]["value"]
+        share = f"{made['value'] / real:.0%}" if real else "–"
+        lines.append(
+            f"| {kind} | {made['value']:.0%} ({made['interval'][0]:.0%} to {made['interval'][1]:.0%}), "
+            f"N = {row['generated']['n']} | {real:.0%}, N = {row['real']['n']} | {share} |"
+        )
+    return lines
+
+
 def loss_table(path: Path, rows: int = 8) -> list[str]:
     """Loss on held-out everyday pictures against images seen, from the training log."""
     seen = heldout_losses(path)

@@ -86,6 +86,7 @@ ADJUSTABLE = (
     "toned",
     "start",
     "focus_from",
+    "focus_share",
 )
 
 # --- the objective -----------------------------------------------------------------------------------------
@@ -275,6 +276,7 @@ def _clock(minutes: float, images: float, args: argparse.Namespace) -> float:
 def _steps(state: dict, args: argparse.Namespace, per_step: int) -> Iterator[float]:
     """Yield the share of the run that is done, until it is all done; keeps the clock of `state`."""
     began, before = time.monotonic(), state["minutes"]
+    busy, busy_before = time.process_time(), state["core_hours"]
     while (done := _clock(state["minutes"], state["images"], args)) < 1:
         yield done
         state["step"] += 1
@@ -285,6 +287,8 @@ def _steps(state: dict, args: argparse.Namespace, per_step: int) -> Iterator[flo
             dist.broadcast(shared, 0)
             now = float(shared)
         state["minutes"] = now
+        # Hours by the clock say little on a machine that is shared: what this process was given, times workers.
+        state["core_hours"] = busy_before + (time.process_time() - busy) / 3600 * args.workers
 
 
 def worker(rank: int, args: argparse.Namespace, recipe: Recipe) -> None:
@@ -304,7 +308,7 @@ def worker(rank: int, args: argparse.Namespace, recipe: Recipe) -> None:
         inherit(net, checkpoints.load(recipe.start).net)
     averages = {decay: copy.deepcopy(net).eval() for decay in recipe.ema}
     optimizer = Optimizer(net, recipe)
-    state = {"step": 0, "images": 0, "minutes": 0.0, "sittings": 1}
+    state = {"step": 0, "images": 0, "minutes": 0.0, "core_hours": 0.0, "sittings": 1}
     last = args.out / "last.pt"
     if args.resume:
         saved = torch.load(last, map_location=device, weights_only=True)
@@ -313,7 +317,7 @@ def worker(rank: int, args: argparse.Namespace, recipe: Recipe) -> None:
             average.load_state_dict(saved["averages"][decay])
         optimizer.load_state_dict(saved["optimizer"])
         state = saved["state"]
-        state["sittings"] = state.get("sittings", 1) + 1
+        state["sittings"] += 1
     per_worker = recipe.batch // args.workers
     stream = recipe.seed + 1000 * rank + state["step"]
     batches = Batches(data, vocabulary, recipe, per_worker, stream)

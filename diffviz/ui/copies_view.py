@@ -5,11 +5,12 @@ from __future__ import annotations
 import numpy as np
 import streamlit as st
 
-from diffviz import checkpoints, neighbours, plots
+from diffviz import checkpoints, curves, neighbours, plots
 from diffviz.generation import Settings
 from diffviz.neighbours import Neighbour
 from diffviz.trajectory import to_uint8
 from diffviz.ui import gallery, theme
+from diffviz.ui.curve_view import whose
 from diffviz.ui.live import Run, finals
 from diffviz.ui.names import SAMPLER_TITLES
 from diffviz.ui.steps_view import predict
@@ -54,7 +55,7 @@ def look(run: Run) -> list[Neighbour] | None:
         guess = predict("How near is the nearest training drawing?", (COPY, KIN, FAR), "guess-copies")
     if guess is None:
         return None
-    found = drawings.nearest(picture, SHOWN)
+    found = _nearest(drawings, run)
     share = drawings.share_nearer(found[0].distance)
     with beside:
         st.markdown(
@@ -72,6 +73,14 @@ def look(run: Run) -> list[Neighbour] | None:
         )
     )
     return found
+
+
+def _nearest(drawings: neighbours.Drawings, run: Run) -> list[Neighbour]:
+    """The search is kept with its run: a page runs again at every click."""
+    kept = st.session_state.get("copies-nearest")
+    if not kept or kept[0] is not run:
+        kept = st.session_state["copies-nearest"] = (run, drawings.nearest(run.steps[-1].x[0], SHOWN))
+    return kept[1]
 
 
 def eight_seeds(settings: Settings) -> None:
@@ -112,10 +121,7 @@ def measured(name: str, distance: float) -> None:
     if found is None:
         st.info("This network's copying has not been measured yet.", icon=":material/hourglass_empty:")
         return
-    if found["weights_sha256"] != checkpoints.manifest()[name].sha256:
-        st.info(
-            "This was measured on earlier weights than the ones that run here.", icon=":material/history:"
-        )
+    whose(curves.Measured(found), name)
     new, known, held = found["new_captions"], found["trained_captions"], found["heldout"]
     st.plotly_chart(
         plots.memory(found, distance, theme.palette()),

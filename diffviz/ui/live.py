@@ -11,7 +11,7 @@ import streamlit as st
 import torch
 from torch import Tensor
 
-from diffviz import captions, checkpoints
+from diffviz import captions, checkpoints, kinds
 from diffviz.generation import Settings, run_steps
 from diffviz.samplers import Step
 from diffviz.schedules import SCHEDULES
@@ -150,8 +150,8 @@ def show(
             st.button("Run it to the end", key=f"{key}-again", on_click=lambda: st.session_state.pop(key))
 
 
-def word_notes(prompt: str, words: Vocabulary) -> None:
-    """Say which words of a prompt the network cannot be told, and what it knows instead."""
+def word_notes(prompt: str, words: Vocabulary, model: str) -> None:
+    """Say which words of a prompt the network cannot be told, what it knows instead, and what it draws badly."""
     read = words.read(prompt)
     for word in read.unknown:
         near = words.nearest(word)
@@ -165,10 +165,11 @@ def word_notes(prompt: str, words: Vocabulary) -> None:
         )
     if prompt and not read.words:
         st.info("No word of this is known, so the network draws without words.", icon=":material/help:")
-    rare = [w for w in read.words if w not in words.everyday_words]
-    if rare and len(rare) == len(read.words):
+    kind = kinds.of_prompt(read.words, words)
+    found = kinds.measured(model, checkpoints.manifest()[model].sha256).get(kind)
+    if found and found.weak:
         st.info(
-            f"“{' '.join(rare)}” is outside the everyday words that most of the training was spent on: "
-            "expect a rough picture.",
+            f"Expect a rough picture: this network is bad at {kind}. Of {found.n} test pictures of them our classifier "
+            f"named {found.value:.0%} as what they were meant to be, of real drawings {found.real:.0%}.",
             icon=":material/school:",
         )

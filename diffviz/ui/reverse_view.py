@@ -41,6 +41,13 @@ def seed_control(c: Controls) -> int:
     return seed
 
 
+def asked(c: Controls, styles: Sequence[str]) -> tuple[str, str, int]:
+    """Prompt, style and seed of a page on one picture."""
+    prompt = c.text("Prompt", "prompt", "cat face", placeholder="no words: draw anything")
+    style = c.choice("Style", "style", ("", *styles), "noto", {"": "any"})
+    return prompt, style, seed_control(c)
+
+
 def _new_seed() -> None:
     st.session_state["seed"] = random.randrange(LARGEST_SEED + 1)
 
