@@ -51,4 +51,4 @@ frame.ask(
     "the safest answer is the mean of all of them: a blur. Only after a little noise is gone, and a little is "
     "decided, can it commit to more. Set **Steps** to 1 and see; then try 3, 10 and 30.",
 )
-frame.go_on(frame.LESSONS[0], "Where do the practice problems come from?")
+frame.go_on(frame.LESSONS[2], "Does it take thirty steps?")

@@ -137,6 +137,22 @@ def test_the_command_of_the_card_says_all_that_is_not_the_default():
     assert report.flags(recipe) == " --flip 0.5 --start emoji32"
 
 
+def test_the_card_gives_the_command_of_every_sitting():
+    first = {"images": 40, "workers": 1, "data": "emoji64", "recipe": asdict(Recipe(channels=(8, 8)))}
+    last = {
+        **first,
+        "images": 90,
+        "data": "emoji64-tones",
+        "recipe": asdict(Recipe(channels=(8, 8), toned=0.5)),
+    }
+    found = report.commands("emoji64", {**last, "earlier": [first]})
+    assert [line.split()[2].rpartition(".")[2] for line in found] == [
+        *["build_dataset"] * 2, *["train_denoiser"] * 3, "evaluate",
+    ]  # fmt: skip
+    assert "--images 40" in found[2] and "--resume" not in found[2]
+    assert "--images 90" in found[3] and found[3].endswith("--toned 0.5 --resume")
+
+
 class Stubborn:
     """A judge to whom everything is label 0, then 1 and so on: never 7."""
 

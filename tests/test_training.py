@@ -145,6 +145,18 @@ def test_a_run_can_be_stopped_and_resumed(tmp_path, monkeypatch, workers):
     assert len(list(out.glob("grid-*.png"))) == 2
     config, facts = checkpoints.metadata(out / "ema.safetensors")
     assert config["channels"] == [8, 8] and facts["images"] == 80
+    assert [s["images"] for s in facts["earlier"]] == [40]
+    assert facts["earlier"][0]["recipe"]["batch"] == 4
+
+
+def test_a_run_that_was_interrupted_is_one_sitting(tmp_path, monkeypatch):
+    path, out = tiny_data(tmp_path / "data.npz"), tmp_path / "run"
+    arguments = ["train", "--data", str(path), "--out", str(out), "--channels", "8", "8", "--batch", "4"]
+    monkeypatch.setattr("sys.argv", [*arguments, "--images", "40"])
+    train.main()
+    monkeypatch.setattr("sys.argv", [*arguments, "--images", "40", "--resume"])
+    train.main()
+    assert checkpoints.metadata(out / "ema.safetensors")[1]["earlier"] == []
 
 
 def test_publishing_writes_a_manifest_that_loads(tmp_path, monkeypatch):

@@ -285,12 +285,30 @@ def recipe_text(facts: dict, name: str) -> str:
     if "heldout_by_ema" in facts:
         losses = ", ".join(f"{loss:.4f} at {decay}" for decay, loss in facts["heldout_by_ema"].items())
         said.append(f"The length of the average was chosen after the fact: held-out loss {losses}.")
-    if facts.get("sittings", 1) > 1:
+    if facts.get("earlier"):
         said.append(
-            f"In {facts['sittings']} sittings, each of which began again at the full rate. What is given here is the "
-            "recipe of the last, to be run in one piece."
+            f"In {len(facts['earlier']) + 1} sittings, each of which began again at the full rate; what is said here is "
+            "of the last, the commands are those of all."
         )
     return " ".join(said)
+
+
+def commands(name: str, facts: dict) -> list[str]:
+    """The commands that make the weights again: their data, each sitting in turn, and what comes after."""
+    size = checkpoints.load(name).net.config.size
+    sittings = [*facts.get("earlier", []), {"data": name, **facts}]
+    lines = [f"build_dataset --size {size} --out data/{name}.npz"]  # evaluate needs it in any case
+    if any(s["data"].endswith("-tones") for s in sittings):
+        lines.append(f"build_dataset --size {size} --out data/{name}-tones.npz --skin-tones")
+    for i, sitting in enumerate(sittings):
+        recipe = sitting["recipe"]
+        lines.append(
+            f"train_denoiser --data data/{sitting['data']}.npz --out runs/{name} --images {sitting['images']} "
+            f"--workers {sitting['workers']} --channels {' '.join(map(str, recipe['channels']))}{flags(recipe)}"
+            f"{' --resume' if i else ''}"
+        )
+    lines += [f"train_denoiser --out runs/{name} --publish", f"evaluate --model {name}"]
+    return [f"python -m diffviz.training.{line}" for line in lines]
 
 
 def flags(recipe: dict) -> str:
@@ -304,7 +322,7 @@ def network(name: str) -> list[str]:
     path = ASSETS / checkpoints.manifest()[name].file
     digest = checkpoints.sha256_of(path)
     _, facts = checkpoints.metadata(path)
-    recipe, log = facts["recipe"], ASSETS / "curves" / f"training-{name}.csv"
+    log = ASSETS / "curves" / f"training-{name}.csv"
     lines = [f"## {name}", "", f"SHA-256 `{digest}`.", ""]
     for which, title in (
         ("everyday", "everyday prompts"),
@@ -319,22 +337,13 @@ def network(name: str) -> list[str]:
             f"guidance 3, not picked from several: {listed}.",
             "",
         ]
-    size = checkpoints.load(name).net.config.size
-    data, build = facts.get("data", name), f"--size {size} --out data/{name}.npz"
-    builds = [build]
-    if data != name:
-        builds.append(f"{build.replace(name, data)} --skin-tones")
     lines += [
         "### Recipe",
         "",
         f"{recipe_text(facts, name)} Again:",
         "",
         "```",
-        *(f"python -m diffviz.training.build_dataset {b}" for b in builds),
-        f"python -m diffviz.training.train_denoiser --data data/{data}.npz --out runs/{name} --images {facts['images']} "
-        f"--workers {facts['workers']} --channels {' '.join(map(str, recipe['channels']))}{flags(recipe)}",
-        f"python -m diffviz.training.train_denoiser --out runs/{name} --publish",
-        f"python -m diffviz.training.evaluate --model {name}",
+        *commands(name, facts),
         "```",
         "",
         *loss_table(log),

@@ -308,7 +308,9 @@ def worker(rank: int, args: argparse.Namespace, recipe: Recipe) -> None:
         inherit(net, checkpoints.load(recipe.start).net)
     averages = {decay: copy.deepcopy(net).eval() for decay in recipe.ema}
     optimizer = Optimizer(net, recipe)
-    state = {"step": 0, "images": 0, "minutes": 0.0, "core_hours": 0.0, "sittings": 1}
+    sitting = {"recipe": asdict(recipe), "workers": args.workers, "data": args.data.stem}
+    planned = [args.minutes, args.images]
+    state = {"step": 0, "images": 0, "minutes": 0.0, "core_hours": 0.0, "earlier": []}
     last = args.out / "last.pt"
     if args.resume:
         saved = torch.load(last, map_location=device, weights_only=True)
@@ -317,7 +319,8 @@ def worker(rank: int, args: argparse.Namespace, recipe: Recipe) -> None:
             average.load_state_dict(saved["averages"][decay])
         optimizer.load_state_dict(saved["optimizer"])
         state = saved["state"]
-        state["sittings"] += 1
+        if (saved["sitting"], saved["planned"]) != (sitting, planned):  # else it was only interrupted
+            state["earlier"].append({"images": state["images"], **saved["sitting"]})
     per_worker = recipe.batch // args.workers
     stream = recipe.seed + 1000 * rank + state["step"]
     batches = Batches(data, vocabulary, recipe, per_worker, stream)
@@ -329,6 +332,8 @@ def worker(rank: int, args: argparse.Namespace, recipe: Recipe) -> None:
             "averages": {decay: average.state_dict() for decay, average in averages.items()},
             "optimizer": optimizer.state_dict(),
             "state": state,
+            "sitting": sitting,
+            "planned": planned,
         }
         torch.save(saved, args.out / "last.tmp")
         os.replace(args.out / "last.tmp", last)  # a run that is killed leaves the older file whole
@@ -338,9 +343,7 @@ def worker(rank: int, args: argparse.Namespace, recipe: Recipe) -> None:
         best = min(losses, key=losses.get)
         facts = {
             **state,
-            "recipe": asdict(recipe),
-            "workers": args.workers,
-            "data": args.data.stem,
+            **sitting,
             "ema": best,
             "heldout_by_ema": {str(decay): round(loss, 5) for decay, loss in losses.items()},
         }

@@ -19,7 +19,6 @@ from diffviz.ui.names import SAMPLER_TITLES
 CLOSE = 0.05  # RMS difference, on pixel values from -1 to 1, below which two pictures look alike
 BUDGETS = (3, 5, 8, 12, 20, 30, 50)
 MANY_SEEDS = 64
-DEFAULT_RUNG = experiments.LADDER.index(8)  # the picture whose way is open at first
 
 
 def predict(question: str, options: Sequence[str], key: str) -> str | None:
@@ -45,8 +44,9 @@ def ladder(settings: Settings) -> None:
     runs = _climb(settings)
     last = runs[-1].x[-1]
     far = [experiments.rmse(r.x[-1], last) for r in runs]
-    notes = [f"{d:.2f} from {runs[-1].steps} steps" for d in far[:-1]] + ["the longest run"]
-    rung = st.session_state.get("rung", DEFAULT_RUNG)
+    notes = [f"{d:.3f} from {runs[-1].steps} steps" for d in far[:-1]] + ["the longest run"]
+    settled = next(i for i in range(len(runs)) if max(far[i:]) < CLOSE)
+    rung = st.session_state.get("rung", settled)
     picked = gallery.pick(
         [r.frames("x")[-1] for r in runs], _titles(runs), notes, label="Open the way to a picture", key="rungs",
         picked=rung,
@@ -54,9 +54,8 @@ def ladder(settings: Settings) -> None:
     if picked is not None and picked != rung:
         st.session_state["rung"] = picked
         st.rerun()
-    settled = next(r.steps for i, r in enumerate(runs) if max(far[i:]) < CLOSE)
     st.markdown(
-        f"You said **{guess}**. From **{settled} steps** on, the picture stays within {CLOSE} of the "
+        f"You said **{guess}**. From **{runs[settled].steps} steps** on, the picture stays within {CLOSE} of the "
         f"{runs[-1].steps}-step one (root mean square, on pixel values from −1 to 1), "
         f"for this prompt, this seed and {SAMPLER_TITLES[settings.sampler]}. Try another seed: it moves."
     )

@@ -74,7 +74,7 @@ _CSS = """
 .stMainBlockContainer { padding: 2.9rem 2.4rem 4rem; max-width: 1180px; }
 .stAppHeader { background: transparent; }
 .stMainBlockContainer > .stVerticalBlock { gap: .8rem; }
-.stMainBlockContainer h1 { font-size: 2.15rem; padding: 0 0 .2rem; line-height: 1.12; letter-spacing: -.01em; }
+.stMainBlockContainer h1 { font-size: 2.15rem; padding: 0 0 .55rem; line-height: 1.12; letter-spacing: -.01em; }
 .stMainBlockContainer h2 { font-size: 1.4rem; padding-top: 1.2rem; }
 .stColumn h2 { font-size: 1.2rem; padding-top: .2rem; }
 .stMainBlockContainer h3 { font-size: 1.12rem; padding-top: .6rem; }
