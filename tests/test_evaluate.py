@@ -171,4 +171,4 @@ def test_agreement_is_taken_kind_by_kind_the_worst_first():
     assert list(found) == ["tools and devices", "animals"]
     assert found["animals"]["generated"]["n"] == 3 and found["animals"]["real"]["n"] == 2
     assert found["animals"]["generated"]["label_top5"]["value"] == 1
-    assert found["tools and devices"]["generated"]["subgroup_top1"]["value"] == 0
+    assert found["tools and devices"]["generated"]["label_top5"]["value"] == 0
