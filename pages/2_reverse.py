@@ -36,7 +36,7 @@ with right:
     run = live.compute(settings, "reverse-run", largest=reverse_view.LARGEST)
     live.show(run, "reverse-run", largest=reverse_view.LARGEST)
 
-reverse_view.what_to_ask(words)
+reverse_view.what_to_ask(words, net)
 if run.finished:
     st.header("Blurry early, sharp late", anchor=False)
     reverse_view.why_blurry(run)

@@ -8,7 +8,7 @@ from conftest import ROOT
 from PIL import Image
 from streamlit.testing.v1 import AppTest
 
-from diffviz import checkpoints, neighbours
+from diffviz import checkpoints, kinds, neighbours
 from diffviz.learn import staircase
 from diffviz.ui import copies_view
 
@@ -96,6 +96,16 @@ def test_reverse_says_which_words_it_does_not_know():
     assert "without words" in said
 
 
+@pytest.mark.parametrize(("right", "warned"), [(0.1, True), (0.7, False)])
+def test_reverse_warns_of_what_the_network_was_measured_to_draw_badly(monkeypatch, right, warned):
+    figures = kinds.Measured("tools and devices", 90, right, (right - 0.05, right + 0.05), 0.9, 20)
+    monkeypatch.setattr(kinds, "measured", lambda *a: {figures.kind: figures})
+    app = open_page(REVERSE, prompt="hammer", steps="1")
+    said = " ".join(i.value for i in app.info)
+    assert ("bad at tools and devices" in said and "10%" in said and "90%" in said) == warned
+    assert not open_page(REVERSE, prompt="red heart", steps="1").info
+
+
 def test_reverse_lists_what_can_be_asked_for():
     from diffviz.checkpoints import ASSETS
     from diffviz.text import Vocabulary
@@ -104,6 +114,7 @@ def test_reverse_lists_what_can_be_asked_for():
     everyday = [x["label"] for x in Vocabulary.load(ASSETS / "vocabulary.json").labels if x["everyday"]]
     listed = " ".join(m.value for m in app.markdown)
     assert f"{len(everyday)} everyday ones" in listed
+    assert all(f"**{kind}**" in listed for kind in kinds.KINDS)
     assert all(label in listed for label in everyday)
 
 

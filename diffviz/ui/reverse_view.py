@@ -9,7 +9,7 @@ import numpy as np
 import streamlit as st
 import torch
 
-from diffviz import captions, guidance, plots, samplers
+from diffviz import captions, checkpoints, guidance, kinds, plots, samplers
 from diffviz.generation import Settings
 from diffviz.schedules import SCHEDULES as ALL_SCHEDULES
 from diffviz.text import Vocabulary
@@ -22,6 +22,7 @@ from diffviz.ui.live import Run, finals
 SCHEDULES = tuple(ALL_SCHEDULES)
 LARGEST = 224  # CSS pixels of a panel: three of them fit beside the controls
 LARGEST_SEED = 999_999
+SOME = 12  # labels that are named of a kind that has few everyday ones
 IDEAS = (
     "cat face",
     "smiling face with sunglasses",
@@ -63,18 +64,44 @@ def _take_idea() -> None:
         st.session_state.idea = None
 
 
-def what_to_ask(words: Vocabulary) -> None:
-    """What the network was trained to draw: the everyday labels by group, and how many words it has seen."""
-    everyday = [x for x in words.labels if x["everyday"]]
+def what_to_ask(words: Vocabulary, model: str) -> None:
+    """What the network was trained to draw, by kind of thing, and how well it was measured to draw each."""
+    measured = kinds.measured(model, checkpoints.manifest()[model].sha256)
+    labels: dict[str, list[dict]] = {kind: [] for kind in kinds.KINDS}
+    for label in words.labels:
+        labels[kinds.kind_of(label["subgroup"])].append(label)
+    best_first = sorted(
+        labels, key=lambda kind: measured[kind].value if kind in measured else 0, reverse=True
+    )
+    everyday = sum(label["everyday"] for label in words.labels)
     with st.expander("What can I ask for?", icon=":material/menu_book:"):
         st.markdown(
-            f"The network knows {len(words.words):,} words, from the captions of {len(words.labels):,} emoji. Most of its "
-            f"training went to {len(everyday)} everyday ones, listed here; those it draws best. The others it has seen "
-            "less often, and it shows. Any words may be combined; their order makes no difference."
+            f"The network knows {len(words.words):,} words, from the captions of {len(words.labels):,} emoji. Any words "
+            f"may be combined; their order makes no difference. Most of its training went to {everyday} everyday ones: "
+            "all of those are listed, of the others some."
         )
-        for group in dict.fromkeys(x["group"] for x in everyday):
-            names = [x["label"] for x in everyday if x["group"] == group]
-            st.markdown(f"**{group.replace('-', ' and ')}** ({len(names)}): {', '.join(names)}")
+        if measured:
+            st.markdown(
+                "In brackets: how often our classifier has what was asked for among its first five guesses, in pictures "
+                "that this network drew for captions of drawings it never saw, and in those drawings themselves."
+            )
+        for kind in best_first:
+            names = [x["label"] for x in labels[kind] if x["everyday"]]
+            others = [x["label"] for x in labels[kind] if not x["everyday"]]
+            names += others[: max(0, SOME - len(names))]
+            more = len(labels[kind]) - len(names)
+            st.markdown(
+                f"**{kind}**{_how_well(measured.get(kind))}: {', '.join(names)}"
+                + (f", and {more} more" if more else "")
+            )
+        if measured:
+            st.caption(f"Measured by `python -m diffviz.training.evaluate --model {model}`.")
+
+
+def _how_well(found: kinds.Measured | None) -> str:
+    if found is None:
+        return ""
+    return f" (drawn {found.value:.0%} of {found.n}, real {found.real:.0%} of {found.n_real})"
 
 
 def why_blurry(run: Run) -> None:
