@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from diffviz import checkpoints
-from diffviz.training import evaluate, report
+from diffviz.training import evaluate, sections
 from diffviz.training.train_denoiser import Recipe
 
 
@@ -58,15 +58,15 @@ def log(path, losses):
 
 def test_the_prediction_carries_the_curve_on(tmp_path):
     halving = [(1000 * 2**k, 0.20 - 0.01 * k) for k in range(10)]
-    said = report.prediction(log(tmp_path / "log.csv", halving))
+    said = sections.prediction(log(tmp_path / "log.csv", halving))
     assert "lowered it by 0.0100" in said and "would end at 0.0900" in said
 
 
 def test_a_loss_that_no_longer_falls_is_said_to(tmp_path):
-    said = report.prediction(log(tmp_path / "log.csv", [(1000 * k, 0.1) for k in range(1, 10)]))
+    said = sections.prediction(log(tmp_path / "log.csv", [(1000 * k, 0.1) for k in range(1, 10)]))
     assert "no longer fell" in said or "lowered it by 0.0000" in said
     rising = log(tmp_path / "rising.csv", [(1, 0.2), (2, 0.1), (3, 0.15)])
-    assert "by heart" in report.overfitting(rising)
+    assert "by heart" in sections.overfitting(rising)
 
 
 def test_the_histogram_is_wellformed_and_as_wide_as_its_data():
@@ -74,7 +74,7 @@ def test_the_histogram_is_wellformed_and_as_wide_as_its_data():
 
     held = np.array([0.2, 0.3, 0.3, 0.4])
     memory = evaluate.memorisation({"new_captions": held, "trained_captions": held}, held)
-    root = ET.fromstring(report.histogram(memory))
+    root = ET.fromstring(sections.histogram(memory))
     boxes = [r for r in root.iter("{http://www.w3.org/2000/svg}rect") if r.get("x")]
     assert len(boxes) > 5
     assert max(float(b.get("x")) for b in boxes) < 640
@@ -131,10 +131,10 @@ def test_a_hue_is_met_round_the_circle_and_missed_by_other_colours():
 
 def test_the_command_of_the_card_says_all_that_is_not_the_default():
     recipe = asdict(Recipe(flip=0.5, focus_share=0.0, start="emoji32"))
-    assert report.flags(recipe) == " --flip 0.5 --start emoji32 --focus-share 0.0"
-    assert report.flags(asdict(Recipe())) == ""
+    assert sections.flags(recipe) == " --flip 0.5 --start emoji32 --focus-share 0.0"
+    assert sections.flags(asdict(Recipe())) == ""
     del recipe["focus_share"]  # weights from before a choice was there
-    assert report.flags(recipe) == " --flip 0.5 --start emoji32"
+    assert sections.flags(recipe) == " --flip 0.5 --start emoji32"
 
 
 def test_the_card_gives_the_command_of_every_sitting():
@@ -145,7 +145,7 @@ def test_the_card_gives_the_command_of_every_sitting():
         "data": "emoji64-tones",
         "recipe": asdict(Recipe(channels=(8, 8), toned=0.5)),
     }
-    found = report.commands("emoji64", {**last, "earlier": [first]})
+    found = sections.commands("emoji64", 64, {**last, "earlier": [first]})
     assert [line.split()[2].rpartition(".")[2] for line in found] == [
         *["build_dataset"] * 2, *["train_denoiser"] * 3, "evaluate",
     ]  # fmt: skip
