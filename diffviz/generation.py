@@ -8,7 +8,10 @@ run.image.show()
 from __future__ import annotations
 
 import dataclasses
+from collections import deque
 from collections.abc import Iterator, Sequence
+
+from torch import Tensor
 
 from diffviz import checkpoints
 from diffviz.denoiser import Denoiser
@@ -90,6 +93,11 @@ def run_steps(
     extra = {"eta": settings.eta} if settings.sampler == "ddim" else {}
     ts = SPACINGS[settings.spacing](settings.steps, schedule)
     return sampler(denoise, x, ts, schedule, rng=rng, **extra)
+
+
+def finals(settings: Settings, seeds: Sequence[int]) -> Tensor:
+    """The finished pictures of several seeds, run as one batch: (N, C, H, W)."""
+    return deque(run_steps(settings, seeds=seeds), maxlen=1).pop().x
 
 
 def recorded(settings: Settings, denoiser: Denoiser | None = None) -> Trajectory:

@@ -238,6 +238,34 @@ def measured_curve(
     return _finish(figure, colours, 440).update_layout(hovermode="closest")
 
 
+def guidance(table: Sequence[Mapping], colours: Mapping[str, str]) -> go.Figure:
+    """Measured against the guidance scale: how far the words are obeyed, and the distance to real pictures.
+
+    Rows hold `guidance`, `label_top5` (share of the real pictures' own) and `frechet_to_floor`.
+    """
+    x = [row["guidance"] for row in table]
+    figure = make_subplots(1, 2, subplot_titles=("words obeyed", "distance to real"))
+    for column, key, role, mark in (
+        (1, "label_top5", "conditional", "circle"),
+        (2, "frechet_to_floor", "noise", "square"),
+    ):
+        figure.add_scatter(
+            x=x,
+            y=[row[key] for row in table],
+            mode="lines+markers",
+            line={"color": colours[role], "width": 2.5, "dash": "longdash" if column == 1 else "dash"},
+            marker={"symbol": mark, "size": 8},
+            hovertemplate="%{y:.0%} at %{x:g}" if column == 1 else "%{y:.2f} at %{x:g}",
+            showlegend=False,
+            row=1,
+            col=column,
+        )
+    figure.update_xaxes(title="guidance")
+    _finish(figure, colours, 300).update_layout(hovermode="closest")
+    figure.update_yaxes(tickformat=".0%", row=1, col=1)
+    return figure
+
+
 def memory(measured: Mapping, distance: float, colours: Mapping[str, str]) -> go.Figure:
     """How far pictures lie from the nearest training drawing: generated ones as bars, real new ones as a line.
 

@@ -58,4 +58,4 @@ frame.ask(
     "Nothing, as long as all of them are guided: each pays double. But Heun asks twice a step on top of that, so "
     "at equal **steps** it pays twice what DDIM pays. That is why the race counts network **calls**.",
 )
-frame.go_on(frame.LESSONS[3], "Did it draw this, or remember it?")
+frame.go_on(frame.LESSONS[3], "Who tells it what to draw?")

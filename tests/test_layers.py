@@ -30,6 +30,7 @@ ALLOWED = {
     "checkpoints": {"denoiser", "text", "unet"},
     "generation": {"checkpoints", "denoiser", "guidance", "samplers", "schedules", "trajectory"},
     "experiments": {"denoiser", "generation", "samplers", "schedules", "trajectory"},
+    "steering": {"classifier", "denoiser", "generation", "schedules", "text", "trajectory"},
     "live_questions": {
         "captions",
         "checkpoints",

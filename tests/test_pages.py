@@ -302,7 +302,7 @@ def test_a_curve_of_the_other_network_says_whose_it_is():
         assert any("measured on the other network" in i.value for i in app.info)
 
 
-COPIES = "pages/4_copies.py"
+COPIES = "pages/5_copies.py"
 
 
 def open_copies(**link):
@@ -355,3 +355,69 @@ def test_figures_of_copying_say_how_many_pictures_they_are_of():
     assert f"N = {found['new_captions']['n']:,}" in said
     stale = found["weights_sha256"] != checkpoints.manifest()[checkpoints.DEFAULT].sha256
     assert any("earlier weights" in i.value for i in app.info) == stale
+
+
+GUIDANCE = "pages/4_guidance.py"
+
+
+def said(app):
+    return " ".join(e.value for kind in (app.markdown, app.info) for e in kind)
+
+
+def test_guidance_shows_where_the_words_matter_most():
+    app = open_page(GUIDANCE, prompt="red heart")
+    assert "the words change the guess most at step" in said(app)
+    app.slider(key="guidance").set_value(1.0).run()
+    assert not app.exception and "most at step" in said(app)
+
+
+def test_guidance_without_words_says_that_nothing_steers():
+    app = open_page(GUIDANCE, prompt="", style="any")
+    app.text_input(key="prompt").set_value("").run()
+    app.selectbox(key="style").set_value("").run()
+    assert not app.exception and "nothing steers" in said(app)
+
+
+def test_guidance_waits_for_a_guess_and_then_draws_every_scale():
+    app = open_page(GUIDANCE, show="How hard to push", prompt="red heart", net="32 × 32, quick")
+    assert "Guess first" in " ".join(c.value for c in app.caption)
+    app.pills(key="guess-scales").set_value("more alike").run()
+    assert not app.exception and "You said **more alike**" in said(app)
+    assert "The words are obeyed best at" in said(app) or "not measured" in said(app)
+
+
+def test_leaving_words_out_needs_two_words_that_are_known():
+    app = open_page(GUIDANCE, show="Word by word", prompt="heart qwertz", net="32 × 32, quick")
+    assert "two known words" in said(app)
+    app.text_input(key="prompt").set_value("red heart").run()
+    app.pills(key="guess-word").set_value("red").run()
+    assert not app.exception and "You said **red**" in said(app)
+
+
+@pytest.mark.parametrize(
+    ("avoid", "guidance", "says"),
+    [
+        ("red", "3.0", "That moved the picture by"),
+        ("qwertz", "3.0", "never learned “qwertz”"),
+        ("", "3.0", "Name something to avoid"),
+        ("red", "1.0", "Guidance is off"),
+    ],
+)
+def test_words_to_avoid_push_or_say_why_they_cannot(avoid, guidance, says):
+    app = open_page(
+        GUIDANCE,
+        show="Words to avoid",
+        prompt="heart",
+        avoid=avoid or "red",
+        guidance=guidance,
+        net="32 × 32, quick",
+    )
+    if not avoid:
+        app.text_input(key="avoid").set_value("").run()
+    assert not app.exception and says in said(app)
+
+
+def test_an_idea_fills_in_the_prompt_and_what_to_avoid():
+    app = open_page(GUIDANCE, show="Words to avoid", net="32 × 32, quick")
+    app.pills(key="avoid-idea").set_value("heart, not red").run()
+    assert (app.text_input(key="prompt").value, app.text_input(key="avoid").value) == ("heart", "red")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -11,7 +10,7 @@ import streamlit as st
 import torch
 from torch import Tensor
 
-from diffviz import captions, checkpoints, kinds
+from diffviz import captions, checkpoints, generation, kinds
 from diffviz.generation import Settings, run_steps
 from diffviz.samplers import Step
 from diffviz.schedules import SCHEDULES
@@ -110,7 +109,7 @@ def compute(
 def finals(settings: Settings, seeds: Sequence[int]) -> Tensor:
     """The finished pictures of several seeds, run as one batch: (N, 3, S, S)."""
     torch.set_num_threads(1)
-    return deque(run_steps(settings, seeds=seeds), maxlen=1).pop().x
+    return generation.finals(settings, seeds)
 
 
 def _progress(step: Step, settings: Settings) -> str:

@@ -84,6 +84,8 @@ _CSS = """
 .dv-c-signal { color: var(--dv-signal); font-weight: 650; }
 .dv-c-noise { color: var(--dv-noise); font-weight: 650; }
 .dv-c-prediction { color: var(--dv-prediction); font-weight: 650; }
+.dv-c-conditional { color: var(--dv-conditional); font-weight: 650; }
+.dv-c-unconditional { color: var(--dv-unconditional); font-weight: 650; }
 :focus-visible { outline: 3px solid var(--dv-focus) !important; outline-offset: 2px; }
 .stCaptionContainer, [data-testid="stCaptionContainer"] { color: inherit; opacity: .86; }
 /* Streamlit writes white on the primary colour, which the dark theme's is too light for. */

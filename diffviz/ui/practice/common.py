@@ -13,7 +13,8 @@ PAGES = {
     "forward": "pages/1_forward.py",
     "reverse": "pages/2_reverse.py",
     "steps": "pages/3_steps.py",
-    "copies": "pages/4_copies.py",
+    "guidance": "pages/4_guidance.py",
+    "copies": "pages/5_copies.py",
 }
 
 

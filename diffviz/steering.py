@@ -1,0 +1,86 @@
+"""What steers a run: the two answers that guidance weighs, how hard it pushes, and what each word does."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+import torch
+
+from diffviz.classifier import Judge
+from diffviz.denoiser import Denoiser
+from diffviz.generation import Settings, finals
+from diffviz.schedules import SCHEDULES
+from diffviz.text import Vocabulary
+from diffviz.trajectory import Trajectory
+
+SCALES = (1.0, 2.0, 3.0, 5.0, 7.0, 10.0)
+
+
+@dataclasses.dataclass(frozen=True)
+class BothAnswers:
+    """The network's guesses x0_hat at each state of a run, asked in both ways: (steps, C, H, W) each."""
+
+    with_words: np.ndarray
+    without: np.ndarray
+
+    @property
+    def difference(self) -> np.ndarray:
+        """How far the words move the guess at each state, root mean square: (steps,)."""
+        return _rms(self.with_words - self.without)
+
+    def pushed(self, guided: np.ndarray) -> np.ndarray:
+        """How far the answers that were used, (steps, C, H, W), lie from the ones without words: (steps,)."""
+        return _rms(guided - self.without)
+
+
+def both_answers(run: Trajectory, settings: Settings, denoiser: Denoiser) -> BothAnswers:
+    """Put every state of a recorded run to the network again, with its words and without them, in one batch.
+
+    "Without" is what guidance pushes away from: no words and no style, or the negative prompt. Of a guided run
+    of a sampler that asks once a step, these are the very answers it was steered by.
+    """
+    n = run.steps
+    denoise = denoiser.prompted(
+        [*[settings.prompt] * n, *[settings.negative] * n],
+        [*[settings.style or None] * n, *[None] * n],
+        SCHEDULES[settings.schedule],
+    )
+    x, t = torch.from_numpy(run.x[:n]), torch.from_numpy(run.t[:n])
+    answers = denoise(torch.cat([x, x]), torch.cat([t, t])).numpy()
+    return BothAnswers(answers[:n], answers[n:])
+
+
+def at_scales(
+    settings: Settings, seeds: Sequence[int], scales: Sequence[float] = SCALES
+) -> Iterator[np.ndarray]:
+    """The finished pictures of the same seeds at each guidance scale, one scale after another: (N, C, H, W)."""
+    for scale in scales:
+        yield finals(dataclasses.replace(settings, guidance=scale), seeds).numpy()
+
+
+def likeness(pictures: np.ndarray, judge: Judge) -> float:
+    """How alike two or more pictures (N, C, H, W) are to the judge: the mean cosine of its features, 1 for the same.
+
+    Pixels would not do: guidance makes contrasts harder, and with them every difference of pixel values.
+    """
+    features = judge.look(torch.from_numpy(pictures))[2].numpy()
+    features /= np.linalg.norm(features, axis=1, keepdims=True)
+    n = len(features)
+    return float(((features @ features.T).sum() - n) / (n * (n - 1)))
+
+
+def colourfulness(pictures: np.ndarray) -> float:
+    """The mean gap between the strongest and the weakest colour of a pixel: 0 for greys, 1 for pure colours."""
+    return float((pictures.max(-3) - pictures.min(-3)).mean() / 2)
+
+
+def one_word_less(prompt: str, vocabulary: Vocabulary) -> list[tuple[str, str]]:
+    """(the word that is left out, the prompt without it) for each word the network knows, in their order."""
+    words = vocabulary.read(prompt).words
+    return [(word, " ".join(w for w in words if w != word)) for word in words]
+
+
+def _rms(pictures: np.ndarray) -> np.ndarray:
+    return np.sqrt((pictures**2).mean((1, 2, 3)))

@@ -1,0 +1,266 @@
+"""The parts of the guidance page: two answers, scales, single words, and words to avoid."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+import streamlit as st
+import torch
+
+from diffviz import checkpoints, classifier, curves, plots, steering
+from diffviz.checkpoints import ASSETS
+from diffviz.experiments import rmse
+from diffviz.generation import Settings, recorded
+from diffviz.guidance import classifier_free
+from diffviz.text import Vocabulary
+from diffviz.trajectory import to_uint8
+from diffviz.ui import gallery, live, player, source, theme
+from diffviz.ui.curve_view import whose
+from diffviz.ui.names import SAMPLER_TITLES
+from diffviz.ui.steps_view import predict
+
+STEPS = 20
+FEW_STEPS = 12  # of UniPC, where many pictures are drawn at once
+LARGEST = 224  # CSS pixels of a panel
+SEEDS = 4
+NO_MATTER = 0.02  # change of likeness that is nothing to speak of
+IDEAS = ("cat face", "smiling face with sunglasses", "red heart", "sunflower", "blue banana")
+AVOID = {  # what to press first: prompt and words to avoid
+    "heart, not red": ("heart", "red"),
+    "face, not yellow": ("face", "yellow"),
+    "sunglasses, not sunglasses": ("smiling face with sunglasses", "sunglasses"),
+}
+
+
+# --- two answers -------------------------------------------------------------------------------------------
+
+
+def two_answers(settings: Settings) -> None:
+    """One run, with the two guesses of every step beside the one that was made of them."""
+    run = live.compute(settings, "guidance-run", ("x", "x0"), largest=LARGEST)
+    if not run.finished:
+        live.show(run, "guidance-run", ("x", "x0"), largest=LARGEST)
+        return
+    kept = st.session_state.get("guidance-answers")
+    if not kept or kept[0] is not run:
+        answers = steering.both_answers(run.trajectory(), settings, checkpoints.load(settings.model))
+        kept = st.session_state["guidance-answers"] = (run, answers)
+    _play(settings, run.trajectory().x0[:-1], kept[1], live.readouts(run.trajectory(), settings.steps)[:-1])
+    words, most = kept[1].difference, int(kept[1].difference.argmax())
+    if not (settings.prompt or settings.style):
+        st.info(
+            "Without words and style the two answers are one: nothing steers.", icon=":material/explore_off:"
+        )
+    else:
+        st.markdown(
+            f"In this run the words change the guess most at step **{most + 1}** of {settings.steps} "
+            f"({words[most]:.2f}, root mean square) and least at step **{int(words.argmin()) + 1}** ({words.min():.2f}). "
+            "They decide while much is open; once the picture stands, the network sees in it what it is drawing."
+        )
+    with st.expander("The formula", icon=":material/function:"):
+        st.latex(
+            r"\hat{x}_0 = \hat{x}_0(x_t, \varnothing) + w\,\bigl(\hat{x}_0(x_t, c) - \hat{x}_0(x_t, \varnothing)\bigr)"
+        )
+        st.markdown(
+            "$c$ are the words and the style, $\\varnothing$ is neither. $w = 0$ ignores the words, $w = 1$ is the plain "
+            "answer with them, and beyond 1 the guess is pushed past it, where no training target ever stood. The "
+            "network can answer both ways because a tenth of its captions were dropped in training "
+            "(Ho & Salimans 2022, arXiv 2207.12598)."
+        )
+    source.show(classifier_free)
+
+
+def _play(
+    settings: Settings, guided: np.ndarray, answers: steering.BothAnswers, readouts: Sequence[str]
+) -> None:
+    words, pushed, n = answers.difference, answers.pushed(guided), len(guided)
+    panels = [
+        player.Panel("x̂₀ | words", "asked with the words", "conditional", to_uint8(answers.with_words)),
+        player.Panel("x̂₀ | –", "asked without them", "unconditional", to_uint8(answers.without)),
+        player.Panel("x̂₀", "what is used", "prediction", to_uint8(guided)),
+    ]
+    texts = [
+        f"Step {i + 1} of {n}: the words change the guess by {words[i]:.2f}"
+        + (f"; guidance {settings.guidance:g} makes it {pushed[i]:.2f}." if settings.guided else ", no more.")
+        for i in range(n)
+    ]
+    top = max(float(words.max()), float(pushed.max()), 0.01) * 1.05
+    charts = [
+        player.Chart("the words change", "conditional", words, [f"{v:.2f}" for v in words], (0, top)),
+        player.Chart("after guidance", "prediction", pushed, [f"{v:.2f}" for v in pushed], (0, top), "4 3"),
+    ]
+    player.play(
+        panels, readouts, texts, title="The two answers and what is made of them", key="guidance-player",
+        name=f"guidance-{settings.guidance:g}", start=int(words.argmax()), largest=LARGEST,
+        t=np.linspace(0, 1, n), charts=charts if n > 1 else (),
+    )  # fmt: skip
+
+
+# --- how hard to push --------------------------------------------------------------------------------------
+
+
+def scales(settings: Settings) -> None:
+    """The same four seeds at rising guidance, and what was measured over many."""
+    options = ["more alike", "more different", "neither"]
+    guess = predict("Turn guidance up. What becomes of four seeds of one prompt?", options, "guess-scales")
+    if guess is None:
+        return
+    settings = dataclasses.replace(settings, steps=FEW_STEPS, sampler="unipc")
+    rows = _at_scales(settings)
+    first, last = (steering.likeness(r, _judge()) for r in (rows[0], rows[-1]))
+    found = "neither" if abs(last - first) < NO_MATTER else options[int(last < first)]
+    right = "and so they do" if guess == found else f"but here it is **{found}**"
+    colours = [steering.colourfulness(r) for r in rows]
+    st.markdown(
+        f"You said **{guess}**, {right}: their likeness goes from {first:.2f} at {steering.SCALES[0]:g} to {last:.2f} at "
+        f"{steering.SCALES[-1]:g} (the cosine between them in the features of our classifier; 1 is the same). Their "
+        f"colours go from {colours[0]:.2f} to {colours[-1]:.2f} (0 is grey, 1 pure colour). Try another prompt: it moves."
+    )
+    _measured(settings)
+
+
+def _judge() -> classifier.Judge:
+    return classifier.load(ASSETS / "classifier32.safetensors")
+
+
+def _at_scales(settings: Settings) -> list[np.ndarray]:
+    key = dataclasses.replace(settings, guidance=1.0)
+    seeds = [settings.seed + k for k in range(SEEDS)]
+    places = [st.empty() for _ in steering.SCALES]
+    kept = st.session_state.get("guidance-scales")
+    rows: list[np.ndarray] = kept[1] if kept and kept[0] == key else []
+    torch.set_num_threads(1)
+    runs: Iterator[np.ndarray] = iter(rows) if rows else steering.at_scales(key, seeds)
+    drawn = []
+    for scale, place, pictures in zip(steering.SCALES, places, runs, strict=True):
+        drawn.append(pictures)
+        off = " (off)" if scale == 1 else ""
+        notes = [f"seed {s}" for s in seeds]
+        place.html(
+            f"<b>Guidance {scale:g}{off}</b> · likeness {steering.likeness(pictures, _judge()):.2f}"
+            + gallery.row(list(to_uint8(pictures)), [""] * SEEDS, notes)
+        )
+    st.session_state["guidance-scales"] = (key, drawn)
+    return drawn
+
+
+def _measured(settings: Settings) -> None:
+    path = ASSETS / "curves" / f"guidance-{settings.model}.json"
+    st.header("Measured on hundreds", anchor=False)
+    if not path.exists():
+        st.info("This was not measured for this network yet.", icon=":material/hourglass_empty:")
+        return
+    found = json.loads(path.read_text(encoding="utf-8"))
+    whose(curves.Measured(found), settings.model)
+    st.plotly_chart(
+        plots.guidance(found["everyday"], theme.palette()), theme=None, config={"displayModeBar": False},
+        key="guidance-chart",
+    )  # fmt: skip
+    best = max(found["everyday"], key=lambda row: row["label_top5"])
+    nearest = min(found["everyday"], key=lambda row: row["frechet_to_floor"])
+    st.markdown(
+        f"The words are obeyed best at **{best['guidance']:g}**; as a set the pictures lie nearest to real ones at "
+        f"**{nearest['guidance']:g}**. Pushing trades variety for obedience, and too far it loses both."
+    )
+    st.caption(
+        f"Everyday captions of drawings never trained on, N = {found['n']} at each scale, "
+        f"{SAMPLER_TITLES[found['settings']['sampler']]}, {found['settings']['steps']} steps. Obeyed: our classifier has "
+        "the label among its first five guesses, as a share of what it gets right on real drawings. Distance: Fréchet, "
+        f"1 being that of real drawings from each other. Made by `python -m diffviz.training.evaluate --model "
+        f"{settings.model} --sweep`."
+    )
+
+
+# --- word by word ------------------------------------------------------------------------------------------
+
+
+def word_by_word(settings: Settings, vocabulary: Vocabulary) -> None:
+    """The prompt with each of its words left out in turn, all from the same static."""
+    less = steering.one_word_less(settings.prompt, vocabulary)
+    if len(less) < 2:
+        st.info("This part needs a prompt of two known words or more.", icon=":material/edit:")
+        return
+    guess = predict("Which word matters most to the picture?", [word for word, _ in less], "guess-word")
+    if guess is None:
+        return
+    prompts = [settings.prompt, *(rest for _, rest in less), ""]
+    titles = ["all words", *(f"without “{word}”" for word, _ in less), "no words"]
+    jobs = [
+        dataclasses.replace(settings, prompt=p, steps=FEW_STEPS, sampler="unipc", negative="")
+        for p in prompts
+    ]
+    drawn = _draw("guidance-words", jobs, titles)
+    far = {word: rmse(picture, drawn[0]) for (word, _), picture in zip(less, drawn[1:-1], strict=True)}
+    most = max(far, key=far.get)
+    right = "and so it is" if guess == most else f"but it is **{most}**"
+    st.markdown(
+        f"You said **{guess}**, {right}, for this static: leaving it out changes the picture by {far[most]:.2f} (root mean "
+        f"square). The others: {', '.join(f'{w} {d:.2f}' for w, d in far.items() if w != most)}. All pictures begin with "
+        "the same static; only the words differ, and they are asked for again at every step."
+    )
+
+
+def _draw(key: str, jobs: Sequence[Settings], titles: Sequence[str]) -> list[np.ndarray]:
+    """Finished pictures (C, H, W) of several settings, shown as they come, each with its distance to the first."""
+    place = st.empty()
+    kept = st.session_state.get(key)
+    done: list[np.ndarray] = kept[1] if kept and kept[0] == list(jobs) else []
+    torch.set_num_threads(1)
+    drawn: list[np.ndarray] = []
+    for i, job in enumerate(jobs):
+        drawn.append(done[i] if done else recorded(job).x[-1])
+        notes = ["", *(f"{rmse(p, drawn[0]):.2f} away" for p in drawn[1:])]
+        place.html(gallery.row([to_uint8(p) for p in drawn], titles[: i + 1], notes, 128))
+    st.session_state[key] = (list(jobs), drawn)
+    return drawn
+
+
+# --- words to avoid ----------------------------------------------------------------------------------------
+
+
+def ideas_to_avoid() -> None:
+    """Pairs of prompt and words to avoid; a click fills both in."""
+    st.pills(
+        "Try", list(AVOID), key="avoid-idea", on_change=_take_idea, label_visibility="collapsed", wrap=True
+    )
+
+
+def _take_idea() -> None:
+    if st.session_state["avoid-idea"]:
+        st.session_state["prompt"], st.session_state["avoid"] = AVOID[st.session_state["avoid-idea"]]
+        st.session_state["avoid-idea"] = None
+
+
+def avoid(settings: Settings, vocabulary: Vocabulary) -> None:
+    """The same run with and without a negative prompt, beside what it pushes away from."""
+    read = vocabulary.read(settings.negative)
+    if read.unknown:
+        st.info(
+            f"The network never learned “{', '.join(read.unknown)}”: it cannot push away from that.",
+            icon=":material/help:",
+        )
+    if not read.words:
+        st.info("Name something to avoid: a word the network knows.", icon=":material/edit:")
+        return
+    if settings.guidance == 1:
+        st.info(
+            "Guidance is off, so there is no push, and nothing is avoided.", icon=":material/explore_off:"
+        )
+        return
+    few = dataclasses.replace(settings, steps=FEW_STEPS, sampler="unipc")
+    jobs = [
+        dataclasses.replace(few, negative=""),
+        few,
+        dataclasses.replace(few, prompt=settings.negative, negative=""),
+    ]
+    words = " ".join(read.words)
+    titles = [settings.prompt or "no prompt", f"avoiding “{words}”", f"“{words}” itself"]
+    drawn = _draw("guidance-avoid", jobs, titles)
+    st.markdown(
+        f"The second question of each step is now “{words}” in place of nothing, and guidance pushes away from its "
+        f"answer. That moved the picture by **{rmse(drawn[1], drawn[0]):.2f}** (root mean square). It pushes and does "
+        "not forbid: with a weak push, or a strong wish in the prompt, what is to be avoided can still be there."
+    )

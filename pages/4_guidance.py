@@ -1,0 +1,60 @@
+"""Guidance: how words steer a run, and what pushing harder does."""
+
+from diffviz.ui import frame
+
+page = frame.begin(
+    "Telling it what",
+    'The words go in at every step. <b>Guidance</b> asks twice, <span class="dv-c-conditional">with the words</span> '
+    'and <span class="dv-c-unconditional">without them</span>, and pushes the answer further the way the words point.',
+    kicker="Lesson 4 · prompts and guidance",
+)
+
+import streamlit as st
+
+frame.wake()
+
+from diffviz.generation import Settings
+from diffviz.ui import guidance_view, live, reverse_view
+from diffviz.ui.controls import Controls
+
+words = live.vocabulary()
+c = Controls(page)
+PARTS = {
+    "two": "Two answers",
+    "scales": "How hard to push",
+    "words": "Word by word",
+    "avoid": "Words to avoid",
+}
+left, right = st.columns([1, 2.9], gap="large")
+with left:
+    part = c.choice("Part", "show", tuple(PARTS), "two", PARTS)
+    prompt = c.text("Prompt", "prompt", "cat face", placeholder="no words: draw anything")
+    avoid = c.text("Words to avoid", "avoid", "yellow") if part == "avoid" else ""
+    guidance = 1.0 if part == "scales" else c.slider("Guidance (1 is off)", "guidance", 3.0, 1.0, 10.0, 0.5)
+    with st.expander("More"):
+        style = c.choice("Style", "style", ("", *words.styles), "noto", {"": "any"})
+        seed = reverse_view.seed_control(c)
+        net = live.network(c)
+    if part == "avoid":
+        guidance_view.ideas_to_avoid()
+    else:
+        reverse_view.ideas(guidance_view.IDEAS)
+settings = Settings(prompt, style, seed, guidance_view.STEPS, "ddim", guidance, avoid, model=net)
+with right:
+    live.word_notes(prompt, words, net)
+    if part == "two":
+        guidance_view.two_answers(settings)
+    elif part == "scales":
+        guidance_view.scales(settings)
+    elif part == "words":
+        guidance_view.word_by_word(settings, words)
+    else:
+        guidance_view.avoid(settings, words)
+
+frame.ask(
+    "Guidance makes pictures clearer. Why not always turn it up to 10?",
+    "Because the push goes past every answer the network was trained to give. A little of it drops what the words make "
+    "unlikely; much of it exaggerates whatever sets the words apart: colours turn loud, shapes turn typical, and seeds "
+    "come out alike. It also costs: any scale but 1 asks the network twice a step. See **How hard to push**.",
+)
+frame.go_on(frame.LESSONS[4], "Did it draw this, or remember it?")
