@@ -53,7 +53,7 @@ def shown(page, panel=0):
     return page.locator(".dv-panel canvas").nth(panel).evaluate("c => c.toDataURL()")
 
 
-@pytest.mark.parametrize("path", ["/", "/forward", "/reverse"])
+@pytest.mark.parametrize("path", ["/", "/forward", "/reverse", "/guidance"])
 def test_every_page_shows_a_player_and_has_one_title(page, path):
     page.goto(path)
     ready(page)
@@ -253,7 +253,7 @@ def test_the_pad_can_be_drawn_on_by_keyboard(page):
 
 
 @pytest.mark.parametrize("width", [1280, 390])
-@pytest.mark.parametrize("path", ["/", "/forward", "/reverse", "/reverse?presenter=true"])
+@pytest.mark.parametrize("path", ["/", "/forward", "/reverse", "/reverse?presenter=true", "/guidance"])
 def test_nothing_runs_off_the_side(page, path, width):
     page.set_viewport_size({"width": width, "height": 800})
     page.goto(path)
@@ -264,7 +264,7 @@ def test_nothing_runs_off_the_side(page, path, width):
 
 
 def test_the_main_demo_fits_one_screen(page):
-    for path in ("/forward", "/reverse"):
+    for path in ("/forward", "/reverse", "/guidance"):
         page.goto(path)
         ready(page)
         page.wait_for_timeout(500)
@@ -295,7 +295,7 @@ def test_both_themes_are_followed(browser, server, scheme):
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize(
-    "path", ["/", "/forward", "/forward?picture=Draw", "/forward?picture=Yours", "/reverse"]
+    "path", ["/", "/forward", "/forward?picture=Draw", "/forward?picture=Yours", "/reverse", "/guidance"]
 )
 def test_axe_finds_nothing_serious(browser, server, path, scheme):
     context = browser.new_context(color_scheme=scheme, base_url=server.url)
@@ -316,7 +316,8 @@ def test_the_ladder_runs_once_guessed_and_opens_a_rung(page, width):
     page.get_by_role("button", name="12 steps").or_(page.get_by_role("radio", name="12 steps")).click()
     expect(page.get_by_text("You said")).to_be_visible(timeout=120_000)
     ready(page)
-    assert page.get_by_role("slider", name="Frame").get_attribute("max") == "8"
+    settled = re.search(r"From (\d+) steps on", page.locator("[data-testid=stMain]").inner_text())[1]
+    assert page.get_by_role("slider", name="Frame").get_attribute("max") == settled
     page.locator(".dv-gallery button").nth(2).press("Enter")  # the third rung: three steps
     expect(page.get_by_role("slider", name="Frame")).to_have_attribute("max", "3", timeout=30_000)
     main = page.locator("[data-testid=stMain]")
@@ -341,6 +342,22 @@ def test_the_nearest_drawings_and_the_chart_appear_once_guessed(page, width, sch
     expect(page.locator(".js-plotly-plot")).to_be_visible(timeout=30_000)
     assert page.locator(".dv-gallery img").count() == 7  # the picture, itself small, and five neighbours
     page.wait_for_timeout(500)  # the chart draws itself in
+    main = page.locator("[data-testid=stMain]")
+    assert main.evaluate("e => e.scrollWidth - e.clientWidth") <= 1
+    found = Axe().run(page).response["violations"]
+    assert not [(v["id"], v["nodes"][0]["target"]) for v in found if v["impact"] in ("serious", "critical")]
+
+
+@pytest.mark.parametrize(("width", "scheme"), [(1280, "dark"), (390, "light")])
+def test_rising_guidance_is_drawn_once_guessed_beside_what_was_measured(page, width, scheme):
+    page.set_viewport_size({"width": width, "height": 800})
+    page.emulate_media(color_scheme=scheme)
+    page.goto("/guidance?show=How+hard+to+push&prompt=red+heart&net=32+×+32,+quick")
+    expect(page.get_by_text("Guess first.")).to_be_visible(timeout=60_000)
+    page.get_by_text("more alike", exact=True).click()
+    expect(page.get_by_text("You said")).to_be_visible(timeout=60_000)
+    assert page.locator(".dv-gallery img").count() == 24  # six scales, four seeds
+    page.wait_for_timeout(500)
     main = page.locator("[data-testid=stMain]")
     assert main.evaluate("e => e.scrollWidth - e.clientWidth") <= 1
     found = Axe().run(page).response["violations"]
