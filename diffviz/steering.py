@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
+import math
 from collections.abc import Iterator, Sequence
 
 import numpy as np
@@ -50,6 +52,30 @@ def both_answers(run: Trajectory, settings: Settings, denoiser: Denoiser) -> Bot
     x, t = torch.from_numpy(run.x[:n]), torch.from_numpy(run.t[:n])
     answers = denoise(torch.cat([x, x]), torch.cat([t, t])).numpy()
     return BothAnswers(answers[:n], answers[n:])
+
+
+@torch.inference_mode()
+def attention(run: Trajectory, settings: Settings, denoiser: Denoiser) -> np.ndarray:
+    """Which words each place of the picture looks at, at each state of a run: (steps, 1 + words, h, w).
+
+    The shares of the cross-attention, averaged over heads and blocks, at the network's lowest resolution; those of
+    one place add up to 1. The first is the style's, the others stand in the order of the words that are known.
+    """
+    n, seen = run.steps, []
+    net = copy.deepcopy(denoiser.net)  # other visitors are using the one that is shared
+    for block in net.middle:
+        block.cross_attention.register_forward_hook(
+            lambda module, asked, _: seen.append(module.weights(*asked).mean(1))
+        )
+    again = Denoiser(net, denoiser.vocabulary)
+    denoise = again.prompted(
+        [settings.prompt] * n, [settings.style or None] * n, SCHEDULES[settings.schedule]
+    )
+    denoise(torch.from_numpy(run.x[:n]), torch.from_numpy(run.t[:n]))
+    shares = torch.stack(seen).mean(0)  # (steps, places, tokens)
+    side = math.isqrt(shares.shape[1])
+    words = len(denoiser.vocabulary.read(settings.prompt).words)
+    return shares.transpose(1, 2).unflatten(2, (side, side))[:, : 1 + words].numpy()
 
 
 def at_scales(

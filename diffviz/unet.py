@@ -87,13 +87,23 @@ class Attention(nn.Module):
         nn.init.zeros_(self.out.weight)
         nn.init.zeros_(self.out.bias)
 
-    def forward(self, x: Tensor, context: Tensor, mask: Tensor | None = None) -> Tensor:
+    def _heads(self, x: Tensor, context: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         q = self.q(x).unflatten(-1, (self.heads, -1)).transpose(1, 2)  # (B, H, N, d)
         k, v = self.kv(context).unflatten(-1, (2, self.heads, -1)).permute(2, 0, 3, 1, 4)  # (B, H, M, d) each
+        return q, k, v
+
+    def forward(self, x: Tensor, context: Tensor, mask: Tensor | None = None) -> Tensor:
+        q, k, v = self._heads(x, context)
         if mask is not None:
             mask = mask[:, None, None, :]  # (B, 1, 1, M)
         y = F.scaled_dot_product_attention(q, k, v, attn_mask=mask)
         return self.out(y.transpose(1, 2).flatten(2))
+
+    def weights(self, x: Tensor, context: Tensor, mask: Tensor) -> Tensor:
+        """What each position takes from each part of the context, which `forward` does not keep: (B, H, N, M)."""
+        q, k, _ = self._heads(x, context)
+        scores = q @ k.transpose(-1, -2) / q.shape[-1] ** 0.5
+        return scores.masked_fill(~mask[:, None, None, :], -torch.inf).softmax(-1)
 
 
 class TransformerBlock(nn.Module):

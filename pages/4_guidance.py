@@ -14,7 +14,7 @@ import streamlit as st
 frame.wake()
 
 from diffviz.generation import Settings
-from diffviz.ui import guidance_view, live, reverse_view
+from diffviz.ui import guidance_view, live, reverse_view, words_view
 from diffviz.ui.controls import Controls
 
 words = live.vocabulary()
@@ -36,7 +36,7 @@ with left:
         seed = reverse_view.seed_control(c)
         net = live.network(c)
     if part == "avoid":
-        guidance_view.ideas_to_avoid()
+        words_view.ideas_to_avoid()
     else:
         reverse_view.ideas(guidance_view.IDEAS)
 settings = Settings(prompt, style, seed, guidance_view.STEPS, "ddim", guidance, avoid, model=net)
@@ -47,9 +47,9 @@ with right:
     elif part == "scales":
         guidance_view.scales(settings)
     elif part == "words":
-        guidance_view.word_by_word(settings, words)
+        words_view.word_by_word(settings, words)
     else:
-        guidance_view.avoid(settings, words)
+        words_view.avoid(settings, words)
 
 frame.ask(
     "Guidance makes pictures clearer. Why not always turn it up to 10?",

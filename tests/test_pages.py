@@ -392,6 +392,7 @@ def test_leaving_words_out_needs_two_words_that_are_known():
     app.text_input(key="prompt").set_value("red heart").run()
     app.pills(key="guess-word").set_value("red").run()
     assert not app.exception and "You said **red**" in said(app)
+    assert "Over this run: the style, noto" in said(app)
 
 
 @pytest.mark.parametrize(

@@ -39,6 +39,15 @@ def test_a_push_is_the_difference_times_the_scale_where_nothing_is_cut_off():
     assert answers.pushed(np.full((2, 3, 4, 4), 0.4)) == pytest.approx(0.3)
 
 
+def test_the_shares_of_the_looks_add_up_and_leave_the_shared_network_alone():
+    denoiser = checkpoints.load(QUICK.model)
+    run = recorded(QUICK)
+    shares = steering.attention(run, QUICK, denoiser)
+    assert shares.shape == (QUICK.steps, 3, 8, 8)  # style, red, heart
+    assert shares.sum(1) == pytest.approx(1, abs=1e-5)
+    assert not any(block.cross_attention._forward_hooks for block in denoiser.net.middle)
+
+
 def test_every_scale_is_drawn_from_the_same_seeds():
     rows = list(steering.at_scales(QUICK, [4, 5], (1.0, 3.0)))
     assert [r.shape for r in rows] == [(2, 3, 32, 32)] * 2

@@ -1,8 +1,9 @@
+import pytest
 import torch
 
 from diffviz.checkpoints import ASSETS, metadata, parameters
 from diffviz.text import MAX_TOKENS
-from diffviz.unet import UNet, UNetConfig, level_embedding
+from diffviz.unet import Attention, UNet, UNetConfig, level_embedding
 
 
 def test_output_has_the_shape_of_the_input(tiny):
@@ -51,3 +52,17 @@ def test_the_shipped_weights_keep_to_their_budget(shipped):
     assert path.stat().st_size <= 20_000_000
     assert parameters(shipped.net) < 10_000_000
     assert metadata(path)[0]["size"] == 32
+
+
+@torch.no_grad()
+def test_attention_weights_are_those_that_the_output_is_made_with():
+    torch.manual_seed(0)
+    layer = Attention(8, 6, heads=2)
+    torch.nn.init.eye_(layer.out.weight)
+    x, context = torch.randn(2, 5, 8), torch.randn(2, 4, 6)
+    mask = torch.tensor([[True, True, True, False], [True, False, False, False]])
+    weights = layer.weights(x, context, mask)
+    assert weights[1, :, :, 0] == pytest.approx(1)
+    values = layer.kv(context).unflatten(-1, (2, 2, -1))[:, :, 1].transpose(1, 2)  # (B, H, M, d)
+    expected = (weights @ values).transpose(1, 2).flatten(2)
+    assert torch.allclose(layer(x, context, mask), expected, atol=1e-5)

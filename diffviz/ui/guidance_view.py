@@ -1,4 +1,4 @@
-"""The parts of the guidance page: two answers, scales, single words, and words to avoid."""
+"""Parts of the guidance page: the two answers of every step, and how hard to push."""
 
 from __future__ import annotations
 
@@ -12,10 +12,8 @@ import torch
 
 from diffviz import checkpoints, classifier, curves, plots, steering
 from diffviz.checkpoints import ASSETS
-from diffviz.experiments import rmse
-from diffviz.generation import Settings, recorded
+from diffviz.generation import Settings
 from diffviz.guidance import classifier_free
-from diffviz.text import Vocabulary
 from diffviz.trajectory import to_uint8
 from diffviz.ui import gallery, live, player, source, theme
 from diffviz.ui.curve_view import whose
@@ -28,11 +26,6 @@ LARGEST = 224  # CSS pixels of a panel
 SEEDS = 4
 NO_MATTER = 0.02  # change of likeness that is nothing to speak of
 IDEAS = ("cat face", "smiling face with sunglasses", "red heart", "sunflower", "blue banana")
-AVOID = {  # what to press first: prompt and words to avoid
-    "heart, not red": ("heart", "red"),
-    "face, not yellow": ("face", "yellow"),
-    "sunglasses, not sunglasses": ("smiling face with sunglasses", "sunglasses"),
-}
 
 
 # --- two answers -------------------------------------------------------------------------------------------
@@ -171,96 +164,4 @@ def _measured(settings: Settings) -> None:
         "the label among its first five guesses, as a share of what it gets right on real drawings. Distance: Fréchet, "
         f"1 being that of real drawings from each other. Made by `python -m diffviz.training.evaluate --model "
         f"{settings.model} --sweep`."
-    )
-
-
-# --- word by word ------------------------------------------------------------------------------------------
-
-
-def word_by_word(settings: Settings, vocabulary: Vocabulary) -> None:
-    """The prompt with each of its words left out in turn, all from the same static."""
-    less = steering.one_word_less(settings.prompt, vocabulary)
-    if len(less) < 2:
-        st.info("This part needs a prompt of two known words or more.", icon=":material/edit:")
-        return
-    guess = predict("Which word matters most to the picture?", [word for word, _ in less], "guess-word")
-    if guess is None:
-        return
-    prompts = [settings.prompt, *(rest for _, rest in less), ""]
-    titles = ["all words", *(f"without “{word}”" for word, _ in less), "no words"]
-    jobs = [
-        dataclasses.replace(settings, prompt=p, steps=FEW_STEPS, sampler="unipc", negative="")
-        for p in prompts
-    ]
-    drawn = _draw("guidance-words", jobs, titles)
-    far = {word: rmse(picture, drawn[0]) for (word, _), picture in zip(less, drawn[1:-1], strict=True)}
-    most = max(far, key=far.get)
-    right = "and so it is" if guess == most else f"but it is **{most}**"
-    st.markdown(
-        f"You said **{guess}**, {right}, for this static: leaving it out changes the picture by {far[most]:.2f} (root mean "
-        f"square). The others: {', '.join(f'{w} {d:.2f}' for w, d in far.items() if w != most)}. All pictures begin with "
-        "the same static; only the words differ, and they are asked for again at every step."
-    )
-
-
-def _draw(key: str, jobs: Sequence[Settings], titles: Sequence[str]) -> list[np.ndarray]:
-    """Finished pictures (C, H, W) of several settings, shown as they come, each with its distance to the first."""
-    place = st.empty()
-    kept = st.session_state.get(key)
-    done: list[np.ndarray] = kept[1] if kept and kept[0] == list(jobs) else []
-    torch.set_num_threads(1)
-    drawn: list[np.ndarray] = []
-    for i, job in enumerate(jobs):
-        drawn.append(done[i] if done else recorded(job).x[-1])
-        notes = ["", *(f"{rmse(p, drawn[0]):.2f} away" for p in drawn[1:])]
-        place.html(gallery.row([to_uint8(p) for p in drawn], titles[: i + 1], notes, 128))
-    st.session_state[key] = (list(jobs), drawn)
-    return drawn
-
-
-# --- words to avoid ----------------------------------------------------------------------------------------
-
-
-def ideas_to_avoid() -> None:
-    """Pairs of prompt and words to avoid; a click fills both in."""
-    st.pills(
-        "Try", list(AVOID), key="avoid-idea", on_change=_take_idea, label_visibility="collapsed", wrap=True
-    )
-
-
-def _take_idea() -> None:
-    if st.session_state["avoid-idea"]:
-        st.session_state["prompt"], st.session_state["avoid"] = AVOID[st.session_state["avoid-idea"]]
-        st.session_state["avoid-idea"] = None
-
-
-def avoid(settings: Settings, vocabulary: Vocabulary) -> None:
-    """The same run with and without a negative prompt, beside what it pushes away from."""
-    read = vocabulary.read(settings.negative)
-    if read.unknown:
-        st.info(
-            f"The network never learned “{', '.join(read.unknown)}”: it cannot push away from that.",
-            icon=":material/help:",
-        )
-    if not read.words:
-        st.info("Name something to avoid: a word the network knows.", icon=":material/edit:")
-        return
-    if settings.guidance == 1:
-        st.info(
-            "Guidance is off, so there is no push, and nothing is avoided.", icon=":material/explore_off:"
-        )
-        return
-    few = dataclasses.replace(settings, steps=FEW_STEPS, sampler="unipc")
-    jobs = [
-        dataclasses.replace(few, negative=""),
-        few,
-        dataclasses.replace(few, prompt=settings.negative, negative=""),
-    ]
-    words = " ".join(read.words)
-    titles = [settings.prompt or "no prompt", f"avoiding “{words}”", f"“{words}” itself"]
-    drawn = _draw("guidance-avoid", jobs, titles)
-    st.markdown(
-        f"The second question of each step is now “{words}” in place of nothing, and guidance pushes away from its "
-        f"answer. That moved the picture by **{rmse(drawn[1], drawn[0]):.2f}** (root mean square). It pushes and does "
-        "not forbid: with a weak push, or a strong wish in the prompt, what is to be avoided can still be there."
     )
