@@ -48,6 +48,23 @@ def ready(page):
     return page.locator(".dv-player[data-ready]")
 
 
+def is_no_wider(page):
+    """Nothing runs off the side."""
+    main = page.locator("[data-testid=stMain]")
+    assert main.evaluate("e => e.scrollWidth - e.clientWidth") <= 1
+
+
+def is_accessible(page):
+    """Axe finds nothing serious."""
+    found = Axe().run(page).response["violations"]
+    assert not [(v["id"], v["nodes"][0]["target"]) for v in found if v["impact"] in ("serious", "critical")]
+
+
+def is_sound(page):
+    is_no_wider(page)
+    is_accessible(page)
+
+
 def shown(page, panel=0):
     """The pixels of one panel, as one long string."""
     return page.locator(".dv-panel canvas").nth(panel).evaluate("c => c.toDataURL()")
@@ -259,8 +276,7 @@ def test_nothing_runs_off_the_side(page, path, width):
     page.goto(path)
     ready(page)
     page.wait_for_timeout(500)
-    main = page.locator("[data-testid=stMain]")
-    assert main.evaluate("e => e.scrollWidth - e.clientWidth") <= 1
+    is_no_wider(page)
 
 
 def test_the_main_demo_fits_one_screen(page):
@@ -303,8 +319,7 @@ def test_axe_finds_nothing_serious(browser, server, path, scheme):
     page.goto(path)
     ready(page)
     page.wait_for_timeout(800)
-    found = Axe().run(page).response["violations"]
-    assert not [(v["id"], v["nodes"][0]["target"]) for v in found if v["impact"] in ("serious", "critical")]
+    is_accessible(page)
     context.close()
 
 
@@ -320,10 +335,7 @@ def test_the_ladder_runs_once_guessed_and_opens_a_rung(page, width):
     assert page.get_by_role("slider", name="Frame").get_attribute("max") == settled
     page.locator(".dv-gallery button").nth(2).press("Enter")  # the third rung: three steps
     expect(page.get_by_role("slider", name="Frame")).to_have_attribute("max", "3", timeout=30_000)
-    main = page.locator("[data-testid=stMain]")
-    assert main.evaluate("e => e.scrollWidth - e.clientWidth") <= 1
-    found = Axe().run(page).response["violations"]
-    assert not [(v["id"], v["nodes"][0]["target"]) for v in found if v["impact"] in ("serious", "critical")]
+    is_sound(page)
 
 
 def guess_first(page):
@@ -342,10 +354,7 @@ def test_the_nearest_drawings_and_the_chart_appear_once_guessed(page, width, sch
     expect(page.locator(".js-plotly-plot")).to_be_visible(timeout=30_000)
     assert page.locator(".dv-gallery img").count() == 7  # the picture, itself small, and five neighbours
     page.wait_for_timeout(500)  # the chart draws itself in
-    main = page.locator("[data-testid=stMain]")
-    assert main.evaluate("e => e.scrollWidth - e.clientWidth") <= 1
-    found = Axe().run(page).response["violations"]
-    assert not [(v["id"], v["nodes"][0]["target"]) for v in found if v["impact"] in ("serious", "critical")]
+    is_sound(page)
 
 
 @pytest.mark.parametrize(("width", "scheme"), [(1280, "dark"), (390, "light")])
@@ -358,10 +367,7 @@ def test_rising_guidance_is_drawn_once_guessed_beside_what_was_measured(page, wi
     expect(page.get_by_text("You said")).to_be_visible(timeout=60_000)
     assert page.locator(".dv-gallery img").count() == 24  # six scales, four seeds
     page.wait_for_timeout(500)
-    main = page.locator("[data-testid=stMain]")
-    assert main.evaluate("e => e.scrollWidth - e.clientWidth") <= 1
-    found = Axe().run(page).response["violations"]
-    assert not [(v["id"], v["nodes"][0]["target"]) for v in found if v["impact"] in ("serious", "critical")]
+    is_sound(page)
 
 
 def test_a_click_on_the_measured_curve_draws_samples_at_that_setting(page):
@@ -403,10 +409,7 @@ def test_axe_finds_nothing_serious_in_practice(browser, server, way, scheme):
     page.goto(f"/practise?way={way}")
     page.wait_for_selector("h1:has-text('Check yourself')")
     page.wait_for_timeout(2000)
-    found = Axe().run(page).response["violations"]
-    assert not [(v["id"], v["nodes"][0]["target"]) for v in found if v["impact"] in ("serious", "critical")]
-    main = page.locator("[data-testid=stMain]")
-    assert main.evaluate("e => e.scrollWidth - e.clientWidth") <= 1
+    is_sound(page)
     context.close()
 
 
