@@ -37,12 +37,14 @@ def two_answers(settings: Settings) -> None:
     if not run.finished:
         live.show(run, "guidance-run", ("x", "x0"), largest=LARGEST)
         return
+    way = run.trajectory()
     kept = st.session_state.get("guidance-answers")
     if not kept or kept[0] is not run:
-        answers = steering.both_answers(run.trajectory(), settings, checkpoints.load(settings.model))
+        answers = steering.both_answers(way, settings, checkpoints.load(settings.model))
         kept = st.session_state["guidance-answers"] = (run, answers)
-    _play(settings, run.trajectory().x0[:-1], kept[1], live.readouts(run.trajectory(), settings.steps)[:-1])
-    words, most = kept[1].difference, int(kept[1].difference.argmax())
+    _play(settings, way.x0[:-1], kept[1], live.readouts(way, settings.steps)[:-1])
+    words = kept[1].difference
+    most = int(words.argmax())
     if not (settings.prompt or settings.style):
         st.info(
             "Without words and style the two answers are one: nothing steers.", icon=":material/explore_off:"
@@ -103,10 +105,10 @@ def scales(settings: Settings) -> None:
         return
     settings = dataclasses.replace(settings, steps=FEW_STEPS, sampler="unipc")
     rows = _at_scales(settings)
-    first, last = (steering.likeness(r, _judge()) for r in (rows[0], rows[-1]))
+    first, last = rows[0][1], rows[-1][1]
     found = "neither" if abs(last - first) < NO_MATTER else options[int(last < first)]
     right = "and so they do" if guess == found else f"but here it is **{found}**"
-    colours = [steering.colourfulness(r) for r in rows]
+    colours = [steering.colourfulness(pictures) for pictures, _ in (rows[0], rows[-1])]
     st.markdown(
         f"You said **{guess}**, {right}: their likeness goes from {first:.2f} at {steering.SCALES[0]:g} to {last:.2f} at "
         f"{steering.SCALES[-1]:g} (the cosine between them in the features of our classifier; 1 is the same). Their "
@@ -115,29 +117,31 @@ def scales(settings: Settings) -> None:
     _measured(settings)
 
 
-def _judge() -> classifier.Judge:
-    return classifier.load(ASSETS / "classifier32.safetensors")
-
-
-def _at_scales(settings: Settings) -> list[np.ndarray]:
+def _at_scales(settings: Settings) -> list[tuple[np.ndarray, float]]:
+    """The pictures at each scale with their likeness, shown as they come."""
     key = dataclasses.replace(settings, guidance=1.0)
     seeds = [settings.seed + k for k in range(SEEDS)]
     places = [st.empty() for _ in steering.SCALES]
     kept = st.session_state.get("guidance-scales")
-    rows: list[np.ndarray] = kept[1] if kept and kept[0] == key else []
-    torch.set_num_threads(1)
-    runs: Iterator[np.ndarray] = iter(rows) if rows else steering.at_scales(key, seeds)
+    rows = kept[1] if kept and kept[0] == key else _draw_rows(key, seeds)
     drawn = []
-    for scale, place, pictures in zip(steering.SCALES, places, runs, strict=True):
-        drawn.append(pictures)
+    for scale, place, (pictures, likeness) in zip(steering.SCALES, places, rows, strict=True):
+        drawn.append((pictures, likeness))
         off = " (off)" if scale == 1 else ""
         notes = [f"seed {s}" for s in seeds]
         place.html(
-            f"<b>Guidance {scale:g}{off}</b> · likeness {steering.likeness(pictures, _judge()):.2f}"
+            f"<b>Guidance {scale:g}{off}</b> · likeness {likeness:.2f}"
             + gallery.row(list(to_uint8(pictures)), [""] * SEEDS, notes)
         )
     st.session_state["guidance-scales"] = (key, drawn)
     return drawn
+
+
+def _draw_rows(settings: Settings, seeds: Sequence[int]) -> Iterator[tuple[np.ndarray, float]]:
+    torch.set_num_threads(1)
+    judge = classifier.load(ASSETS / "classifier32.safetensors")
+    for pictures in steering.at_scales(settings, seeds):
+        yield pictures, steering.likeness(pictures, judge)
 
 
 def _measured(settings: Settings) -> None:

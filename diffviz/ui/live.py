@@ -164,11 +164,12 @@ def word_notes(prompt: str, words: Vocabulary, model: str) -> None:
         )
     if prompt and not read.words:
         st.info("No word of this is known, so the network draws without words.", icon=":material/help:")
-    kind = kinds.of_prompt(read.words, words)
-    found = kinds.measured(model, checkpoints.manifest()[model].sha256).get(kind)
-    if found and found.weak:
+    measured = kinds.measured(model, checkpoints.manifest()[model].sha256)
+    weak = {kind: found for kind, found in measured.items() if found.weak}
+    # Which kind a prompt is takes a walk through every label, at each rerun: only where it can matter.
+    if weak and (found := weak.get(kinds.of_prompt(read.words, words))):
         st.info(
-            f"Expect a rough picture: this network is bad at {kind}. Of {found.n} test pictures of them our classifier "
-            f"named {found.value:.0%} as what they were meant to be, of real drawings {found.real:.0%}.",
+            f"Expect a rough picture: this network is bad at {found.kind}. Of {found.n} test pictures of them our "
+            f"classifier named {found.value:.0%} as what they were meant to be, of real drawings {found.real:.0%}.",
             icon=":material/school:",
         )
