@@ -62,6 +62,29 @@ def reverse(run: Trajectory, planned: int | None = None) -> list[str]:
     return texts
 
 
+def redrawn(run: Trajectory, planned: int) -> list[str]:
+    """Captions of a run that sets out from a picture: as `reverse`, but for the first frame."""
+    first = f"Step 1 of {planned}: the picture, buried as far as t = {run.t[0]:.2f}. What the guess has of it will stay."
+    return [first, *reverse(run, planned)[1:]]
+
+
+def filled(run: Trajectory, planned: int, known: np.ndarray, hole: np.ndarray) -> list[str]:
+    """Captions of a run that fills a `hole` (H, W) of `known` (C, H, W): how wrong its guess is of what is known."""
+    outside = hole == 0
+    texts = []
+    for i, (t, x0) in enumerate(zip(run.t, run.x0, strict=True)):
+        if i == planned:
+            texts.append("Finished: outside the hole every pixel is the picture's own.")
+            continue
+        off = float(np.sqrt(((x0 - known)[:, outside] ** 2).mean())) if outside.any() else 0.0
+        again = ", taken again" if i and t == run.t[i - 1] else ""
+        texts.append(
+            f"Step {i + 1} of {planned}{again}: of the part that is known it makes a guess too, {off:.2f} off "
+            "(root mean square), which is put right before the step is taken."
+        )
+    return texts
+
+
 def _stage(layout: float, detail: float) -> str:
     if layout < 0.35:
         return "hardly anything is decided yet"

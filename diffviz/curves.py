@@ -33,6 +33,12 @@ class Measured:
         return self.raw["weights_sha256"] == sha256
 
 
+def of_network(what: str, name: str, folder: Path = ASSETS / "curves") -> Measured | None:
+    """The file `what`-`name`.json of one network, or None where that was not measured."""
+    path = folder / f"{what}-{name}.json"
+    return Measured(json.loads(path.read_text(encoding="utf-8"))) if path.exists() else None
+
+
 @dataclass(frozen=True)
 class Curve(Measured):
     """The file of `measure_steps`: what it was measured on, and its points."""

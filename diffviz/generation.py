@@ -11,11 +11,13 @@ import dataclasses
 from collections import deque
 from collections.abc import Iterator, Sequence
 
+import torch
 from torch import Tensor
 
 from diffviz import checkpoints
 from diffviz.denoiser import Denoiser
 from diffviz.guidance import in_one_batch
+from diffviz.process import Denoise
 from diffviz.samplers import SAMPLERS, SPACINGS, Step, calls, draw, seeded
 from diffviz.schedules import SCHEDULES
 from diffviz.trajectory import Trajectory, record
@@ -66,33 +68,45 @@ class Settings:
         return self.guidance != 1.0 and bool(self.prompt or self.style or self.negative)
 
     @property
+    def frames(self) -> int:
+        """Moments of the run before the finished picture, one for each state that the network is asked about."""
+        return self.steps
+
+    @property
     def calls(self) -> int:
         """Network calls of the whole run: guidance asks twice each time."""
         return calls(self.sampler, self.steps) * (2 if self.guided else 1)
 
 
+def asked(settings: Settings, denoiser: Denoiser, n: int = 1) -> Denoise:
+    """The denoiser of a run of `n` pictures, with its words, its style and its guidance put in.
+
+    A prompt of unknown words alone, or an empty one, is asked without words.
+    """
+    schedule = SCHEDULES[settings.schedule]
+    words, style = [settings.prompt] * n, [settings.style or None] * n
+    if not settings.guided:
+        return denoiser.prompted(words, style, schedule)
+    both = denoiser.prompted([*words, *[settings.negative] * n], [*style, *[None] * n], schedule)
+    return in_one_batch(both, settings.guidance)
+
+
+def walk(
+    settings: Settings, denoise: Denoise, x: Tensor, ts: Sequence[float], rng: Sequence[torch.Generator]
+) -> Iterator[Step]:
+    """The steps of the chosen sampler from the state x (B, C, H, W) at ts[0] down to ts[-1]."""
+    extra = {"eta": settings.eta} if settings.sampler == "ddim" else {}
+    return SAMPLERS[settings.sampler](denoise, x, ts, SCHEDULES[settings.schedule], rng=rng, **extra)
+
+
 def run_steps(
     settings: Settings, denoiser: Denoiser | None = None, seeds: Sequence[int] | None = None
 ) -> Iterator[Step]:
-    """The steps of a run as they are computed; several `seeds` run as one batch.
-
-    A prompt of unknown words alone, or an empty one, is run without words.
-    """
+    """The steps of a run as they are computed; several `seeds` run as one batch."""
     denoiser = denoiser or checkpoints.load(settings.model)
-    seeds = [settings.seed] if seeds is None else list(seeds)
-    schedule, n = SCHEDULES[settings.schedule], len(seeds)
-    words, style = [settings.prompt] * n, [settings.style or None] * n
-    if settings.guided:
-        both = denoiser.prompted([*words, *[settings.negative] * n], [*style, *[None] * n], schedule)
-        denoise = in_one_batch(both, settings.guidance)
-    else:
-        denoise = denoiser.prompted(words, style, schedule)
-    rng = seeded(seeds)
-    x = draw(rng, denoiser.shape)
-    sampler = SAMPLERS[settings.sampler]
-    extra = {"eta": settings.eta} if settings.sampler == "ddim" else {}
-    ts = SPACINGS[settings.spacing](settings.steps, schedule)
-    return sampler(denoise, x, ts, schedule, rng=rng, **extra)
+    rng = seeded([settings.seed] if seeds is None else seeds)
+    ts = SPACINGS[settings.spacing](settings.steps, SCHEDULES[settings.schedule])
+    return walk(settings, asked(settings, denoiser, len(rng)), draw(rng, denoiser.shape), ts, rng)
 
 
 def finals(settings: Settings, seeds: Sequence[int]) -> Tensor:

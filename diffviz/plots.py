@@ -266,6 +266,37 @@ def guidance(table: Sequence[Mapping], colours: Mapping[str, str]) -> go.Figure:
     return figure
 
 
+def strengths(rows: Sequence[Mapping], colours: Mapping[str, str]) -> go.Figure:
+    """Measured against the strength of a redrawing: how often the thing given is seen, and the thing named.
+
+    Rows hold `strength`, and `given` and `words`, each with a `value` and its `interval`.
+    """
+    x = [row["strength"] for row in rows]
+    figure = go.Figure()
+    for key, title, role, mark, dash in (
+        ("given", "the thing given is seen", "signal", "circle", "solid"),
+        ("words", "the thing named is seen", "conditional", "square", "longdash"),
+    ):
+        values = [row[key]["value"] for row in rows]
+        figure.add_scatter(
+            x=x,
+            y=values,
+            name=title,
+            mode="lines+markers",
+            line={"color": colours[role], "width": 2.5, "dash": dash},
+            marker={"symbol": mark, "size": 8},
+            error_y={
+                "array": [row[key]["interval"][1] - v for row, v in zip(rows, values, strict=True)],
+                "arrayminus": [v - row[key]["interval"][0] for row, v in zip(rows, values, strict=True)],
+                "thickness": 1.2,
+            },
+            hovertemplate="%{y:.0%}",
+        )
+    figure.update_xaxes(title="strength", dtick=0.1)
+    figure.update_yaxes(title="share of the pictures", tickformat=".0%", rangemode="tozero")
+    return _finish(figure, colours, 340)
+
+
 def memory(measured: Mapping, distance: float, colours: Mapping[str, str]) -> go.Figure:
     """How far pictures lie from the nearest training drawing: generated ones as bars, real new ones as a line.
 

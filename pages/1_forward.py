@@ -13,15 +13,13 @@ import streamlit as st
 
 frame.wake()
 
-from diffviz.ui import forward_view
+from diffviz.ui import forward_view, pictures
 from diffviz.ui.controls import Controls
 
 c = Controls(page)
 left, right = st.columns([1, 2.5], gap="large")
 with left:
-    kinds = {"sample": "Ours", "upload": "Yours", "draw": "Draw"}
-    kind = c.choice("Picture", "picture", tuple(kinds), "sample", kinds, segmented=True, width="stretch")
-    picture = forward_view.choose_picture(kind, c)
+    picture = pictures.choose(c)
     schedule = c.choice(
         "Schedule", "schedule", tuple(forward_view.SCHEDULES), "cosine", help="How fast the picture fades"
     )

@@ -57,4 +57,4 @@ frame.ask(
     "unlikely; much of it exaggerates whatever sets the words apart: colours turn loud, shapes turn typical, and seeds "
     "come out alike. It also costs: any scale but 1 asks the network twice a step. See **How hard to push**.",
 )
-frame.go_on(frame.LESSONS[4], "Did it draw this, or remember it?")
+frame.go_on(frame.LESSONS[4], "And if there is a picture already?")

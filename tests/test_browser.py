@@ -70,7 +70,7 @@ def shown(page, panel=0):
     return page.locator(".dv-panel canvas").nth(panel).evaluate("c => c.toDataURL()")
 
 
-@pytest.mark.parametrize("path", ["/", "/forward", "/reverse", "/guidance"])
+@pytest.mark.parametrize("path", ["/", "/forward", "/reverse", "/guidance", "/editing"])
 def test_every_page_shows_a_player_and_has_one_title(page, path):
     page.goto(path)
     ready(page)
@@ -260,6 +260,29 @@ def test_a_drawing_is_used_as_soon_as_the_pen_is_lifted_and_is_not_lost(page):
     assert shown(page, 0) == drawn
 
 
+MARKING = "/editing?do=Fill+a+hole&hole=what+I+mark&net=32+×+32,+quick"
+
+
+def test_a_marked_part_is_filled_and_unmarked_again(page):
+    page.goto(MARKING)
+    ready(page)
+    assert "Until then: the middle" in page.content()
+    before = shown(page, 0)
+    pad = page.locator(".dv-sketch canvas")
+    box = pad.bounding_box()
+    page.mouse.move(box["x"] + 30, box["y"] + 30)
+    page.mouse.down()
+    page.mouse.move(box["x"] + box["width"] - 30, box["y"] + 30, steps=6)
+    page.mouse.up()
+    expect(page.get_by_text("Until then: the middle")).to_be_hidden()
+    page.wait_for_timeout(1500)
+    assert shown(page, 0) != before
+    page.get_by_role("button", name="Clear").click()
+    expect(page.get_by_text("Until then: the middle")).to_be_visible()
+    page.wait_for_timeout(1500)
+    assert shown(page, 0) == before
+
+
 def test_the_pad_can_be_drawn_on_by_keyboard(page):
     page.goto("/forward?picture=Draw")
     ready(page)
@@ -270,7 +293,9 @@ def test_the_pad_can_be_drawn_on_by_keyboard(page):
 
 
 @pytest.mark.parametrize("width", [1280, 390])
-@pytest.mark.parametrize("path", ["/", "/forward", "/reverse", "/reverse?presenter=true", "/guidance"])
+@pytest.mark.parametrize(
+    "path", ["/", "/forward", "/reverse", "/reverse?presenter=true", "/guidance", "/editing"]
+)
 def test_nothing_runs_off_the_side(page, path, width):
     page.set_viewport_size({"width": width, "height": 800})
     page.goto(path)
@@ -280,7 +305,7 @@ def test_nothing_runs_off_the_side(page, path, width):
 
 
 def test_the_main_demo_fits_one_screen(page):
-    for path in ("/forward", "/reverse", "/guidance"):
+    for path in ("/forward", "/reverse", "/guidance", "/editing"):
         page.goto(path)
         ready(page)
         page.wait_for_timeout(500)
@@ -311,7 +336,8 @@ def test_both_themes_are_followed(browser, server, scheme):
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize(
-    "path", ["/", "/forward", "/forward?picture=Draw", "/forward?picture=Yours", "/reverse", "/guidance"]
+    "path",
+    ["/", "/forward", "/forward?picture=Draw", "/forward?picture=Yours", "/reverse", "/guidance", MARKING],
 )
 def test_axe_finds_nothing_serious(browser, server, path, scheme):
     context = browser.new_context(color_scheme=scheme, base_url=server.url)

@@ -58,3 +58,23 @@ def test_forward_captions_follow_the_ratio_of_picture_to_noise():
     assert "the stronger of the two" in texts[2]
     assert "more noise than picture" in texts[3]
     assert "static" in texts[5]
+
+
+def test_a_run_from_a_picture_begins_by_saying_how_far_it_was_buried():
+    run = run_towards(picture())
+    texts = captions.redrawn(run, 10)
+    assert "buried as far as t = 1.00" in texts[0]
+    assert texts[1:] == captions.reverse(run)[1:]
+
+
+def test_captions_of_a_filled_hole_say_how_wrong_the_known_part_was_guessed():
+    known, hole = picture(), np.zeros((32, 32), np.uint8)
+    hole[:, :16] = 1
+    run = run_towards(known)
+    texts = captions.filled(run, 10, known, hole)
+    off = np.sqrt(((run.x0[0] - known)[:, :, 16:] ** 2).mean())
+    assert f"{off:.2f} off" in texts[0]
+    assert "taken again" not in " ".join(texts)
+    assert "picture's own" in texts[-1]
+    back = Trajectory(run.x, run.x0, run.eps, np.array([1, 1, *run.t[2:]]), run.log_snr)
+    assert "taken again" in captions.filled(back, 10, known, hole)[1]

@@ -133,3 +133,10 @@ def test_a_shipped_picture_of_the_blind_test_is_what_the_network_draws():
     assert np.abs(np.asarray(run.image).astype(int) - shown).max() <= 2
     with pytest.raises(ValueError):
         ladders.picture(0, 7)
+
+
+def test_a_network_that_was_not_measured_has_no_file(tmp_path):
+    assert curves.of_network("edits", "emoji64", tmp_path) is None
+    (tmp_path / "edits-emoji64.json").write_text('{"weights_sha256": "a", "n": 3}')
+    found = curves.of_network("edits", "emoji64", tmp_path)
+    assert found.is_of("a") and found.raw["n"] == 3

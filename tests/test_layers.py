@@ -28,7 +28,8 @@ ALLOWED = {
     "neighbours": set(),
     "kinds": {"text"},
     "checkpoints": {"denoiser", "text", "unet"},
-    "generation": {"checkpoints", "denoiser", "guidance", "samplers", "schedules", "trajectory"},
+    "generation": {"checkpoints", "denoiser", "guidance", "process", "samplers", "schedules", "trajectory"},
+    "editing": {"checkpoints", "denoiser", "generation", "process", "samplers", "schedules"},
     "experiments": {"denoiser", "generation", "samplers", "schedules", "trajectory"},
     "steering": {"classifier", "denoiser", "generation", "schedules", "text", "trajectory"},
     "live_questions": {

@@ -10,7 +10,7 @@ from streamlit.testing.v1 import AppTest
 
 from diffviz import checkpoints, kinds, neighbours
 from diffviz.learn import staircase
-from diffviz.ui import copies_view
+from diffviz.ui import copies_view, editing_view
 
 PAGES = [None, *(f"pages/{p.name}" for p in sorted((ROOT / "pages").glob("*.py")))]
 FORWARD, REVERSE = "pages/1_forward.py", "pages/2_reverse.py"
@@ -302,7 +302,7 @@ def test_a_curve_of_the_other_network_says_whose_it_is():
         assert any("measured on the other network" in i.value for i in app.info)
 
 
-COPIES = "pages/5_copies.py"
+COPIES = "pages/6_copies.py"
 
 
 def open_copies(**link):
@@ -422,3 +422,67 @@ def test_an_idea_fills_in_the_prompt_and_what_to_avoid():
     app = open_page(GUIDANCE, show="Words to avoid", net="32 × 32, quick")
     app.pills(key="avoid-idea").set_value("heart, not red").run()
     assert (app.text_input(key="prompt").value, app.text_input(key="avoid").value) == ("heart", "red")
+
+
+EDITING = "pages/5_editing.py"
+QUICK_NET = {"net": "32 × 32, quick"}
+
+
+@pytest.mark.parametrize("strength", ["0.05", "0.5", "1.0"])
+def test_editing_begins_from_the_picture_at_any_strength(strength):
+    app = open_page(EDITING, strength=strength, **QUICK_NET)
+    run = app.session_state["redraw-run"]
+    assert run.finished and len(run.steps) == max(1, round(20 * float(strength))) + 1
+    assert not app.warning
+
+
+def test_editing_waits_for_a_guess_and_then_draws_every_strength():
+    app = open_page(EDITING, **QUICK_NET)
+    assert "Guess first" in " ".join(c.value for c in app.caption)
+    app.pills(key="guess-strength").set_value("0.4").run()
+    assert not app.exception and "You said **0.4**" in said(app)
+    measured = "is seen more often than the thing given" in said(app)
+    assert measured != ("not measured" in said(app))
+
+
+@pytest.mark.parametrize("hole", list(editing_view.HOLES.values()))
+def test_every_hole_can_be_filled(hole):
+    app = open_page(EDITING, do="Fill a hole", hole=hole, **QUICK_NET)
+    assert app.session_state["fill-run"].finished
+    assert not app.warning and not app.error
+
+
+def test_filling_compares_rounds_once_guessed_and_counts_them():
+    app = open_page(EDITING, do="Fill a hole", rounds="2", **QUICK_NET)
+    assert len(app.session_state["fill-run"].steps) == 19 * 2 + 1 + 1
+    app.pills(key="guess-rounds").set_value("no difference").run()
+    assert not app.exception and "You said **no difference**" in said(app)
+
+
+@pytest.mark.parametrize(
+    ("query", "says"),
+    [({"strength": "0"}, "0.05"), ({"hole": "the nose"}, "the nose"), ({"rounds": "3"}, "3"), ({"do": "Dance"}, "Dance")],
+)  # fmt: skip
+def test_editing_says_what_of_a_link_it_cannot_use(query, says):
+    app = open_page(
+        EDITING, **{"do": "Fill a hole" if "strength" not in query else "Begin with it", **query}, **QUICK_NET
+    )
+    assert says in app.warning[0].value
+
+
+def test_an_idea_sets_the_picture_the_words_and_the_hole():
+    app = open_page(EDITING, do="Fill a hole", picture="Yours", **QUICK_NET)
+    app.pills(key="fill-idea").set_value("half dog, half cat").run()
+    assert not app.exception
+    assert app.selectbox(key="sample").value == "dog face (3d)"
+    assert (app.text_input(key="filling").value, app.selectbox(key="hole").value) == ("cat face", "left")
+
+
+def test_a_sketch_of_ours_can_be_drawn_over():
+    app = open_page(EDITING, picture="Draw", into="sunflower", **QUICK_NET)
+    app.pills(key="sketch-idea").set_value("flower").run()
+    assert not app.exception
+    with Image.open(ROOT / "assets" / "sketches" / "flower.png") as sketch:
+        expected = np.asarray(sketch.convert("RGB"))
+    given = np.frombuffer(app.session_state["redraw-run"].settings.picture, np.uint8)
+    assert np.array_equal(given.reshape(32, 32, 3), expected)

@@ -248,7 +248,8 @@ def data_card(data: dict[str, np.ndarray], left_out: Counter) -> str:
             "The two CC-BY-4.0 sets ask for attribution: Twemoji, copyright Twitter, Inc. and other contributors, and "
             "EmojiTwo, copyright the EmojiTwo contributors (from EmojiOne 2.2, Ranks.com Inc.), both under the Creative "
             "Commons Attribution 4.0 licence; the pictures were rendered small on a white ground and used for training. "
-            "The pictures in `samples/` carry their own attribution in `samples/attribution.json`. "
+            "The pictures in `samples/` carry their own attribution in `samples/attribution.json`; those in `sketches/` "
+            "were drawn for this project. "
             "`drawings.avif` (the lesson on copying) holds every training drawing at 32 × 32, compressed, each shown with "
             "its name and its set; the licences above apply to it.",
             "",

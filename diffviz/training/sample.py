@@ -12,10 +12,23 @@ from torch import Tensor
 
 from diffviz.denoiser import Denoiser
 from diffviz.guidance import classifier_free
+from diffviz.process import Denoise
 from diffviz.samplers import SAMPLERS, draw, seeded, times
 from diffviz.schedules import SCHEDULES
 from diffviz.training.data import Dataset
 from diffviz.training.prompts import EVERYDAY_32
+
+
+def guided(
+    denoiser: Denoiser, prompts: Sequence[str], styles: Sequence[str | None], guidance: float
+) -> Denoise:
+    """The denoiser of a batch with its words and its guidance put in, on the cosine schedule."""
+    schedule, n = SCHEDULES["cosine"], len(prompts)
+    return classifier_free(
+        denoiser.prompted(prompts, styles, schedule),
+        denoiser.prompted([""] * n, [None] * n, schedule),
+        guidance,
+    )
 
 
 def generate_many(
@@ -34,12 +47,7 @@ def generate_many(
     pictures = []
     for start in range(0, len(prompts), batch):
         part = slice(start, start + batch)
-        n = len(prompts[part])
-        denoise = classifier_free(
-            denoiser.prompted(prompts[part], styles[part], schedule),
-            denoiser.prompted([""] * n, [None] * n, schedule),
-            guidance,
-        )
+        denoise = guided(denoiser, prompts[part], styles[part], guidance)
         rng = seeded(seeds[part])
         x = draw(rng, denoiser.shape).to(device)
         for step in SAMPLERS[sampler](denoise, x, times(steps), schedule, rng=rng):

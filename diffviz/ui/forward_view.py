@@ -2,101 +2,22 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 
 import numpy as np
 import streamlit as st
-from PIL import Image, ImageDraw
 
 from diffviz import captions, forward, metrics, plots, process, uploads
-from diffviz.checkpoints import ASSETS
 from diffviz.schedules import SCHEDULES
 from diffviz.trajectory import to_uint8
 from diffviz.ui import player as frame_player
 from diffviz.ui import source as source_view
 from diffviz.ui import theme
-from diffviz.ui.controls import Controls
-from diffviz.ui.sketchpad import SIDE, sketchpad
+from diffviz.ui.pictures import SIZE
 
-SIZE = 64
 LARGEST = 224  # CSS pixels of a panel: three of them fit beside the controls
 LENGTHS = (10, 25, 50, 100, 250, 1000)
 TIMES = (0.1, 0.35, 0.7, 1.0)
-_UPLOAD = "forward-upload"
-
-
-@st.cache_data(show_spinner=False)
-def _samples() -> list[dict]:
-    return json.loads((ASSETS / "samples" / "attribution.json").read_text(encoding="utf-8"))
-
-
-def choose_picture(kind: str, c: Controls) -> np.ndarray:
-    """The picture to work on, (64, 64, 3) uint8: a shipped one, the visitor's own, or a drawing."""
-    if kind == "sample":
-        return _shipped(c)
-    mine = _uploaded() if kind == "upload" else _drawn()
-    if mine is not None:
-        return mine
-    first = _samples()[0]
-    st.caption(f"Until then: {first['label']}.")
-    return _open(first["file"])
-
-
-def _open(file: str) -> np.ndarray:
-    with Image.open(ASSETS / "samples" / file) as picture:
-        return uploads.resize(picture, SIZE)
-
-
-def _shipped(c: Controls) -> np.ndarray:
-    records = _samples()
-    names = [f"{r['label']} ({r['style']})" for r in records]
-    name = c.choice("Which one", "sample", names, names[0])
-    record = records[names.index(name)]
-    st.caption(record["attribution"])
-    return _open(record["file"])
-
-
-def _uploaded() -> np.ndarray | None:
-    file = st.file_uploader("A PNG, JPEG or WebP of up to 10 MB", type=["png", "jpg", "jpeg", "webp"])
-    if file is not None:
-        # Kept beside the widget, so that a visit to another page does not lose it.
-        st.session_state[_UPLOAD] = file.getvalue()
-    data = st.session_state.get(_UPLOAD)
-    if data is None:
-        return None
-    try:
-        picture = uploads.read(data)
-    except uploads.UploadError as problem:
-        st.error(str(problem), icon=":material/broken_image:")
-        return None
-    for remark in picture.remarks:
-        st.caption(remark)
-    zoom = st.slider("Zoom", 1.0, 6.0, 1.0, 0.1, key="crop-zoom", persist_state="session")
-    across = st.slider("Left to right", 0.0, 1.0, 0.5, 0.01, key="crop-across", persist_state="session")
-    down = st.slider("Top to bottom", 0.0, 1.0, 0.5, 0.01, key="crop-down", persist_state="session")
-    box = uploads.crop(picture.image, zoom, across, down)
-    st.image(_with_frame(picture.image, box), caption="The square that is used", width="stretch")
-    return uploads.resize(picture.image, SIZE, box)
-
-
-def _with_frame(picture: Image.Image, box: tuple[int, ...]) -> Image.Image:
-    shown = picture.copy()
-    shown.thumbnail((360, 360))
-    scale = shown.width / picture.width
-    pen = ImageDraw.Draw(shown)
-    square = [round(v * scale) for v in box]
-    pen.rectangle([square[0], square[1], square[2] - 1, square[3] - 1], outline="white", width=3)
-    pen.rectangle([square[0] + 1, square[1] + 1, square[2] - 2, square[3] - 2], outline="black", width=1)
-    return shown
-
-
-def _drawn() -> np.ndarray | None:
-    drawing = sketchpad()
-    if drawing is None:
-        st.caption("Draw something: it is used as soon as you lift the pen.")
-        return None
-    return np.kron(drawing, np.ones((SIZE // SIDE, SIZE // SIDE, 1), np.uint8))
 
 
 def player(picture: np.ndarray, schedule: str, total: int, seed: int) -> forward.Chain:

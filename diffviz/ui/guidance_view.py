@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 from collections.abc import Iterator, Sequence
 
 import numpy as np
@@ -145,13 +144,13 @@ def _draw_rows(settings: Settings, seeds: Sequence[int]) -> Iterator[tuple[np.nd
 
 
 def _measured(settings: Settings) -> None:
-    path = ASSETS / "curves" / f"guidance-{settings.model}.json"
     st.header("Measured on hundreds", anchor=False)
-    if not path.exists():
+    measured = curves.of_network("guidance", settings.model)
+    if measured is None:
         st.info("This was not measured for this network yet.", icon=":material/hourglass_empty:")
         return
-    found = json.loads(path.read_text(encoding="utf-8"))
-    whose(curves.Measured(found), settings.model)
+    whose(measured, settings.model)
+    found = measured.raw
     st.plotly_chart(
         plots.guidance(found["everyday"], theme.palette()), theme=None, config={"displayModeBar": False},
         key="guidance-chart",

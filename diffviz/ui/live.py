@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import TypeVar
 
+import numpy as np
 import streamlit as st
 import torch
 from torch import Tensor
@@ -19,6 +22,7 @@ from diffviz.trajectory import Trajectory, record
 from diffviz.ui import player
 from diffviz.ui.controls import Controls
 
+S = TypeVar("S", bound=Settings)
 MOST_UPDATES = 60  # pictures pushed to the browser during a run; more would only slow it down
 
 
@@ -33,7 +37,7 @@ class Run:
 
     @property
     def finished(self) -> bool:
-        return len(self.steps) == self.settings.steps + 1
+        return len(self.steps) == self.settings.frames + 1
 
     def trajectory(self) -> Trajectory:
         return record(self.steps, SCHEDULES[self.settings.schedule])[0]
@@ -56,14 +60,20 @@ def network(c: Controls, default: str = checkpoints.DEFAULT) -> str:
     return chosen
 
 
-def panels(run: Trajectory, names: tuple[str, ...] = ("x", "x0", "eps")) -> list[player.Panel]:
-    """The player's panels of a recorded run."""
+def panels(
+    run: Trajectory, names: tuple[str, ...] = ("x", "x0", "eps"), given: player.Panel | None = None
+) -> list[player.Panel]:
+    """The player's panels of a recorded run; `given` is a still picture to stand before them."""
     looks = {
         "x": ("xₜ", "what the network is given", "state"),
         "x0": ("x̂₀", "its guess of the picture", "prediction"),
         "eps": ("ε̂", "the noise it sees in it", "noise"),
     }
-    return [player.Panel(*looks[name], run.frames(name)) for name in names]
+    shown = [player.Panel(*looks[name], run.frames(name)) for name in names]
+    if given is None:
+        return shown
+    frames = np.repeat(given.frames, len(run.t), axis=0)
+    return [dataclasses.replace(given, frames=frames), *shown]
 
 
 def readouts(run: Trajectory, planned: int) -> list[str]:
@@ -76,7 +86,12 @@ def readouts(run: Trajectory, planned: int) -> list[str]:
 
 
 def compute(
-    settings: Settings, key: str, names: tuple[str, ...] = ("x", "x0", "eps"), largest: int = player.LARGEST
+    settings: S,
+    key: str,
+    names: tuple[str, ...] = ("x", "x0", "eps"),
+    largest: int = player.LARGEST,
+    given: player.Panel | None = None,
+    steps: Callable[[S], Iterator[Step]] = run_steps,
 ) -> Run:
     """The visitor's run for these settings: the one kept from before, or a new one shown as it is computed.
 
@@ -93,15 +108,15 @@ def compute(
         with st.container(horizontal=True, vertical_alignment="center"):
             bar = st.progress(0.0, "Starting …")
             st.button("Stop", key=f"{key}-stop", icon=":material/stop:", on_click=_stop, args=(key,))
-    began, every = time.perf_counter(), max(1, settings.steps // MOST_UPDATES)
-    for step in run_steps(settings):
+    began, every = time.perf_counter(), max(1, settings.frames // MOST_UPDATES)
+    for step in steps(settings):
         run.steps.append(step)
         run.seconds = time.perf_counter() - began
         if step.i % every == 0 or run.finished:
             # Every st call is also where Streamlit can end this run, when the visitor stops or changes it.
             now = record([step], SCHEDULES[settings.schedule])[0]
-            picture.html(player.still(panels(now, names), "The network is at work.", largest))
-            bar.progress(step.i / settings.steps, _progress(step, settings))
+            picture.html(player.still(panels(now, names, given), "The network is at work.", largest))
+            bar.progress(step.i / settings.frames, _progress(step, settings))
     place.empty()
     return run
 
@@ -114,7 +129,7 @@ def finals(settings: Settings, seeds: Sequence[int]) -> Tensor:
 
 def _progress(step: Step, settings: Settings) -> str:
     snr = float(SCHEDULES[settings.schedule].log_snr(step.t))
-    return f"step {step.i} of {settings.steps} · t = {step.t:.2f} · SNR {player.snr_text(snr)}"
+    return f"step {step.i} of {settings.frames} · t = {step.t:.2f} · SNR {player.snr_text(snr)}"
 
 
 def _stop(key: str) -> None:
@@ -124,10 +139,15 @@ def _stop(key: str) -> None:
 
 
 def show(
-    run: Run, key: str, names: tuple[str, ...] = ("x", "x0", "eps"), largest: int = player.LARGEST
+    run: Run,
+    key: str,
+    names: tuple[str, ...] = ("x", "x0", "eps"),
+    largest: int = player.LARGEST,
+    given: player.Panel | None = None,
+    tell: Callable[[Trajectory, int], list[str]] = captions.reverse,
 ) -> None:
     """The player for a run, or for as much of it as was computed before it was stopped."""
-    planned = run.settings.steps
+    planned = run.settings.frames
     if not run.steps:
         st.info("Stopped before the first step.", icon=":material/stop_circle:")
     else:
@@ -135,9 +155,9 @@ def show(
         title = f"Reverse process, {run.settings.prompt or 'no prompt'}, seed {run.settings.seed}"
         name = "-".join([*(run.settings.prompt.lower().split() or ["no-prompt"]), f"seed{run.settings.seed}"])
         player.play(
-            panels(recorded, names),
+            panels(recorded, names, given),
             readouts(recorded, planned),
-            captions.reverse(recorded, planned),
+            tell(recorded, planned),
             title=title,
             key=f"{key}-player",
             name=name,

@@ -14,7 +14,8 @@ PAGES = {
     "reverse": "pages/2_reverse.py",
     "steps": "pages/3_steps.py",
     "guidance": "pages/4_guidance.py",
-    "copies": "pages/5_copies.py",
+    "editing": "pages/5_editing.py",
+    "copies": "pages/6_copies.py",
 }
 
 

@@ -1,12 +1,8 @@
-// A 32 × 32 drawing pad. Finished strokes are sent to the server as RGB bytes in base64; nothing is sent while
-// drawing. Mouse, finger, or keyboard: arrows move, space paints, Delete paints white.
+// A 32 × 32 pad: for a drawing on white, or for marking a part of a picture that lies under it. Finished strokes are
+// sent to the server as RGBA bytes in base64; nothing is sent while drawing. Mouse, finger, or keyboard: arrows move,
+// space paints, Delete takes away.
 
 const SIDE = 32;
-const COLOURS = [
-  ["black", "#1b1b1f"], ["grey", "#8a8f98"], ["white", "#ffffff"], ["brown", "#8d5524"],
-  ["red", "#e03131"], ["orange", "#f08c00"], ["yellow", "#ffd43b"], ["green", "#2f9e44"],
-  ["light blue", "#74c0fc"], ["blue", "#1c5fd0"], ["purple", "#8e44ad"], ["pink", "#f783ac"],
-];
 
 export default function ({ parentElement, data, setStateValue }) {
   const root = parentElement.querySelector(".dv-sketch");
@@ -17,29 +13,34 @@ export default function ({ parentElement, data, setStateValue }) {
   const say = root.querySelector("output");
   const abort = new AbortController();
   const on = (target, event, action) => target.addEventListener(event, action, { signal: abort.signal });
-  const memory = (root.memory ??= { undo: [], colour: "#1b1b1f", cursor: [16, 16], drawn: false });
+  const memory = (root.memory ??= { undo: [], colour: data.colours[0][1], cursor: [16, 16], turn: null });
 
   function restore(base64) {
     const bytes = Uint8Array.from(atob(base64), (c) => c.charCodeAt(0));
     const picture = pen.createImageData(SIDE, SIDE);
-    for (let i = 0; i < SIDE * SIDE; i++) {
-      picture.data.set([bytes[3 * i], bytes[3 * i + 1], bytes[3 * i + 2], 255], 4 * i);
-    }
+    picture.data.set(bytes);
     pen.putImageData(picture, 0, 0);
   }
+  function paint(colour, ...box) {
+    pen.clearRect(...box);  // a half-transparent colour must not add up
+    if (!colour) return;
+    pen.fillStyle = colour;
+    pen.fillRect(...box);
+  }
 
-  if (!memory.drawn) {
+  canvas.setAttribute("aria-label", data.label);
+  canvas.style.backgroundImage = data.background ? `url(${data.background})` : "";
+  if (memory.turn !== data.turn) {  // the first time, and when something else is to be on the pad
     canvas.width = canvas.height = SIDE;
-    pen.fillStyle = "#ffffff";
-    pen.fillRect(0, 0, SIDE, SIDE);
-    if (data?.pixels) restore(data.pixels);
-    memory.drawn = true;
+    paint(data.paper, 0, 0, SIDE, SIDE);
+    if (data.pixels) restore(data.pixels);
+    memory.turn = data.turn;
   }
 
   function send() {
     const { data: rgba } = pen.getImageData(0, 0, SIDE, SIDE);
     let text = "";
-    for (let i = 0; i < rgba.length; i += 4) text += String.fromCharCode(rgba[i], rgba[i + 1], rgba[i + 2]);
+    for (const value of rgba) text += String.fromCharCode(value);
     setStateValue("pixels", btoa(text));
   }
   const remember = () => {
@@ -49,8 +50,7 @@ export default function ({ parentElement, data, setStateValue }) {
 
   function dab([x, y], colour = memory.colour) {
     const size = Number(brush.value);
-    pen.fillStyle = colour;
-    pen.fillRect(x - Math.floor((size - 1) / 2), y - Math.floor((size - 1) / 2), size, size);
+    paint(colour, x - Math.floor((size - 1) / 2), y - Math.floor((size - 1) / 2), size, size);
   }
   function line(from, to) {
     const n = Math.max(Math.abs(to[0] - from[0]), Math.abs(to[1] - from[1]), 1);
@@ -89,16 +89,17 @@ export default function ({ parentElement, data, setStateValue }) {
       say.textContent = `column ${memory.cursor[0] + 1}, row ${memory.cursor[1] + 1}`;
     } else if (event.key === " " || event.key === "Delete") {
       remember();
-      dab(memory.cursor, event.key === " " ? memory.colour : "#ffffff");
+      dab(memory.cursor, event.key === " " ? memory.colour : data.paper);
       send();
     } else return;
     event.preventDefault();
   });
 
-  const swatches = COLOURS.map(([name, colour]) => {
+  const swatches = data.colours.map(([name, colour]) => {
     const button = document.createElement("button");
     button.type = "button";
-    button.style.background = colour;
+    button.style.background = colour ?? "none";
+    button.textContent = data.named ? name : "";
     button.setAttribute("role", "radio");
     button.setAttribute("aria-label", name);
     on(button, "click", () => { memory.colour = colour; mark(); });
@@ -115,8 +116,7 @@ export default function ({ parentElement, data, setStateValue }) {
   });
   on(root.querySelector(".dv-clear"), "click", () => {
     remember();
-    pen.fillStyle = "#ffffff";
-    pen.fillRect(0, 0, SIDE, SIDE);
+    paint(data.paper, 0, 0, SIDE, SIDE);
     send();
   });
   return () => abort.abort();
