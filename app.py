@@ -57,7 +57,7 @@ with stage:
     with st.container(horizontal=True, vertical_alignment="center"):
         st.button("Another", icon=":material/casino:", on_click=lambda: st.session_state.pop("home"))
         st.page_link(
-            frame.LESSONS[1].file,
+            frame.LESSONS[2].file,
             label="See all of it",
             icon=":material/arrow_forward:",
             query_params={"prompt": prompt, "style": style, "seed": seed},

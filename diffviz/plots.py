@@ -266,6 +266,30 @@ def guidance(table: Sequence[Mapping], colours: Mapping[str, str]) -> go.Figure:
     return figure
 
 
+def gradings(t: np.ndarray, lines: Mapping[str, np.ndarray], colours: Mapping[str, str]) -> go.Figure:
+    """The same mistakes over t as several losses count them: `lines` by the names of `targets.WEIGHTS`, each (F,)."""
+    looks = {
+        "eps": ("by the noise ε", "noise", "dash"),
+        "x0": ("by the picture x₀", "signal", "solid"),
+        "v": ("by v", "text", "dot"),
+        "min-snr": ("Min-SNR, cap 5", "conditional", "longdashdot"),
+    }
+    figure = go.Figure()
+    for name, line in lines.items():
+        title, role, dash = looks[name]
+        figure.add_scatter(
+            x=t,
+            y=line,
+            name=title,
+            mode="lines",
+            line={"color": colours[role], "width": 2.5, "dash": dash},
+            hovertemplate="%{y:.2f}",
+        )
+    figure.update_xaxes(title="t, from hardly any noise to nothing else", range=[0, 1])
+    figure.update_yaxes(title="mistake, as it is counted", rangemode="tozero")
+    return _finish(figure, colours, 340)
+
+
 def strengths(rows: Sequence[Mapping], colours: Mapping[str, str]) -> go.Figure:
     """Measured against the strength of a redrawing: how often the thing given is seen, and the thing named.
 

@@ -19,7 +19,7 @@ from diffviz.ui.controls import Controls
 c = Controls(page)
 left, right = st.columns([1, 2.5], gap="large")
 with left:
-    picture = pictures.choose(c)
+    picture = pictures.choose(c).pixels
     schedule = c.choice(
         "Schedule", "schedule", tuple(forward_view.SCHEDULES), "cosine", help="How fast the picture fades"
     )
@@ -64,4 +64,4 @@ frame.ask(
     "No. The schedule says how much noise there is at the end, and it is the same for any T. More steps only "
     "make each one smaller. Open **More** above, set T to 10 and then to 1000, and compare the last frames.",
 )
-frame.go_on(frame.LESSONS[1], "Now the other way round:")
+frame.go_on(frame.LESSONS[1], "What can be learned from that?")

@@ -70,7 +70,7 @@ def shown(page, panel=0):
     return page.locator(".dv-panel canvas").nth(panel).evaluate("c => c.toDataURL()")
 
 
-@pytest.mark.parametrize("path", ["/", "/forward", "/reverse", "/guidance", "/editing"])
+@pytest.mark.parametrize("path", ["/", "/forward", "/reverse", "/guidance", "/editing", "/training"])
 def test_every_page_shows_a_player_and_has_one_title(page, path):
     page.goto(path)
     ready(page)
@@ -209,7 +209,7 @@ def test_prompt_style_and_seed_travel_from_page_to_page(page):
     page.wait_for_selector("h1:has-text('Adding noise')")
     page.wait_for_function("location.search.includes('seed=12')")
     ready(page)
-    page.get_by_role("link", name="2 · Taking it away").first.click()
+    page.get_by_role("link", name="3 · Taking it away").first.click()
     page.wait_for_selector("h1:has-text('Taking it away')")
     expect(page.get_by_label("Prompt", exact=True)).to_have_value("octopus")
     expect(page.get_by_label("Seed", exact=True)).to_have_value("12")
@@ -249,7 +249,7 @@ def test_a_drawing_is_used_as_soon_as_the_pen_is_lifted_and_is_not_lost(page):
     page.wait_for_timeout(1500)
     drawn = shown(page, 0)
     assert drawn != before
-    page.get_by_role("link", name="2 · Taking it away").first.click()
+    page.get_by_role("link", name="3 · Taking it away").first.click()
     page.wait_for_selector("h1:has-text('Taking it away')")
     ready(page)
     page.get_by_role("link", name="1 · Adding noise").first.click()
@@ -294,7 +294,7 @@ def test_the_pad_can_be_drawn_on_by_keyboard(page):
 
 @pytest.mark.parametrize("width", [1280, 390])
 @pytest.mark.parametrize(
-    "path", ["/", "/forward", "/reverse", "/reverse?presenter=true", "/guidance", "/editing"]
+    "path", ["/", "/forward", "/reverse", "/reverse?presenter=true", "/guidance", "/editing", "/training"]
 )
 def test_nothing_runs_off_the_side(page, path, width):
     page.set_viewport_size({"width": width, "height": 800})
@@ -305,7 +305,7 @@ def test_nothing_runs_off_the_side(page, path, width):
 
 
 def test_the_main_demo_fits_one_screen(page):
-    for path in ("/forward", "/reverse", "/guidance", "/editing"):
+    for path in ("/forward", "/training", "/reverse", "/guidance", "/editing"):
         page.goto(path)
         ready(page)
         page.wait_for_timeout(500)
@@ -337,7 +337,16 @@ def test_both_themes_are_followed(browser, server, scheme):
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize(
     "path",
-    ["/", "/forward", "/forward?picture=Draw", "/forward?picture=Yours", "/reverse", "/guidance", MARKING],
+    [
+        "/",
+        "/forward",
+        "/forward?picture=Draw",
+        "/forward?picture=Yours",
+        "/reverse",
+        "/guidance",
+        "/training",
+        MARKING,
+    ],
 )
 def test_axe_finds_nothing_serious(browser, server, path, scheme):
     context = browser.new_context(color_scheme=scheme, base_url=server.url)

@@ -82,7 +82,7 @@ def test_the_page_says_when_the_curve_is_of_earlier_weights(monkeypatch):
         app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=60)
         app.query_params["part"] = "Measured curve"
         app.session_state["guess-curve"] = "20"
-        app.switch_page("pages/3_steps.py")
+        app.switch_page("pages/4_steps.py")
         app.run()
         assert not app.exception, [e.value for e in app.exception]
         return app

@@ -29,6 +29,8 @@ ALLOWED = {
     "kinds": {"text"},
     "checkpoints": {"denoiser", "text", "unet"},
     "generation": {"checkpoints", "denoiser", "guidance", "process", "samplers", "schedules", "trajectory"},
+    "targets": {"denoiser", "process", "samplers", "schedules"},
+    "toy": {"process", "samplers", "schedules"},
     "editing": {"checkpoints", "denoiser", "generation", "process", "samplers", "schedules"},
     "experiments": {"denoiser", "generation", "samplers", "schedules", "trajectory"},
     "steering": {"classifier", "denoiser", "generation", "schedules", "text", "trajectory"},

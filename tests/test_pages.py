@@ -10,10 +10,10 @@ from streamlit.testing.v1 import AppTest
 
 from diffviz import checkpoints, kinds, neighbours
 from diffviz.learn import staircase
-from diffviz.ui import copies_view, editing_view
+from diffviz.ui import copies_view, editing_view, training_view
 
 PAGES = [None, *(f"pages/{p.name}" for p in sorted((ROOT / "pages").glob("*.py")))]
-FORWARD, REVERSE = "pages/1_forward.py", "pages/2_reverse.py"
+FORWARD, REVERSE = "pages/1_forward.py", "pages/3_reverse.py"
 
 
 def open_page(page=None, **query):
@@ -221,7 +221,7 @@ def test_presenter_view_can_be_switched_on_by_link():
     assert open_page(None, presenter="true").toggle(key="presenter").value is True
 
 
-STEPS = "pages/3_steps.py"
+STEPS = "pages/4_steps.py"
 
 
 def open_steps(part, **state):
@@ -302,7 +302,7 @@ def test_a_curve_of_the_other_network_says_whose_it_is():
         assert any("measured on the other network" in i.value for i in app.info)
 
 
-COPIES = "pages/6_copies.py"
+COPIES = "pages/7_copies.py"
 
 
 def open_copies(**link):
@@ -357,7 +357,7 @@ def test_figures_of_copying_say_how_many_pictures_they_are_of():
     assert any("earlier weights" in i.value for i in app.info) == stale
 
 
-GUIDANCE = "pages/4_guidance.py"
+GUIDANCE = "pages/5_guidance.py"
 
 
 def said(app):
@@ -424,7 +424,7 @@ def test_an_idea_fills_in_the_prompt_and_what_to_avoid():
     assert (app.text_input(key="prompt").value, app.text_input(key="avoid").value) == ("heart", "red")
 
 
-EDITING = "pages/5_editing.py"
+EDITING = "pages/6_editing.py"
 QUICK_NET = {"net": "32 × 32, quick"}
 
 
@@ -486,3 +486,35 @@ def test_a_sketch_of_ours_can_be_drawn_over():
         expected = np.asarray(sketch.convert("RGB"))
     given = np.frombuffer(app.session_state["redraw-run"].settings.picture, np.uint8)
     assert np.array_equal(given.reshape(32, 32, 3), expected)
+
+
+TRAINING = "pages/2_training.py"
+
+
+@pytest.mark.parametrize("target", list(training_view.SAYS.values()))
+def test_training_takes_a_problem_apart_whatever_it_is_to_say(target):
+    app = open_page(TRAINING, target=target, sample="penguin (emojitwo)", **QUICK_NET)
+    assert "It is told the caption, “penguin”" in said(app)
+
+
+def test_training_tells_no_caption_where_there_is_none():
+    app = open_page(TRAINING, picture="Draw", **QUICK_NET)
+    app.pills(key="sketch-idea").set_value("car").run()
+    assert not app.exception and "It is told no caption" in said(app)
+
+
+def test_where_it_is_hard_waits_for_a_guess_and_says_of_how_many():
+    app = open_page(TRAINING, learn="Where it is hard")
+    assert "Guess first" in " ".join(c.value for c in app.caption)
+    app.pills(key="guess-hard").set_value("half way").run()
+    assert not app.exception and "You said **half way**" in said(app)
+    assert "N = " in " ".join(c.value for c in app.caption)
+
+
+def test_a_small_network_is_trained_on_the_page_with_every_target():
+    app = open_page(TRAINING, learn="Train one now", train="100", shape="ring", says="v, some of both")
+    app.pills(key="guess-train").set_value("not in this run").run()
+    assert not app.exception and "You said **not in this run**" in said(app)
+    app.pills(key="guess-target").set_value("no difference").run()
+    assert not app.exception
+    assert {key[1] for key in app.session_state["trained"]} == set(training_view.SAYS)

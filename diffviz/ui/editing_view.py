@@ -10,9 +10,8 @@ from functools import partial
 import numpy as np
 import streamlit as st
 import torch
-from PIL import Image
 
-from diffviz import captions, checkpoints, curves, editing, plots, uploads
+from diffviz import captions, curves, editing, plots, uploads
 from diffviz.editing import Filling, Redrawing
 from diffviz.experiments import rmse
 from diffviz.generation import Settings, run_steps
@@ -22,7 +21,7 @@ from diffviz.ui import gallery, live, player, source, theme
 from diffviz.ui.controls import Controls
 from diffviz.ui.curve_view import whose
 from diffviz.ui.names import SAMPLER_TITLES
-from diffviz.ui.pictures import SIZE
+from diffviz.ui.pictures import SIZE, at_size
 from diffviz.ui.sketchpad import SIDE, marker
 from diffviz.ui.steps_view import predict
 
@@ -92,11 +91,6 @@ def _take(kind: str) -> None:
         st.session_state[f"{kind}-idea"] = None
 
 
-def _at_size(picture: np.ndarray, model: str) -> np.ndarray:
-    """The picture at the size of the network's: (S, S, 3) uint8."""
-    return uploads.resize(Image.fromarray(picture), checkpoints.load(model).shape[1])
-
-
 def _final(steps: Iterator[Step]) -> np.ndarray:
     return deque(steps, maxlen=1).pop().x[0].numpy()
 
@@ -123,7 +117,7 @@ def _row(
 
 def redraw(settings: Settings, picture: np.ndarray, strength: float) -> None:
     """A run that sets out from the picture, buried as far as `strength`; then all strengths; then what was measured."""
-    given = _at_size(picture, settings.model)
+    given = at_size(picture, settings.model)
     edit = Redrawing(**dataclasses.asdict(settings), picture=given.tobytes(), strength=strength)
     look = {
         "names": ("x", "x0"),
@@ -252,7 +246,7 @@ def choose_hole(c: Controls, picture: np.ndarray) -> np.ndarray:
 
 def fill(settings: Settings, picture: np.ndarray, hole: np.ndarray, rounds: int) -> None:
     """A hole in the picture, filled; the words alone beside it; and what taking each step again is good for."""
-    given = _at_size(picture, settings.model)
+    given = at_size(picture, settings.model)
     hole = hole[:: SIZE // len(given), :: SIZE // len(given)]
     edit = Filling(
         **dataclasses.asdict(settings), picture=given.tobytes(), hole=hole.tobytes(), rounds=rounds

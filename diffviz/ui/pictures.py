@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import streamlit as st
 from PIL import Image, ImageDraw
 
-from diffviz import uploads
+from diffviz import checkpoints, uploads
 from diffviz.checkpoints import ASSETS
 from diffviz.ui.controls import Controls
 from diffviz.ui.sketchpad import SIDE, put, sketchpad
@@ -19,36 +20,50 @@ KINDS = {"sample": "Ours", "upload": "Yours", "draw": "Draw"}
 _KEPT = "picture-upload"
 
 
+@dataclass(frozen=True)
+class Picture:
+    """A picture to work on: (64, 64, 3) uint8, with the label and the style of the drawing if it is one of ours."""
+
+    pixels: np.ndarray
+    label: str = ""
+    style: str = ""
+
+
 @st.cache_data(show_spinner=False)
 def _samples() -> list[dict]:
     return json.loads((ASSETS / "samples" / "attribution.json").read_text(encoding="utf-8"))
 
 
-def choose(c: Controls) -> np.ndarray:
-    """The picture to work on, (64, 64, 3) uint8: a shipped one, the visitor's own, or a drawing."""
+def at_size(pixels: np.ndarray, model: str) -> np.ndarray:
+    """A picture (H, W, 3) uint8 at the size of a network's pictures."""
+    return uploads.resize(Image.fromarray(pixels), checkpoints.load(model).shape[1])
+
+
+def choose(c: Controls) -> Picture:
+    """The picture to work on: a shipped one, the visitor's own, or a drawing."""
     kind = c.choice("Picture", "picture", tuple(KINDS), "sample", KINDS, segmented=True, width="stretch")
     if kind == "sample":
         return _shipped(c)
     mine = _uploaded() if kind == "upload" else _drawn()
     if mine is not None:
-        return mine
+        return Picture(mine)
     first = _samples()[0]
     st.caption(f"Until then: {first['label']}.")
-    return _open(first["file"])
+    return _open(first)
 
 
-def _open(file: str) -> np.ndarray:
-    with Image.open(ASSETS / "samples" / file) as picture:
-        return uploads.resize(picture, SIZE)
+def _open(record: dict) -> Picture:
+    with Image.open(ASSETS / "samples" / record["file"]) as picture:
+        return Picture(uploads.resize(picture, SIZE), record["label"], record["style"])
 
 
-def _shipped(c: Controls) -> np.ndarray:
+def _shipped(c: Controls) -> Picture:
     records = _samples()
     names = [f"{r['label']} ({r['style']})" for r in records]
     name = c.choice("Which one", "sample", names, names[0])
     record = records[names.index(name)]
     st.caption(record["attribution"])
-    return _open(record["file"])
+    return _open(record)
 
 
 def _uploaded() -> np.ndarray | None:

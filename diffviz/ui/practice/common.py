@@ -11,11 +11,12 @@ from diffviz.learn.content import Demo
 CONFIDENCE = ("a guess", "fairly sure", "certain")
 PAGES = {
     "forward": "pages/1_forward.py",
-    "reverse": "pages/2_reverse.py",
-    "steps": "pages/3_steps.py",
-    "guidance": "pages/4_guidance.py",
-    "editing": "pages/5_editing.py",
-    "copies": "pages/6_copies.py",
+    "training": "pages/2_training.py",
+    "reverse": "pages/3_reverse.py",
+    "steps": "pages/4_steps.py",
+    "guidance": "pages/5_guidance.py",
+    "editing": "pages/6_editing.py",
+    "copies": "pages/7_copies.py",
 }
 
 

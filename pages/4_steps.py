@@ -6,7 +6,7 @@ page = frame.begin(
     "How many steps?",
     "More steps cost more network calls. What do they buy, and who makes the most of few? Guess first: "
     "each part asks for your prediction before it runs.",
-    kicker="Lesson 3 · steps and samplers",
+    kicker="Lesson 4 · steps and samplers",
 )
 
 import streamlit as st
@@ -58,4 +58,4 @@ frame.ask(
     "Nothing, as long as all of them are guided: each pays double. But Heun asks twice a step on top of that, so "
     "at equal **steps** it pays twice what DDIM pays. That is why the race counts network **calls**.",
 )
-frame.go_on(frame.LESSONS[3], "Who tells it what to draw?")
+frame.go_on(frame.LESSONS[4], "Who tells it what to draw?")

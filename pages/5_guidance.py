@@ -6,7 +6,7 @@ page = frame.begin(
     "Telling it what",
     'The words go in at every step. <b>Guidance</b> asks twice, <span class="dv-c-conditional">with the words</span> '
     'and <span class="dv-c-unconditional">without them</span>, and pushes the answer further the way the words point.',
-    kicker="Lesson 4 · prompts and guidance",
+    kicker="Lesson 5 · prompts and guidance",
 )
 
 import streamlit as st
@@ -57,4 +57,4 @@ frame.ask(
     "unlikely; much of it exaggerates whatever sets the words apart: colours turn loud, shapes turn typical, and seeds "
     "come out alike. It also costs: any scale but 1 asks the network twice a step. See **How hard to push**.",
 )
-frame.go_on(frame.LESSONS[4], "And if there is a picture already?")
+frame.go_on(frame.LESSONS[5], "And if there is a picture already?")

@@ -6,7 +6,7 @@ page = frame.begin(
     "Changing a picture",
     'The same network, nothing trained anew: hand it your <span class="dv-c-signal">picture</span> half buried in '
     '<span class="dv-c-noise">static</span>, or let it fill a hole, and watch every step.',
-    kicker="Lesson 5 · editing",
+    kicker="Lesson 6 · editing",
 )
 
 import streamlit as st
@@ -24,7 +24,7 @@ PARTS = {"redraw": "Begin with it", "fill": "Fill a hole"}
 left, right = st.columns([1, 2.9], gap="large")
 with left:
     part = c.choice("Part", "do", tuple(PARTS), "redraw", PARTS, segmented=True, width="stretch")
-    picture = pictures.choose(c)
+    picture = pictures.choose(c).pixels
     if part == "redraw":
         prompt = c.text("Make it", "into", "fox", placeholder="no words: anything")
         strength = c.slider("Strength: how far to bury it", "strength", 0.8, 0.05, 1.0, 0.05)
@@ -60,4 +60,4 @@ else:
         "What it guesses for the hole goes with what it sees, since it learned what whole pictures look like. Early on "
         "there is little to be seen, and what it drew then may not fit: that is why looking again helps.",
     )
-frame.go_on(frame.LESSONS[5], "Did it draw this, or remember it?")
+frame.go_on(frame.LESSONS[6], "Did it draw this, or remember it?")

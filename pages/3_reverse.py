@@ -6,7 +6,7 @@ page = frame.begin(
     "Taking it away",
     'Start from static. Ask the network for its <span class="dv-c-prediction">guess of the picture</span>, take a '
     'little of the <span class="dv-c-noise">noise it sees</span> away, and ask again. That is all.',
-    kicker="Lesson 2 · the reverse process",
+    kicker="Lesson 3 · the reverse process",
 )
 
 import streamlit as st
@@ -51,4 +51,4 @@ frame.ask(
     "the safest answer is the mean of all of them: a blur. Only after a little noise is gone, and a little is "
     "decided, can it commit to more. Set **Steps** to 1 and see; then try 3, 10 and 30.",
 )
-frame.go_on(frame.LESSONS[2], "Does it take thirty steps?")
+frame.go_on(frame.LESSONS[3], "Does it take thirty steps?")

@@ -6,7 +6,7 @@ page = frame.begin(
     "Does it copy?",
     "A network that learned from drawings could simply hand one back. Here is what it drew, and the training drawings "
     "that come nearest to it. Look for yourself.",
-    kicker="Lesson 6 · memory",
+    kicker="Lesson 7 · memory",
 )
 
 import streamlit as st
@@ -49,4 +49,4 @@ frame.ask(
     "network, the more it keeps. Large models do it too: pictures that stood in their data many times could be drawn out "
     "of them almost unchanged (Carlini et al. 2023, arXiv 2301.13188).",
 )
-frame.go_on(frame.LESSONS[6], "Now check what has stayed with you:")
+frame.go_on(frame.LESSONS[7], "Now check what has stayed with you:")

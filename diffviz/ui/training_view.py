@@ -1,0 +1,270 @@
+"""Parts of the training page: one problem taken apart, where problems are hard, and a network trained on the spot."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import streamlit as st
+import torch
+
+from diffviz import checkpoints, curves, plots, targets, toy, uploads
+from diffviz.trajectory import to_uint8
+from diffviz.ui import gallery, player, source, theme
+from diffviz.ui.curve_view import whose
+from diffviz.ui.pictures import Picture, at_size
+from diffviz.ui.steps_view import predict
+
+LARGEST = 224  # CSS pixels of a panel
+TIMES = np.linspace(0.04, 1.0, 25)
+SAYS = {"eps": "ε, the noise", "x0": "x₀, the picture", "v": "v, some of both"}
+LOOKS = {
+    "eps": ("ε", "noise", 3.0),
+    "x0": ("x₀", "signal", 1.0),
+    "v": ("v", "state", 3.0),
+}  # symbol, role, white
+LENGTHS = (100, 300, 1000, 3000)
+NEAR = 0.06  # distance of drawn points to the data: two draws of the data themselves lie about 0.03 apart
+SIDE = 112  # pixels of a sheet of points, half of the CSS pixels it is shown at
+DATA = 1000
+
+
+def _hat(symbol: str) -> str:
+    return symbol[0] + "\u0302" + symbol[1:]
+
+
+# --- one problem -------------------------------------------------------------------------------------------
+
+
+def one_problem(picture: Picture, target: str, seed: int, model: str) -> None:
+    """One picture under one noise at rising t: what is given, what is right, and what the network says."""
+    torch.set_num_threads(1)
+    x0 = uploads.to_model(at_size(picture.pixels, model))
+    found = targets.examples(checkpoints.load(model), x0, picture.label, picture.style, seed, TIMES)
+    off, nothing = found.off(target), found.off_saying_nothing(target)
+    symbol, role, white = LOOKS[target]
+    panels = [
+        player.Panel("xₜ", "what it is given", "state", to_uint8(found.x)),
+        player.Panel(symbol, "what would be right", role, to_uint8(found.truth[target], white)),
+        player.Panel(_hat(symbol), "what it says", "prediction", to_uint8(found.answer[target], white)),
+    ]
+    snr = [player.snr_text(v) for v in found.log_snr]
+    top = float(max(off.max(), nothing.max())) * 1.05
+    player.play(
+        panels,
+        [f"t = {t:.2f} · SNR {s}" for t, s in zip(found.t, snr, strict=True)],
+        [_verdict(t, o, n) for t, o, n in zip(found.t, off, nothing, strict=True)],
+        title=f"One practice problem, {SAYS[target]}",
+        key="problem-player",
+        name=f"problem-{target}",
+        start=len(TIMES) // 2,
+        largest=LARGEST,
+        t=found.t,
+        charts=[
+            player.Chart("its mistake", "prediction", off, [f"{v:.2f}" for v in off], (0, top)),
+            player.Chart("saying nothing", "noise", nothing, [f"{v:.2f}" for v in nothing], (0, top), "6 4"),
+        ],
+    )
+    told = (
+        f"It is told the caption, “{picture.label}” in the style {picture.style or 'any'}"
+        if picture.label
+        else "It is told no caption"
+    )
+    st.markdown(
+        f"{told}, and how much noise there is. In training, a picture, a noise and a time are drawn at random, the "
+        "squared mistake is taken, and every weight of the network is moved a little the way that makes it smaller. "
+        "Then the next. Nobody had to label anything: the noise was ours."
+    )
+    with st.expander("The formula", icon=":material/function:"):
+        st.latex(
+            r"L = \mathbb E_{x_0,\,\varepsilon,\,t}\,\bigl\lVert \hat\varepsilon(x_t, t) - \varepsilon \bigr\rVert^2,"
+            r"\qquad x_t = \alpha_t x_0 + \sigma_t \varepsilon"
+        )
+        st.markdown(
+            "This is the simple loss of DDPM (Ho et al. 2020, equation 14). Ours has $v = \\alpha_t\\varepsilon - "
+            "\\sigma_t x_0$ in place of $\\varepsilon$ (Salimans & Ho 2022, arXiv 2202.00512). From $x_t$ and any one of "
+            "$\\varepsilon$, $x_0$ and $v$ the others follow, so all three are shown of the same answer."
+        )
+    source.show(targets.examples)
+
+
+def _verdict(t: float, off: float, nothing: float) -> str:
+    share = off / nothing
+    if share < 0.15:
+        how = "nearly all of it is right"
+    elif share < 0.5:
+        how = "most of it is right"
+    elif share < 0.9:
+        how = "some of it is right"
+    else:
+        how = "that is hardly better than saying nothing"
+    return f"At t = {t:.2f} it is {off:.2f} off (root mean square), an answer of zeros would be {nothing:.2f} off: {how}."
+
+
+# --- where it is hard --------------------------------------------------------------------------------------
+
+
+def where_it_is_hard(model: str) -> None:
+    """The measured mistakes at each time, as three losses count them."""
+    options = ["where there is little noise", "half way", "where there is hardly anything but noise"]
+    guess = predict("It is asked for the noise. Where are its mistakes largest?", options, "guess-hard")
+    if guess is None:
+        return
+    measured = curves.of_network("loss", model)
+    if measured is None:
+        st.info("This was not measured for this network yet.", icon=":material/hourglass_empty:")
+        return
+    whose(measured, model)
+    found = measured.raw
+    t, snr = np.array(found["t"]), np.array(found["snr"])
+    error = np.array([row["value"] for row in found["heldout"]])
+    lines = {name: targets.graded(error, snr, name) for name in targets.WEIGHTS}
+    peak = {name: float(t[line.argmax()]) for name, line in lines.items()}
+    third = {name: float(np.sort(line)[-(len(t) // 3) :].sum() / line.sum()) for name, line in lines.items()}
+    right = options[min(2, int(peak["eps"] * 3))]
+    verdict = "and so it is" if guess == right else f"but it is **{right}**"
+    st.markdown(
+        f"You said **{guess}**, {verdict}: asked for the noise it is furthest off at t = {peak['eps']:.2f}, since where "
+        f"there is little noise there is little to see of it. The very same answers, graded by the picture, are worst at "
+        f"t = {peak['x0']:.2f}, where there is nothing to see of that."
+    )
+    st.plotly_chart(
+        plots.gradings(t, lines, theme.palette()), theme=None, config={"displayModeBar": False}, key="hard-chart"
+    )  # fmt: skip
+    trained = np.array([row["value"] for row in found["trained"]])
+    half = len(t) // 2
+    st.markdown(
+        "A loss is a wish: it says which mistakes matter. The worst third of all times makes up "
+        f"{third['eps']:.0%} of the loss by the noise, {third['x0']:.0%} of that by the picture, {third['v']:.0%} by v; a "
+        f"third would be even. **Min-SNR** ({third['min-snr']:.0%}) grades by the noise, but caps what little noise counts "
+        "(Hang et al. 2023, arXiv 2303.09556)."
+    )
+    st.markdown(
+        f"On drawings it was trained on, the mistakes at t = {t[half]:.2f} are {trained[half] / error[half]:.2f} times "
+        f"those on drawings it never saw; at t = {t[-1]:.2f}, {trained[-1] / error[-1]:.2f} times. Below 1 it remembers."
+    )
+    st.caption(
+        f"N = {found['n']} everyday drawings never trained on, and as many that were, each under one noise at {len(t)} "
+        "times, asked with their captions. Each line is scaled to a mean of 1. Made by "
+        f"`python -m diffviz.training.measure_loss --model {model}`."
+    )
+    source.show(targets.graded)
+
+
+# --- a network trained on the spot -------------------------------------------------------------------------
+
+
+def train_one(shape: str, target: str, steps: int, seed: int) -> None:
+    """A small network learns points in the plane while one watches; then the same with the other two targets."""
+    options = ["within 100 steps", "within 300", "within 1000", "not in this run"]
+    guess = predict(
+        "It begins knowing nothing. When do its points first look like the data?", options, "guess-train"
+    )
+    if guess is None:
+        return
+    data = toy.points(shape, DATA, seed)
+    run = _trained(data, (shape, target, steps, seed), show=True)
+    far = [toy.apart(s.samples, data[: toy.POINTS]) for s in run]
+    _play(run, far, data, shape, target)
+    near = next((s.step for s, d in zip(run, far, strict=True) if d < NEAR), None)
+    limits = (100, 300, 1000)
+    right = options[3] if near is None else options[next((i for i, n in enumerate(limits) if near <= n), 3)]
+    when = (
+        f"at no step do they come within {NEAR} of the data, the nearest is {min(far):.2f}"
+        if near is None
+        else f"after **{near}** steps they lie within {NEAR} of the data for the first time"
+    )
+    st.markdown(
+        f"You said **{guess}**" + (", and so it is" if guess == right else f"; it is **{right}**") + f": {when}. Each step "
+        f"looked at {toy.BATCH} points under fresh noise. The lessons' networks did the same with drawings, for hours. "
+        "First comes where the data lie and how far they reach, then their shape, then the gaps."
+    )  # fmt: skip
+    st.header("Does it matter what it says?", anchor=False)
+    _all_targets(data, shape, steps, seed)
+    source.show(toy.train)
+
+
+def _trained(data: np.ndarray, key: tuple, show: bool = False) -> list[toy.Snapshot]:
+    """The visitor's training of these settings: kept, or done now, shown as it goes on if asked."""
+    _, target, steps, seed = key
+    runs: dict = st.session_state.setdefault("trained", {})
+    if key in runs:
+        return runs[key]
+    torch.set_num_threads(1)
+    at = np.unique(np.concatenate([[0], np.geomspace(5, steps, 24).round()])).astype(int).tolist()
+    place, run = st.empty(), []
+    for snapshot in toy.train(data, target, steps, seed, at):
+        run.append(snapshot)
+        if show:
+            caption = f"It is learning: step {snapshot.step} of {steps}."
+            place.html(player.still(_panels([snapshot], data), caption, LARGEST))
+    place.empty()
+    if len(runs) > 20:
+        runs.clear()
+    runs[key] = run
+    return run
+
+
+def _panels(run: Sequence[toy.Snapshot], data: np.ndarray) -> list[player.Panel]:
+    real = toy.picture(data[: toy.POINTS], _rgb("signal"), SIDE)
+    drawn = np.stack([toy.picture(s.samples, _rgb("prediction"), SIDE) for s in run])
+    return [
+        player.Panel("data", "what it learns from", "signal", np.repeat(real[None], len(run), 0)),
+        player.Panel("drawn", "by the network so far", "prediction", drawn),
+    ]
+
+
+def _rgb(role: str) -> tuple[int, int, int]:
+    """A role's colour on white, which is what points are drawn on in either theme."""
+    return tuple(bytes.fromhex(theme.LIGHT[role][1:]))
+
+
+def _play(
+    run: Sequence[toy.Snapshot], far: Sequence[float], data: np.ndarray, shape: str, target: str
+) -> None:
+    steps = run[-1].step
+    loss = [run[1].loss, *(s.loss for s in run[1:])]  # before the first step there is none
+    player.play(
+        _panels(run, data),
+        [f"after {s.step} of {steps} training steps" for s in run],
+        [
+            f"After {s.step} steps they lie {d:.2f} from the data" + (f"; loss {s.loss:.2f}." if s.step else ", untrained.")
+            for s, d in zip(run, far, strict=True)
+        ],
+        title=f"A small network learns {shape}",
+        key="train-player",
+        name=f"training-{shape.replace(' ', '-')}-{target}",
+        largest=LARGEST,
+        t=np.linspace(0, 1, len(run)),
+        charts=[
+            player.Chart("from the data", "prediction", far, [f"{d:.2f}" for d in far], (0, 0.5)),
+            player.Chart("loss", "noise", loss, ["–", *(f"{v:.2f}" for v in loss[1:])], (0, max(loss) * 1.05), "6 4"),
+        ],
+    )  # fmt: skip
+
+
+def _all_targets(data: np.ndarray, shape: str, steps: int, seed: int) -> None:
+    options = [*SAYS.values(), "no difference"]
+    guess = predict(
+        "The same network, data and steps. Which answer to give makes it draw best?", options, "guess-target"
+    )
+    if guess is None:
+        return
+    runs = {name: _trained(data, (shape, name, steps, seed)) for name in SAYS}
+    far = {name: toy.apart(run[-1].samples, data[: toy.POINTS]) for name, run in runs.items()}
+    st.html(
+        gallery.row(
+            [toy.picture(run[-1].samples, _rgb("prediction"), SIDE) for run in runs.values()],
+            list(SAYS.values()),
+            [f"{d:.3f} from the data" for d in far.values()],
+            SIDE,
+        )
+    )
+    best = min(far, key=far.get)
+    alike = max(far.values()) < 1.2 * far[best]
+    right = options[3] if alike else SAYS[best]
+    st.markdown(
+        f"You said **{guess}**" + (", and so it is" if guess == right else f"; here it is **{right}**") + ". The network "
+        "could turn each answer into the others, but each loss sends it to work at other times, and its strength is "
+        "limited. One run of each proves little: try another seed and another shape."
+    )  # fmt: skip

@@ -1,0 +1,52 @@
+"""Training: what the network is asked, how it is graded, and a small one trained on the spot."""
+
+from diffviz.ui import frame
+
+page = frame.begin(
+    "What it learns",
+    'A noisy picture goes in. The answer is known, since <b>we</b> put the <span class="dv-c-noise">noise</span> there; '
+    'what the network <span class="dv-c-prediction">says</span> is held against it. That is all of the training.',
+    kicker="Lesson 2 · the training target",
+)
+
+import streamlit as st
+
+frame.wake()
+
+from diffviz import toy
+from diffviz.ui import live, pictures, reverse_view, training_view
+from diffviz.ui.controls import Controls
+
+live.vocabulary()
+c = Controls(page)
+PARTS = {"example": "One problem", "time": "Where it is hard", "train": "Train one now"}
+left, right = st.columns([1, 2.5], gap="large")
+with left:
+    part = c.choice("Part", "learn", tuple(PARTS), "example", PARTS)
+    says = training_view.SAYS
+    if part == "train":
+        shape = c.choice("What to learn", "shape", tuple(toy.SHAPES), "two moons")
+        steps = c.stops("Training steps", "train", 1000, training_view.LENGTHS)
+        target = c.choice("It is to say", "says", tuple(says), "eps", says)
+    elif part == "example":
+        picture = pictures.choose(c)
+        target = c.choice("It is to say", "target", tuple(says), "x0", says)
+    with st.expander("More"):
+        seed = reverse_view.seed_control(c)
+        net = live.network(c) if part != "train" else ""
+with right:
+    if part == "example":
+        training_view.one_problem(picture, target, seed, net)
+    elif part == "time":
+        training_view.where_it_is_hard(net)
+    else:
+        training_view.train_one(shape, target, steps, seed)
+
+frame.ask(
+    "Naming the noise, the picture or v: one follows from the other. Does it matter which the network has to say?",
+    "For what it knows it does not: given the noisy picture, each can be worked out from each. But training weighs "
+    "mistakes. The same mistake counts almost nothing as noise where there is much noise, and a great deal where there "
+    "is little; as a picture it is the other way round. So the choice decides which times the network works on hardest. "
+    "See **Where it is hard**.",
+)
+frame.go_on(frame.LESSONS[2], "It can name the noise. Now use it:")

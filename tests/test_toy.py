@@ -1,0 +1,60 @@
+"""Points in the plane: drawn as asked, learned with each target, and compared by a distance whose value is known."""
+
+import numpy as np
+import pytest
+import torch
+
+from diffviz import toy
+from diffviz.targets import TARGETS
+
+
+@pytest.mark.parametrize("shape", list(toy.SHAPES))
+def test_shapes_stay_within_reach_and_follow_their_seed(shape):
+    found = toy.points(shape, 500, 1)
+    assert found.shape == (500, 2) and found.dtype == np.float32
+    assert np.abs(found).max() < toy.REACH
+    assert np.array_equal(found, toy.points(shape, 500, 1))
+    assert not np.array_equal(found, toy.points(shape, 500, 2))
+
+
+def test_eight_points_are_eight():
+    assert len(np.unique(toy.points("eight points", 400, 0).round(3), axis=0)) == 8
+
+
+@pytest.mark.parametrize("target", TARGETS)
+def test_a_network_learns_where_the_points_lie(target):
+    data = toy.points("four spots", 1000, 0)
+    run = list(toy.train(data, target, 300, 0, (0, 300)))
+    far = [toy.apart(s.samples, data[: toy.POINTS]) for s in run]
+    assert [s.step for s in run] == [0, 300]
+    assert np.isnan(run[0].loss) and run[1].loss > 0
+    assert far[1] < 0.15 and far[1] < far[0] / 3
+
+
+def test_training_leaves_everyone_elses_random_numbers_alone():
+    torch.manual_seed(3)
+    expected = torch.rand(1)
+    torch.manual_seed(3)
+    list(toy.train(toy.points("ring", 50, 0), "eps", 3, 9, (0, 3)))
+    assert torch.equal(torch.rand(1), expected)
+
+
+def test_the_same_seed_trains_the_same_network():
+    data = toy.points("ring", 100, 0)
+    first, again = (next(toy.train(data, "v", 20, 4, (20,))) for _ in range(2))
+    assert np.array_equal(first.samples, again.samples) and first.loss == again.loss
+
+
+def test_the_distance_counts_what_is_missing_and_what_is_too_much():
+    a, b = np.zeros((3, 2)), np.array([[0.0, 0.0], [3.0, 4.0]])
+    assert toy.apart(a, a) == 0
+    assert toy.apart(a, b) == toy.apart(b, a) == pytest.approx(2.5)  # one of the two lies 5 away
+
+
+def test_points_are_drawn_where_they_are_and_left_out_beyond_the_edge():
+    sheet = toy.picture(np.array([[0.0, 0.0], [99.0, 0.0]]), (1, 2, 3), 64)
+    marked = np.argwhere((sheet == (1, 2, 3)).all(-1))
+    assert len(marked) == 4
+    assert np.abs(marked - 31.5).max() < 2
+    high = toy.picture(np.array([[0.0, 2.0]]), (1, 2, 3), 64)
+    assert np.argwhere((high == (1, 2, 3)).all(-1))[:, 0].max() < 10  # up is up
