@@ -7,11 +7,11 @@ test pictures to say something about. The figures are those of `diffviz.training
 from __future__ import annotations
 
 import functools
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from diffviz import curves
 from diffviz.text import Vocabulary, words_of
 
 ASSETS = Path(__file__).resolve().parents[1] / "assets"
@@ -73,9 +73,8 @@ class Measured:
 @functools.lru_cache
 def measured(name: str, sha256: str = "", assets: Path = ASSETS) -> dict[str, Measured]:
     """What was measured of a network, by kind; nothing where its weights are not those of `sha256`, if given."""
-    path = assets / "curves" / f"evaluation-{name}.json"
-    found = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
-    if sha256 and found.get("weights_sha256") != sha256:
+    file = curves.of_network("evaluation", name, assets / "curves")
+    if file is None or (sha256 and not file.is_of(sha256)):
         return {}
     return {
         kind: Measured(
@@ -86,7 +85,7 @@ def measured(name: str, sha256: str = "", assets: Path = ASSETS) -> dict[str, Me
             row["real"]["label_top5"]["value"],
             row["real"]["n"],
         )
-        for kind, row in found.get("all", {}).get("kinds", {}).items()
+        for kind, row in file.raw.get("all", {}).get("kinds", {}).items()
     }
 
 

@@ -22,6 +22,8 @@ import torch.nn.functional as F
 from PIL import Image
 from torch import Tensor
 
+from diffviz import curves
+
 ASSETS = Path(__file__).resolve().parents[1] / "assets"
 SIDE = 32  # pictures are averaged down to this before they are compared
 SUSPICIOUS = 0.05  # share of the real new drawings that lie nearer: below it, a picture is as good as a copy
@@ -109,8 +111,8 @@ def measured(name: str, assets: Path = ASSETS) -> dict | None:
     `memorisation` of its file, with `sampler`, `steps` and `guidance` it was measured at, and the SHA-256 of
     the weights.
     """
-    path = assets / "curves" / f"evaluation-{name}.json"
-    found = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    measured = curves.of_network("evaluation", name, assets / "curves")
+    found = measured.raw if measured else {}
     if "memorisation" not in found:
         return None
     return {**found["memorisation"], **found["settings"], "weights_sha256": found["weights_sha256"]}

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from functools import partial
 
 import numpy as np
 import streamlit as st
-import torch
 
 from diffviz import captions, curves, editing, plots, uploads
 from diffviz.editing import Filling, Redrawing
@@ -95,23 +94,6 @@ def _final(steps: Iterator[Step]) -> np.ndarray:
     return deque(steps, maxlen=1).pop().x[0].numpy()
 
 
-def _row(
-    key: str, settings: Settings, jobs: list[Callable[[], np.ndarray]], show: Callable
-) -> list[np.ndarray]:
-    """The pictures of several jobs, shown as they come by `show(pictures so far)`; kept while the settings are."""
-    place = st.empty()
-    kept = st.session_state.get(key)
-    done = kept[1] if kept and kept[0] == settings else []
-    torch.set_num_threads(1)
-    drawn: list[np.ndarray] = []
-    for i, job in enumerate(jobs):
-        drawn.append(done[i] if i < len(done) else job())
-        if len(done) < len(jobs) or i == len(jobs) - 1:
-            place.html(show(drawn))
-    st.session_state[key] = (settings, drawn)
-    return drawn
-
-
 # --- from a picture ----------------------------------------------------------------------------------------
 
 
@@ -166,7 +148,7 @@ def _all_strengths(edit: Redrawing) -> None:
         titles = ["yours", *(f"strength {s:g}" for s, _ in done)]
         return gallery.row([given, *(to_uint8(p) for _, p in done)], titles, ["", *notes], SMALL)
 
-    drawn = _row("redraw-strengths", edit, jobs, show)
+    drawn = live.row("redraw-strengths", edit, jobs, show)
     sides = {s: rmse(p, drawn[0]) < rmse(p, start) for s, p in zip(order, drawn, strict=True)}
     turn = min(s for s, over in sides.items() if over)
     nearest = min(options, key=lambda o: abs(float(o) - turn))
@@ -289,7 +271,7 @@ def _words_alone(edit: Filling, given: np.ndarray, kept: np.ndarray, filled: np.
             SMALL,
         )
 
-    _row("fill-alone", edit, [lambda: _final(run_steps(plain))], show)
+    live.row("fill-alone", edit, [lambda: _final(run_steps(plain))], show)
     st.markdown(
         "What is kept tells the network what the words need not. A combination that it cannot draw from words alone, "
         "because no drawing showed it, can come out when part of it is given: compare **glasses for a cat**."
@@ -316,7 +298,7 @@ def _look_again(edit: Filling, hole: np.ndarray) -> None:
         notes = [f"jump at the edge {editing.seam(p, hole):.2f}" for p in drawn]
         return gallery.row([to_uint8(p) for p in drawn], titles, notes, SMALL)
 
-    drawn = _row("fill-rounds", dataclasses.replace(edit, rounds=1), jobs, show)
+    drawn = live.row("fill-rounds", dataclasses.replace(edit, rounds=1), jobs, show)
     once, most = (editing.seam(drawn[k], hole) for k in (0, -1))
     found = options[2] if abs(once - most) < EDGE_NO_MATTER else options[int(most > once)]
     right = "and so it is here" if guess == found else f"but here it is **{found}**"

@@ -121,6 +121,30 @@ def compute(
     return run
 
 
+def row(
+    key: str,
+    same: object,
+    jobs: Sequence[Callable[[], np.ndarray]],
+    show: Callable[[list[np.ndarray]], str],
+) -> list[np.ndarray]:
+    """The pictures (C, H, W) that several jobs make, shown as they come by the HTML of `show`(pictures so far).
+
+    One row is kept per `key`, for as long as `same` is equal.
+    """
+    place = st.empty()
+    kept = st.session_state.get(key)
+    if kept and kept[0] == same:
+        place.html(show(kept[1]))
+        return kept[1]
+    torch.set_num_threads(1)
+    drawn: list[np.ndarray] = []
+    for job in jobs:
+        drawn.append(job())
+        place.html(show(drawn))
+    st.session_state[key] = (same, drawn)
+    return drawn
+
+
 def finals(settings: Settings, seeds: Sequence[int]) -> Tensor:
     """The finished pictures of several seeds, run as one batch: (N, 3, S, S)."""
     torch.set_num_threads(1)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Sequence
+from functools import partial
 
 import numpy as np
 import streamlit as st
-import torch
 
 from diffviz import checkpoints, steering
 from diffviz.experiments import rmse
@@ -108,17 +108,16 @@ def _looks(settings: Settings) -> tuple[Trajectory, np.ndarray]:
 
 def _draw(key: str, jobs: Sequence[Settings], titles: Sequence[str]) -> list[np.ndarray]:
     """Finished pictures (C, H, W) of several settings, shown as they come, each with its distance to the first."""
-    place = st.empty()
-    kept = st.session_state.get(key)
-    done: list[np.ndarray] = kept[1] if kept and kept[0] == list(jobs) else []
-    torch.set_num_threads(1)
-    drawn: list[np.ndarray] = []
-    for i, job in enumerate(jobs):
-        drawn.append(done[i] if done else recorded(job).x[-1])
+
+    def show(drawn: list[np.ndarray]) -> str:
         notes = ["", *(f"{rmse(p, drawn[0]):.2f} away" for p in drawn[1:])]
-        place.html(gallery.row([to_uint8(p) for p in drawn], titles[: i + 1], notes, 128))
-    st.session_state[key] = (list(jobs), drawn)
-    return drawn
+        return gallery.row([to_uint8(p) for p in drawn], titles[: len(drawn)], notes, 128)
+
+    return live.row(key, list(jobs), [partial(_final, job) for job in jobs], show)
+
+
+def _final(settings: Settings) -> np.ndarray:
+    return recorded(settings).x[-1]
 
 
 # --- words to avoid ----------------------------------------------------------------------------------------
