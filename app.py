@@ -15,10 +15,10 @@ import streamlit as st
 left, right = st.columns([1.25, 1], gap="large")
 with right:
     st.header("The lessons", anchor=False)
-    for lesson in frame.LESSONS:
-        with st.container(border=True):
+    with st.container(key="lessons", gap=None):
+        for lesson in (*frame.LESSONS, frame.TEACHING):
             frame.link(lesson, label=f"**{lesson.title}**")
-            st.markdown(lesson.blurb)
+            st.caption(lesson.blurb)
 with left:
     st.header("Drawn for you, just now", anchor=False)
     stage = st.container()

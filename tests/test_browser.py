@@ -552,3 +552,28 @@ def test_a_reload_in_the_middle_of_a_quiz_comes_back_to_the_same_place(page):
     page.wait_for_timeout(1000)
     page.reload()
     expect(page.get_by_text("2 of 5")).to_be_visible()
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+def test_a_class_plan_can_be_followed_link_by_link(page, width):
+    page.set_viewport_size({"width": width, "height": 800})
+    page.goto("/teaching")
+    expect(page.get_by_text("What has stayed")).to_be_visible(timeout=30_000)
+    expect(page.get_by_role("button", name="Print this plan")).to_be_visible()
+    is_no_wider(page)
+    is_accessible(page)
+    page.get_by_role("link", name="Count the fingers").click()
+    page.wait_for_selector("h1:has-text('Taking it away')")
+    ready(page)
+    assert page.get_by_label("Prompt").input_value() == "raised hand"
+
+
+def test_a_small_network_is_trained_in_the_browser_and_its_training_can_be_scrubbed(page):
+    page.goto("/training?learn=Train+one+now&train=100&shape=ring")
+    page.get_by_text("within 100 steps", exact=True).click()
+    ready(page)
+    trained = shown(page, 1)
+    page.locator(".dv-scrub").fill("0")
+    page.wait_for_timeout(300)
+    assert shown(page, 1) != trained
+    is_accessible(page)

@@ -29,20 +29,28 @@ def test_ids_are_unique_over_all_kinds():
     assert len({i.id for i in EVERY}) == len(EVERY)
 
 
-@pytest.mark.parametrize("item", [i for i in EVERY if i.demo], ids=lambda i: i.id)
-def test_every_demo_link_opens_a_page_that_takes_its_state(item):
+DEMOS = [(i.id, i.demo) for i in EVERY if i.demo] + [
+    (f"{plan.id}-{n}", demo)
+    for plan in content.plans()
+    for n, phase in enumerate(plan.phases)
+    for demo in phase.demos
+]
+
+
+@pytest.mark.parametrize("demo", [d for _, d in DEMOS], ids=[i for i, _ in DEMOS])
+def test_every_demo_link_opens_a_page_that_takes_its_state(demo):
     pages = {p.stem.split("_", 1)[1]: p for p in (ROOT / "pages").glob("*.py")}
     app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=60)
-    for key, value in item.demo.state.items():
+    for key, value in demo.state.items():
         app.query_params[key] = value
-    app.switch_page(f"pages/{pages[item.demo.page].name}")
+    app.switch_page(f"pages/{pages[demo.page].name}")
     app.run()
     assert not app.exception
     assert not app.warning, [w.value for w in app.warning]
     keys = {w.key for group in (app.text_input, app.number_input, app.slider, app.select_slider, app.selectbox,
                                    app.segmented_control)
             for w in group}  # fmt: skip
-    assert set(item.demo.state) <= keys
+    assert set(demo.state) <= keys
 
 
 def test_the_right_option_does_not_give_itself_away_by_its_length():
@@ -62,6 +70,23 @@ def test_the_concept_map_holds_every_concept_and_has_no_circle():
     concepts = content.concepts()
     assert {i.concept for i in EVERY} == set(concepts)
     TopologicalSorter(concepts).prepare()
+
+
+def test_the_phases_of_a_plan_fill_its_minutes_and_begin_where_the_last_ended():
+    for plan in content.plans():
+        assert plan.begins()[0] == 0
+        assert plan.begins()[-1] + plan.phases[-1].minutes == plan.minutes
+        assert all(phase.demos for phase in plan.phases)
+
+
+@pytest.mark.parametrize(
+    ("change", "says"), [(("minutes = 45", "minutes = 46"), "add up"), (('ask = "', 'asks = "'), "asks")]
+)
+def test_a_plan_that_breaks_a_rule_is_named(tmp_path, change, says):
+    text = (content.LESSONS / "plans.toml").read_text(encoding="utf-8")
+    (tmp_path / "plans.toml").write_text(text.replace(*change), encoding="utf-8")
+    with pytest.raises(ContentError, match=f"plan-first.*{says}"):
+        content.plans(tmp_path)
 
 
 def test_a_concept_that_is_needed_must_be_there(tmp_path):

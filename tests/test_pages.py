@@ -1,5 +1,6 @@
 """The pages as Streamlit runs them, without a browser: no error whatever the controls and the link say."""
 
+import html
 import io
 
 import numpy as np
@@ -9,8 +10,8 @@ from PIL import Image
 from streamlit.testing.v1 import AppTest
 
 from diffviz import checkpoints, kinds, neighbours
-from diffviz.learn import staircase
-from diffviz.ui import copies_view, editing_view, training_view
+from diffviz.learn import content, staircase
+from diffviz.ui import copies_view, editing_view, teaching_view, training_view
 
 PAGES = [None, *(f"pages/{p.name}" for p in sorted((ROOT / "pages").glob("*.py")))]
 FORWARD, REVERSE = "pages/1_forward.py", "pages/3_reverse.py"
@@ -518,3 +519,16 @@ def test_a_small_network_is_trained_on_the_page_with_every_target():
     app.pills(key="guess-target").set_value("no difference").run()
     assert not app.exception
     assert {key[1] for key in app.session_state["trained"]} == set(training_view.SAYS)
+
+
+TEACHING = "pages/9_teaching.py"
+
+
+@pytest.mark.parametrize("plan", content.plans(), ids=lambda p: p.id)
+def test_a_plan_shows_every_phase_with_its_time_and_prints_all_of_it(plan):
+    app = open_page(TEACHING, plan=f"{plan.title} ({plan.minutes} min)")
+    assert not app.warning
+    heads = [h.value for h in app.header]
+    assert heads[0] == f"0:00 · {plan.phases[0].title}" and len(heads) == len(plan.phases)
+    printed = teaching_view.sheet(plan)
+    assert all(html.escape(phase.ask) in printed for phase in plan.phases)

@@ -187,6 +187,53 @@ def load(kind: str, folder: Path = LESSONS) -> tuple[Item, ...]:
     return items
 
 
+@dataclass(frozen=True)
+class Phase:
+    """A part of a class: what to do and to ask, what will be heard, and where to click."""
+
+    minutes: int
+    title: str
+    do: str
+    ask: str
+    listen: str
+    demos: tuple[Demo, ...]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A class of so many minutes, in phases."""
+
+    id: str
+    title: str
+    minutes: int
+    for_whom: str
+    goal: str
+    phases: tuple[Phase, ...]
+
+    def begins(self) -> list[int]:
+        """The minute at which each phase begins."""
+        return [sum(p.minutes for p in self.phases[:k]) for k in range(len(self.phases))]
+
+
+@lru_cache
+def plans(folder: Path = LESSONS) -> tuple[Plan, ...]:
+    """The class plans. Raises ContentError where fields are wrong or the phases do not add up to the class."""
+    found = []
+    for raw in _read(folder / "plans.toml")["plan"]:
+        where = f"plans.toml, {raw.get('id', 'a plan without id')}"
+        try:
+            phases = tuple(
+                Phase(**{**p, "demos": tuple(Demo(**d) for d in p["demos"])}) for p in raw["phase"]
+            )
+            plan = Plan(**{k: v for k, v in raw.items() if k != "phase"}, phases=phases)
+        except (KeyError, TypeError) as error:
+            raise ContentError(f"{where}: these fields are missing or unknown: {error}") from error
+        if sum(p.minutes for p in plan.phases) != plan.minutes:
+            raise ContentError(f"{where}: the phases do not add up to {plan.minutes} minutes")
+        found.append(plan)
+    return tuple(found)
+
+
 @lru_cache
 def dictionary(folder: Path = LESSONS) -> dict:
     """The dictionary file as it is: `entry`, `term` and `cheat_sheet`."""

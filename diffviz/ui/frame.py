@@ -87,6 +87,12 @@ LESSONS = (
         "Questions in your own words, a quiz set at work, flashcards and an interview deck, each with its demo.",
     ),
 )
+TEACHING = Lesson(
+    "pages/9_teaching.py",
+    "For teachers",
+    ":material/co_present:",
+    "Three class plans in minutes, each step with its link; handouts and question files for your own course.",
+)
 
 
 @dataclass(frozen=True)
@@ -123,7 +129,7 @@ def begin(title: str, lead: str, *, kicker: str = "") -> Page:
 def _menu(arrived: bool) -> bool:
     with st.sidebar:
         st.html('<p class="dv-kicker">diffviz</p>')
-        for lesson in (HOME, *LESSONS):
+        for lesson in (HOME, *LESSONS, TEACHING):
             link(lesson, width="stretch")
         st.space("small")
         carry_in("presenter", arrived)

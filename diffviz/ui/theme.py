@@ -93,6 +93,9 @@ _CSS = """
   color: var(--dv-ground) !important;
 }
 kbd { opacity: 1 !important; }
+.st-key-lessons [data-testid="stCaptionContainer"] { padding: 0 0 .55rem 2.15rem; line-height: 1.35; }
+.st-key-lessons .stPageLink a { padding-block: .1rem; }
+.st-key-phases h2 { font-size: 1.12rem; padding: 0 0 .3rem; }
 .st-key-way button { padding-inline: .62rem; }
 .stPageLink a { padding: .35rem .6rem; }
 @media (max-width: 640px) {

@@ -17,14 +17,15 @@ PAGES = {
     "guidance": "pages/5_guidance.py",
     "editing": "pages/6_editing.py",
     "copies": "pages/7_copies.py",
+    "practise": "pages/8_practise.py",
 }
 
 
-def demo_link(demo: Demo | None) -> None:
+def demo_link(demo: Demo | None, **more: object) -> None:
     """A link to the live demo that shows the answer, in the state that shows it."""
     if demo:
         st.page_link(
-            PAGES[demo.page], label=demo.label, icon=":material/play_circle:", query_params=demo.state
+            PAGES[demo.page], label=demo.label, icon=":material/play_circle:", query_params=demo.state, **more
         )
 
 
