@@ -12,7 +12,7 @@ from diffviz import checkpoints, curves, plots, targets, toy, uploads
 from diffviz.trajectory import to_uint8
 from diffviz.ui import gallery, player, source, theme
 from diffviz.ui.curve_view import whose
-from diffviz.ui.pictures import Picture, at_size
+from diffviz.ui.pictures import SIZE, Picture, at_size
 from diffviz.ui.steps_view import predict
 
 LARGEST = 224  # CSS pixels of a panel
@@ -38,9 +38,7 @@ def _hat(symbol: str) -> str:
 
 def one_problem(picture: Picture, target: str, seed: int, model: str) -> None:
     """One picture under one noise at rising t: what is given, what is right, and what the network says."""
-    torch.set_num_threads(1)
-    x0 = uploads.to_model(at_size(picture.pixels, model))
-    found = targets.examples(checkpoints.load(model), x0, picture.label, picture.style, seed, TIMES)
+    found = _examples(picture.pixels.tobytes(), picture.label, picture.style, seed, model)
     off, nothing = found.off(target), found.off_saying_nothing(target)
     symbol, role, white = LOOKS[target]
     panels = [
@@ -86,6 +84,14 @@ def one_problem(picture: Picture, target: str, seed: int, model: str) -> None:
             "$\\varepsilon$, $x_0$ and $v$ the others follow, so all three are shown of the same answer."
         )
     source.show(targets.examples)
+
+
+@st.cache_data(show_spinner=False, max_entries=32)
+def _examples(pixels: bytes, label: str, style: str, seed: int, model: str) -> targets.Examples:
+    torch.set_num_threads(1)
+    picture = np.frombuffer(pixels, np.uint8).reshape(SIZE, SIZE, 3)
+    x0 = uploads.to_model(at_size(picture, model))
+    return targets.examples(checkpoints.load(model), x0, label, style, seed, TIMES)
 
 
 def _verdict(t: float, off: float, nothing: float) -> str:
@@ -156,7 +162,7 @@ def where_it_is_hard(model: str) -> None:
 
 def train_one(shape: str, target: str, steps: int, seed: int) -> None:
     """A small network learns points in the plane while one watches; then the same with the other two targets."""
-    options = ["within 100 steps", "within 300", "within 1000", "not in this run"]
+    options = ["within 100 steps", "within 300", "within 1000", "later or never"]
     guess = predict(
         "It begins knowing nothing. When do its points first look like the data?", options, "guess-train"
     )
