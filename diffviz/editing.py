@@ -11,14 +11,16 @@ from itertools import pairwise
 
 import numpy as np
 import torch
+from PIL import Image
 from torch import Tensor
 
-from diffviz import checkpoints
+from diffviz import checkpoints, uploads
 from diffviz.denoiser import Denoiser
 from diffviz.generation import Settings, asked, walk
 from diffviz.process import Denoise, add_noise, eps_from_x0, noise_one_step
 from diffviz.samplers import Step, ddim, draw, seeded, times
 from diffviz.schedules import SCHEDULES, Schedule
+from diffviz.trajectory import Trajectory, record
 
 STRENGTHS = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
 ROUNDS = (1, 2, 4, 8)
@@ -151,6 +153,46 @@ def fill_steps(settings: Filling, denoiser: Denoiser | None = None) -> Iterator[
         rounds=settings.rounds,
         rng=seeded([settings.seed]),
     )
+
+
+def redraw(image: Image.Image, prompt: str = "", **settings: object) -> Trajectory:
+    """A picture redrawn, and its whole way there; the fields of `Redrawing` but `picture` are the keyword arguments.
+
+    The middle square of `image` is taken.
+
+    >>> redraw(Image.open("cat.png"), "fox", strength=0.8).image      # doctest: +SKIP
+    """
+    model = settings.get("model", checkpoints.DEFAULT)
+    edit = Redrawing(prompt=prompt, picture=_square(image, model).tobytes(), **settings)
+    return _recorded(redraw_steps(edit), edit)
+
+
+def inpaint(
+    image: Image.Image, hole: Image.Image | np.ndarray, prompt: str = "", **settings: object
+) -> Trajectory:
+    """A picture with a hole filled, and its whole way there; the fields of `Filling` are the keyword arguments.
+
+    `hole` covers the same ground as `image`: a picture or an array (H, W), to be drawn where it is not 0. The middle
+    square of both is taken.
+    """
+    model = settings.get("model", checkpoints.DEFAULT)
+    cover = (
+        hole
+        if isinstance(hole, Image.Image)
+        else Image.fromarray((np.asarray(hole) > 0).astype(np.uint8) * 255)
+    )
+    marks = (_square(cover.convert("L"), model)[..., 0] >= 128).astype(np.uint8)
+    edit = Filling(prompt=prompt, picture=_square(image, model).tobytes(), hole=marks.tobytes(), **settings)
+    return _recorded(fill_steps(edit), edit)
+
+
+def _square(image: Image.Image, model: str) -> np.ndarray:
+    return uploads.resize(image, checkpoints.load(model).shape[1], uploads.crop(image))
+
+
+def _recorded(steps: Iterator[Step], edit: Settings) -> Trajectory:
+    facts = {k: v for k, v in dataclasses.asdict(edit).items() if not isinstance(v, bytes)}
+    return record(steps, SCHEDULES[edit.schedule], facts)[0]
 
 
 def _picture(pixels: bytes, denoiser: Denoiser) -> Tensor:

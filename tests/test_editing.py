@@ -6,7 +6,9 @@ from collections import deque
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
+import diffviz
 from diffviz import checkpoints, editing
 from diffviz.editing import Filling, Redrawing
 from diffviz.generation import Settings, run_steps
@@ -16,6 +18,7 @@ from diffviz.schedules import SCHEDULES
 
 COSINE = SCHEDULES["cosine"]
 QUICK = {"model": checkpoints.QUICK, "prompt": "red heart", "style": "noto", "seed": 4, "steps": 6}
+NET = {"model": checkpoints.QUICK}
 PICTURE = np.random.default_rng(0).integers(0, 256, (32, 32, 3), dtype=np.uint8)
 LEFT = np.zeros((32, 32), np.uint8)
 LEFT[:, :16] = 1
@@ -149,3 +152,25 @@ def test_a_strength_that_cannot_be_is_refused(strength):
 def test_rounds_that_cannot_be_are_refused(rounds):
     with pytest.raises(ValueError, match="rounds"):
         Filling(rounds=rounds)
+
+
+# --- the front door ----------------------------------------------------------------------------------------
+
+
+def test_a_picture_of_any_shape_can_be_redrawn_from_a_notebook():
+    run = diffviz.redraw(Image.new("RGB", (90, 50), "red"), "red heart", steps=4, strength=0.5, **NET)
+    assert run.image.size == (32, 32) and run.steps == 2
+    assert run.settings["strength"] == 0.5 and "picture" not in run.settings
+
+
+@pytest.mark.parametrize("as_image", [True, False])
+def test_a_hole_can_be_a_picture_or_an_array_and_is_cut_as_the_picture_is(as_image):
+    wide = Image.fromarray(
+        np.concatenate([PICTURE[:, :8], PICTURE, PICTURE[:, :8]], 1)
+    )  # 48 by 32: 8 go at each side
+    hole = np.zeros((32, 48), bool)
+    hole[:, :24] = True
+    given = Image.fromarray(hole.astype(np.uint8) * 255) if as_image else hole
+    run = diffviz.inpaint(wide, given, "red heart", steps=3, **NET)
+    gap = np.abs(np.asarray(run.image).astype(int) - PICTURE)
+    assert gap[:, 16:].max() <= 1 and gap[:, :16].mean() > 10

@@ -31,7 +31,16 @@ ALLOWED = {
     "generation": {"checkpoints", "denoiser", "guidance", "process", "samplers", "schedules", "trajectory"},
     "targets": {"denoiser", "process", "samplers", "schedules"},
     "toy": {"process", "samplers", "schedules"},
-    "editing": {"checkpoints", "denoiser", "generation", "process", "samplers", "schedules"},
+    "editing": {
+        "checkpoints",
+        "denoiser",
+        "generation",
+        "process",
+        "samplers",
+        "schedules",
+        "trajectory",
+        "uploads",
+    },
     "experiments": {"denoiser", "generation", "samplers", "schedules", "trajectory"},
     "steering": {"classifier", "denoiser", "generation", "schedules", "text", "trajectory"},
     "live_questions": {
@@ -45,7 +54,7 @@ ALLOWED = {
         "schedules",
         "trajectory",
     },
-    "__init__": {"generation"},
+    "__init__": {"editing", "generation"},
     "__main__": {"checkpoints", "export", "generation", "trajectory"},
 }
 LIBRARY = set(ALLOWED) - {"__main__", "__init__"}
