@@ -145,8 +145,10 @@ def main() -> None:
     rows = data.rows(heldout=True, everyday=True)
     out = args.out or ASSETS / "curves" / f"edits-{args.model}.json"
     head = {"weights_sha256": entry.sha256, "settings": SETTINGS, "n": len(rows)}
-    keep(out, head, {"strengths": strengths(denoiser, judge, data, rows)})
-    keep(out, head, rounds(denoiser, judge, data, rows))
+    table = strengths(denoiser, judge, data, rows)
+    keep(
+        out, head, {"strengths": table, **rounds(denoiser, judge, data, rows)}
+    )  # all or nothing: pages show both
     print(f"wrote {out}")
 
 

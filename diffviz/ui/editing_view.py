@@ -152,7 +152,8 @@ def _all_strengths(edit: Redrawing) -> None:
     sides = {s: rmse(p, drawn[0]) < rmse(p, start) for s, p in zip(order, drawn, strict=True)}
     turn = min(s for s, over in sides.items() if over)
     nearest = min(options, key=lambda o: abs(float(o) - turn))
-    right = "and so it is" if guess == nearest else f"but here it is **{turn:g}**"
+    near = "and so it is" if float(guess) == turn else "as near as the choices come"
+    right = near if guess == nearest else f"but here it is **{turn:g}**"
     st.markdown(
         f"You said **{guess}**, {right}: from strength {turn:g} on the picture lies nearer to that "
         "of the words (strength 1, where nothing of yours is left). All begin with the same static. Little noise hides "
