@@ -27,7 +27,7 @@ with left:
     picture = pictures.choose(c).pixels
     if part == "redraw":
         prompt = c.text("Make it", "into", "fox", placeholder="no words: anything")
-        strength = c.slider("Strength: how far to bury it", "strength", 0.8, 0.05, 1.0, 0.05)
+        strength = c.slider("Strength: how far to bury it", "strength", 0.85, 0.05, 1.0, 0.05)
     else:
         prompt = c.text("Fill with", "filling", "cat face with sunglasses", placeholder="no words: anything")
         hole = editing_view.choose_hole(c, picture)

@@ -32,8 +32,8 @@ GREY = 128  # what a hole is shown as
 EDGE_NO_MATTER = 0.02  # jump across the edge, on values from -1 to 1
 # What to press first: the values of the controls that show it.
 REDRAW_IDEAS = {
-    "cat to fox": {"sample": "cat face (noto)", "into": "fox", "style": "noto", "strength": 0.8},
-    "owl to penguin": {"sample": "owl (noto)", "into": "penguin", "style": "noto", "strength": 0.8},
+    "cat to fox": {"sample": "cat face (noto)", "into": "fox", "style": "noto", "strength": 0.85},
+    "owl to penguin": {"sample": "owl (noto)", "into": "penguin", "style": "noto", "strength": 0.85},
     "sunflower to lion": {"sample": "sunflower (3d)", "into": "lion", "style": "3d", "strength": 0.8},
     "car to bus": {"sample": "automobile (twemoji)", "into": "bus", "style": "noto", "strength": 0.9},
 }
