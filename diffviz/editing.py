@@ -39,6 +39,11 @@ def bury(x0: Tensor, strength: float, schedule: Schedule, rng: Sequence[torch.Ge
     return add_noise(x0, draw(rng, x0.shape[1:]), strength, schedule)
 
 
+def times_from(strength: float, steps: int) -> list[float]:
+    """The times of a run that sets out from `strength`: of the `steps` of a whole run, as many fewer in proportion."""
+    return times(max(1, round(steps * strength)), strength)
+
+
 def fill(
     denoise: Denoise,
     known: Tensor,
@@ -107,7 +112,7 @@ class Redrawing(Settings):
 
     @property
     def frames(self) -> int:
-        return max(1, round(self.steps * self.strength))
+        return len(times_from(self.strength, self.steps)) - 1
 
 
 @dataclasses.dataclass(frozen=True)
@@ -138,7 +143,7 @@ def redraw_steps(settings: Redrawing, denoiser: Denoiser | None = None) -> Itera
     rng = seeded([settings.seed])
     x0 = _picture(settings.picture, denoiser)
     x = bury(x0, settings.strength, SCHEDULES[settings.schedule], rng)
-    return walk(settings, asked(settings, denoiser), x, times(settings.frames, settings.strength), rng)
+    return walk(settings, asked(settings, denoiser), x, times_from(settings.strength, settings.steps), rng)
 
 
 def fill_steps(settings: Filling, denoiser: Denoiser | None = None) -> Iterator[Step]:

@@ -8,7 +8,6 @@ run.image.show()
 from __future__ import annotations
 
 import dataclasses
-from collections import deque
 from collections.abc import Iterator, Sequence
 
 import torch
@@ -18,7 +17,7 @@ from diffviz import checkpoints
 from diffviz.denoiser import Denoiser
 from diffviz.guidance import in_one_batch
 from diffviz.process import Denoise
-from diffviz.samplers import SAMPLERS, SPACINGS, Step, calls, draw, seeded
+from diffviz.samplers import SAMPLERS, SPACINGS, Step, calls, draw, last, seeded
 from diffviz.schedules import SCHEDULES
 from diffviz.trajectory import Trajectory, record
 
@@ -111,7 +110,7 @@ def run_steps(
 
 def finals(settings: Settings, seeds: Sequence[int]) -> Tensor:
     """The finished pictures of several seeds, run as one batch: (N, C, H, W)."""
-    return deque(run_steps(settings, seeds=seeds), maxlen=1).pop().x
+    return last(run_steps(settings, seeds=seeds)).x
 
 
 def recorded(settings: Settings, denoiser: Denoiser | None = None) -> Trajectory:

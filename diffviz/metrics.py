@@ -5,6 +5,11 @@ from __future__ import annotations
 import numpy as np
 
 
+def rms(pictures: np.ndarray) -> np.ndarray:
+    """Root mean square of each picture (N, C, H, W): (N,)."""
+    return np.sqrt((pictures**2).mean((1, 2, 3)))
+
+
 def frechet_distance(a: np.ndarray, b: np.ndarray) -> float:
     """Fréchet distance between the Gaussians fitted to two sets of features, (N, D) and (M, D).
 

@@ -11,7 +11,8 @@ are the caller's: take as many steps as you like.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -78,6 +79,11 @@ SPACINGS: dict[str, Callable[[int, Schedule], list[float]]] = {
     "log-snr": _times_log_snr,
     "karras": _times_karras,
 }
+
+
+def last(steps: Iterable[Step]) -> Step:
+    """The last step of a run, which holds the finished pictures; the others are not kept."""
+    return deque(steps, maxlen=1).pop()
 
 
 def seeded(seeds: Sequence[int]) -> list[torch.Generator]:

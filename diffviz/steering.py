@@ -13,6 +13,7 @@ import torch
 from diffviz.classifier import Judge
 from diffviz.denoiser import Denoiser
 from diffviz.generation import Settings, finals
+from diffviz.metrics import rms
 from diffviz.schedules import SCHEDULES
 from diffviz.text import Vocabulary
 from diffviz.trajectory import Trajectory
@@ -30,11 +31,11 @@ class BothAnswers:
     @property
     def difference(self) -> np.ndarray:
         """How far the words move the guess at each state, root mean square: (steps,)."""
-        return _rms(self.with_words - self.without)
+        return rms(self.with_words - self.without)
 
     def pushed(self, guided: np.ndarray) -> np.ndarray:
         """How far the answers that were used, (steps, C, H, W), lie from the ones without words: (steps,)."""
-        return _rms(guided - self.without)
+        return rms(guided - self.without)
 
 
 def both_answers(run: Trajectory, settings: Settings, denoiser: Denoiser) -> BothAnswers:
@@ -106,7 +107,3 @@ def one_word_less(prompt: str, vocabulary: Vocabulary) -> list[tuple[str, str]]:
     """(the word that is left out, the prompt without it) for each word the network knows, in their order."""
     words = vocabulary.read(prompt).words
     return [(word, " ".join(w for w in words if w != word)) for word in words]
-
-
-def _rms(pictures: np.ndarray) -> np.ndarray:
-    return np.sqrt((pictures**2).mean((1, 2, 3)))

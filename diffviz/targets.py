@@ -9,6 +9,7 @@ import numpy as np
 import torch
 
 from diffviz.denoiser import Denoiser
+from diffviz.metrics import rms
 from diffviz.process import add_noise, eps_from_v, per_image, v_from_x0_eps, x0_from_v
 from diffviz.samplers import draw, seeded
 from diffviz.schedules import SCHEDULES
@@ -41,11 +42,11 @@ class Examples:
 
     def off(self, target: str) -> np.ndarray:
         """How far the answers lie from the truth, root mean square: (F,)."""
-        return _rms(self.answer[target] - self.truth[target])
+        return rms(self.answer[target] - self.truth[target])
 
     def off_saying_nothing(self, target: str) -> np.ndarray:
         """How far an answer of all zeros would lie from the truth: (F,)."""
-        return _rms(self.truth[target])
+        return rms(self.truth[target])
 
 
 @torch.inference_mode()
@@ -79,7 +80,3 @@ def graded(error_x0: np.ndarray, snr: np.ndarray, loss: str) -> np.ndarray:
     """Mean squared errors of x0 (F,) as the loss named (one of WEIGHTS) counts them, scaled to a mean of 1: (F,)."""
     weighted = error_x0 * WEIGHTS[loss](snr)
     return weighted / weighted.mean()
-
-
-def _rms(pictures: np.ndarray) -> np.ndarray:
-    return np.sqrt((pictures**2).mean((1, 2, 3)))

@@ -134,6 +134,8 @@ def train(data: np.ndarray, target: str, steps: int, seed: int, at: Sequence[int
             *_, last = run
             yield Snapshot(step, float(np.mean(losses)) if losses else math.nan, last.x.numpy())
             losses = []
+        if step == steps:
+            return
         x0 = known[torch.randint(len(known), (BATCH,), generator=rng)]
         t = ((torch.arange(BATCH) + torch.rand(BATCH, generator=rng)) / BATCH).double()
         eps = torch.randn(x0.shape, generator=rng)

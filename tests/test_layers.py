@@ -29,7 +29,7 @@ ALLOWED = {
     "kinds": {"curves", "text"},
     "checkpoints": {"denoiser", "text", "unet"},
     "generation": {"checkpoints", "denoiser", "guidance", "process", "samplers", "schedules", "trajectory"},
-    "targets": {"denoiser", "process", "samplers", "schedules"},
+    "targets": {"denoiser", "metrics", "process", "samplers", "schedules"},
     "toy": {"process", "samplers", "schedules"},
     "editing": {
         "checkpoints",
@@ -42,7 +42,7 @@ ALLOWED = {
         "uploads",
     },
     "experiments": {"denoiser", "generation", "samplers", "schedules", "trajectory"},
-    "steering": {"classifier", "denoiser", "generation", "schedules", "text", "trajectory"},
+    "steering": {"classifier", "denoiser", "generation", "metrics", "schedules", "text", "trajectory"},
     "live_questions": {
         "captions",
         "checkpoints",

@@ -12,7 +12,6 @@ is held against the real drawing's own, and the classifier says whether it still
 from __future__ import annotations
 
 import argparse
-from collections import deque
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -25,7 +24,7 @@ from diffviz.checkpoints import ASSETS
 from diffviz.denoiser import Denoiser
 from diffviz.metrics import mean_figure
 from diffviz.process import Denoise
-from diffviz.samplers import SAMPLERS, Step, seeded, times
+from diffviz.samplers import SAMPLERS, Step, last, seeded, times
 from diffviz.schedules import SCHEDULES
 from diffviz.training.data import Dataset
 from diffviz.training.evaluate import hits, keep, subgroup_numbers
@@ -58,13 +57,13 @@ def in_batches(
         rng = seeded(range(FIRST_SEED + start, FIRST_SEED + start + len(prompts)))
         with torch.autocast("cpu", torch.bfloat16):
             denoise = guided(denoiser, prompts, styles, SETTINGS["guidance"])
-            done.append(deque(run(denoise, pictures[part], rng), maxlen=1).pop().x)
+            done.append(last(run(denoise, pictures[part], rng)).x)
     return torch.cat(done)
 
 
 def at_strength(strength: float) -> Callable:
     """A run from pictures with the noise of time `strength`."""
-    ts = times(max(1, round(SETTINGS["steps"] * strength)), strength)
+    ts = editing.times_from(strength, SETTINGS["steps"])
 
     def run(denoise: Denoise, pictures: Tensor, rng: list[torch.Generator]) -> Iterator[Step]:
         x = editing.bury(pictures, strength, COSINE, rng)
@@ -146,9 +145,8 @@ def main() -> None:
     out = args.out or ASSETS / "curves" / f"edits-{args.model}.json"
     head = {"weights_sha256": entry.sha256, "settings": SETTINGS, "n": len(rows)}
     table = strengths(denoiser, judge, data, rows)
-    keep(
-        out, head, {"strengths": table, **rounds(denoiser, judge, data, rows)}
-    )  # all or nothing: pages show both
+    # Kept together: the page shows both.
+    keep(out, head, {"strengths": table, **rounds(denoiser, judge, data, rows)})
     print(f"wrote {out}")
 
 

@@ -85,6 +85,16 @@ def whose(measured: curves.Measured, model: str) -> None:
         )
 
 
+def of_network(what: str, model: str) -> curves.Measured | None:
+    """What was measured of a network, with a remark where it was not, or where it was on earlier weights."""
+    measured = curves.of_network(what, model)
+    if measured is None:
+        st.info("This was not measured for this network yet.", icon=":material/hourglass_empty:")
+    else:
+        whose(measured, model)
+    return measured
+
+
 def chart(
     curve: curves.Curve,
     measure: str,

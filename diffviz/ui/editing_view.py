@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 import dataclasses
-from collections import deque
-from collections.abc import Iterator
 from functools import partial
 
 import numpy as np
 import streamlit as st
 
-from diffviz import captions, curves, editing, plots, uploads
+from diffviz import captions, editing, plots, uploads
 from diffviz.editing import Filling, Redrawing
 from diffviz.experiments import rmse
 from diffviz.generation import Settings, run_steps
-from diffviz.samplers import Step
+from diffviz.samplers import last
 from diffviz.trajectory import to_uint8
 from diffviz.ui import gallery, live, player, source, theme
 from diffviz.ui.controls import Controls
-from diffviz.ui.curve_view import whose
+from diffviz.ui.curve_view import of_network
 from diffviz.ui.names import SAMPLER_TITLES
 from diffviz.ui.pictures import SIZE, at_size
 from diffviz.ui.sketchpad import SIDE, marker
@@ -31,36 +29,38 @@ SMALL = 128  # of a picture in a row
 GREY = 128  # what a hole is shown as
 EDGE_NO_MATTER = 0.02  # jump across the edge, on values from -1 to 1
 # What to press first: the values of the controls that show it.
-REDRAW_IDEAS = {
-    "cat to fox": {"sample": "cat face (noto)", "into": "fox", "style": "noto", "strength": 0.85},
-    "owl to penguin": {"sample": "owl (noto)", "into": "penguin", "style": "noto", "strength": 0.85},
-    "sunflower to lion": {"sample": "sunflower (3d)", "into": "lion", "style": "3d", "strength": 0.8},
-    "car to bus": {"sample": "automobile (twemoji)", "into": "bus", "style": "noto", "strength": 0.9},
-}
-FILL_IDEAS = {
-    "glasses for a cat": {
-        "sample": "cat face (noto)",
-        "filling": "cat face with sunglasses",
-        "style": "noto",
-        "hole": "band",
+IDEAS = {
+    "redraw": {
+        "cat to fox": {"sample": "cat face (noto)", "into": "fox", "style": "noto", "strength": 0.85},
+        "owl to penguin": {"sample": "owl (noto)", "into": "penguin", "style": "noto", "strength": 0.85},
+        "sunflower to lion": {"sample": "sunflower (3d)", "into": "lion", "style": "3d", "strength": 0.8},
+        "car to bus": {"sample": "automobile (twemoji)", "into": "bus", "style": "noto", "strength": 0.9},
     },
-    "half dog, half cat": {
-        "sample": "dog face (3d)",
-        "filling": "cat face",
-        "style": "3d",
-        "hole": "left",
-    },
-    "half an apple, green": {
-        "sample": "red apple (flat)",
-        "filling": "green apple",
-        "style": "flat",
-        "hole": "left",
-    },
-    "a palm, completed": {
-        "sample": "palm tree (blob)",
-        "filling": "palm tree",
-        "style": "noto",
-        "hole": "right",
+    "fill": {
+        "glasses for a cat": {
+            "sample": "cat face (noto)",
+            "filling": "cat face with sunglasses",
+            "style": "noto",
+            "hole": "band",
+        },
+        "half dog, half cat": {
+            "sample": "dog face (3d)",
+            "filling": "cat face",
+            "style": "3d",
+            "hole": "left",
+        },
+        "half an apple, green": {
+            "sample": "red apple (flat)",
+            "filling": "green apple",
+            "style": "flat",
+            "hole": "left",
+        },
+        "a palm, completed": {
+            "sample": "palm tree (blob)",
+            "filling": "palm tree",
+            "style": "noto",
+            "hole": "right",
+        },
     },
 }
 HOLES = {
@@ -78,7 +78,7 @@ HOLES = {
 def ideas(kind: str) -> None:
     """Combinations to try; a click sets the controls."""
     st.pills(
-        "Try", list(REDRAW_IDEAS if kind == "redraw" else FILL_IDEAS), key=f"{kind}-idea", on_change=_take,
+        "Try", list(IDEAS[kind]), key=f"{kind}-idea", on_change=_take,
         args=(kind,), label_visibility="collapsed", wrap=True,
     )  # fmt: skip
 
@@ -86,12 +86,16 @@ def ideas(kind: str) -> None:
 def _take(kind: str) -> None:
     chosen = st.session_state[f"{kind}-idea"]
     if chosen:
-        st.session_state.update((REDRAW_IDEAS if kind == "redraw" else FILL_IDEAS)[chosen], picture="sample")
+        st.session_state.update(IDEAS[kind][chosen], picture="sample")
         st.session_state[f"{kind}-idea"] = None
 
 
-def _final(steps: Iterator[Step]) -> np.ndarray:
-    return deque(steps, maxlen=1).pop().x[0].numpy()
+def _redrawn(edit: Redrawing, strength: float) -> np.ndarray:
+    return last(editing.redraw_steps(dataclasses.replace(edit, strength=strength))).x[0].numpy()
+
+
+def _filled(edit: Filling, rounds: int) -> np.ndarray:
+    return last(editing.fill_steps(dataclasses.replace(edit, rounds=rounds))).x[0].numpy()
 
 
 # --- from a picture ----------------------------------------------------------------------------------------
@@ -121,10 +125,10 @@ def redraw(settings: Settings, picture: np.ndarray, strength: float) -> None:
         )
     source.show(editing.bury, editing.redraw_steps)
     st.header("How far to bury it", anchor=False)
-    _all_strengths(dataclasses.replace(edit, strength=1.0))
+    _all_strengths(dataclasses.replace(edit, strength=1.0), given)
 
 
-def _all_strengths(edit: Redrawing) -> None:
+def _all_strengths(edit: Redrawing, given: np.ndarray) -> None:
     options = ["0.4", "0.6", "0.8", "0.9"]
     guess = predict(
         "From which strength on is the result nearer to what the words alone would give than to your picture?",
@@ -133,14 +137,10 @@ def _all_strengths(edit: Redrawing) -> None:
     )
     if guess is None:
         return
-    given = np.frombuffer(edit.picture, np.uint8).reshape(_side(edit.picture, 3), -1, 3)
     start = uploads.to_model(given)
     # The strongest first, since the others are held against it; it is shown last.
     order = sorted(LADDER, reverse=True)
-    jobs = [
-        partial(lambda s: _final(editing.redraw_steps(dataclasses.replace(edit, strength=s))), s)
-        for s in order
-    ]
+    jobs = [partial(_redrawn, edit, s) for s in order]
 
     def show(drawn: list[np.ndarray]) -> str:
         done = list(zip(order, drawn, strict=False))[::-1]
@@ -164,7 +164,7 @@ def _all_strengths(edit: Redrawing) -> None:
 
 def _measured_strengths(edit: Redrawing) -> None:
     st.header("Measured on real drawings", anchor=False)
-    measured = _measured(edit.model)
+    measured = of_network("edits", edit.model)
     if measured is None:
         return
     found = measured.raw
@@ -185,15 +185,6 @@ def _measured_strengths(edit: Redrawing) -> None:
         f"{found['settings']['steps']} steps for a whole run, guidance {found['settings']['guidance']:g}. Made by "
         f"`python -m diffviz.training.measure_edits --model {edit.model}`."
     )
-
-
-def _measured(model: str) -> curves.Measured | None:
-    measured = curves.of_network("edits", model)
-    if measured is None:
-        st.info("This was not measured for this network yet.", icon=":material/hourglass_empty:")
-    else:
-        whose(measured, model)
-    return measured
 
 
 # --- filling a hole ----------------------------------------------------------------------------------------
@@ -272,7 +263,7 @@ def _words_alone(edit: Filling, given: np.ndarray, kept: np.ndarray, filled: np.
             SMALL,
         )
 
-    live.row("fill-alone", edit, [lambda: _final(run_steps(plain))], show)
+    live.row("fill-alone", edit, [lambda: last(run_steps(plain)).x[0].numpy()], show)
     st.markdown(
         "What is kept tells the network what the words need not. A combination that it cannot draw from words alone, "
         "because no drawing showed it, can come out when part of it is given: compare **glasses for a cat**."
@@ -289,10 +280,7 @@ def _look_again(edit: Filling, hole: np.ndarray) -> None:
     guess = predict("Which shows the edge of the hole more?", options, "guess-rounds")
     if guess is None:
         return
-    jobs = [
-        partial(lambda n: _final(editing.fill_steps(dataclasses.replace(edit, rounds=n))), n)
-        for n in editing.ROUNDS
-    ]
+    jobs = [partial(_filled, edit, n) for n in editing.ROUNDS]
 
     def show(drawn: list[np.ndarray]) -> str:
         titles = ["once", *(f"{n} times" for n in editing.ROUNDS[1:])][: len(drawn)]
@@ -309,7 +297,7 @@ def _look_again(edit: Filling, hole: np.ndarray) -> None:
         "seen of the known part. Going back up by a little fresh noise and taking the step again lets the hole be thought "
         "over with the rest in view. It costs as many more network calls."
     )
-    measured = _measured(edit.model)
+    measured = of_network("edits", edit.model)
     if measured is None:
         return
     found = measured.raw
@@ -338,7 +326,3 @@ def _look_again(edit: Filling, hole: np.ndarray) -> None:
         f"real drawings {found['real_subgroup']['value']:.0%} are taken for the right subgroup. Made by "
         f"`python -m diffviz.training.measure_edits --model {edit.model}`."
     )
-
-
-def _side(pixels: bytes, channels: int) -> int:
-    return round((len(pixels) / channels) ** 0.5)

@@ -9,13 +9,13 @@ import numpy as np
 import streamlit as st
 import torch
 
-from diffviz import checkpoints, classifier, curves, plots, steering
+from diffviz import checkpoints, classifier, plots, steering
 from diffviz.checkpoints import ASSETS
 from diffviz.generation import Settings
 from diffviz.guidance import classifier_free
 from diffviz.trajectory import to_uint8
 from diffviz.ui import gallery, live, player, source, theme
-from diffviz.ui.curve_view import whose
+from diffviz.ui.curve_view import of_network
 from diffviz.ui.names import SAMPLER_TITLES
 from diffviz.ui.steps_view import predict
 
@@ -145,11 +145,9 @@ def _draw_rows(settings: Settings, seeds: Sequence[int]) -> Iterator[tuple[np.nd
 
 def _measured(settings: Settings) -> None:
     st.header("Measured on hundreds", anchor=False)
-    measured = curves.of_network("guidance", settings.model)
+    measured = of_network("guidance", settings.model)
     if measured is None:
-        st.info("This was not measured for this network yet.", icon=":material/hourglass_empty:")
         return
-    whose(measured, settings.model)
     found = measured.raw
     st.plotly_chart(
         plots.guidance(found["everyday"], theme.palette()), theme=None, config={"displayModeBar": False},

@@ -8,10 +8,10 @@ import numpy as np
 import streamlit as st
 import torch
 
-from diffviz import checkpoints, curves, plots, targets, toy, uploads
+from diffviz import checkpoints, plots, targets, toy, uploads
 from diffviz.trajectory import to_uint8
 from diffviz.ui import gallery, player, source, theme
-from diffviz.ui.curve_view import whose
+from diffviz.ui.curve_view import of_network
 from diffviz.ui.pictures import SIZE, Picture, at_size
 from diffviz.ui.steps_view import predict
 
@@ -116,11 +116,9 @@ def where_it_is_hard(model: str) -> None:
     guess = predict("It is asked for the noise. Where are its mistakes largest?", options, "guess-hard")
     if guess is None:
         return
-    measured = curves.of_network("loss", model)
+    measured = of_network("loss", model)
     if measured is None:
-        st.info("This was not measured for this network yet.", icon=":material/hourglass_empty:")
         return
-    whose(measured, model)
     found = measured.raw
     t, snr = np.array(found["t"]), np.array(found["snr"])
     error = np.array([row["value"] for row in found["heldout"]])
