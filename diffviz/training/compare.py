@@ -21,7 +21,9 @@ import copy
 import json
 import time
 from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass, field
+from multiprocessing import get_context
 from pathlib import Path
 
 import torch
@@ -185,6 +187,13 @@ def learn(variant: Variant, data: Dataset, vocabulary: Vocabulary, images: int, 
     }
 
 
+def run(name: str, path: Path, images: int, minutes: float) -> dict:
+    """`learn` of a variant by its name and its data by their file, as another process is told of them."""
+    variant = (RECIPES | SIZES)[name]
+    data = Dataset.load(path.with_stem(path.stem + variant.data))
+    return learn(variant, data, Vocabulary.load(ASSETS / "vocabulary.json"), images, minutes)
+
+
 def guided(data: Dataset, vocabulary: Vocabulary, images: int, scale: float = 3.0) -> nn.Module:
     """A copy of emoji32 that has learned to answer as it does under guidance, for one scale (Meng et al. 2023,
     arXiv 2210.03142, section 3.1, without the scale as an input)."""
@@ -247,28 +256,26 @@ def main() -> None:
     kind.add_argument("--guided", action="store_true")
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--images", type=int, default=16_128, help="length of each run but the sizes'")
-    parser.add_argument("--minutes", type=float, default=8, help="processor time of each size's run")
+    parser.add_argument("--minutes", type=float, default=60, help="processor time of each size's run")
+    parser.add_argument("--workers", type=int, default=1, help="runs at a time, each on one thread")
     parser.add_argument("--out", type=Path, help="default: assets/curves/KIND.json")
     args = parser.parse_args()
     torch.set_num_threads(1)
     kind = next(k for k in ("recipes", "sizes", "guided") if getattr(args, k))
     out = args.out or ASSETS / "curves" / f"{kind}.json"
-    vocabulary, plain = Vocabulary.load(ASSETS / "vocabulary.json"), Dataset.load(args.data)
     if args.guided:
-        found = compare_guided(plain, vocabulary, args.images)
-        out.write_text(json.dumps(found, indent=1) + "\n")
+        data, vocabulary = Dataset.load(args.data), Vocabulary.load(ASSETS / "vocabulary.json")
+        out.write_text(json.dumps(compare_guided(data, vocabulary, args.images), indent=1) + "\n")
         return
     variants, length = (RECIPES, (args.images, 0)) if args.recipes else (SIZES, (0, args.minutes))
     found = json.loads(out.read_text()) if out.exists() else {}
-    for name, variant in variants.items():
-        if name in found:
-            continue
-        data = plain
-        if variant.data:
-            data = Dataset.load(args.data.with_stem(args.data.stem + variant.data))
-        found[name] = learn(variant, data, vocabulary, *length)
-        print(name, found[name], flush=True)
-        out.write_text(json.dumps(found, indent=1, ensure_ascii=False) + "\n")
+    with ProcessPoolExecutor(args.workers, get_context("spawn"), torch.set_num_threads, (1,)) as pool:
+        runs = {pool.submit(run, name, args.data, *length): name for name in variants if name not in found}
+        for done in as_completed(runs):
+            found[runs[done]] = done.result()
+            print(runs[done], done.result(), flush=True)
+            ordered = {name: found[name] for name in variants if name in found}
+            out.write_text(json.dumps(ordered, indent=1, ensure_ascii=False) + "\n")
 
 
 if __name__ == "__main__":
