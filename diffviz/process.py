@@ -1,4 +1,4 @@
-"""The forward process and the three ways of naming what the network predicts.
+"""The forward process and the ways of naming what the network predicts.
 
 Symbols, used with these names in the whole project (shapes are (B, C, H, W) unless stated):
 
@@ -10,6 +10,7 @@ Symbols, used with these names in the whole project (shapes are (B, C, H, W) unl
     x0_hat    the network's estimate of x0 (the code's `x0` in a sampler's step)
     eps_hat   the noise that goes with it:  (x_t - alpha * x0_hat) / sigma
     v         alpha * eps - sigma * x0, the third way to say the same (arXiv 2202.00512, appendix D)
+    u         eps - x0, the velocity that flow matching names (arXiv 2210.02747)
 """
 
 from __future__ import annotations
@@ -91,3 +92,8 @@ def x0_from_v(x_t: Tensor, v: Tensor, alpha: Level, sigma: Level) -> Tensor:
 def eps_from_v(x_t: Tensor, v: Tensor, alpha: Level, sigma: Level) -> Tensor:
     """eps = (sigma x_t + alpha v) / (alpha^2 + sigma^2); finite at both ends."""
     return (sigma * x_t + alpha * v) / (alpha**2 + sigma**2)
+
+
+def x0_from_u(x_t: Tensor, u: Tensor, alpha: Level, sigma: Level) -> Tensor:
+    """x0 = (x_t - sigma u) / (alpha + sigma), of u = eps - x0; on the flow schedule alpha + sigma = 1."""
+    return (x_t - sigma * u) / (alpha + sigma)

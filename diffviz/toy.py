@@ -6,25 +6,18 @@ import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import NamedTuple, Protocol
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from diffviz.process import (
-    Denoise,
-    add_noise,
-    per_image,
-    v_from_x0_eps,
-    x0_from_eps,
-    x0_from_v,
-)
+from diffviz.process import add_noise, per_image, v_from_x0_eps, x0_from_eps, x0_from_u, x0_from_v
 from diffviz.samplers import ddim, draw, seeded, times
 from diffviz.schedules import SCHEDULES
 
-SCHEDULE = SCHEDULES["cosine"]
 REACH = 2.2  # points are drawn from -REACH to REACH
-START = 0.99  # runs begin a little below t = 1, where eps_hat says nothing about x0
+START = 0.99  # where runs by eps_hat begin: at t = 1 it says nothing about x0
 RUN_STEPS, POINTS, BATCH, RATE = 25, 400, 256, 2e-3
 
 
@@ -77,13 +70,13 @@ def points(shape: str, n: int, seed: int) -> np.ndarray:
 
 
 class PointNet(nn.Module):
-    """Three hidden layers: a point (B, 2) and its noise level as an angle (B,) in, one of the targets (B, 2) out."""
+    """Three hidden layers: a point (B, 2) and its noise level as an angle (B,) in, `said` numbers (B, said) out."""
 
-    def __init__(self, width: int = 128) -> None:
+    def __init__(self, said: int = 2, width: int = 128) -> None:
         super().__init__()
         sizes = [14 + 12, width, width, width]
         layers = [m for i, o in pairwise(sizes) for m in (nn.Linear(i, o), nn.SiLU())]
-        self.layers = nn.Sequential(*layers, nn.Linear(width, 2))
+        self.layers = nn.Sequential(*layers, nn.Linear(width, said))
         self.register_buffer("waves", torch.tensor([1.0, 2.0, 4.0]))
 
     def forward(self, x: Tensor, angle: Tensor) -> Tensor:
@@ -94,74 +87,152 @@ class PointNet(nn.Module):
         )
 
 
-def denoiser(net: PointNet, target: str) -> Denoise:
-    """The network as denoise(x, t) -> x0_hat, whichever of "eps", "x0" and "v" it was trained to say."""
+class Maker(Protocol):
+    """What learns to turn static into points like those it is shown."""
+
+    calls: int  # of its network, for one drawing
+
+    def step(self, x0: Tensor, rng: torch.Generator, rate: float) -> float:
+        """One training step on points x0 (B, 2), at `rate` times the full learning rate; returns its loss."""
+
+    def draw(self, static: Tensor) -> Tensor:
+        """Points (N, 2) out of standard normal noise (N, 2)."""
+
+
+class Adam:
+    """Adam for some networks, told at each step which share of its full learning rate to use."""
+
+    def __init__(self, *nets: nn.Module, betas: tuple[float, float] = (0.9, 0.999)) -> None:
+        self._adam = torch.optim.Adam([p for net in nets for p in net.parameters()], RATE, betas)
+
+    def step(self, loss: Tensor, rate: float) -> float:
+        """One step down the loss, which is returned as a number."""
+        self._adam.param_groups[0]["lr"] = RATE * rate
+        self._adam.zero_grad()
+        loss.backward()
+        self._adam.step()
+        return float(loss.detach())
+
+
+# How x0 follows from x_t and what the network says, for each of the targets it may be trained on.
+READ = {"eps": x0_from_eps, "x0": lambda x, said, alpha, sigma: said, "v": x0_from_v, "u": x0_from_u}
+
+
+class Diffusion:
+    """A network that says `target` of a noisy point, and DDIM to draw with it.
+
+    The loss is the mean squared error of `target`, one of READ, at times spread evenly (Ho et al. 2020, arXiv
+    2006.11239, algorithm 1). With target "u" on the schedule "flow" this is flow matching on straight paths (Lipman et
+    al. 2023, arXiv 2210.02747, eq. 23; Liu et al. 2023, arXiv 2209.03003), and DDIM is Euler's method along u.
+    """
+
+    calls = RUN_STEPS
+
+    def __init__(self, target: str, schedule: str = "cosine") -> None:
+        self.net, self.target, self.schedule = PointNet(), target, SCHEDULES[schedule]
+        self._adam = Adam(self.net)
+
+    def step(self, x0: Tensor, rng: torch.Generator, rate: float) -> float:
+        return self.learn(x0, torch.randn(x0.shape, generator=rng), rng, rate)
+
+    def learn(self, x0: Tensor, eps: Tensor, rng: torch.Generator, rate: float) -> float:
+        """One training step on points and their noise, (B, 2) each, at times of its own."""
+        n = len(x0)
+        t = ((torch.arange(n) + torch.rand(n, generator=rng)) / n).double()
+        alpha, sigma = self._levels(t, x0)
+        right = {"x0": x0, "eps": eps, "v": v_from_x0_eps(x0, eps, alpha, sigma), "u": eps - x0}[self.target]
+        said = self.net(add_noise(x0, eps, t, self.schedule), self.schedule.angle(t).float())
+        return self._adam.step((said - right).pow(2).mean(), rate)
+
+    def draw(self, static: Tensor) -> Tensor:
+        return self.path(static, self.calls)[-1]
+
+    def path(self, static: Tensor, steps: int) -> Tensor:
+        """Every state of a run of so many steps, one network call each: (steps + 1, N, 2)."""
+        start = START if self.target == "eps" else 1.0
+        run = ddim(self.denoise, static, times(steps, start), self.schedule)
+        return torch.stack([step.x for step in run])
 
     @torch.inference_mode()
-    def denoise(x: Tensor, t: Tensor) -> Tensor:
-        said = net(x, SCHEDULE.angle(t).float())
-        alpha, sigma = per_image(SCHEDULE.alpha(t), x), per_image(SCHEDULE.sigma(t), x)
-        convert = {"x0": lambda *_: said, "eps": x0_from_eps, "v": x0_from_v}[target]
-        return convert(x, said, alpha, sigma).clamp(-REACH, REACH)
+    def denoise(self, x: Tensor, t: Tensor) -> Tensor:
+        """x0_hat (N, 2) of x (N, 2) at times t (N,), kept within reach."""
+        said = self.net(x, self.schedule.angle(t).float())
+        return READ[self.target](x, said, *self._levels(t, x)).clamp(-REACH, REACH)
 
-    return denoise
+    def _levels(self, t: Tensor, like: Tensor) -> tuple[Tensor, Tensor]:
+        return per_image(self.schedule.alpha(t), like), per_image(self.schedule.sigma(t), like)
 
 
 @dataclass(frozen=True)
 class Snapshot:
-    """The network after `step` training steps: its mean loss since the last one, and what it draws (N, 2)."""
+    """A maker after `step` training steps: its mean loss since the last one, and what it draws (N, 2)."""
 
     step: int
     loss: float
     samples: np.ndarray
 
 
-def train(data: np.ndarray, target: str, steps: int, seed: int, at: Sequence[int]) -> Iterator[Snapshot]:
-    """Train a network on points (N, 2) and yield what it draws, from the same static, after each of the steps `at`.
-
-    The loss is the mean squared error of `target`, one of "eps", "x0" and "v", at times spread evenly (Ho et al. 2020,
-    arXiv 2006.11239, algorithm 1). Nothing of it is known before the first step.
-    """
-    rng = torch.Generator().manual_seed(seed)
+def made(kind: Callable[[], Maker], seed: int) -> Maker:
+    """A maker of this kind, untrained. Its first weights follow from the seed and disturb nobody else's numbers."""
     with torch.random.fork_rng():
         torch.manual_seed(seed)  # torch draws a layer's first weights from its own generator alone
-        net = PointNet()
-    optimizer = torch.optim.Adam(net.parameters(), RATE)
-    static, known, losses = draw(seeded([seed]), (POINTS, 2))[0], torch.from_numpy(data), []
+        return kind()
+
+
+def static(seed: int, n: int = POINTS) -> Tensor:
+    """What everything is drawn from: standard normal noise (n, 2)."""
+    return draw(seeded([seed]), (n, 2))[0]
+
+
+def train(maker: Maker, data: np.ndarray, steps: int, seed: int, at: Sequence[int]) -> Iterator[Snapshot]:
+    """Train on points (N, 2) and yield what is drawn, from the same static, after each of the steps `at`.
+
+    Each step sees BATCH of the points, and the learning rate falls to nothing at the end.
+    """
+    rng = torch.Generator().manual_seed(seed)
+    begin, known, losses = static(seed), torch.from_numpy(data), []
     for step in range(steps + 1):
         if step in at:
-            run = ddim(denoiser(net, target), static, times(RUN_STEPS, START), SCHEDULE)
-            *_, last = run
-            yield Snapshot(step, float(np.mean(losses)) if losses else math.nan, last.x.numpy())
+            samples = maker.draw(begin).numpy()
+            yield Snapshot(step, float(np.mean(losses)) if losses else math.nan, samples)
             losses = []
         if step == steps:
             return
         x0 = known[torch.randint(len(known), (BATCH,), generator=rng)]
-        t = ((torch.arange(BATCH) + torch.rand(BATCH, generator=rng)) / BATCH).double()
-        eps = torch.randn(x0.shape, generator=rng)
-        alpha, sigma = per_image(SCHEDULE.alpha(t), x0), per_image(SCHEDULE.sigma(t), x0)
-        right = {"x0": x0, "eps": eps, "v": v_from_x0_eps(x0, eps, alpha, sigma)}[target]
-        loss = (net(add_noise(x0, eps, t, SCHEDULE), SCHEDULE.angle(t).float()) - right).pow(2).mean()
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
-        for group in optimizer.param_groups:  # down to nothing at the end
-            group["lr"] = RATE * (1 - step / steps)
-        losses.append(float(loss.detach()))
+        losses.append(maker.step(x0, rng, 1 - step / steps))
+
+
+def away(a: np.ndarray, b: np.ndarray) -> float:
+    """How far the points a (N, 2) lie from the nearest of b (M, 2), on average."""
+    return float(np.linalg.norm(a[:, None] - b[None], axis=-1).min(1).mean())
 
 
 def apart(a: np.ndarray, b: np.ndarray) -> float:
-    """How far the points a (N, 2) lie from the nearest of b (M, 2) on average, and those of b from a: the larger."""
-    far = np.linalg.norm(a[:, None] - b[None], axis=-1)
-    return float(max(far.min(1).mean(), far.min(0).mean()))
+    """How far a lies `away` from b, or b from a: the larger. What a lacks counts as much as what it has too much."""
+    return max(away(a, b), away(b, a))
 
 
-def picture(found: np.ndarray, colour: tuple[int, int, int], size: int = 96) -> np.ndarray:
-    """Points (N, 2) as dots of two by two pixels on white: (size, size, 3) uint8; those out of reach are left out."""
+def trails(path: np.ndarray, n: int) -> np.ndarray:
+    """The ways of the first n points of a path (steps + 1, N, 2), as points close enough to look like lines: (M, 2)."""
+    between = np.linspace(0, 1, 1 + 240 // max(len(path) - 1, 1))[:, None, None, None]
+    return (path[:-1, :n] + between * np.diff(path[:, :n], axis=0)).reshape(-1, 2)
+
+
+class Dots(NamedTuple):
+    """Points (N, 2) to be drawn as squares of `wide` pixels."""
+
+    points: np.ndarray
+    colour: tuple[int, int, int]
+    wide: int = 3
+
+
+def picture(*layers: Dots, size: int) -> np.ndarray:
+    """Points on white, later layers on top: (size, size, 3) uint8. Those out of reach are left out."""
     sheet = np.full((size, size, 3), 255, np.uint8)
-    place = ((found + REACH) / (2 * REACH) * (size - 1)).round().astype(int)
-    place = place[((place >= 0) & (place < size - 1)).all(1)]
-    for dx in (0, 1):
-        for dy in (0, 1):
-            sheet[size - 1 - (place[:, 1] + dy), place[:, 0] + dx] = colour
+    for points, colour, wide in layers:
+        place = ((points + REACH) / (2 * REACH) * (size - wide)).round().astype(int)
+        column, row = place[((place >= 0) & (place <= size - wide)).all(1)].T
+        for dx in range(wide):
+            for dy in range(wide):
+                sheet[size - 1 - row - dy, column + dx] = colour
     return sheet

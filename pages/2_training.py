@@ -14,7 +14,7 @@ import streamlit as st
 frame.wake()
 
 from diffviz import toy
-from diffviz.ui import live, pictures, reverse_view, training_view
+from diffviz.ui import live, pictures, points_view, reverse_view, training_view
 from diffviz.ui.controls import Controls
 
 live.vocabulary()
@@ -26,7 +26,7 @@ with left:
     says = training_view.SAYS
     if part == "train":
         shape = c.choice("What to learn", "shape", tuple(toy.SHAPES), "two moons")
-        steps = c.stops("Training steps", "train", 1000, training_view.LENGTHS)
+        steps = c.stops("Training steps", "train", 1000, points_view.LENGTHS)
         target = c.choice("It is to say", "says", tuple(says), "eps", says)
     elif part == "example":
         picture = pictures.choose(c)

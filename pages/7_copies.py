@@ -49,4 +49,4 @@ frame.ask(
     "network, the more it keeps. Large models do it too: pictures that stood in their data many times could be drawn out "
     "of them almost unchanged (Carlini et al. 2023, arXiv 2301.13188).",
 )
-frame.go_on(frame.LESSONS[7], "Now check what has stayed with you:")
+frame.go_on(frame.LESSONS[7], "Is this the only way to make new pictures?")

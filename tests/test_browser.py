@@ -577,3 +577,28 @@ def test_a_small_network_is_trained_in_the_browser_and_its_training_can_be_scrub
     page.wait_for_timeout(300)
     assert shown(page, 1) != trained
     is_accessible(page)
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+@pytest.mark.parametrize(
+    ("part", "guess"),
+    [
+        ("VAE,+GAN,+diffusion", "GAN"),
+        ("Straight+ways", "straight"),
+        ("In+one+call", "hardly better than that"),
+    ],
+)
+def test_other_ways_are_trained_in_sight_and_can_be_scrubbed(page, part, guess, width):
+    page.set_viewport_size({"width": width, "height": 800})
+    page.goto(f"/relatives?way={part}&train=100")
+    page.get_by_text(guess, exact=True).last.click()
+    ready(page)
+    assert page.locator(".dv-panel canvas").count() == 3
+    end = [shown(page, i) for i in range(3)]
+    page.locator(".dv-scrub").fill("0")
+    page.wait_for_timeout(300)
+    assert [shown(page, i) for i in range(3)] != end
+    is_sound(page)
+    if width == 1280:
+        bar = page.locator(".dv-bar").bounding_box()
+        assert bar["y"] + bar["height"] <= 800

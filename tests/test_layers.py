@@ -31,6 +31,7 @@ ALLOWED = {
     "generation": {"checkpoints", "denoiser", "guidance", "process", "samplers", "schedules", "trajectory"},
     "targets": {"denoiser", "metrics", "process", "samplers", "schedules"},
     "toy": {"process", "samplers", "schedules"},
+    "relatives": {"toy"},
     "editing": {
         "checkpoints",
         "denoiser",

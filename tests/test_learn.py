@@ -16,7 +16,7 @@ from diffviz.live_questions import QUESTIONS
 from diffviz.ui import learner
 
 EVERY = [item for kind in KINDS for item in load(kind)]
-COUNTS = {"self_check": 6, "order": 1, "predictions": 3, "flashcards": 10, "work_quiz": 5, "on_the_pages": 34, "live": 12,
+COUNTS = {"self_check": 6, "order": 1, "predictions": 3, "flashcards": 10, "work_quiz": 5, "on_the_pages": 38, "live": 12,
           "interview": 20}  # fmt: skip
 
 
@@ -201,7 +201,7 @@ def test_self_marks(met, verdict):
 def practise(way):
     app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=60)
     app.query_params["way"] = way
-    app.switch_page("pages/8_practise.py")
+    app.switch_page("pages/9_practise.py")
     app.run()
     assert not app.exception, [e.value for e in app.exception]
     return app
@@ -249,7 +249,7 @@ def test_an_order_is_graded_by_pairs_and_the_right_one_plays_live():
     right = AppTest.from_file(str(ROOT / "app.py"), default_timeout=60)
     right.session_state["practice-order"] = {"order": list(range(6)), "checked": True}
     right.query_params["way"] = "order"
-    right.switch_page("pages/8_practise.py")
+    right.switch_page("pages/9_practise.py")
     right.run()
     assert not right.exception, [e.value for e in right.exception]
     assert "All six stand right" in right.success[0].value
@@ -292,7 +292,7 @@ def test_practise_now_mixes_kinds_and_keeps_its_place():
     assert len(set(seen)) >= 3
     back = AppTest.from_file(str(ROOT / "app.py"), default_timeout=60)
     back.session_state["learner-fresh"] = app.session_state["learner-fresh"]
-    back.switch_page("pages/8_practise.py")
+    back.switch_page("pages/9_practise.py")
     back.run()
     assert back.header[0].value == app.header[0].value
 
@@ -315,7 +315,7 @@ def test_practise_now_puts_a_card_again_when_it_is_due_and_nothing_else_waits(tm
     app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=60)
     app.session_state["learner-fresh"] = "f" * 32
     app.query_params["way"] = "practise now"
-    app.switch_page("pages/8_practise.py")
+    app.switch_page("pages/9_practise.py")
     app.run()
     for _ in range(3):
         assert not app.exception
@@ -431,7 +431,7 @@ def test_progress_counts_what_was_answered_and_can_be_erased():
     again = AppTest.from_file(str(ROOT / "app.py"), default_timeout=60)
     again.session_state["learner-fresh"] = learner
     again.query_params["way"] = "progress"
-    again.switch_page("pages/8_practise.py")
+    again.switch_page("pages/9_practise.py")
     again.run()
     assert not again.exception, [e.value for e in again.exception]
     assert any("1 answers so far · 9 flashcards due" in m.value for m in again.markdown)
@@ -448,7 +448,7 @@ def test_a_learner_who_comes_back_finds_the_place_and_the_words():
     back = AppTest.from_file(str(ROOT / "app.py"), default_timeout=60)
     back.session_state["learner-fresh"] = app.session_state["learner-fresh"]
     back.query_params["way"] = "self-check"
-    back.switch_page("pages/8_practise.py")
+    back.switch_page("pages/9_practise.py")
     back.run()
     assert back.text_area(key=key).value == "we made the noise ourselves"
 

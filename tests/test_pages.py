@@ -521,7 +521,38 @@ def test_a_small_network_is_trained_on_the_page_with_every_target():
     assert {key[1] for key in app.session_state["trained"]} == set(training_view.SAYS)
 
 
-TEACHING = "pages/9_teaching.py"
+RELATIVES = "pages/8_relatives.py"
+
+
+@pytest.mark.parametrize(
+    ("part", "key", "guess", "named"),
+    [
+        ("VAE, GAN, diffusion", "guess-ways", "no difference", {"VAE", "GAN", "v"}),
+        ("Straight ways", "guess-straight", "straight", {"v", "flow", "straight"}),
+        ("In one call", "guess-once", "hardly better than that", {"v", "pupil"}),
+    ],
+)
+def test_other_ways_wait_for_a_guess_and_then_train_what_they_compare(part, key, guess, named):
+    app = open_page(RELATIVES, way=part, train="100")
+    assert "Guess first" in " ".join(c.value for c in app.caption) and "trained" not in app.session_state
+    app.pills(key=key).set_value(guess).run()
+    assert not app.exception and f"You said **{guess}**" in said(app)
+    assert {name for _, name in app.session_state["trained"]} == named
+
+
+def test_a_network_trained_in_lesson_2_is_still_there_in_lesson_8():
+    app = open_page(TRAINING, learn="Train one now", train="100", shape="ring", says="v, some of both")
+    app.pills(key="guess-train").set_value("later or never").run()
+    kept = dict(app.session_state["trained"])
+    app.switch_page(RELATIVES).run()
+    app.selectbox(key="way").set_value("once").run()
+    app.pills(key="guess-once").set_value("as well as the teacher").run()
+    assert not app.exception
+    assert all(app.session_state["trained"][key] is training for key, training in kept.items())
+    assert len(app.session_state["trained"]) == 2
+
+
+TEACHING = "pages/10_teaching.py"
 
 
 @pytest.mark.parametrize("plan", content.plans(), ids=lambda p: p.id)

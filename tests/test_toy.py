@@ -24,7 +24,7 @@ def test_eight_points_are_eight():
 @pytest.mark.parametrize("target", TARGETS)
 def test_a_network_learns_where_the_points_lie(target):
     data = toy.points("four spots", 1000, 0)
-    run = list(toy.train(data, target, 300, 0, (0, 300)))
+    run = list(toy.train(toy.made(lambda: toy.Diffusion(target), 0), data, 300, 0, (0, 300)))
     far = [toy.apart(s.samples, data[: toy.POINTS]) for s in run]
     assert [s.step for s in run] == [0, 300]
     assert np.isnan(run[0].loss) and run[1].loss > 0
@@ -35,13 +35,14 @@ def test_training_leaves_everyone_elses_random_numbers_alone():
     torch.manual_seed(3)
     expected = torch.rand(1)
     torch.manual_seed(3)
-    list(toy.train(toy.points("ring", 50, 0), "eps", 3, 9, (0, 3)))
+    list(toy.train(toy.made(lambda: toy.Diffusion("eps"), 9), toy.points("ring", 50, 0), 3, 9, (0, 3)))
     assert torch.equal(torch.rand(1), expected)
 
 
 def test_the_same_seed_trains_the_same_network():
     data = toy.points("ring", 100, 0)
-    first, again = (next(toy.train(data, "v", 20, 4, (20,))) for _ in range(2))
+    makers = (toy.made(lambda: toy.Diffusion("v"), 4) for _ in range(2))
+    first, again = (next(toy.train(maker, data, 20, 4, (20,))) for maker in makers)
     assert np.array_equal(first.samples, again.samples) and first.loss == again.loss
 
 
@@ -52,9 +53,21 @@ def test_the_distance_counts_what_is_missing_and_what_is_too_much():
 
 
 def test_points_are_drawn_where_they_are_and_left_out_beyond_the_edge():
-    sheet = toy.picture(np.array([[0.0, 0.0], [99.0, 0.0]]), (1, 2, 3), 64)
-    marked = np.argwhere((sheet == (1, 2, 3)).all(-1))
+    red, grey = (200, 0, 0), (9, 9, 9)
+    sheet = toy.picture(toy.Dots(np.array([[0.0, 0.0], [99.0, 0.0]]), red, wide=2), size=64)
+    marked = np.argwhere((sheet == red).all(-1))
     assert len(marked) == 4
     assert np.abs(marked - 31.5).max() < 2
-    high = toy.picture(np.array([[0.0, 2.0]]), (1, 2, 3), 64)
-    assert np.argwhere((high == (1, 2, 3)).all(-1))[:, 0].max() < 10  # up is up
+    corners = np.array([[-toy.REACH, -toy.REACH], [toy.REACH, toy.REACH]])
+    sheet = toy.picture(toy.Dots(corners, grey, wide=3), toy.Dots(corners[:1], red, wide=1), size=64)
+    assert (sheet[:3, -3:] == grey).all()  # up is up, and no dot is cut at the edge
+    assert (sheet[-1, 0] == red).all() and (sheet[-2, 0] == grey).all()  # later layers lie on top
+
+
+def test_trails_lead_from_a_path_s_beginning_to_its_end():
+    path = np.array([[[0.0, 0.0]], [[1.0, 0.0]], [[1.0, 1.0]]])
+    found = toy.trails(path, 1)
+    assert np.abs(found.min(0) - 0).max() < 1e-9 and np.abs(found.max(0) - 1).max() < 1e-9
+    on_the_way = (np.isclose(found[:, 1], 0)) | (np.isclose(found[:, 0], 1))
+    assert on_the_way.all()
+    assert len(toy.trails(path[:1], 1)) == 0

@@ -42,7 +42,7 @@ LESSONS = (
         "pages/1_forward.py",
         "1 · Adding noise",
         ":material/grain:",
-        "Bury a picture in static, one small step at a time. Nothing is learned here, and that is the trick.",
+        "Bury a picture in static; nothing is learned yet.",
     ),
     Lesson(
         "pages/2_training.py",
@@ -78,20 +78,26 @@ LESSONS = (
         "pages/7_copies.py",
         "7 · Does it copy?",
         ":material/content_copy:",
-        "Put what the network drew beside the training drawings nearest to it: its own work, or one handed back?",
+        "Its own work, or a training drawing handed back?",
     ),
     Lesson(
-        "pages/8_practise.py",
-        "8 · Check yourself",
+        "pages/8_relatives.py",
+        "8 · Other ways",
+        ":material/family_history:",
+        "A VAE, a GAN and flow matching, trained beside it.",
+    ),
+    Lesson(
+        "pages/9_practise.py",
+        "9 · Check yourself",
         ":material/school:",
-        "Questions in your own words, a quiz set at work, flashcards and an interview deck, each with its demo.",
+        "Quizzes, flashcards, interviews: each with a demo.",
     ),
 )
 TEACHING = Lesson(
-    "pages/9_teaching.py",
+    "pages/10_teaching.py",
     "For teachers",
     ":material/co_present:",
-    "Three class plans in minutes, each step with its link; handouts and question files for your own course.",
+    "Four class plans in minutes, each step with its link; handouts and question files for your own course.",
 )
 
 

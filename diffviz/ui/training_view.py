@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 import numpy as np
 import streamlit as st
@@ -10,12 +11,12 @@ import torch
 
 from diffviz import checkpoints, plots, targets, toy, uploads
 from diffviz.trajectory import to_uint8
-from diffviz.ui import gallery, player, source, theme
+from diffviz.ui import gallery, player, points_view, source, theme
 from diffviz.ui.curve_view import of_network
 from diffviz.ui.pictures import SIZE, Picture, at_size
+from diffviz.ui.points_view import LARGEST, NEAR, SIDE, Lesson
 from diffviz.ui.steps_view import predict
 
-LARGEST = 224  # CSS pixels of a panel
 TIMES = np.linspace(0.04, 1.0, 25)
 SAYS = {"eps": "ε, the noise", "x0": "x₀, the picture", "v": "v, some of both"}
 LOOKS = {
@@ -23,10 +24,6 @@ LOOKS = {
     "x0": ("x₀", "signal", 1.0),
     "v": ("v", "state", 3.0),
 }  # symbol, role, white
-LENGTHS = (100, 300, 1000, 3000)
-NEAR = 0.06  # distance of drawn points to the data: two draws of the data themselves lie about 0.03 apart
-SIDE = 112  # pixels of a sheet of points, half of the CSS pixels it is shown at
-DATA = 1000
 
 
 def _hat(symbol: str) -> str:
@@ -157,19 +154,24 @@ def where_it_is_hard(model: str) -> None:
 
 # --- a network trained on the spot -------------------------------------------------------------------------
 
+MAKERS = {name: partial(toy.Diffusion, name) for name in SAYS}
+
 
 def train_one(shape: str, target: str, steps: int, seed: int) -> None:
     """A small network learns points in the plane while one watches; then the same with the other two targets."""
     options = ["within 100 steps", "within 300", "within 1000", "later or never"]
-    guess = predict(
-        "It begins knowing nothing. When do its points first look like the data?", options, "guess-train"
+    lesson = Lesson(shape, steps, seed)
+    guess = points_view.guessed(
+        "It begins knowing nothing. When do its points first look like the data?",
+        options,
+        "guess-train",
+        lesson,
     )
     if guess is None:
         return
-    data = toy.points(shape, DATA, seed)
-    run = _trained(data, (shape, target, steps, seed), show=True)
-    far = [toy.apart(s.samples, data[: toy.POINTS]) for s in run]
-    _play(run, far, data, shape, target)
+    run = points_view.trained(lesson, {target: MAKERS[target]}, SAYS)[target].run
+    far = [toy.apart(s.samples, lesson.some) for s in run]
+    _play(run, far, lesson, target)
     near = next((s.step for s, d in zip(run, far, strict=True) if d < NEAR), None)
     limits = (100, 300, 1000)
     right = options[3] if near is None else options[next((i for i, n in enumerate(limits) if near <= n), 3)]
@@ -184,60 +186,23 @@ def train_one(shape: str, target: str, steps: int, seed: int) -> None:
         "First comes where the data lie and how far they reach, then their shape, then the gaps."
     )  # fmt: skip
     st.header("Does it matter what it says?", anchor=False)
-    _all_targets(data, shape, steps, seed)
-    source.show(toy.train)
+    _all_targets(lesson)
+    source.show(toy.train, toy.Diffusion)
 
 
-def _trained(data: np.ndarray, key: tuple, show: bool = False) -> list[toy.Snapshot]:
-    """The visitor's training of these settings: kept, or done now, shown as it goes on if asked."""
-    _, target, steps, seed = key
-    runs: dict = st.session_state.setdefault("trained", {})
-    if key in runs:
-        return runs[key]
-    torch.set_num_threads(1)
-    at = np.unique(np.concatenate([[0], np.geomspace(5, steps, 24).round()])).astype(int).tolist()
-    place, run = st.empty(), []
-    for snapshot in toy.train(data, target, steps, seed, at):
-        run.append(snapshot)
-        if show:
-            caption = f"It is learning: step {snapshot.step} of {steps}."
-            place.html(player.still(_panels([snapshot], data), caption, LARGEST))
-    place.empty()
-    if len(runs) > 20:
-        runs.clear()
-    runs[key] = run
-    return run
-
-
-def _panels(run: Sequence[toy.Snapshot], data: np.ndarray) -> list[player.Panel]:
-    real = toy.picture(data[: toy.POINTS], _rgb("signal"), SIDE)
-    drawn = np.stack([toy.picture(s.samples, _rgb("prediction"), SIDE) for s in run])
-    return [
-        player.Panel("data", "what it learns from", "signal", np.repeat(real[None], len(run), 0)),
-        player.Panel("drawn", "by the network so far", "prediction", drawn),
-    ]
-
-
-def _rgb(role: str) -> tuple[int, int, int]:
-    """A role's colour on white, which is what points are drawn on in either theme."""
-    return tuple(bytes.fromhex(theme.LIGHT[role][1:]))
-
-
-def _play(
-    run: Sequence[toy.Snapshot], far: Sequence[float], data: np.ndarray, shape: str, target: str
-) -> None:
-    steps = run[-1].step
+def _play(run: Sequence[toy.Snapshot], far: Sequence[float], lesson: Lesson, target: str) -> None:
     loss = [run[1].loss, *(s.loss for s in run[1:])]  # before the first step there is none
+    data = points_view.data_panel(lesson.some, len(run))
     player.play(
-        _panels(run, data),
-        [f"after {s.step} of {steps} training steps" for s in run],
+        [data, points_view.panel("drawn", run, lesson.some, "by the network so far")],
+        [f"after {s.step} of {lesson.steps} training steps" for s in run],
         [
             f"After {s.step} steps they lie {d:.2f} from the data" + (f"; loss {s.loss:.2f}." if s.step else ", untrained.")
             for s, d in zip(run, far, strict=True)
         ],
-        title=f"A small network learns {shape}",
+        title=f"A small network learns {lesson.shape}",
         key="train-player",
-        name=f"training-{shape.replace(' ', '-')}-{target}",
+        name=f"training-{lesson.shape.replace(' ', '-')}-{target}",
         largest=LARGEST,
         t=np.linspace(0, 1, len(run)),
         charts=[
@@ -247,18 +212,18 @@ def _play(
     )  # fmt: skip
 
 
-def _all_targets(data: np.ndarray, shape: str, steps: int, seed: int) -> None:
+def _all_targets(lesson: Lesson) -> None:
     options = [*SAYS.values(), "no difference"]
     guess = predict(
         "The same network, data and steps. Which answer to give makes it draw best?", options, "guess-target"
     )
     if guess is None:
         return
-    runs = {name: _trained(data, (shape, name, steps, seed)) for name in SAYS}
-    far = {name: toy.apart(run[-1].samples, data[: toy.POINTS]) for name, run in runs.items()}
+    found = points_view.trained(lesson, MAKERS, SAYS)
+    far = {name: toy.apart(training.samples, lesson.some) for name, training in found.items()}
     st.html(
         gallery.row(
-            [toy.picture(run[-1].samples, _rgb("prediction"), SIDE) for run in runs.values()],
+            [points_view.panel(name, t.run[-1:], lesson.some).frames[0] for name, t in found.items()],
             list(SAYS.values()),
             [f"{d:.3f} from the data" for d in far.values()],
             SIDE,

@@ -17,7 +17,8 @@ PAGES = {
     "guidance": "pages/5_guidance.py",
     "editing": "pages/6_editing.py",
     "copies": "pages/7_copies.py",
-    "practise": "pages/8_practise.py",
+    "relatives": "pages/8_relatives.py",
+    "practise": "pages/9_practise.py",
 }
 
 

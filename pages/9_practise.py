@@ -6,7 +6,7 @@ page = frame.begin(
     "Check yourself",
     "Recall beats rereading: answer first, in your own words, then compare. Every question links to the demo that "
     "shows its answer.",
-    kicker="Lesson 8 · practice",
+    kicker="Lesson 9 · practice",
 )
 
 from diffviz.ui import learner, practice

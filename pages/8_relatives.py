@@ -1,0 +1,48 @@
+"""Other ways: VAE, GAN, flow matching and distillation beside diffusion, on points that train while one waits."""
+
+from diffviz.ui import frame
+
+page = frame.begin(
+    "Other ways",
+    'Diffusion is not the only way from <span class="dv-c-noise">static</span> to '
+    '<span class="dv-c-signal">data</span>. Train its relatives beside it, on points in the plane, where seconds are '
+    "enough and every mistake is in plain sight.",
+    kicker="Lesson 8 · VAE, GAN, flow matching, distillation",
+)
+
+import streamlit as st
+
+frame.wake()
+
+from diffviz import toy
+from diffviz.ui import points_view, relatives_view, reverse_view
+from diffviz.ui.controls import Controls
+
+c = Controls(page)
+PARTS = {"ways": "VAE, GAN, diffusion", "straight": "Straight ways", "once": "In one call"}
+left, right = st.columns([1, 2.5], gap="large")
+with left:
+    part = c.choice("Part", "way", tuple(PARTS), "ways", PARTS)
+    shape = c.choice("What to learn", "shape", tuple(toy.SHAPES), "four spots")
+    if part == "straight":
+        walk = c.stops("Network calls", "walk", 8, relatives_view.WALKS)
+    steps = c.stops("Training steps", "train", 1000, points_view.LENGTHS)
+    with st.expander("More"):
+        seed = reverse_view.seed_control(c)
+lesson = points_view.Lesson(shape, steps, seed)
+with right:
+    if part == "ways":
+        relatives_view.three_ways(lesson)
+    elif part == "straight":
+        relatives_view.straight_ways(lesson, walk)
+    else:
+        relatives_view.in_one_call(lesson)
+
+frame.ask(
+    "A GAN draws in a single call, and sharply. Why did makers of pictures move to diffusion all the same?",
+    "Because of how it is trained. A GAN is a contest: it may swing to and fro, and the generator may leave out whole "
+    "kinds of pictures as long as those it makes pass. Diffusion is plain regression on every training picture at every "
+    "noise level, so nothing can be left out without a price, and the loss falls steadily. It pays with many calls, and "
+    "those can be taught away afterwards. See **In one call**.",
+)
+frame.go_on(frame.LESSONS[8], "Now check what has stayed with you:")
