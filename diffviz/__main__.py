@@ -34,6 +34,7 @@ def _generate(args: argparse.Namespace) -> str:
         k: getattr(args, k)
         for k in ("style", "seed", "steps", "sampler", "guidance", "negative", "schedule", "eta")
     }
+    settings["interval"] = tuple(args.interval)
     vocabulary = checkpoints.load().vocabulary
     for word in vocabulary.read(args.prompt).unknown:
         near = ", ".join(vocabulary.nearest(word)) or "none close"
@@ -64,6 +65,14 @@ def main(argv: list[str] | None = None) -> int:
     g.add_argument("--sampler", default="ddim")
     g.add_argument("--guidance", type=float, default=3.0, help="1 is off")
     g.add_argument("--negative", default="", help="words to stay away from")
+    g.add_argument(
+        "--interval",
+        nargs=2,
+        type=float,
+        default=(0.0, 1.0),
+        metavar=("LOW", "HIGH"),
+        help="times t between which guidance acts",
+    )
     g.add_argument("--schedule", default="cosine")
     g.add_argument("--eta", type=float, default=0.0, help="noise added back by DDIM, 0 to 1")
     g.add_argument(

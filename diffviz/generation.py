@@ -15,13 +15,14 @@ from torch import Tensor
 
 from diffviz import checkpoints
 from diffviz.denoiser import Denoiser
-from diffviz.guidance import in_one_batch
+from diffviz.guidance import in_one_batch, within
 from diffviz.process import Denoise
-from diffviz.samplers import SAMPLERS, SPACINGS, Step, calls, draw, last, seeded
+from diffviz.samplers import SAMPLERS, SPACINGS, Step, draw, last, questions, seeded
 from diffviz.schedules import SCHEDULES
 from diffviz.trajectory import Trajectory, record
 
 MAX_STEPS = 1000
+ALWAYS = (0.0, 1.0)  # the whole of t
 
 
 @dataclasses.dataclass(frozen=True)
@@ -29,7 +30,8 @@ class Settings:
     """Everything that decides a picture; equal settings give equal pictures.
 
     `style` and `sampler` are names, an empty style lets the network choose; `guidance` 1 is off; `eta` is
-    DDIM's. `negative` takes the place of "no words" in guidance. Raises ValueError, in a sentence that names
+    DDIM's. `negative` takes the place of "no words" in guidance, which acts at times within `interval`, its lower end
+    left out. Raises ValueError, in a sentence that names
     the field and the choices, for a value that cannot be used.
     """
 
@@ -40,6 +42,7 @@ class Settings:
     sampler: str = "ddim"
     guidance: float = 3.0
     negative: str = ""
+    interval: tuple[float, float] = ALWAYS
     schedule: str = "cosine"
     eta: float = 0.0
     spacing: str = "trailing"
@@ -58,6 +61,8 @@ class Settings:
             raise ValueError(f"the seed must be a whole number from 0 up, not {self.seed}")
         if not -20 <= self.guidance <= 50:
             raise ValueError(f"guidance must be from -20 to 50, not {self.guidance}")
+        if not 0 <= self.interval[0] <= self.interval[1] <= 1:
+            raise ValueError(f"interval must rise within 0 to 1, not {self.interval}")
         if not 0 <= self.eta <= 1:
             raise ValueError(f"eta must be from 0 to 1, not {self.eta}")
 
@@ -73,8 +78,15 @@ class Settings:
 
     @property
     def calls(self) -> int:
-        """Network calls of the whole run: guidance asks twice each time."""
-        return calls(self.sampler, self.steps) * (2 if self.guided else 1)
+        """Network calls of the whole run: guidance asks twice each time, where it acts."""
+        asked = questions(self.sampler, self.times)
+        low, high = self.interval
+        return len(asked) + (sum(low < t <= high for t in asked) if self.guided else 0)
+
+    @property
+    def times(self) -> list[float]:
+        """The times of the run's states, from noise to picture."""
+        return SPACINGS[self.spacing](self.steps, SCHEDULES[self.schedule])
 
 
 def asked(settings: Settings, denoiser: Denoiser, n: int = 1) -> Denoise:
@@ -87,7 +99,10 @@ def asked(settings: Settings, denoiser: Denoiser, n: int = 1) -> Denoise:
     if not settings.guided:
         return denoiser.prompted(words, style, schedule)
     both = denoiser.prompted([*words, *[settings.negative] * n], [*style, *[None] * n], schedule)
-    return in_one_batch(both, settings.guidance)
+    guided = in_one_batch(both, settings.guidance)
+    if settings.interval == ALWAYS:
+        return guided
+    return within(guided, denoiser.prompted(words, style, schedule), *settings.interval)
 
 
 def walk(
@@ -104,8 +119,7 @@ def run_steps(
     """The steps of a run as they are computed; several `seeds` run as one batch."""
     denoiser = denoiser or checkpoints.load(settings.model)
     rng = seeded([settings.seed] if seeds is None else seeds)
-    ts = SPACINGS[settings.spacing](settings.steps, SCHEDULES[settings.schedule])
-    return walk(settings, asked(settings, denoiser, len(rng)), draw(rng, denoiser.shape), ts, rng)
+    return walk(settings, asked(settings, denoiser, len(rng)), draw(rng, denoiser.shape), settings.times, rng)
 
 
 def finals(settings: Settings, seeds: Sequence[int]) -> Tensor:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from diffviz.process import Denoise
+from diffviz.process import Denoise, per_image
 
 
 def classifier_free(conditional: Denoise, unconditional: Denoise, scale: float) -> Denoise:
@@ -35,5 +35,22 @@ def in_one_batch(both: Denoise, scale: float) -> Denoise:
     def denoise(x: Tensor, t: Tensor) -> Tensor:
         conditional, base = both(torch.cat([x, x]), torch.cat([t, t])).chunk(2)
         return (base + scale * (conditional - base)).clamp(-1, 1)
+
+    return denoise
+
+
+def within(guided: Denoise, plain: Denoise, low: float, high: float) -> Denoise:
+    """`guided` at times from above `low` up to `high`, `plain` at the others, where it saves a call.
+
+    Guidance in a limited interval: Kynkäänniemi et al. 2024 (arXiv 2404.07724, section 3), who name it by noise level.
+    """
+
+    def denoise(x: Tensor, t: Tensor) -> Tensor:
+        inside = (t > low) & (t <= high)
+        if bool(inside.all()):
+            return guided(x, t)
+        if not bool(inside.any()):
+            return plain(x, t)
+        return torch.where(per_image(inside, x).bool(), guided(x, t), plain(x, t))
 
     return denoise

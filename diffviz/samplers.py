@@ -311,3 +311,12 @@ SAMPLERS: dict[str, Callable[..., Iterator[Step]]] = {
 def calls(sampler: str, steps: int) -> int:
     """How often a sampler asks in `steps` steps."""
     return 2 * steps - 1 if sampler == "heun" else steps
+
+
+def questions(sampler: str, ts: Sequence[float]) -> list[float]:
+    """The times that a sampler asks at on its way along `ts`, one for each of its `calls`."""
+    if sampler != "heun":
+        return list(ts[:-1])
+    return [t for pair in pairwise(ts) for t in pair][
+        :-1
+    ]  # at both ends of each step, but not at the picture

@@ -19,6 +19,8 @@ from diffviz.text import Vocabulary
 from diffviz.trajectory import Trajectory
 
 SCALES = (1.0, 2.0, 3.0, 5.0, 7.0, 10.0)
+# Of a run, by t; a little above the thirds, so that a step that falls on one belongs to the same side on every machine.
+THIRDS = {"first": (0.67, 1.0), "middle": (0.34, 0.67), "last": (0.0, 0.34)}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -85,6 +87,12 @@ def at_scales(
     """The finished pictures of the same seeds at each guidance scale, one scale after another: (N, C, H, W)."""
     for scale in scales:
         yield finals(dataclasses.replace(settings, guidance=scale), seeds).numpy()
+
+
+def by_thirds(settings: Settings) -> dict[str, Settings]:
+    """The same run pushed always, in one third of it alone, and never."""
+    limited = {third: dataclasses.replace(settings, interval=interval) for third, interval in THIRDS.items()}
+    return {"always": settings, **limited, "never": dataclasses.replace(settings, guidance=1.0)}
 
 
 def likeness(pictures: np.ndarray, judge: Judge) -> float:

@@ -22,6 +22,7 @@ c = Controls(page)
 PARTS = {
     "two": "Two answers",
     "scales": "How hard to push",
+    "when": "When to push",
     "words": "Word by word",
     "avoid": "Words to avoid",
 }
@@ -46,6 +47,8 @@ with right:
         guidance_view.two_answers(settings)
     elif part == "scales":
         guidance_view.scales(settings)
+    elif part == "when":
+        guidance_view.when(settings)
     elif part == "words":
         words_view.word_by_word(settings, words)
     else:

@@ -3,7 +3,7 @@ import torch
 from conftest import make_tiny
 from PIL import Image
 
-from diffviz.guidance import classifier_free, in_one_batch
+from diffviz.guidance import classifier_free, in_one_batch, within
 from diffviz.process import per_image
 from diffviz.schedules import SCHEDULES
 
@@ -66,6 +66,15 @@ def test_guidance_follows_its_formula():
     guided = classifier_free(lambda x, t: 3 * x, lambda x, t: x, 2.0)
     assert torch.allclose(guided(x, t), x + 2.0 * (3 * x - x))
     assert classifier_free(lambda x, t: 30 * x, lambda x, t: x, 9.0)(x, t).max() <= 1
+
+
+def test_an_interval_decides_for_each_picture_by_its_own_time():
+    x, t = torch.ones(4, 1, 2, 2), torch.tensor([0.2, 0.5, 0.7, 0.9])
+    mixed = within(lambda x, t: 3 * x, lambda x, t: x, 0.2, 0.7)(x, t)
+    assert mixed[:, 0, 0, 0].tolist() == [1, 3, 3, 1]  # the lower end is left out, the upper is in
+    inside = within(lambda x, t: 3 * x, None, 0.0, 1.0)(x, t)
+    outside = within(None, lambda x, t: x, 0.95, 1.0)(x, t)
+    assert (inside == 3).all() and (outside == 1).all()  # and nothing is asked that is not used
 
 
 def test_both_questions_in_one_batch_give_what_two_give():

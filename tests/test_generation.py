@@ -1,3 +1,4 @@
+import dataclasses
 import subprocess
 import sys
 
@@ -6,7 +7,7 @@ import pytest
 
 import diffviz
 from diffviz import checkpoints
-from diffviz.generation import Settings, run_steps
+from diffviz.generation import Settings, recorded, run_steps
 
 
 def final(settings, **more):
@@ -58,17 +59,37 @@ def test_the_count_of_calls_is_true(shipped, monkeypatch):
     made = []
     real = type(shipped).predict
     monkeypatch.setattr(type(shipped), "predict", lambda self, x, *a: made.extend(x) or real(self, x, *a))
-    for settings in (Settings("cat", steps=3), Settings("", steps=3), Settings("cat", steps=3, guidance=1.0)):
+    for settings in (
+        Settings("cat", steps=3),
+        Settings("", steps=3),
+        Settings("cat", steps=3, guidance=1.0),
+        Settings("cat", steps=3, interval=(0.5, 0.9)),
+        Settings("cat", steps=3, interval=(0.5, 0.9), sampler="heun"),
+        Settings("cat", steps=3, interval=(0.2, 0.2)),
+    ):
         made.clear()
         final(settings, denoiser=shipped)
         assert len(made) == settings.calls
+
+
+def test_guidance_within_an_interval_is_guided_there_and_plain_elsewhere():
+    quick = {"style": "noto", "seed": 1, "steps": 6}
+    always, never = (Settings("red heart", **quick, guidance=g) for g in (4.0, 1.0))
+    late = recorded(dataclasses.replace(always, interval=(0.0, 0.5)))
+    pushed, plain = recorded(always), recorded(never)
+    asked_late = [i for i, t in enumerate(late.t[:-1]) if t <= 0.5]
+    assert np.allclose(late.x[: asked_late[0] + 1], plain.x[: asked_late[0] + 1], atol=1e-5)
+    assert not np.allclose(late.x[-1], plain.x[-1], atol=0.01)
+    empty = recorded(dataclasses.replace(always, interval=(0.3, 0.3)))
+    assert np.allclose(empty.x, plain.x, atol=1e-5)
+    assert np.array_equal(recorded(dataclasses.replace(always, interval=(0.0, 1.0))).x, pushed.x)
 
 
 @pytest.mark.parametrize(
     "bad",
     [
         {"steps": 0}, {"steps": 10_000}, {"sampler": "magic"}, {"schedule": "steep"}, {"seed": -1},
-        {"guidance": 1e9}, {"eta": 2.0},
+        {"guidance": 1e9}, {"eta": 2.0}, {"interval": (0.6, 0.4)}, {"interval": (-0.1, 1.0)},
     ],
     ids=str,
 )  # fmt: skip

@@ -387,6 +387,16 @@ def test_guidance_waits_for_a_guess_and_then_draws_every_scale():
     assert "The words are obeyed best at" in said(app) or "not measured" in said(app)
 
 
+def test_guidance_in_one_third_waits_for_a_guess_and_counts_its_calls():
+    app = open_page(GUIDANCE, show="When to push", prompt="red heart", net="32 × 32, quick")
+    app.pills(key="guess-when").set_value("the middle").run()
+    assert not app.exception and "You said **the middle**" in said(app)
+    _, drawn = app.session_state["guidance-when"]
+    assert list(drawn) == ["always", "first", "middle", "last", "never"]
+    app.slider(key="guidance").set_value(1.0).run()
+    assert not app.exception and "There is no push" in said(app)
+
+
 def test_leaving_words_out_needs_two_words_that_are_known():
     app = open_page(GUIDANCE, show="Word by word", prompt="heart qwertz", net="32 × 32, quick")
     assert "two known words" in said(app)

@@ -7,7 +7,19 @@ import pytest
 import torch
 
 from diffviz.process import per_image
-from diffviz.samplers import SAMPLERS, SPACINGS, Step, calls, ddim, ddpm, draw, euler, seeded, times
+from diffviz.samplers import (
+    SAMPLERS,
+    SPACINGS,
+    Step,
+    calls,
+    ddim,
+    ddpm,
+    draw,
+    euler,
+    questions,
+    seeded,
+    times,
+)
 from diffviz.schedules import SCHEDULES
 
 MEAN, STD = 0.3, 0.5
@@ -224,11 +236,12 @@ def test_calls_are_counted_right(sampler, steps, tiny):
     rng = seeded([0])
 
     def denoise(x, t):
-        asked.append(t)
+        asked.append(float(t[0]))
         return inner(x, t)
 
     list(SAMPLERS[sampler](denoise, draw(rng, tiny.shape), times(steps), SCHEDULES["cosine"], rng=rng))
     assert len(asked) == calls(sampler, steps)
+    assert asked == pytest.approx(questions(sampler, times(steps)))
 
 
 def test_a_seed_gives_the_same_noise_in_any_batch():

@@ -56,6 +56,14 @@ def test_every_scale_is_drawn_from_the_same_seeds():
     assert not np.allclose(rows[0], rows[1], atol=0.01)
 
 
+@pytest.mark.parametrize("steps", [3, 12, 30])
+def test_thirds_make_up_the_whole_run_between_them(steps):
+    ways = steering.by_thirds(dataclasses.replace(QUICK, steps=steps))
+    twice = {name: way.calls - ways["never"].calls for name, way in ways.items()}
+    assert [twice[third] for third in steering.THIRDS] == [steps // 3] * 3 and twice["always"] == steps
+    assert list(ways) == ["always", *steering.THIRDS, "never"]
+
+
 def test_likeness_is_one_for_the_same_picture_and_less_for_others(judge):
     noise = torch.rand(3, 3, 32, 32, generator=torch.Generator().manual_seed(0)).numpy() * 2 - 1
     same = np.repeat(noise[:1], 3, axis=0)

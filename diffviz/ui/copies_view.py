@@ -13,7 +13,7 @@ from diffviz.ui import gallery, theme
 from diffviz.ui.curve_view import whose
 from diffviz.ui.live import Run, finals
 from diffviz.ui.names import SAMPLER_TITLES
-from diffviz.ui.steps_view import predict
+from diffviz.ui.prediction import predict
 
 STEPS = 20
 LARGEST = 192  # CSS pixels of the picture while it is drawn

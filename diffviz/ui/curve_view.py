@@ -15,7 +15,7 @@ from diffviz.samplers import SAMPLERS
 from diffviz.trajectory import to_uint8
 from diffviz.ui import gallery, theme
 from diffviz.ui.names import SAMPLER_TITLES
-from diffviz.ui.steps_view import predict
+from diffviz.ui.prediction import predict
 
 CONFIG = {"displayModeBar": False}
 SAMPLES, SAMPLES_OF_LONG_RUNS = 8, 2

@@ -19,8 +19,8 @@ from diffviz.ui.controls import Controls
 from diffviz.ui.curve_view import of_network
 from diffviz.ui.names import SAMPLER_TITLES
 from diffviz.ui.pictures import SIZE, at_size
+from diffviz.ui.prediction import predict, verdict
 from diffviz.ui.sketchpad import SIDE, marker
-from diffviz.ui.steps_view import predict
 
 STEPS = 20
 LADDER = (0.2, 0.4, 0.6, 0.7, 0.8, 0.9, 1.0)  # strengths shown side by side
@@ -290,9 +290,8 @@ def _look_again(edit: Filling, hole: np.ndarray) -> None:
     drawn = live.row("fill-rounds", dataclasses.replace(edit, rounds=1), jobs, show)
     once, most = (editing.seam(drawn[k], hole) for k in (0, -1))
     found = options[2] if abs(once - most) < EDGE_NO_MATTER else options[int(most > once)]
-    right = "and so it is here" if guess == found else f"but here it is **{found}**"
     st.markdown(
-        f"You said **{guess}**, {right}: the values jump by {once:.2f} across the edge when each step is taken once, by "
+        f"{verdict(guess, found)}: the values jump by {once:.2f} across the edge when each step is taken once, by "
         f"{most:.2f} when it is taken {editing.ROUNDS[-1]} times. The first guesses are made when next to nothing is to be "
         "seen of the known part. Going back up by a little fresh noise and taking the step again lets the hole be thought "
         "over with the rest in view. It costs as many more network calls."

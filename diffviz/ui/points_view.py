@@ -11,7 +11,7 @@ import torch
 
 from diffviz import toy
 from diffviz.ui import player, theme
-from diffviz.ui.steps_view import predict
+from diffviz.ui.prediction import predict
 
 SIDE = LARGEST = 172  # pixels of a sheet of points: three fit beside the controls, two on a telephone
 LENGTHS = (100, 300, 1000, 3000)  # training steps

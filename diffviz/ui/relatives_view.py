@@ -10,6 +10,7 @@ import streamlit as st
 from diffviz import plots, relatives, toy
 from diffviz.ui import player, points_view, source, theme
 from diffviz.ui.points_view import LARGEST, Lesson, Training
+from diffviz.ui.prediction import verdict
 
 TITLES = {
     "VAE": "VAE",
@@ -30,10 +31,6 @@ ALIKE = 1.2  # times the smallest distance: nearer than that is no difference
 
 def _far(points: np.ndarray, lesson: Lesson) -> float:
     return toy.apart(points, lesson.some)
-
-
-def _said(guess: str, right: str) -> str:
-    return f"You said **{guess}**" + (", and so it is." if guess == right else f"; here it is **{right}**.")
 
 
 # --- VAE, GAN, diffusion -----------------------------------------------------------------------------------
@@ -75,7 +72,7 @@ def three_ways(lesson: Lesson) -> None:
     best = min(ends, key=ends.get)
     alike = max(ends.values()) < ALIKE * ends[best]
     st.markdown(
-        _said(guess, "no difference" if alike else TITLES[best]) + " " + _how_they_fail(found, lesson)
+        f"{verdict(guess, 'no difference' if alike else TITLES[best])}. " + _how_they_fail(found, lesson)
     )
     st.markdown(_table(found, lesson))
     st.caption(
@@ -165,7 +162,7 @@ def straight_ways(lesson: Lesson, walk: int) -> None:
     bent = {name: relatives.detour(t.maker.path(static, WALKS[-1])) for name, t in found.items()}
     right = options[0] if bent["flow"] < STRAIGHT else options[1 if bent["flow"] < bent["v"] else 2]
     st.markdown(
-        f"{_said(guess, right)} Flow matching's ways are {bent['flow']:.2f} times as long as straight ones, diffusion's "
+        f"{verdict(guess, right)}. Flow matching's ways are {bent['flow']:.2f} times as long as straight ones, diffusion's "
         f"{bent['v']:.2f} times. What it is shown is straight, but any static is paired with any point, so the ways "
         "cross, and where they cross the network learns their mean. The **straightened flow** is a second network that "
         "learned from the pairs the first one made, static and where it ended. No two of those meet on their way: "
@@ -262,7 +259,7 @@ def in_one_call(lesson: Lesson) -> None:
     half = (far["many"] + far["one"]) / 2
     right = options[0] if learned[-1] < ALIKE * far["many"] else options[1 if learned[-1] < half else 2]
     st.markdown(
-        f"{_said(guess, right)} In one call the teacher can only name the middle of everything that the static could "
+        f"{verdict(guess, right)}. In one call the teacher can only name the middle of everything that the static could "
         "become. The pupil has an easier task: for each static **one** answer is right, the one the teacher came to. "
         "Where neighbours in the static end far apart, it still answers in between: look for points strung across a gap."
     )

@@ -15,18 +15,11 @@ from diffviz.samplers import SAMPLERS, calls
 from diffviz.trajectory import Trajectory, to_uint8
 from diffviz.ui import gallery, live, player, reverse_view, source, theme
 from diffviz.ui.names import SAMPLER_TITLES
+from diffviz.ui.prediction import predict
 
 CLOSE = 0.05  # RMS difference, on pixel values from -1 to 1, below which two pictures look alike
 BUDGETS = (3, 5, 8, 12, 20, 30, 50)
 MANY_SEEDS = 64
-
-
-def predict(question: str, options: Sequence[str], key: str) -> str | None:
-    """Ask for a prediction; the demo runs once one is made. Returns it, or None before."""
-    picked = st.pills(question, options, key=key, persist_state="session", wrap=True)
-    if picked is None:
-        st.caption("Guess first. The demo runs when you have.")
-    return picked
 
 
 # --- the ladder --------------------------------------------------------------------------------------------

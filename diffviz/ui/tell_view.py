@@ -11,7 +11,7 @@ from diffviz.generation import Settings
 from diffviz.learn import staircase
 from diffviz.ui import curve_view, gallery, learner
 from diffviz.ui.names import SAMPLER_TITLES
-from diffviz.ui.steps_view import predict
+from diffviz.ui.prediction import predict
 
 KEY = "tell"
 START = 2  # steps of the first trial: nearly everybody sees that one

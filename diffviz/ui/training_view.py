@@ -15,7 +15,7 @@ from diffviz.ui import gallery, player, points_view, source, theme
 from diffviz.ui.curve_view import of_network
 from diffviz.ui.pictures import SIZE, Picture, at_size
 from diffviz.ui.points_view import LARGEST, NEAR, SIDE, Lesson
-from diffviz.ui.steps_view import predict
+from diffviz.ui.prediction import predict, verdict
 
 TIMES = np.linspace(0.04, 1.0, 25)
 SAYS = {"eps": "ε, the noise", "x0": "x₀, the picture", "v": "v, some of both"}
@@ -123,9 +123,8 @@ def where_it_is_hard(model: str) -> None:
     peak = {name: float(t[line.argmax()]) for name, line in lines.items()}
     third = {name: float(np.sort(line)[-(len(t) // 3) :].sum() / line.sum()) for name, line in lines.items()}
     right = options[min(2, int(peak["eps"] * 3))]
-    verdict = "and so it is" if guess == right else f"but it is **{right}**"
     st.markdown(
-        f"You said **{guess}**, {verdict}: asked for the noise it is furthest off at t = {peak['eps']:.2f}, since where "
+        f"{verdict(guess, right)}: asked for the noise it is furthest off at t = {peak['eps']:.2f}, since where "
         f"there is little noise there is little to see of it. The very same answers, graded by the picture, are worst at "
         f"t = {peak['x0']:.2f}, where there is nothing to see of that."
     )
@@ -181,7 +180,7 @@ def train_one(shape: str, target: str, steps: int, seed: int) -> None:
         else f"after **{near}** steps they lie within {NEAR} of the data for the first time"
     )
     st.markdown(
-        f"You said **{guess}**" + (", and so it is" if guess == right else f"; it is **{right}**") + f": {when}. Each step "
+        f"{verdict(guess, right)}: {when}. Each step "
         f"looked at {toy.BATCH} points under fresh noise. The lessons' networks did the same with drawings, for hours. "
         "First comes where the data lie and how far they reach, then their shape, then the gaps."
     )  # fmt: skip
@@ -233,7 +232,7 @@ def _all_targets(lesson: Lesson) -> None:
     alike = max(far.values()) < 1.2 * far[best]
     right = options[3] if alike else SAYS[best]
     st.markdown(
-        f"You said **{guess}**" + (", and so it is" if guess == right else f"; here it is **{right}**") + ". The network "
+        f"{verdict(guess, right)}. The network "
         "could turn each answer into the others, but each loss sends it to work at other times, and its strength is "
         "limited. One run of each proves little: try another seed and another shape."
     )  # fmt: skip

@@ -16,7 +16,7 @@ from diffviz.text import Vocabulary
 from diffviz.trajectory import Trajectory, to_uint8
 from diffviz.ui import gallery, live, player, source
 from diffviz.ui.guidance_view import FEW_STEPS, LARGEST
-from diffviz.ui.steps_view import predict
+from diffviz.ui.prediction import predict, verdict
 from diffviz.unet import Attention
 
 AVOID = {  # what to press first: prompt and words to avoid
@@ -47,9 +47,8 @@ def word_by_word(settings: Settings, vocabulary: Vocabulary) -> None:
     drawn = _draw("guidance-words", jobs, titles)
     far = {word: rmse(picture, drawn[0]) for (word, _), picture in zip(less, drawn[1:-1], strict=True)}
     most = max(far, key=far.get)
-    right = "and so it is" if guess == most else f"but it is **{most}**"
     st.markdown(
-        f"You said **{guess}**, {right}, for this static: leaving it out changes the picture by {far[most]:.2f} (root mean "
+        f"{verdict(guess, most)}, for this static: leaving it out changes the picture by {far[most]:.2f} (root mean "
         f"square). The others: {', '.join(f'{w} {d:.2f}' for w, d in far.items() if w != most)}. All pictures begin with "
         "the same static; only the words differ, and they are asked for again at every step."
     )
