@@ -52,6 +52,10 @@ class Lesson:
         """As many of them as are drawn, to be compared with: (N, 2)."""
         return self.data[: toy.POINTS]
 
+    def far(self, points: np.ndarray) -> float:
+        """How far points (N, 2) are from what was to be learned."""
+        return toy.apart(points, self.some)
+
 
 def trained(
     lesson: Lesson, makers: Mapping[str, Callable[[], toy.Maker]], titles: Mapping[str, str]
@@ -121,3 +125,32 @@ def panel(title: str, run: Sequence[toy.Snapshot], data: np.ndarray, label: str 
     """What a network drew at each of its snapshots, on the data in grey."""
     frames = np.stack([sheet(s.samples, "prediction", beneath(data)) for s in run])
     return player.Panel(title, label or "so far", "prediction", frames)
+
+
+def distance_chart(title: str, far: Sequence[float], top: float) -> player.Chart:
+    """Distances from the data under the player, on an axis from 0 to `top`."""
+    return player.Chart(title, "prediction", far, [f"{d:.2f}" for d in far], (0, top))
+
+
+def play_training(
+    lesson: Lesson,
+    run: Sequence[toy.Snapshot],
+    panels: Sequence[player.Panel],
+    captions: Sequence[str],
+    charts: Sequence[player.Chart],
+    *,
+    title: str,
+    key: str,
+) -> None:
+    """Show a training to be scrubbed: one frame, caption and value of each chart for each snapshot."""
+    player.play(
+        panels,
+        [f"after {s.step} of {lesson.steps} training steps" for s in run],
+        captions,
+        title=title,
+        key=key,
+        name=title.lower().replace(",", "").replace(" ", "-"),
+        largest=LARGEST,
+        t=np.linspace(0, 1, len(run)),
+        charts=charts,
+    )

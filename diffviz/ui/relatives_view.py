@@ -29,10 +29,6 @@ LINES = {"v": 5, "flow": 2, "straight": 4}  # the series colour of each
 ALIKE = 1.2  # times the smallest distance: nearer than that is no difference
 
 
-def _far(points: np.ndarray, lesson: Lesson) -> float:
-    return toy.apart(points, lesson.some)
-
-
 # --- VAE, GAN, diffusion -----------------------------------------------------------------------------------
 
 
@@ -47,27 +43,27 @@ def three_ways(lesson: Lesson) -> None:
     if guess is None:
         return
     found = points_view.trained(lesson, WAYS, TITLES)
-    far = {name: [_far(s.samples, lesson) for s in training.run] for name, training in found.items()}
+    far = {name: [lesson.far(s.samples) for s in training.run] for name, training in found.items()}
     run, top = found["v"].run, max(max(d) for d in far.values())
-    player.play(
+    points_view.play_training(
+        lesson,
+        run,
         [
-            points_view.panel(TITLES[name], t.run, lesson.some, f"{t.maker.calls} call{'s' * (t.maker.calls > 1)}")
+            points_view.panel(
+                TITLES[name], t.run, lesson.some, f"{t.maker.calls} call{'s' * (t.maker.calls > 1)}"
+            )
             for name, t in found.items()
         ],
-        [f"after {s.step} of {lesson.steps} training steps" for s in run],
         [
-            "Distance from the data: " + ", ".join(f"{TITLES[name]} {d[i]:.2f}" for name, d in far.items()) + "."
+            "Distance from the data: "
+            + ", ".join(f"{TITLES[name]} {d[i]:.2f}" for name, d in far.items())
+            + "."
             for i in range(len(run))
         ],
+        [points_view.distance_chart(TITLES[name], d, top) for name, d in far.items()],
         title=f"A VAE, a GAN and diffusion learn {lesson.shape}",
         key="ways-player",
-        name=f"ways-{lesson.shape.replace(' ', '-')}",
-        largest=LARGEST,
-        t=np.linspace(0, 1, len(run)),
-        charts=[
-            player.Chart(TITLES[name], "prediction", d, [f"{v:.2f}" for v in d], (0, top)) for name, d in far.items()
-        ],
-    )  # fmt: skip
+    )
     ends = {name: d[-1] for name, d in far.items()}
     best = min(ends, key=ends.get)
     alike = max(ends.values()) < ALIKE * ends[best]
@@ -169,7 +165,7 @@ def straight_ways(lesson: Lesson, walk: int) -> None:
         f"{bent['straight']:.2f} times."
     )
     ends = {
-        name: [_far(t.maker.path(static, n)[-1].numpy(), lesson) for n in WALKS] for name, t in found.items()
+        name: [lesson.far(t.maker.path(static, n)[-1].numpy()) for n in WALKS] for name, t in found.items()
     }
     st.plotly_chart(
         plots.few_calls({TITLES[n]: (LINES[n], WALKS, far) for n, far in ends.items()}, theme.palette()),
@@ -205,7 +201,7 @@ def _walked(title: str, path: np.ndarray, lesson: Lesson) -> player.Panel:
 def _where(i: int, paths: dict[str, np.ndarray], lesson: Lesson) -> str:
     if not i:
         return f"The same static for all. The lines follow {TRAILS} of the {toy.POINTS} points."
-    told = ", ".join(f"{TITLES[name]} {_far(path[i], lesson):.2f}" for name, path in paths.items())
+    told = ", ".join(f"{TITLES[name]} {lesson.far(path[i]):.2f}" for name, path in paths.items())
     return f"Distance from the data after {i}: {told}."
 
 
@@ -231,31 +227,25 @@ def in_one_call(lesson: Lesson) -> None:
     run = points_view.trained(lesson, {"pupil": partial(relatives.Pupil, teacher.maker)}, TITLES)["pupil"].run
     static = toy.static(lesson.seed)
     many, one = teacher.samples, teacher.maker.path(static, 1)[-1].numpy()
-    far = {"many": _far(many, lesson), "one": _far(one, lesson)}
-    learned = [_far(s.samples, lesson) for s in run]
-    player.play(
+    far = {"many": lesson.far(many), "one": lesson.far(one)}
+    learned = [lesson.far(s.samples) for s in run]
+    points_view.play_training(
+        lesson,
+        run,
         [
             _standing("teacher", f"{toy.RUN_STEPS} calls", many, len(run), lesson),
             _standing("teacher", "1 call", one, len(run), lesson),
             points_view.panel("pupil", run, lesson.some, "1 call"),
         ],
-        [f"after {s.step} of {lesson.steps} training steps" for s in run],
         [
             f"The pupil lies {d:.2f} from the data, the teacher {far['many']:.2f} in {toy.RUN_STEPS} calls and "
             f"{far['one']:.2f} in one."
             for d in learned
         ],
+        [points_view.distance_chart("pupil from the data", learned, max(learned))],
         title=f"A pupil learns {lesson.shape} from its teacher",
         key="once-player",
-        name=f"pupil-{lesson.shape.replace(' ', '-')}",
-        largest=LARGEST,
-        t=np.linspace(0, 1, len(run)),
-        charts=[
-            player.Chart(
-                "pupil from the data", "prediction", learned, [f"{d:.2f}" for d in learned], (0, max(learned))
-            )
-        ],
-    )  # fmt: skip
+    )
     half = (far["many"] + far["one"]) / 2
     right = options[0] if learned[-1] < ALIKE * far["many"] else options[1 if learned[-1] < half else 2]
     st.markdown(

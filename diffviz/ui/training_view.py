@@ -14,9 +14,10 @@ from diffviz.trajectory import to_uint8
 from diffviz.ui import gallery, player, points_view, source, theme
 from diffviz.ui.curve_view import of_network
 from diffviz.ui.pictures import SIZE, Picture, at_size
-from diffviz.ui.points_view import LARGEST, NEAR, SIDE, Lesson
+from diffviz.ui.points_view import NEAR, SIDE, Lesson
 from diffviz.ui.prediction import predict, verdict
 
+LARGEST = 224  # CSS pixels of a panel
 TIMES = np.linspace(0.04, 1.0, 25)
 SAYS = {"eps": "ε, the noise", "x0": "x₀, the picture", "v": "v, some of both"}
 LOOKS = {
@@ -169,8 +170,8 @@ def train_one(shape: str, target: str, steps: int, seed: int) -> None:
     if guess is None:
         return
     run = points_view.trained(lesson, {target: MAKERS[target]}, SAYS)[target].run
-    far = [toy.apart(s.samples, lesson.some) for s in run]
-    _play(run, far, lesson, target)
+    far = [lesson.far(s.samples) for s in run]
+    _play(run, far, lesson)
     near = next((s.step for s, d in zip(run, far, strict=True) if d < NEAR), None)
     limits = (100, 300, 1000)
     right = options[3] if near is None else options[next((i for i, n in enumerate(limits) if near <= n), 3)]
@@ -189,25 +190,23 @@ def train_one(shape: str, target: str, steps: int, seed: int) -> None:
     source.show(toy.train, toy.Diffusion)
 
 
-def _play(run: Sequence[toy.Snapshot], far: Sequence[float], lesson: Lesson, target: str) -> None:
+def _play(run: Sequence[toy.Snapshot], far: Sequence[float], lesson: Lesson) -> None:
     loss = [run[1].loss, *(s.loss for s in run[1:])]  # before the first step there is none
     data = points_view.data_panel(lesson.some, len(run))
-    player.play(
+    points_view.play_training(
+        lesson,
+        run,
         [data, points_view.panel("drawn", run, lesson.some, "by the network so far")],
-        [f"after {s.step} of {lesson.steps} training steps" for s in run],
         [
             f"After {s.step} steps they lie {d:.2f} from the data" + (f"; loss {s.loss:.2f}." if s.step else ", untrained.")
             for s, d in zip(run, far, strict=True)
         ],
-        title=f"A small network learns {lesson.shape}",
-        key="train-player",
-        name=f"training-{lesson.shape.replace(' ', '-')}-{target}",
-        largest=LARGEST,
-        t=np.linspace(0, 1, len(run)),
-        charts=[
-            player.Chart("from the data", "prediction", far, [f"{d:.2f}" for d in far], (0, 0.5)),
+        [
+            points_view.distance_chart("from the data", far, 0.5),
             player.Chart("loss", "noise", loss, ["–", *(f"{v:.2f}" for v in loss[1:])], (0, max(loss) * 1.05), "6 4"),
         ],
+        title=f"A small network learns {lesson.shape}",
+        key="train-player",
     )  # fmt: skip
 
 
@@ -219,7 +218,7 @@ def _all_targets(lesson: Lesson) -> None:
     if guess is None:
         return
     found = points_view.trained(lesson, MAKERS, SAYS)
-    far = {name: toy.apart(training.samples, lesson.some) for name, training in found.items()}
+    far = {name: lesson.far(training.samples) for name, training in found.items()}
     st.html(
         gallery.row(
             [points_view.panel(name, t.run[-1:], lesson.some).frames[0] for name, t in found.items()],
