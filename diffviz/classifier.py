@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import functools
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -79,6 +80,16 @@ class Judge:
         """Label logits (N, L), subgroup logits (N, G) and features (N, 128) of pictures in [-1, 1]."""
         parts = [self.net(chunk) for chunk in pictures.split(batch)]
         return tuple(torch.cat(column) for column in zip(*parts, strict=True))
+
+    def log_p(self, label: str) -> Callable[[Tensor], Tensor]:
+        """The log of how sure it is of a label, of pictures (B, 3, S, S): (B,), with a gradient.
+
+        Raises ValueError for a label that it does not know.
+        """
+        if label not in self.labels:
+            raise ValueError(f"the classifier knows no label {label!r}")
+        k = self.labels.index(label)
+        return lambda pictures: self.net(pictures)[0].log_softmax(1)[:, k]
 
 
 @functools.lru_cache(maxsize=2)

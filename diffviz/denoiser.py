@@ -35,16 +35,17 @@ class Denoiser:
         tokens = self.tokens(prompts, styles)
         return lambda x, t: self.predict(x, t, tokens, schedule)
 
-    @torch.inference_mode()
     def predict(self, x: Tensor, t: Tensor, tokens: Tensor, schedule: Schedule) -> Tensor:
         """x0_hat (B, C, H, W) for x at times t (B,) of `schedule`.
 
         The network was trained on one schedule, at unit variance, and is told only the noise level. So any
-        other schedule is served by scaling x to unit variance and naming the level with the same SNR.
+        other schedule is served by scaling x to unit variance and naming the level with the same SNR. Where x
+        requires a gradient, the answer has one.
         """
-        alpha, sigma = schedule.alpha(t), schedule.sigma(t)
-        scale = per_image(torch.rsqrt(alpha**2 + sigma**2), x)
-        angle = torch.atan2(sigma, alpha)
-        v = self.net(x * scale, angle.to(x.dtype).to(x.device), tokens.to(x.device))
-        x0 = x0_from_v(x * scale, v, per_image(torch.cos(angle), x), per_image(torch.sin(angle), x))
-        return x0.clamp(-1, 1)  # pictures live in [-1, 1]; an estimate outside it is an error we can see
+        with torch.inference_mode(not x.requires_grad):
+            alpha, sigma = schedule.alpha(t), schedule.sigma(t)
+            scale = per_image(torch.rsqrt(alpha**2 + sigma**2), x)
+            angle = torch.atan2(sigma, alpha)
+            v = self.net(x * scale, angle.to(x.dtype).to(x.device), tokens.to(x.device))
+            x0 = x0_from_v(x * scale, v, per_image(torch.cos(angle), x), per_image(torch.sin(angle), x))
+            return x0.clamp(-1, 1)  # pictures live in [-1, 1]; an estimate outside it is an error we can see

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor
 
 from diffviz.process import Denoise, per_image
+from diffviz.schedules import Schedule
+
+FAINTEST = 0.05  # the least alpha that a classifier's push is divided by: near t = 1 it would be all there is
 
 
 def classifier_free(conditional: Denoise, unconditional: Denoise, scale: float) -> Denoise:
@@ -54,3 +59,27 @@ def within(guided: Denoise, plain: Denoise, low: float, high: float) -> Denoise:
         return torch.where(per_image(inside, x).bool(), guided(x, t), plain(x, t))
 
     return denoise
+
+
+def classifier(
+    denoise: Denoise, log_p: Callable[[Tensor], Tensor], scale: float, schedule: Schedule
+) -> Denoise:
+    """Push each answer the way in which a classifier's log p(y | picture), (B, C, H, W) -> (B,), rises.
+
+    eps_hat - scale * sigma * grad log p (Dhariwal & Nichol 2021, arXiv 2105.05233, algorithm 2), which is
+    x0_hat + scale * sigma^2 / alpha * grad. Theirs has learned to see through noise; one that has not is asked
+    of x0_hat instead, and the gradient taken through the network (Bansal et al. 2023, arXiv 2302.07121, eq. 6).
+    `denoise` must have a gradient where x does. Kept to [-1, 1]; scale 0 is off.
+    """
+    if scale == 0.0:
+        return denoise
+
+    def guided(x: Tensor, t: Tensor) -> Tensor:
+        with torch.inference_mode(False), torch.enable_grad():
+            x = x.clone().requires_grad_(True)
+            x0 = denoise(x, t)
+            (gradient,) = torch.autograd.grad(log_p(x0).sum(), x)
+        alpha, sigma = per_image(schedule.alpha(t), x), per_image(schedule.sigma(t), x)
+        return (x0.detach() + scale * sigma**2 / alpha.clamp(min=FAINTEST) * gradient).clamp(-1, 1)
+
+    return guided

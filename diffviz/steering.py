@@ -10,10 +10,13 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 import torch
 
+from diffviz import checkpoints
 from diffviz.classifier import Judge
 from diffviz.denoiser import Denoiser
-from diffviz.generation import Settings, finals
+from diffviz.generation import Settings, asked, finals, walk
+from diffviz.guidance import classifier
 from diffviz.metrics import rms
+from diffviz.samplers import draw, last, seeded
 from diffviz.schedules import SCHEDULES
 from diffviz.text import Vocabulary
 from diffviz.trajectory import Trajectory
@@ -93,6 +96,21 @@ def by_thirds(settings: Settings) -> dict[str, Settings]:
     """The same run pushed always, in one third of it alone, and never."""
     limited = {third: dataclasses.replace(settings, interval=interval) for third, interval in THIRDS.items()}
     return {"always": settings, **limited, "never": dataclasses.replace(settings, guidance=1.0)}
+
+
+def by_judge(settings: Settings, seeds: Sequence[int], judge: Judge, label: str, scale: float) -> np.ndarray:
+    """Finished pictures (N, C, H, W) of runs without words that a judge pushes towards one of its labels."""
+    denoiser, schedule = checkpoints.load(settings.model), SCHEDULES[settings.schedule]
+    alone = dataclasses.replace(settings, prompt="", guidance=1.0)
+    denoise = classifier(asked(alone, denoiser, len(seeds)), judge.log_p(label), scale, schedule)
+    rng = seeded(seeds)
+    return last(walk(alone, denoise, draw(rng, denoiser.shape), alone.times, rng)).x.numpy()
+
+
+def certainty(pictures: np.ndarray, judge: Judge, label: str) -> np.ndarray:
+    """How sure the judge is that each of the pictures (N, C, H, W) is of this label, from 0 to 1: (N,)."""
+    with torch.inference_mode():
+        return judge.log_p(label)(torch.from_numpy(pictures)).exp().numpy()
 
 
 def likeness(pictures: np.ndarray, judge: Judge) -> float:

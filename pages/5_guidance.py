@@ -14,7 +14,7 @@ import streamlit as st
 frame.wake()
 
 from diffviz.generation import Settings
-from diffviz.ui import guidance_view, live, reverse_view, words_view
+from diffviz.ui import guidance_view, judge_view, live, reverse_view, words_view
 from diffviz.ui.controls import Controls
 
 words = live.vocabulary()
@@ -25,6 +25,7 @@ PARTS = {
     "when": "When to push",
     "words": "Word by word",
     "avoid": "Words to avoid",
+    "judge": "A classifier pushes",
 }
 left, right = st.columns([1, 2.9], gap="large")
 with left:
@@ -39,7 +40,7 @@ with left:
     if part == "avoid":
         words_view.ideas_to_avoid()
     else:
-        reverse_view.ideas(guidance_view.IDEAS)
+        reverse_view.ideas(judge_view.IDEAS if part == "judge" else guidance_view.IDEAS)
 settings = Settings(prompt, style, seed, guidance_view.STEPS, "ddim", guidance, avoid, model=net)
 with right:
     live.word_notes(prompt, words, net)
@@ -51,6 +52,8 @@ with right:
         guidance_view.when(settings)
     elif part == "words":
         words_view.word_by_word(settings, words)
+    elif part == "judge":
+        judge_view.judged(settings)
     else:
         words_view.avoid(settings, words)
 

@@ -3,7 +3,7 @@ import torch
 from conftest import make_tiny
 from PIL import Image
 
-from diffviz.guidance import classifier_free, in_one_batch, within
+from diffviz.guidance import classifier, classifier_free, in_one_batch, within
 from diffviz.process import per_image
 from diffviz.schedules import SCHEDULES
 
@@ -66,6 +66,38 @@ def test_guidance_follows_its_formula():
     guided = classifier_free(lambda x, t: 3 * x, lambda x, t: x, 2.0)
     assert torch.allclose(guided(x, t), x + 2.0 * (3 * x - x))
     assert classifier_free(lambda x, t: 30 * x, lambda x, t: x, 9.0)(x, t).max() <= 1
+
+
+def test_a_classifier_s_push_follows_its_formula():
+    schedule, t = SCHEDULES["cosine"], torch.tensor([0.3, 0.6], dtype=torch.float64)
+    x = torch.full((2, 1, 1, 1), 0.2)
+    alpha, sigma = schedule.alpha(t).float(), schedule.sigma(t).float()
+
+    def denoise(x, t):  # pictures of one standard normal pixel: E[x0 | x_t] = alpha x_t
+        return alpha.view(-1, 1, 1, 1) * x
+
+    def log_p(x0):  # a classifier that wants the pixel to be 0.5
+        return -(x0 - 0.5).pow(2).flatten(1).sum(1) / 2
+
+    pushed = classifier(denoise, log_p, 0.4, schedule)(x, t).flatten()
+    slope = (0.5 - alpha * 0.2) * alpha
+    assert torch.allclose(pushed, alpha * 0.2 + 0.4 * sigma**2 / alpha * slope, atol=1e-6)
+    assert classifier(denoise, None, 0.0, schedule) is denoise
+
+
+def test_the_network_s_answer_has_a_gradient_where_it_is_asked_for():
+    tiny, schedule = make_tiny(), SCHEDULES["cosine"]
+    x = torch.randn(1, *tiny.shape, generator=torch.Generator().manual_seed(0)) / 2
+    t = torch.tensor([0.5], dtype=torch.float64)
+    denoise = tiny.prompted(["cat"], [None], schedule)
+    assert denoise(x, t).is_inference()
+    asked = x.clone().requires_grad_(True)
+    answer = denoise(asked, t)
+    assert torch.allclose(answer, denoise(x, t))
+    (slope,) = torch.autograd.grad(answer.sum(), asked)
+    step = 1e-2 * slope / slope.norm()
+    climbed = (denoise(x + step, t).sum() - denoise(x - step, t).sum()) / 2
+    assert climbed == pytest.approx(float((slope * step).sum()), rel=0.1)
 
 
 def test_an_interval_decides_for_each_picture_by_its_own_time():

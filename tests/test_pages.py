@@ -397,6 +397,15 @@ def test_guidance_in_one_third_waits_for_a_guess_and_counts_its_calls():
     assert not app.exception and "There is no push" in said(app)
 
 
+def test_a_classifier_pushes_towards_labels_it_knows():
+    app = open_page(GUIDANCE, show="A classifier pushes", prompt="cat fase", net="32 × 32, quick")
+    assert "is none. Near it: cat face" in said(app)
+    app.text_input(key="prompt").set_value("cat face").run()
+    app.pills(key="guess-judge").set_value("something like it").run()
+    assert not app.exception and "You said **something like it**" in said(app)
+    assert len(app.session_state["guidance-judge"][1]) == 4
+
+
 def test_leaving_words_out_needs_two_words_that_are_known():
     app = open_page(GUIDANCE, show="Word by word", prompt="heart qwertz", net="32 × 32, quick")
     assert "two known words" in said(app)

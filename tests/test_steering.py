@@ -64,6 +64,16 @@ def test_thirds_make_up_the_whole_run_between_them(steps):
     assert list(ways) == ["always", *steering.THIRDS, "never"]
 
 
+def test_a_judge_that_pushes_becomes_surer_and_is_refused_a_label_it_does_not_know(judge):
+    pictures = [steering.by_judge(QUICK, [4, 5], judge, "cat face", scale) for scale in (0.0, 10.0)]
+    sure = [steering.certainty(p, judge, "cat face") for p in pictures]
+    assert sure[0].shape == (2,) and (sure[1] > sure[0]).all()
+    without = recorded(dataclasses.replace(QUICK, prompt="", guidance=1.0, seed=5)).x[-1]
+    assert np.allclose(pictures[0][1], without, atol=1e-3)
+    with pytest.raises(ValueError, match="no label"):
+        judge.log_p("qwertz")
+
+
 def test_likeness_is_one_for_the_same_picture_and_less_for_others(judge):
     noise = torch.rand(3, 3, 32, 32, generator=torch.Generator().manual_seed(0)).numpy() * 2 - 1
     same = np.repeat(noise[:1], 3, axis=0)
