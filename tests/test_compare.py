@@ -79,6 +79,16 @@ def test_recipes_are_listed_best_first_against_both_plain_seeds():
     assert "-50.0%" in lines[0]
 
 
+def test_runs_of_another_length_are_made_again_and_finished_ones_kept():
+    found = {
+        "48-48-128": {"images": 500, "cpu_minutes": 6.0},
+        "64-64-192": {"images": 90, "cpu_minutes": 60.01},
+    }
+    assert compare.missing(compare.SIZES, found, 0, 60) == ["48-48-128", "96-96-256", "64-64-192-begun"]
+    assert "48-48-128" not in compare.missing(compare.SIZES, found, 0, 6)
+    assert "64-64-192" in compare.missing(compare.SIZES, found, 100, 0)
+
+
 def test_sizes_are_named_by_their_channels():
     lines = tables.sizes_table({"64-64-192-begun": row("begun", 0.1)})
     assert "| 64, 64, 192 | begun | 5.0 million" in lines[-1]

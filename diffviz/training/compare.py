@@ -8,8 +8,8 @@ Recipes are trained from scratch at 32 × 32 for the same number of images, each
 plain one from two seeds, which says how much a difference must be to mean something. Sizes are trained at
 64 × 64 for the same processor time on one thread. Every one gets the same falling rate and is measured by the
 same number: `heldout_loss` of its averaged weights, the error of v on held-out drawings, at the same noises.
-What is done is kept, so that a run that was stopped goes on. The runs are short: they say what learns fastest
-at first, not what ends best.
+What is done is kept, so that a run that was stopped goes on; --workers 2 does two at a time, each on a thread of
+its own. The recipes' runs are short: they say what learns fastest at first, not what ends best.
 
 --guided trains guidance into a copy of emoji32, so that one call does for two, and lets the judge compare.
 """
@@ -187,6 +187,15 @@ def learn(variant: Variant, data: Dataset, vocabulary: Vocabulary, images: int, 
     }
 
 
+def missing(variants: dict[str, Variant], found: dict[str, dict], images: int, minutes: float) -> list[str]:
+    """Which of the variants have not been trained for so many images and minutes yet."""
+
+    def done(row: dict) -> bool:
+        return row["images"] >= images and row["cpu_minutes"] >= minutes
+
+    return [name for name in variants if name not in found or not done(found[name])]
+
+
 def run(name: str, path: Path, images: int, minutes: float) -> dict:
     """`learn` of a variant by its name and its data by their file, as another process is told of them."""
     variant = (RECIPES | SIZES)[name]
@@ -270,7 +279,8 @@ def main() -> None:
     variants, length = (RECIPES, (args.images, 0)) if args.recipes else (SIZES, (0, args.minutes))
     found = json.loads(out.read_text()) if out.exists() else {}
     with ProcessPoolExecutor(args.workers, get_context("spawn"), torch.set_num_threads, (1,)) as pool:
-        runs = {pool.submit(run, name, args.data, *length): name for name in variants if name not in found}
+        names = missing(variants, found, *length)
+        runs = {pool.submit(run, name, args.data, *length): name for name in names}
         for done in as_completed(runs):
             found[runs[done]] = done.result()
             print(runs[done], done.result(), flush=True)

@@ -11,6 +11,7 @@ import numpy as np
 
 from diffviz.checkpoints import ASSETS
 from diffviz.training.tables import (
+    channels,
     guidance_table,
     guided_table,
     heldout_losses,
@@ -219,11 +220,14 @@ def comparisons() -> list[str]:
     if sizes.exists():
         found = json.loads(sizes.read_text())
         minutes = max(row["cpu_minutes"] for row in found.values())
+        fresh = {name: row for name, row in found.items() if not name.endswith("begun")}
+        best = min(fresh, key=lambda name: fresh[name]["heldout_loss"])
         lines += section(
             "## Three sizes, the same time",
-            f"{minutes:.0f} minutes of one processor thread each, at 64 × 64 "
-            "(`python -m diffviz.training.compare --sizes`). So early, small networks are ahead; which is best after "
-            "hours, minutes cannot say.",
+            f"{minutes:.0f} minutes of one processor thread each, at 64 × 64, two side by side (`python -m "
+            "diffviz.training.compare --sizes --workers 2`). Of those from scratch, the one with "
+            f"{channels(best)} channels has the lowest held-out loss after this time. Longer training favours larger "
+            "networks, so what is best after a day this table does not say.",
             sizes_table(found),
         )
     if recipes.exists():

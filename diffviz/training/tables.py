@@ -91,6 +91,11 @@ def recipes_table(found: dict) -> list[str]:
     return lines
 
 
+def channels(name: str) -> str:
+    """The channels in a size's name: "64, 64, 192" of "64-64-192-begun"."""
+    return ", ".join(part for part in name.split("-") if part.isdigit())
+
+
 def sizes_table(found: dict) -> list[str]:
     """Sizes after equal processor time."""
     lines = [
@@ -98,10 +103,10 @@ def sizes_table(found: dict) -> list[str]:
         "|---|---|---|---|---|---|---|",
     ]
     for name, row in found.items():
-        channels = ", ".join(part for part in name.split("-") if part.isdigit())
         lines.append(
-            f"| {channels} | {row['what']} | {row['million_weights']:.1f} million | {row['images_per_cpu_second']:.0f} | "
-            f"{row['images']:,} | {row['heldout_loss']:.4f} | {row['training_loss']:.4f} |"
+            f"| {channels(name)} | {row['what']} | {row['million_weights']:.1f} million | "
+            f"{row['images_per_cpu_second']:.0f} | {row['images']:,} | {row['heldout_loss']:.4f} | "
+            f"{row['training_loss']:.4f} |"
         )
     return lines
 
