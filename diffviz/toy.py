@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -172,9 +173,12 @@ class Snapshot:
     samples: np.ndarray
 
 
+_SEEDING = threading.Lock()  # one visitor at a time: torch's own generator is everybody's
+
+
 def made(kind: Callable[[], Maker], seed: int) -> Maker:
     """A maker of this kind, untrained. Its first weights follow from the seed and disturb nobody else's numbers."""
-    with torch.random.fork_rng():
+    with _SEEDING, torch.random.fork_rng():
         torch.manual_seed(seed)  # torch draws a layer's first weights from its own generator alone
         return kind()
 

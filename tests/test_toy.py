@@ -1,5 +1,7 @@
 """Points in the plane: drawn as asked, learned with each target, and compared by a distance whose value is known."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pytest
 import torch
@@ -37,6 +39,15 @@ def test_training_leaves_everyone_elses_random_numbers_alone():
     torch.manual_seed(3)
     list(toy.train(toy.made(lambda: toy.Diffusion("eps"), 9), toy.points("ring", 50, 0), 3, 9, (0, 3)))
     assert torch.equal(torch.rand(1), expected)
+
+
+def test_visitors_at_the_same_time_get_the_weights_of_their_own_seeds():
+    def first_weight(seed):
+        return float(toy.made(lambda: toy.Diffusion("v"), seed).net.layers[0].weight[0, 0].detach())
+
+    alone = [first_weight(seed) for seed in range(4)]
+    with ThreadPoolExecutor(4) as pool:
+        assert list(pool.map(first_weight, [0, 1, 2, 3] * 25)) == alone * 25
 
 
 def test_the_same_seed_trains_the_same_network():

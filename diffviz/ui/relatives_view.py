@@ -9,7 +9,7 @@ import streamlit as st
 
 from diffviz import plots, relatives, toy
 from diffviz.ui import player, points_view, source, theme
-from diffviz.ui.points_view import LARGEST, Lesson, Training
+from diffviz.ui.points_view import LARGEST, NEAR, Lesson, Training
 from diffviz.ui.prediction import verdict
 
 TITLES = {
@@ -113,7 +113,7 @@ def _table(found: dict[str, Training], lesson: Lesson) -> str:
 
 def _how_they_fail(found: dict[str, Training], lesson: Lesson) -> str:
     """What each one's larger mistake is, in words."""
-    close = 2 * max(_both_ways(lesson.data[-toy.POINTS :], lesson))
+    close = max(NEAR, 2 * max(_both_ways(lesson.data[-toy.POINTS :], lesson)))
     told = []
     for name, training in found.items():
         stray, missed = _both_ways(training.samples, lesson)
