@@ -73,8 +73,8 @@ def three_ways(lesson: Lesson) -> None:
     st.markdown(_table(found, lesson))
     st.caption(
         "First how far its points lie from the nearest data, then how far the data lie from the nearest of its points, "
-        f"on average over {toy.POINTS} of each. Every network is trained once, and one run proves little: try another "
-        "seed, shape and length."
+        f"on average over {toy.POINTS} of each. Every network is trained once and in the plainest way, and one run proves "
+        "little: try another seed, shape and length. GANs that draw well need many a trick that this one has not."
     )
     with st.expander("What each is trained on", icon=":material/function:"):
         st.markdown(
