@@ -22,7 +22,7 @@ c = Controls(page)
 PARTS = {"ways": "VAE, GAN, diffusion", "straight": "Straight ways", "once": "In one call"}
 left, right = st.columns([1, 2.5], gap="large")
 with left:
-    part = c.choice("Part", "way", tuple(PARTS), "ways", PARTS)
+    part = c.choice("Part", "beside", tuple(PARTS), "ways", PARTS)
     shape = c.choice("What to learn", "shape", tuple(toy.SHAPES), "four spots")
     if part == "straight":
         walk = c.stops("Network calls", "walk", 8, relatives_view.WALKS)

@@ -590,7 +590,7 @@ def test_a_small_network_is_trained_in_the_browser_and_its_training_can_be_scrub
 )
 def test_other_ways_are_trained_in_sight_and_can_be_scrubbed(page, part, guess, width):
     page.set_viewport_size({"width": width, "height": 800})
-    page.goto(f"/relatives?way={part}&train=100")
+    page.goto(f"/relatives?beside={part}&train=100")
     page.get_by_text(guess, exact=True).last.click()
     ready(page)
     assert page.locator(".dv-panel canvas").count() == 3

@@ -35,6 +35,24 @@ def test_every_page_opens_with_its_defaults(page):
     assert not app.warning and not app.error
 
 
+def test_a_control_that_pages_share_takes_the_same_values_on_each():
+    """Its value travels with the visitor, so one that another page does not know would be lost with a warning."""
+    parts = {
+        "pages/2_training.py": {"learn": "Train one now"},
+        "pages/5_guidance.py": {"show": "When to push"},
+        "pages/6_editing.py": {"do": "Fill a hole"},
+        "pages/8_relatives.py": {"beside": "Straight ways"},
+    }
+    seen = {}
+    for page, query in [*((page, {}) for page in PAGES), *parts.items()]:
+        app = open_page(page, **query)
+        for control in (*app.selectbox, *app.select_slider, *app.get("button_group")):
+            if control.proto.query_param_key:
+                seen.setdefault(control.key, {}).setdefault(tuple(control.options), []).append(page)
+    assert {"style", "shape", "train", "way"} <= set(seen)
+    assert not {key: found for key, found in seen.items() if len(found) > 1}
+
+
 def test_headings_never_jump():
     for page in PAGES:
         app = open_page(page)
@@ -552,7 +570,7 @@ RELATIVES = "pages/8_relatives.py"
     ],
 )
 def test_other_ways_wait_for_a_guess_and_then_train_what_they_compare(part, key, guess, named):
-    app = open_page(RELATIVES, way=part, train="100")
+    app = open_page(RELATIVES, beside=part, train="100")
     assert "Guess first" in " ".join(c.value for c in app.caption) and "trained" not in app.session_state
     app.pills(key=key).set_value(guess).run()
     assert not app.exception and f"You said **{guess}**" in said(app)
@@ -564,7 +582,7 @@ def test_a_network_trained_in_lesson_2_is_still_there_in_lesson_8():
     app.pills(key="guess-train").set_value("later or never").run()
     kept = dict(app.session_state["trained"])
     app.switch_page(RELATIVES).run()
-    app.selectbox(key="way").set_value("once").run()
+    app.selectbox(key="beside").set_value("once").run()
     app.pills(key="guess-once").set_value("as well as the teacher").run()
     assert not app.exception
     assert all(app.session_state["trained"][key] is training for key, training in kept.items())

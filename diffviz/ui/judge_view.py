@@ -30,9 +30,10 @@ def judged(settings: Settings) -> None:
     label = settings.prompt.lower()
     if label not in judge.labels:
         near = difflib.get_close_matches(label, judge.labels, 3)
-        hint = f" Near it: {', '.join(near)}." if near else f" Try {IDEAS[0]}."
+        none = f", and “{label}” is none" if label else ""
         st.info(
-            f"Our classifier can push only towards one of its {len(judge.labels):,} labels, and “{label}” is none.{hint}",
+            f"Our classifier can push only towards one of its {len(judge.labels):,} labels{none}. "
+            + (f"Near it: {', '.join(near)}." if near else f"Try {IDEAS[0]}."),
             icon=":material/help:",
         )
         return
