@@ -225,7 +225,7 @@ def comparisons() -> list[str]:
         lines += section(
             "## Three sizes, the same time",
             f"{minutes:.0f} minutes of one processor thread each, at 64 × 64, two side by side (`python -m "
-            "diffviz.training.compare --sizes --workers 2`). Of those from scratch, the one with "
+            "diffviz.training.compare --sizes --data data/emoji64.npz --workers 2`). Of those from scratch, the one with "
             f"{channels(best)} channels has the lowest held-out loss after this time. Longer training favours larger "
             "networks, so what is best after a day this table does not say.",
             sizes_table(found),
