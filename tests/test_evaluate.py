@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from diffviz import checkpoints
-from diffviz.training import evaluate, sections
+from diffviz.training import again, evaluate, sections
 from diffviz.training.train_denoiser import Recipe
 
 
@@ -151,6 +151,24 @@ def test_the_card_gives_the_command_of_every_sitting():
     ]  # fmt: skip
     assert "--images 40" in found[2] and "--resume" not in found[2]
     assert "--images 90" in found[3] and found[3].endswith("--toned 0.5 --resume")
+
+
+@pytest.mark.parametrize("name", list(checkpoints.manifest()))
+def test_a_shipped_network_is_made_again_by_every_sitting_and_left_unpublished(name, monkeypatch, capsys):
+    run = []
+    monkeypatch.setattr(again.subprocess, "run", lambda command, check: run.append(" ".join(command[1:])))
+    again.main([name])
+    told = capsys.readouterr().out.splitlines()
+    card = [line.removeprefix("python ") for line in told]
+    assert run == card[:-1] and card[-1].endswith(f"--out runs/again/{name} --publish")
+    _, facts = checkpoints.metadata(checkpoints.ASSETS / checkpoints.manifest()[name].file)
+    trained = [line for line in run if "train_denoiser" in line]
+    assert len(trained) == len(facts.get("earlier", [])) + 1
+    assert f"--images {facts['images']} " in trained[-1] and "--resume" not in trained[0]
+    assert all(line.endswith("--resume") for line in trained[1:])
+    run.clear()
+    again.main([name, "--list"])
+    assert not run and capsys.readouterr().out.splitlines() == told
 
 
 class Stubborn:

@@ -109,7 +109,7 @@ def network(name: str) -> list[str]:
     lines += [
         "### Recipe",
         "",
-        f"{recipe_text(facts, name)} Again:",
+        f"{recipe_text(facts, name)} Again, in one line: `python -m diffviz.training.again {name}`. Step by step:",
         "",
         "```",
         *commands(name, config["size"], facts),

@@ -71,8 +71,8 @@ def recipe_text(facts: dict, name: str) -> str:
     return " ".join(said)
 
 
-def commands(name: str, size: int, facts: dict) -> list[str]:
-    """The commands that make the weights again: their data, each sitting in turn, and what comes after."""
+def commands(name: str, size: int, facts: dict, runs: str = "runs") -> list[str]:
+    """The commands that make the weights again: their data, each sitting in turn, publishing and evaluating them."""
     sittings = [*facts.get("earlier", []), {"data": name, **facts}]
     lines = [f"build_dataset --size {size} --out data/{name}.npz"]  # evaluate needs it in any case
     if any(s["data"].endswith("-tones") for s in sittings):
@@ -80,11 +80,11 @@ def commands(name: str, size: int, facts: dict) -> list[str]:
     for i, sitting in enumerate(sittings):
         recipe = sitting["recipe"]
         lines.append(
-            f"train_denoiser --data data/{sitting['data']}.npz --out runs/{name} --images {sitting['images']} "
+            f"train_denoiser --data data/{sitting['data']}.npz --out {runs}/{name} --images {sitting['images']} "
             f"--workers {sitting['workers']} --channels {' '.join(map(str, recipe['channels']))}{flags(recipe)}"
             f"{' --resume' if i else ''}"
         )
-    lines += [f"train_denoiser --out runs/{name} --publish", f"evaluate --model {name}"]
+    lines += [f"train_denoiser --out {runs}/{name} --publish", f"evaluate --model {name}"]
     return [f"python -m diffviz.training.{line}" for line in lines]
 
 
