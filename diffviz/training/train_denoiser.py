@@ -396,6 +396,15 @@ def worker(rank: int, args: argparse.Namespace, recipe: Recipe) -> None:
         dist.destroy_process_group()
 
 
+def _one_of_many(rank: int, args: argparse.Namespace, recipe: Recipe) -> None:
+    """`worker` in a process of its own, which ends without Python's teardown.
+
+    In one run of many, a thread of gloo's was still alive there and took the process down after its work was done.
+    """
+    worker(rank, args, recipe)
+    os._exit(0)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -431,7 +440,7 @@ def main() -> None:
         worker(0, args, recipe)
     else:
         (args.out / "workers").unlink(missing_ok=True)
-        mp.spawn(worker, (args, recipe), nprocs=args.workers)
+        mp.spawn(_one_of_many, (args, recipe), nprocs=args.workers)
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ from diffviz import toy
 from diffviz.ui import player, theme
 from diffviz.ui.prediction import predict
 
-SIDE = LARGEST = 172  # pixels of a sheet of points: three fit beside the controls, two on a telephone
+SIDE = LARGEST = 160  # pixels of a sheet of points: three fit beside the controls, two on a telephone
 LENGTHS = (100, 300, 1000, 3000)  # training steps
 DATA = 1000
 NEAR = 0.06  # distance of drawn points to the data: two draws of the data themselves lie about 0.03 apart
