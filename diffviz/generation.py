@@ -31,8 +31,7 @@ class Settings:
 
     `style` and `sampler` are names, an empty style lets the network choose; `guidance` 1 is off; `eta` is
     DDIM's. `negative` takes the place of "no words" in guidance, which acts at times within `interval`, its lower end
-    left out. Raises ValueError, in a sentence that names
-    the field and the choices, for a value that cannot be used.
+    left out. Raises ValueError, in a sentence that names the field and the choices, for a value that cannot be used.
     """
 
     prompt: str = ""

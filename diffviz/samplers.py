@@ -310,7 +310,7 @@ SAMPLERS: dict[str, Callable[..., Iterator[Step]]] = {
 
 def calls(sampler: str, steps: int) -> int:
     """How often a sampler asks in `steps` steps."""
-    return 2 * steps - 1 if sampler == "heun" else steps
+    return len(questions(sampler, times(steps)))
 
 
 def questions(sampler: str, ts: Sequence[float]) -> list[float]:

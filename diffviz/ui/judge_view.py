@@ -16,11 +16,11 @@ from diffviz.checkpoints import ASSETS
 from diffviz.generation import Settings
 from diffviz.trajectory import to_uint8
 from diffviz.ui import gallery, live, source
+from diffviz.ui.guidance_view import SEEDS
 from diffviz.ui.prediction import predict
 
 IDEAS = ("cat face", "red heart", "sunflower", "penguin", "hot dog")
 SCALES = (3.0, 30.0)
-SEEDS = 4
 Drawn = tuple[np.ndarray, float]  # pictures (N, C, H, W) and the seconds they took
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import streamlit as st
@@ -42,7 +43,7 @@ class Lesson:
     steps: int
     seed: int
 
-    @property
+    @cached_property
     def data(self) -> np.ndarray:
         """The points that are learned from: (DATA, 2)."""
         return toy.points(self.shape, DATA, self.seed)

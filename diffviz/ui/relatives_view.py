@@ -145,7 +145,8 @@ def straight_ways(lesson: Lesson, walk: int) -> None:
     flow = found["flow"].maker
     found |= points_view.trained(lesson, {"straight": partial(relatives.Straightened, flow)}, TITLES)
     static = toy.static(lesson.seed)
-    paths = {name: t.maker.path(static, walk).numpy() for name, t in found.items()}
+    walked = {name: {n: t.maker.path(static, n) for n in WALKS} for name, t in found.items()}
+    paths = {name: each[walk].numpy() for name, each in walked.items()}
     player.play(
         [_walked(TITLES[name], path, lesson) for name, path in paths.items()],
         [f"call {i} of {walk}" for i in range(walk + 1)],
@@ -155,7 +156,7 @@ def straight_ways(lesson: Lesson, walk: int) -> None:
         name=f"ways-walked-{lesson.shape.replace(' ', '-')}",
         largest=LARGEST,
     )
-    bent = {name: relatives.detour(t.maker.path(static, WALKS[-1])) for name, t in found.items()}
+    bent = {name: relatives.detour(each[WALKS[-1]]) for name, each in walked.items()}
     right = options[0] if bent["flow"] < STRAIGHT else options[1 if bent["flow"] < bent["v"] else 2]
     st.markdown(
         f"{verdict(guess, right)}. Flow matching's ways are {bent['flow']:.2f} times as long as straight ones, diffusion's "
@@ -164,9 +165,7 @@ def straight_ways(lesson: Lesson, walk: int) -> None:
         "learned from the pairs the first one made, static and where it ended. No two of those meet on their way: "
         f"{bent['straight']:.2f} times."
     )
-    ends = {
-        name: [lesson.far(t.maker.path(static, n)[-1].numpy()) for n in WALKS] for name, t in found.items()
-    }
+    ends = {name: [lesson.far(each[n][-1].numpy()) for n in WALKS] for name, each in walked.items()}
     st.plotly_chart(
         plots.few_calls({TITLES[n]: (LINES[n], WALKS, far) for n, far in ends.items()}, theme.palette()),
         theme=None, config={"displayModeBar": False}, key="straight-chart",
