@@ -101,6 +101,14 @@ def manifest(assets: Path = ASSETS) -> dict[str, Entry]:
         ) from error
 
 
+def vocabulary(name: str = DEFAULT, assets: Path = ASSETS) -> Vocabulary:
+    """The words and styles of a shipped network, without its weights. Raises CheckpointError like `load`."""
+    entries = manifest(assets)
+    if name not in entries:
+        raise CheckpointError(f"There are no weights named “{name}”: choose one of {', '.join(entries)}.")
+    return Vocabulary.load(assets / entries[name].vocabulary)
+
+
 @functools.lru_cache(maxsize=4)
 def load(name: str = DEFAULT, assets: Path = ASSETS) -> Denoiser:
     """A shipped network with its vocabulary, verified against the manifest; loaded once per process.
