@@ -268,7 +268,11 @@ def _export_arguments(parser: argparse.ArgumentParser) -> None:
 def _export(args: argparse.Namespace) -> int:
     from diffviz import export
 
-    for path in export.write(args.kind, args.out):
+    try:
+        written = export.write(args.kind, args.out)
+    except OSError as error:
+        raise ValueError(f"cannot write to {args.out}: {error.strerror or error}") from error
+    for path in written:
         print(f"wrote {path} ({path.stat().st_size / 1e3:.0f} kB)")
     return 0
 

@@ -123,6 +123,11 @@ def stratified(n: int, rng: torch.Generator) -> Tensor:
 # --- batches -----------------------------------------------------------------------------------------------
 
 
+def stream_seed(seed: int, rank: int, step: int) -> int:
+    """The seed of one worker's data stream from the step it starts or resumes at: another for every three of these."""
+    return int(np.random.SeedSequence((seed, rank, step)).generate_state(1, np.uint64)[0])
+
+
 class Batches:
     """Random training pictures with drawn captions; each worker has its own stream."""
 
@@ -323,8 +328,7 @@ def worker(rank: int, args: argparse.Namespace, recipe: Recipe) -> None:
         if (saved["sitting"], saved["planned"]) != (sitting, planned):  # else it was only interrupted
             state["earlier"].append({"images": state["images"], **saved["sitting"]})
     per_worker = recipe.batch // args.workers
-    stream = recipe.seed + 1000 * rank + state["step"]
-    batches = Batches(data, vocabulary, recipe, per_worker, stream)
+    batches = Batches(data, vocabulary, recipe, per_worker, stream_seed(recipe.seed, rank, state["step"]))
 
     def look() -> None:
         """Save everything, write the average that does best on held-out drawings, and draw with it."""
