@@ -23,6 +23,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor, nn
 
+from diffviz.models.autoencoder import Autoencoder, AutoencoderConfig
 from diffviz.models.denoiser import Denoiser
 from diffviz.models.text_encoder import Vocabulary
 from diffviz.models.unet import UNet, UNetConfig
@@ -32,6 +33,7 @@ MANIFEST = "manifest.toml"
 FILES = "files"  # the manifest's table of what is no network
 QUICK, SHARP = "emoji32", "emoji64"
 DEFAULT = SHARP
+AUTOENCODER = "autoencoder128"
 
 Net = TypeVar("Net", bound=nn.Module)
 
@@ -95,21 +97,42 @@ def metadata(path: Path) -> tuple[dict, dict]:
         ) from error
 
 
-def read(path: Path) -> UNet:
-    """The network of a weights file, in float32 and ready to be asked."""
+def _read(path: Path, make: Callable[[dict], Net]) -> Net:
+    """The network that `make` builds from a weights file's configuration, in float32 and ready to be asked."""
     if not path.exists():
         raise CheckpointError(f"The weights file {path.name} is missing: restore it from the repository.")
     config, _ = metadata(path)
     try:
         with safe_open(path, "pt") as file:
             tensors = {k: file.get_tensor(k).float() for k in file.keys()}  # noqa: SIM118 - not a dict
-        net = with_weights(lambda: UNet(UNetConfig.from_dict(config)), tensors)
-    except (OSError, SafetensorError, TypeError, RuntimeError) as error:
+        net = with_weights(lambda: make(config), tensors)
+    except (OSError, SafetensorError, TypeError, KeyError, RuntimeError) as error:
         raise CheckpointError(
             f"The weights in {path.name} do not fit this version of the network: restore both from the repository."
         ) from error
     # Channels last is a few per cent faster at every batch (bench.inference), with the same numbers to 1e-5.
     return net.eval().requires_grad_(False).to(memory_format=torch.channels_last)
+
+
+def read(path: Path) -> UNet:
+    """The denoising network of a weights file."""
+    return _read(path, lambda config: UNet(UNetConfig.from_dict(config)))
+
+
+def read_autoencoder(path: Path) -> Autoencoder:
+    """The autoencoder of a weights file."""
+    return _read(path, lambda config: Autoencoder(AutoencoderConfig.from_dict(config)))
+
+
+@functools.lru_cache(maxsize=2)
+def load_autoencoder(name: str = AUTOENCODER, assets: Path = ASSETS) -> Autoencoder:
+    """The shipped autoencoder, verified against the manifest; loaded once per process, when a page first needs it.
+
+    Raises CheckpointError where its file is missing or not the one listed.
+    """
+    path = assets / f"{name}.safetensors"
+    verify(path)
+    return read_autoencoder(path)
 
 
 def _raw_manifest(assets: Path) -> dict[str, dict[str, Any]]:
