@@ -1,0 +1,1 @@
+"""What the lessons ask: content, grading. No torch and no streamlit in here."""
