@@ -223,6 +223,16 @@ def _likeness(wanted: str, name: str) -> float:
     return 0.5 * ratio if ratio >= FUZZY else 0.0
 
 
+@lru_cache
+def names() -> dict[str, str]:
+    """Every name of two characters or more with the id of its entry, the shortest first.
+
+    For a list that is filtered as one types: whatever is typed, the name that equals it comes before those that hold it.
+    """
+    found = {name: entry.id for entry in entries().values() for name in entry.names if len(name) > 1}
+    return dict(sorted(found.items(), key=lambda pair: len(pair[0])))
+
+
 def link(entry: Entry) -> Demo | None:
     """The link to the page that shows a term, in the state that shows it; None where no page does."""
     return Demo(entry.page, entry.term, dict(entry.state)) if entry.page else None

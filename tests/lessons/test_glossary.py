@@ -1,12 +1,14 @@
 import re
 
 import pytest
+import torch
 from conftest import ROOT
 from streamlit.testing.v1 import AppTest
 
 from diffviz.learn.content import LESSONS, ContentError
 from diffviz.lessons import glossary
-from diffviz.lessons.glossary import annotate, entries, lessons, link, normal, papers, search
+from diffviz.lessons.glossary import annotate, entries, lessons, link, names, normal, papers, search
+from diffviz.schedules import SCHEDULES
 from diffviz.ui.practice.common import PAGES
 
 ENTRIES = list(entries().values())
@@ -37,6 +39,9 @@ def test_an_entry_is_one_sentence_that_fits_a_tooltip(entry):
     assert re.fullmatch(r"[a-z0-9-]+", entry.id)
     assert 5 <= len(entry.text.split()) <= 45
     assert not re.search(r"[.!?] [A-Z]", entry.text.replace("et al. ", ""))
+    assert not re.search(
+        r"[_{}$<>]", entry.text
+    )  # indices are characters, as on the pages: a tooltip has no formulas
 
 
 @pytest.mark.parametrize("entry", [e for e in ENTRIES if e.formula], ids=lambda e: e.id)
@@ -117,6 +122,15 @@ def test_every_name_of_a_term_finds_it_first(entry):
         assert search(name)[0] is entry, name
 
 
+@pytest.mark.parametrize("entry", ENTRIES, ids=lambda e: e.id)
+def test_a_list_that_is_filtered_as_one_types_offers_each_name_first(entry):
+    offered = names()
+    for name in entry.names:
+        if len(name) > 1:
+            first = next(n for n in offered if name.casefold() in n.casefold())
+            assert offered[first] == entry.id, name
+
+
 def test_a_word_of_a_sentence_finds_the_term_after_all_names():
     found = search("voluptuous") + search("  ") + search("")
     assert found == []
@@ -139,6 +153,16 @@ def test_a_paper_can_be_found(paper):
         assert len(paper.arxiv.split(".")[1]) == (5 if int(paper.arxiv[:2]) >= 15 else 4)
     else:
         assert re.fullmatch(r"10\.\d{4,}/\S+", paper.doi)
+
+
+def test_the_sentences_with_numbers_hold_for_our_schedules():
+    half = float(SCHEDULES["linear"].alpha(0.5)) ** 2
+    assert "about 8 %" in entries()["linear-schedule"].text and round(100 * half) == 8
+    t = torch.linspace(0, 1, 101, dtype=torch.float64)
+    fall = -(SCHEDULES["cosine"].alpha(t) ** 2).diff()
+    assert max(fall[0], fall[-1]) < 0.1 * fall[50]  # cosine: little near both ends
+    sigma = SCHEDULES["karras"].sigma(t) / SCHEDULES["karras"].alpha(t)
+    assert (sigma.diff().diff() > 0).all()  # Karras: closer together at low noise
 
 
 def test_every_paper_is_cited_and_none_stands_there_twice():
