@@ -99,7 +99,7 @@ def draw(rng: Sequence[torch.Generator], shape: Sequence[int]) -> Tensor:
 def _levels(schedule: Schedule, ts: Sequence[float]) -> tuple[list[float], list[float]]:
     """alpha and sigma at every time of a run, as plain numbers: the loop then costs its network calls alone."""
     t = torch.tensor(ts, dtype=torch.float64)
-    return schedule.alpha(t).tolist(), schedule.sigma(t).tolist()
+    return [float(v) for v in schedule.alpha(t)], [float(v) for v in schedule.sigma(t)]
 
 
 def ddpm(
@@ -240,7 +240,8 @@ def unipc(
     the next step is taken from there: one more order at no further question.
     """
     alpha, sigma = _levels(schedule, ts)
-    eps, start, answers = x, x, []
+    eps, start = x, x
+    answers: list[Tensor] = []
     for i, (t, s) in enumerate(pairwise(ts)):
         x0 = denoise(x, _ask(t, x))
         eps = eps_from_x0(x, x0, alpha[i], sigma[i])

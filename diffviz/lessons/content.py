@@ -10,6 +10,7 @@ import tomllib
 from dataclasses import dataclass, fields
 from functools import lru_cache
 from pathlib import Path
+from typing import Any, cast
 
 from diffviz.paths import LESSONS
 
@@ -135,21 +136,19 @@ PRACTISED = ("self_check", "order", "predictions", "flashcards", "scenario_quiz"
 _PARTS = {"stages": Stage, "options": Option}
 
 
-def _read(path: Path) -> dict:
+def _read(path: Path) -> dict[str, Any]:
     try:
         return tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, tomllib.TOMLDecodeError) as error:
         raise ContentError(f"{path.name} cannot be read: {error}") from error
 
 
-def _item(kind: type[Item], raw: dict, where: str) -> Item:
+def _item(kind: type[Item], raw: dict[str, Any], where: str) -> Item:
     values = dict(raw)
     values["demo"] = Demo(**values["demo"]) if values.get("demo") else None
     for name, value in values.items():
         if isinstance(value, list):
-            part = _PARTS.get(name)
-            tables = part is not None and all(isinstance(v, dict) for v in value)
-            values[name] = tuple(part(**v) for v in value) if tables else tuple(value)
+            values[name] = _parts(name, cast("list[Any]", value))
     wanted = {f.name for f in fields(kind)}
     if set(values) != wanted:
         odd = sorted(set(values) ^ wanted)
@@ -159,6 +158,14 @@ def _item(kind: type[Item], raw: dict, where: str) -> Item:
     if problem:
         raise ContentError(f"{where}: {problem}")
     return item
+
+
+def _parts(name: str, values: list[Any]) -> tuple[Any, ...]:
+    """The values of a list: records where they are tables of a field that has records, else as they are."""
+    part = _PARTS.get(name)
+    if part is None or not all(isinstance(v, dict) for v in values):
+        return tuple(values)
+    return tuple(part(**v) for v in values)
 
 
 def _problem(item: Item) -> str | None:
@@ -216,16 +223,19 @@ class Plan:
         return [sum(p.minutes for p in self.phases[:k]) for k in range(len(self.phases))]
 
 
+def _phase(raw: dict[str, Any]) -> Phase:
+    rest = {name: value for name, value in raw.items() if name != "demos"}
+    return Phase(**rest, demos=tuple(Demo(**d) for d in raw["demos"]))
+
+
 @lru_cache
 def plans(folder: Path = LESSONS) -> tuple[Plan, ...]:
     """The class plans. Raises ContentError where fields are wrong or the phases do not add up to the class."""
-    found = []
+    found: list[Plan] = []
     for raw in _read(folder / "plans.toml")["plan"]:
         where = f"plans.toml, {raw.get('id', 'a plan without id')}"
         try:
-            phases = tuple(
-                Phase(**{**p, "demos": tuple(Demo(**d) for d in p["demos"])}) for p in raw["phase"]
-            )
+            phases = tuple(_phase(p) for p in raw["phase"])
             plan = Plan(**{k: v for k, v in raw.items() if k != "phase"}, phases=phases)
         except (KeyError, TypeError) as error:
             raise ContentError(f"{where}: these fields are missing or unknown: {error}") from error
@@ -236,7 +246,7 @@ def plans(folder: Path = LESSONS) -> tuple[Plan, ...]:
 
 
 @lru_cache
-def dictionary(folder: Path = LESSONS) -> dict:
+def dictionary(folder: Path = LESSONS) -> dict[str, Any]:
     """The dictionary file as it is: `entry`, `term` and `cheat_sheet`."""
     return _read(folder / "dictionary.toml")
 
@@ -244,7 +254,7 @@ def dictionary(folder: Path = LESSONS) -> dict:
 @lru_cache
 def concepts(folder: Path = LESSONS) -> dict[str, list[str]]:
     """Every concept with those it builds on. Raises ContentError when one is needed that is not there."""
-    found = _read(folder / "concepts.toml")["concepts"]
+    found: dict[str, list[str]] = _read(folder / "concepts.toml")["concepts"]
     missing = sorted({n for needs in found.values() for n in needs} - set(found))
     if missing:
         raise ContentError(f"concepts.toml: needed but not there: {', '.join(missing)}")

@@ -9,17 +9,18 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from math import log
+from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from diffviz.analysis import frame_captions, step_comparison
 from diffviz.diffusion.process import add_noise
 from diffviz.diffusion.samplers import draw, seeded
-from diffviz.diffusion.schedules import SCHEDULES
+from diffviz.diffusion.schedules import SCHEDULES, Schedule
 from diffviz.imaging.pixels import to_uint8
 from diffviz.models import checkpoints
 from diffviz.models.denoiser import Denoiser
@@ -45,9 +46,9 @@ class Question:
     right: int
 
 
-def _settings(seed: int, **more: object) -> Settings:
+def _settings(seed: int, **more: Any) -> Settings:
     """A prompt chosen by the seed, in one style."""
-    return Settings(**{"prompt": PROMPTS[seed % len(PROMPTS)], "style": STYLE, "seed": seed} | more)
+    return replace(Settings(PROMPTS[seed % len(PROMPTS)], STYLE, seed), **more)
 
 
 def _which(
@@ -146,7 +147,7 @@ def same_static(seed: int) -> Question:
 
 def snr_one(seed: int) -> Question:
     """A picture of ours under three amounts of noise: where is the SNR one?"""
-    schedule, x0 = SCHEDULES["cosine"], torch.from_numpy(recorded(_settings(seed, steps=12)).x[-1])[None]
+    schedule, x0 = SCHEDULES["cosine"], torch.as_tensor(recorded(_settings(seed, steps=12)).x[-1])[None]
     eps = draw(seeded([seed]), x0.shape[1:])
     ts = [schedule.time_of(log(snr)) for snr in (30.0, 1.0, 0.03)]
     pictures = [to_uint8(add_noise(x0, eps, t, schedule)[0].numpy()) for t in ts]
@@ -179,7 +180,7 @@ def dice_again(seed: int) -> Question:
 def four_times_the_steps(seed: int) -> Question:
     """The time of 10 steps against that of 40."""
     recorded(_settings(seed, steps=2))  # what is loaded once must not be timed
-    took = []
+    took: list[float] = []
     for steps in (10, 40):
         began = time.perf_counter()
         recorded(_settings(seed, steps=steps))
@@ -195,29 +196,29 @@ def four_times_the_steps(seed: int) -> Question:
     )  # fmt: skip
 
 
-class _Counted(nn.Module):
-    """A network that counts how many pictures it was asked about."""
+@dataclass(frozen=True)
+class _Counted(Denoiser):
+    """A denoiser that keeps how many pictures it was asked about each time."""
 
-    def __init__(self, net: nn.Module) -> None:
-        super().__init__()
-        self.net, self.config, self.asked = net, net.config, 0
+    asked: list[int] = field(default_factory=list[int])
 
-    def forward(self, x: Tensor, angle: Tensor, tokens: Tensor) -> Tensor:
-        self.asked += len(x)
-        return self.net(x, angle, tokens)
+    def predict(self, x: Tensor, t: Tensor, tokens: Tensor, schedule: Schedule) -> Tensor:
+        self.asked.append(len(x))
+        return super().predict(x, t, tokens, schedule)
 
 
 def heun_calls(seed: int) -> Question:
     """The network calls of a guided Heun run, counted."""
     steps = 10
     whole = checkpoints.load()
-    counted = Denoiser(_Counted(whole.net), whole.vocabulary)
+    counted = _Counted(whole.net, whole.vocabulary)
     run = recorded(_settings(seed, sampler="heun", steps=steps, guidance=3.0), counted)
+    calls = sum(counted.asked)
     options = [steps, 2 * steps, 4 * steps - 2, 8 * steps]
     return Question(
         [run.frames("x")[-1]],
         ["Heun, 10 steps, guidance 3"],
-        [f"{counted.net.asked} calls"],
+        [f"{calls} calls"],
         [f"{n} calls" for n in options],
         [
             "That would be one call a step: neither Heun's second look nor guidance is in it.",
@@ -225,7 +226,7 @@ def heun_calls(seed: int) -> Question:
             "Heun asks twice in every step but the last, and guidance doubles that.",
             "That is twice too many.",
         ],
-        options.index(counted.net.asked),
+        options.index(calls),
     )
 
 
@@ -243,14 +244,15 @@ def when_layout_settles(seed: int) -> Question:
         ["" for _ in shown],
         [f"Steps {a} to {b}" for a, b in parts],
         [found] * len(parts),
-        next(i for i, (a, b) in enumerate(parts) if at <= b),
+        next(i for i, (_, b) in enumerate(parts) if at <= b),
     )
 
 
 def where_seeds_part(seed: int) -> Question:
     """Eight seeds after one call, and after twenty: where do they differ more?"""
     n = 8
-    spread, shown = [], []
+    spread: list[float] = []
+    shown: list[np.ndarray] = []
     for steps in (1, 20):
         *_, last = run_steps(_settings(seed, steps=steps), seeds=range(seed, seed + n))
         x = last.x.numpy()

@@ -75,7 +75,7 @@ def standings(events: Iterable[Event], items: Iterable[Item]) -> list[Standing]:
     by_concept: dict[str, list[str]] = {}
     for item in items:
         by_concept.setdefault(item.concept, []).append(item.id)
-    found = []
+    found: list[Standing] = []
     for concept, ids in by_concept.items():
         credits = [newest[i] for i in ids if i in newest]
         found.append(
@@ -118,7 +118,7 @@ def next_item(
         last = recent[-1].item
         return (kinds[item.id] == kinds[last]) + (item.concept == concept.get(last))
 
-    def order(entry: tuple[int, float, int, Item]) -> tuple:
+    def order(entry: tuple[int, float, int, Item]) -> tuple[int, bool, int, int, float, int]:
         found, weak, n, item = entry
         # A change is worth more than the exact order; among what is not pressing, kinds seen lately wait.
         lately = sum(kinds[e.item] == kinds[item.id] for e in recent)

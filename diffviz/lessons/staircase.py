@@ -35,7 +35,8 @@ def next_level(answers: Sequence[Answer], levels: Sequence[int], start: int) -> 
 
 def reversals(answers: Sequence[Answer]) -> list[int]:
     """The levels at which the staircase turned from harder to easier or back."""
-    found, direction = [], 0
+    found: list[int] = []
+    direction = 0
     for (before, _), (after, _) in pairwise(answers):
         step = (after > before) - (after < before)
         if step and direction and step != direction:

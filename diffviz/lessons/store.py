@@ -10,8 +10,10 @@ import json
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import sqlalchemy as sql
+from sqlalchemy.dialects import sqlite
 from sqlalchemy.exc import SQLAlchemyError
 
 FORMAT = 1
@@ -72,7 +74,7 @@ class Store:
         except (SQLAlchemyError, OSError) as error:
             raise StoreError("Progress cannot be kept on this computer's disk.") from error
 
-    def _do(self, statement: sql.Executable, *rows: list[dict]) -> list[sql.Row]:
+    def _do(self, statement: sql.Executable, *rows: list[dict[str, Any]]) -> list[sql.Row[Any]]:
         try:
             with self._engine.begin() as connection:
                 result = connection.execute(statement, *rows)
@@ -96,32 +98,32 @@ class Store:
             Event(current_kind(r.kind), r.item, r.result, r.sure, datetime.fromisoformat(r.at)) for r in rows
         ]
 
-    def put(self, learner: str, key: str, value: dict) -> None:
+    def put(self, learner: str, key: str, value: dict[str, Any]) -> None:
         """Keep the place in one exercise; the newest counts."""
         row = {"learner": learner, "key": key, "value": json.dumps(value)}
-        insert = sql.dialects.sqlite.insert(_PLACES).values(**row)
+        insert = sqlite.insert(_PLACES).values(**row)
         self._do(insert.on_conflict_do_update(["learner", "key"], set_={"value": row["value"]}))
 
-    def get(self, learner: str, key: str) -> dict | None:
+    def get(self, learner: str, key: str) -> dict[str, Any] | None:
         """The place kept for one exercise, or None."""
         chosen = sql.select(_PLACES.c.value).where(_PLACES.c.learner == learner, _PLACES.c.key == key)
         rows = self._do(chosen)
         return json.loads(rows[0].value) if rows else None
 
-    def export(self, learner: str) -> dict:
+    def export(self, learner: str) -> dict[str, Any]:
         """Everything kept of a learner, fit for JSON and for `absorb`."""
         return {"format": FORMAT, "events": [_as_row(e) for e in self.events(learner)]}
 
-    def absorb(self, learner: str, data: object) -> int:
+    def absorb(self, learner: str, data: Any) -> int:
         """Add the answers of an export that are not here yet; returns how many. Raises StoreError if it is none."""
-        if (
-            not isinstance(data, dict)
-            or data.get("format") != FORMAT
-            or not isinstance(data.get("events"), list)
-        ):
+        try:
+            found, rows = data["format"], list(data["events"])
+        except (KeyError, TypeError) as error:
+            raise StoreError("This file is not an export of diffviz.") from error
+        if found != FORMAT:
             raise StoreError("This file is not an export of diffviz.")
         try:
-            new = [_from_row(row) for row in data["events"]]
+            new = [_from_row(row) for row in rows]
         except (KeyError, TypeError, ValueError) as error:
             raise StoreError("This export is damaged: an answer in it cannot be read.") from error
         known = set(self.events(learner))
@@ -141,11 +143,11 @@ def current_kind(kind: str) -> str:
     return RENAMED_KINDS.get(kind, kind)
 
 
-def _as_row(event: Event) -> dict:
+def _as_row(event: Event) -> dict[str, Any]:
     return {**asdict(event), "at": event.at.astimezone(UTC).isoformat()}
 
 
-def _from_row(row: dict) -> Event:
+def _from_row(row: dict[str, Any]) -> Event:
     event = Event(
         current_kind(str(row["kind"])[:32]),
         str(row["item"])[:64],

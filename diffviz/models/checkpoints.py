@@ -67,7 +67,7 @@ def replace(path: Path, data: bytes) -> None:
         temporary.unlink(missing_ok=True)
 
 
-def write(path: Path, net: nn.Module, config: dict, facts: dict) -> None:
+def write(path: Path, net: nn.Module, config: dict[str, Any], facts: dict[str, Any]) -> None:
     """Write weights in half precision with their shape and history; the file is replaced at once."""
     tensors = {k: v.detach().cpu().half().contiguous() for k, v in net.state_dict().items()}
     replace(path, save(tensors, {"config": json.dumps(config), "facts": json.dumps(facts)}))
@@ -85,11 +85,19 @@ def with_weights(make: Callable[[], Net], tensors: Mapping[str, Tensor]) -> Net:
     return net
 
 
-def metadata(path: Path) -> tuple[dict, dict]:
+def parts(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
+    """The tensors of a safetensors file in float32, and its metadata. Raises OSError or SafetensorError."""
+    opened: Any = safe_open(path, "pt")
+    with opened as file:
+        return {name: file.get_tensor(name).float() for name in file.keys()}, file.metadata() or {}  # noqa: SIM118
+
+
+def metadata(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
     """(config, facts) of a weights file. Raises CheckpointError when it cannot be read."""
     try:
-        with safe_open(path, "pt") as file:
-            raw = file.metadata() or {}
+        opened: Any = safe_open(path, "pt")
+        with opened as file:  # without its tensors
+            raw: dict[str, str] = file.metadata() or {}
         return json.loads(raw["config"]), json.loads(raw["facts"])
     except (OSError, SafetensorError, KeyError, ValueError) as error:
         raise CheckpointError(
@@ -103,15 +111,15 @@ def _read(path: Path, make: Callable[[dict], Net]) -> Net:
         raise CheckpointError(f"The weights file {path.name} is missing: restore it from the repository.")
     config, _ = metadata(path)
     try:
-        with safe_open(path, "pt") as file:
-            tensors = {k: file.get_tensor(k).float() for k in file.keys()}  # noqa: SIM118 - not a dict
+        tensors, _ = parts(path)
         net = with_weights(lambda: make(config), tensors)
     except (OSError, SafetensorError, TypeError, KeyError, RuntimeError) as error:
         raise CheckpointError(
             f"The weights in {path.name} do not fit this version of the network: restore both from the repository."
         ) from error
     # Channels last is a few per cent faster at every batch (bench.inference), with the same numbers to 1e-5.
-    return net.eval().requires_grad_(False).to(memory_format=torch.channels_last)
+    net.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue] - no overload of torch's has it alone
+    return net.eval().requires_grad_(False)
 
 
 def read(path: Path) -> UNet:

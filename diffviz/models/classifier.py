@@ -13,10 +13,11 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 import torch.nn.functional as F
-from safetensors import SafetensorError, safe_open
+from safetensors import SafetensorError
 from torch import Tensor, nn
 
 from diffviz.models import checkpoints
@@ -75,13 +76,14 @@ class Judge:
     net: Classifier
     labels: tuple[str, ...]
     subgroups: tuple[str, ...]
-    facts: dict
+    facts: dict[str, Any]
 
     @torch.inference_mode()
     def look(self, pictures: Tensor, batch: int = 256) -> tuple[Tensor, Tensor, Tensor]:
         """Label logits (N, L), subgroup logits (N, G) and features (N, 128) of pictures in [-1, 1]."""
-        parts = [self.net(chunk) for chunk in pictures.split(batch)]
-        return tuple(torch.cat(column) for column in zip(*parts, strict=True))
+        parts = [self.net(pictures[i : i + batch]) for i in range(0, len(pictures), batch)]
+        labels, subgroups, features = zip(*parts, strict=True)
+        return torch.cat(labels), torch.cat(subgroups), torch.cat(features)
 
     def log_p(self, label: str) -> Callable[[Tensor], Tensor]:
         """The log of how sure it is of a label, of pictures (B, 3, S, S): (B,), with a gradient.
@@ -104,9 +106,7 @@ def load(path: Path) -> Judge:
         raise FileNotFoundError(f"The classifier {path.name} is missing: restore it from the repository.")
     checkpoints.verify(path)
     try:
-        with safe_open(path, "pt") as file:
-            raw = file.metadata()
-            tensors = {k: file.get_tensor(k).float() for k in file.keys()}  # noqa: SIM118 - not a dict
+        tensors, raw = checkpoints.parts(path)
         names = json.loads(raw["names"])
         net = checkpoints.with_weights(
             lambda: Classifier(len(names["labels"]), len(names["subgroups"])), tensors

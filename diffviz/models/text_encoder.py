@@ -18,6 +18,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -55,7 +56,7 @@ class Vocabulary:
     words: tuple[str, ...]
     styles: tuple[str, ...]
     everyday_words: frozenset[str] = frozenset()
-    labels: tuple[dict, ...] = ()
+    labels: tuple[dict[str, Any], ...] = ()
     _ids: dict[str, int] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:

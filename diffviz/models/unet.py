@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import asdict, dataclass
+from typing import Any, TypeVar
 
 import torch
 import torch.nn.functional as F
@@ -38,12 +39,13 @@ class UNetConfig:
     patch: int = 2  # side of the pixel patches that become channels
     in_channels: int = 3  # of the picture, or of the latents
 
-    def as_dict(self) -> dict:
+    def as_dict(self) -> dict[str, Any]:
         return asdict(self)
 
     @classmethod
-    def from_dict(cls, raw: dict) -> UNetConfig:
-        return cls(**{**raw, "channels": tuple(raw["channels"])})
+    def from_dict(cls, raw: dict[str, Any]) -> UNetConfig:
+        known: dict[str, Any] = {**raw, "channels": tuple(raw["channels"])}
+        return cls(**known)
 
 
 def level_embedding(angle: Tensor, dim: int) -> Tensor:
@@ -55,6 +57,16 @@ def level_embedding(angle: Tensor, dim: int) -> Tensor:
     return torch.cat([phase.sin(), phase.cos()], dim=1)
 
 
+Layer = TypeVar("Layer", nn.Conv2d, nn.Linear)
+
+
+def zeroed(layer: Layer) -> Layer:
+    """A layer that says nothing yet: its block begins as the shortcut round it."""
+    for parameter in layer.parameters():
+        nn.init.zeros_(parameter)
+    return layer
+
+
 class ResBlock(nn.Module):
     """Two 3 × 3 convolutions round a shortcut; `emb` scales and shifts between them."""
 
@@ -64,10 +76,8 @@ class ResBlock(nn.Module):
         self.conv1 = nn.Conv2d(c_in, c_out, 3, padding=1)
         self.emb = nn.Linear(emb_dim, 2 * c_out)
         self.norm2 = nn.GroupNorm(8, c_out)
-        self.conv2 = nn.Conv2d(c_out, c_out, 3, padding=1)
+        self.conv2 = zeroed(nn.Conv2d(c_out, c_out, 3, padding=1))
         self.skip = nn.Conv2d(c_in, c_out, 1) if c_in != c_out else nn.Identity()
-        nn.init.zeros_(self.conv2.weight)
-        nn.init.zeros_(self.conv2.bias)
 
     def forward(self, x: Tensor, emb: Tensor) -> Tensor:
         h = self.conv1(F.silu(self.norm1(x)))
@@ -84,9 +94,7 @@ class Attention(nn.Module):
         self.heads = heads
         self.q = nn.Linear(dim, dim, bias=False)
         self.kv = nn.Linear(context_dim, 2 * dim, bias=False)
-        self.out = nn.Linear(dim, dim)
-        nn.init.zeros_(self.out.weight)
-        nn.init.zeros_(self.out.bias)
+        self.out = zeroed(nn.Linear(dim, dim))
 
     def _heads(self, x: Tensor, context: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         q = self.q(x).unflatten(-1, (self.heads, -1)).transpose(1, 2)  # (B, H, N, d)
@@ -115,9 +123,7 @@ class TransformerBlock(nn.Module):
         self.norm1, self.norm2, self.norm3 = nn.LayerNorm(dim), nn.LayerNorm(dim), nn.LayerNorm(dim)
         self.self_attention = Attention(dim, dim, heads)
         self.cross_attention = Attention(dim, text_dim, heads)
-        self.mlp = nn.Sequential(nn.Linear(dim, 2 * dim), nn.SiLU(), nn.Linear(2 * dim, dim))
-        nn.init.zeros_(self.mlp[-1].weight)
-        nn.init.zeros_(self.mlp[-1].bias)
+        self.mlp = nn.Sequential(nn.Linear(dim, 2 * dim), nn.SiLU(), zeroed(nn.Linear(2 * dim, dim)))
 
     def forward(self, x: Tensor, words: Tensor, mask: Tensor) -> Tensor:
         h = self.norm1(x)
@@ -166,9 +172,7 @@ class UNet(nn.Module):
             if level:
                 self.grow.append(nn.Conv2d(width, width, 3, padding=1))
         self.norm = nn.GroupNorm(8, c_now)
-        self.head = nn.Conv2d(c_now, pixels, 3, padding=1)
-        nn.init.zeros_(self.head.weight)
-        nn.init.zeros_(self.head.bias)
+        self.head = zeroed(nn.Conv2d(c_now, pixels, 3, padding=1))
 
     def forward(self, x: Tensor, angle: Tensor, tokens: Tensor) -> Tensor:
         words, pooled, mask = self.text(tokens)

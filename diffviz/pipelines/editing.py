@@ -8,6 +8,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 import torch
@@ -73,7 +74,7 @@ def fill(
             eps = eps_from_x0(x, x0, float(schedule.alpha(t)), float(schedule.sigma(t)))
             yield Step(i, t, x, x0, eps)
             put_right = torch.where(hole, x0, known)
-            *_, step = ddim(lambda *_, guess=put_right: guess, x, [t, s], schedule, eta=1.0, rng=rng)
+            *_, step = ddim(lambda _x, _t, guess=put_right: guess, x, [t, s], schedule, eta=1.0, rng=rng)
             x, i = step.x, i + 1
             if again:
                 x = noise_one_step(x, draw(rng, x.shape[1:]).to(x), s, t, schedule)
@@ -167,7 +168,7 @@ def fill_steps(settings: Filling, denoiser: Denoiser | None = None) -> Iterator[
     return fill(
         asked(settings, denoiser),
         _picture(settings.picture, denoiser),
-        torch.from_numpy(np.frombuffer(settings.hole, np.uint8) > 0).view(1, 1, *denoiser.shape[1:]),
+        torch.as_tensor(np.frombuffer(settings.hole, np.uint8) > 0).view(1, 1, *denoiser.shape[1:]),
         times(settings.steps),
         SCHEDULES[settings.schedule],
         rounds=settings.rounds,
@@ -175,7 +176,7 @@ def fill_steps(settings: Filling, denoiser: Denoiser | None = None) -> Iterator[
     )
 
 
-def img2img(image: Image.Image, prompt: str = "", **settings: object) -> Trajectory:
+def img2img(image: Image.Image, prompt: str = "", **settings: Any) -> Trajectory:
     """A picture redrawn, and its whole way there; the fields of `Redrawing` but `picture` are the keyword arguments.
 
     The middle square of `image` is taken.
@@ -188,7 +189,7 @@ def img2img(image: Image.Image, prompt: str = "", **settings: object) -> Traject
 
 
 def inpaint(
-    image: Image.Image, hole: Image.Image | np.ndarray, prompt: str = "", **settings: object
+    image: Image.Image, hole: Image.Image | np.ndarray, prompt: str = "", **settings: Any
 ) -> Trajectory:
     """A picture with a hole filled, and its whole way there; the fields of `Filling` are the keyword arguments.
 
@@ -211,7 +212,7 @@ def inpaint(
     return _recorded(fill_steps(edit), edit)
 
 
-def _square(image: Image.Image, model: str) -> np.ndarray:
+def _square(image: Any, model: str) -> np.ndarray:
     if not isinstance(image, Image.Image):
         raise ValueError(f"the image must be a PIL image, not {type(image).__name__}")
     if min(image.size) < 2:
@@ -227,4 +228,4 @@ def _recorded(steps: Iterator[Step], edit: Settings) -> Trajectory:
 def _picture(pixels: bytes, denoiser: Denoiser) -> Tensor:
     """(1, 3, S, S) in [-1, 1] of bytes in rows of RGB."""
     array = np.frombuffer(pixels, np.uint8).reshape(*denoiser.shape[1:], 3)
-    return torch.from_numpy(from_uint8(array))[None]
+    return torch.as_tensor(from_uint8(array))[None]

@@ -8,6 +8,7 @@ run.image.show()
 from __future__ import annotations
 
 import dataclasses
+import math
 import numbers
 import operator
 from collections.abc import Iterator, Sequence
@@ -42,9 +43,10 @@ def whole_number(name: str, value: Any, low: int, high: int) -> int:
 
 def number(name: str, value: Any, low: float, high: float) -> float:
     """The value as a float. Raises ValueError, in a sentence with its name, where it is no number in the range, or NaN."""
-    if not isinstance(value, numbers.Real) or not low <= value <= high:
+    found = float(value) if isinstance(value, numbers.Real) else math.nan
+    if not low <= found <= high:
         raise ValueError(f"{name} must be a number from {low} to {high}, not {value!r}")
-    return float(value)
+    return found
 
 
 @dataclasses.dataclass(frozen=True)
@@ -167,7 +169,7 @@ def recorded(settings: Settings, denoiser: Denoiser | None = None) -> Trajectory
     return record(steps, SCHEDULES[settings.schedule], dataclasses.asdict(settings))[0]
 
 
-def generate(prompt: str = "", **settings: object) -> Trajectory:
+def generate(prompt: str = "", **settings: Any) -> Trajectory:
     """One picture and its whole way there; the fields of `Settings` are the keyword arguments.
 
     >>> generate("cat face", style="noto", seed=0, steps=30).image      # doctest: +SKIP

@@ -11,7 +11,7 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from PIL import Image
@@ -34,10 +34,10 @@ MAX_PIXELS = (
 def check_size(width: int, height: int, zoom: int, frames: int = 1) -> None:
     """Refuse an enlargement before anything is computed for it.
 
-    Raises ValueError where `zoom` is not a whole number from 1 to MAX_ZOOM, or `frames` enlarged pictures of
+    Raises ValueError where `zoom` is not from 1 to MAX_ZOOM, or `frames` enlarged pictures of
     width × height pixels have more than MAX_PIXELS together.
     """
-    if not (isinstance(zoom, int) and 1 <= zoom <= MAX_ZOOM):
+    if not 1 <= zoom <= MAX_ZOOM:
         raise ValueError(f"zoom must be a whole number from 1 to {MAX_ZOOM}, not {zoom}")
     pixels = width * height * zoom**2 * frames
     if pixels > MAX_PIXELS:
@@ -60,7 +60,7 @@ class Trajectory:
     eps: np.ndarray
     t: np.ndarray  # (steps + 1,)
     log_snr: np.ndarray  # (steps + 1,); infinite at the ends of most schedules
-    settings: dict = field(default_factory=dict)
+    settings: dict[str, Any] = field(default_factory=dict[str, Any])
 
     @property
     def steps(self) -> int:
@@ -114,7 +114,9 @@ class Trajectory:
         return info
 
 
-def record(steps: Iterable[Step], schedule: Schedule, settings: dict | None = None) -> list[Trajectory]:
+def record(
+    steps: Iterable[Step], schedule: Schedule, settings: dict[str, Any] | None = None
+) -> list[Trajectory]:
     """Collect a sampler's steps into one Trajectory per image of the batch."""
     seen = list(steps)
     if not seen:
