@@ -148,6 +148,7 @@ def kid(
         sums, pairs = ix.T @ polynomial_kernel(x, y) @ iy, np.outer(ix.sum(0), iy.sum(0))
         np.fill_diagonal(sums, 0)
         np.fill_diagonal(pairs, 0)
-        return ((weights @ sums) * weights).sum(1) / ((weights @ pairs) * weights).sum(1)
+        with np.errstate(invalid="ignore"):  # a resample may hold one label alone
+            return ((weights @ sums) * weights).sum(1) / ((weights @ pairs) * weights).sum(1)
 
     return _figure(mean(a, ia, a, ia) + mean(b, ib, b, ib) - 2 * mean(a, ia, b, ib), 5)

@@ -29,6 +29,7 @@ from diffviz.training.data import Dataset
 from diffviz.training.sources import SOURCES
 
 FIRST_SEED = 10_000  # as in `evaluate`: both judges see the same pictures
+FEATURE_CHUNK = 256
 CHUNK, BATCH = 40, 8  # pictures between two saves; pictures drawn at once
 
 
@@ -66,12 +67,15 @@ def generated(
 
 
 def real_features(extract: Extractor, data: Dataset, path: Path) -> np.ndarray:
-    """Features (N, D) of every real drawing, kept in a file."""
+    """Features (N, D) of every real drawing, kept in a file as they are taken."""
     head = {**extract.facts, "drawings": len(data.label), "size": data.images.shape[-1]}
     found = kept(path, head, "features")
-    if found is None:
-        found = extract(data.pictures(np.arange(len(data.label))))
+    rows = np.arange(len(data.label))
+    for start in range(0 if found is None else len(found), len(rows), FEATURE_CHUNK):
+        part = extract(data.pictures(rows[start : start + FEATURE_CHUNK]))
+        found = part if found is None else np.concatenate([found, part])
         keep(path, head, features=found)
+        print(f"{len(found)} of {len(rows)} drawings", flush=True)
     return found
 
 
