@@ -5,7 +5,11 @@ import pytest
 import torch
 
 from diffviz.evaluation import outside_judge as oj
+from diffviz.evaluation import results
 from diffviz.paths import CURVES
+from diffviz.training import eval_outside
+from diffviz.training.data import Dataset
+from diffviz.training.model_card import sections
 
 
 def test_the_nearest_of_another_set_is_found_and_the_own_set_is_left_out():
@@ -81,3 +85,50 @@ def test_the_shipped_figures_say_how_they_were_made(path):
         for figure in (*(r["share"] for r in part["retrieval"].values()), part["kid"], part["kid_floor"]):
             low, high = figure["interval"]
             assert low <= high
+
+
+def small_data() -> Dataset:
+    """Six labels drawn in noto, flat and 3d; the noto drawings of three are held out."""
+    label, style = np.repeat(np.arange(6), 3), np.tile(np.arange(3), 6)
+    return Dataset(
+        images=torch.zeros(18, 3, 4, 4, dtype=torch.uint8),
+        label=label,
+        style=style,
+        heldout=(style == 0) & (label < 3),
+        labels=list("abcdef"),
+        keywords=[[]] * 6,
+        subgroups=np.array(["x", "x", "y", "y", "z", "z"]),
+        everyday=np.ones(6, bool),
+        styles=["noto", "flat", "3d"],
+    )
+
+
+def test_the_measured_part_reads_back_and_makes_a_section_of_the_card(tmp_path):
+    data, rows = small_data(), np.resize(np.array([0, 3, 6]), 12)
+    real = np.eye(6)[data.label] + 0.01 * np.random.default_rng(0).normal(size=(18, 6))
+    right = eval_outside.measure(data, rows, real[rows], real)
+    wrong = eval_outside.measure(data, rows, np.roll(real, 3, axis=0)[rows], real)
+    assert right["retrieval"]["label_top1"]["share"]["value"] == 1
+    assert wrong["retrieval"]["label_top1"]["generated"]["value"] == 0
+    raw = {
+        "weights_sha256": "a",
+        "feature_network": {"name": "N", "package": "p", "version": "1"},
+        "gallery": {"drawings": 18, "size": 4},
+        "all": right,
+        "common": wrong,
+    }
+    assert results.outside_judge("net", tmp_path) is None
+    (tmp_path / "outside-net.json").write_text(json.dumps(raw))
+    found = results.outside_judge("net", tmp_path)
+    assert found.is_of("a") and found.share("label_top1")["value"] == 1
+    card = "\n".join(sections.outside_text(raw, "a"))
+    assert "**100%**" in card and "earlier weights" not in card
+    assert "earlier weights" in "\n".join(sections.outside_text(raw, "b"))
+
+
+def test_an_array_is_taken_up_again_only_under_the_same_head(tmp_path):
+    path = tmp_path / "kept.npz"
+    assert eval_outside.kept(path, {"n": 1}, "images") is None
+    eval_outside.keep(path, {"n": 1}, images=np.arange(3))
+    assert eval_outside.kept(path, {"n": 1}, "images").tolist() == [0, 1, 2]
+    assert eval_outside.kept(path, {"n": 2}, "images") is None
