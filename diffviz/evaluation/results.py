@@ -42,6 +42,21 @@ def of_network(what: str, name: str, folder: Path = CURVES) -> Measured | None:
 
 
 @dataclass(frozen=True)
+class OutsideJudge(Measured):
+    """The file of `eval_outside`: what a feature network that was not trained on this data says of the images."""
+
+    def share(self, measure: str, captions: str = "all") -> dict:
+        """Generated over real for label_top1, label_top5 or subgroup_top1, as {value, interval}; captions all or common."""
+        return self.raw[captions]["retrieval"][measure]["share"]
+
+
+def outside_judge(name: str, folder: Path = CURVES) -> OutsideJudge | None:
+    """The file of one network, or None where that was not measured."""
+    found = of_network("outside", name, folder)
+    return OutsideJudge(found.raw) if found else None
+
+
+@dataclass(frozen=True)
 class Curve(Measured):
     """The file of `measure_steps`: what it was measured on, and its points."""
 

@@ -31,6 +31,7 @@ from diffviz.training.model_card.sections import (
     guidance_text,
     histogram,
     memory_text,
+    outside_text,
     overfitting,
     prediction,
     recipe_text,
@@ -120,6 +121,9 @@ def network(name: str) -> list[str]:
         f"{overfitting(log)} {prediction(log)}",
         "",
     ]
+    outside = ASSETS / "curves" / f"outside-{name}.json"
+    if outside.exists():
+        lines += outside_text(json.loads(outside.read_text()), digest)
     measured = ASSETS / "curves" / f"evaluation-{name}.json"
     if not measured.exists():
         return [*lines, "### Figures", "", "Not measured yet.", ""]

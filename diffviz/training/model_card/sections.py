@@ -16,6 +16,7 @@ from diffviz.training.model_card.tables import (
     guidance_table,
     guided_table,
     heldout_losses,
+    outside_table,
     recipes_table,
     sizes_table,
 )
@@ -137,6 +138,24 @@ def colours_text(found: dict) -> list[str]:
         f"{found['labels']} everyday things, asked for in each of {found['n'] // found['labels']} colours (“blue banana”; "
         f"N = {found['n']}): **{share(found['asked'])}** have that colour as their one main hue, within 20°. Without the "
         f"colour word {share(found['not_asked'])} have it, by chance.",
+    )
+
+
+def outside_text(found: dict, digest: str) -> list[str]:
+    """What a feature network that was not trained on this data says, and why our own classifier says more."""
+    stale = "" if found["weights_sha256"] == digest else " **Measured on earlier weights.**"
+    judge, size = found["feature_network"], found["gallery"]["size"]
+    kid, floor = found["all"]["kid"], found["all"]["kid_floor"]
+    return section(
+        "### A judge from outside",
+        f"Features of {judge['name']}, trained on ImageNet (`{judge['package']}` {judge['version']}). Each generated "
+        f"image is looked up among the real drawings of other sets ({found['gallery']['drawings']:,} in all, at {size} "
+        "× "
+        f"{size}); a hit has the same label or subgroup. The share is of the held-out real drawings' own figure, its "
+        "interval from resampling labels. Our own classifier, below, gives higher shares: it was trained on the very "
+        f"drawings whose manner the network learned.{stale} KID over all labels {kid['value']:.3f} "
+        f"({kid['interval'][0]:.3f} to {kid['interval'][1]:.3f}); real training drawings {floor['value']:.3f}.",
+        outside_table(found),
     )
 
 

@@ -31,6 +31,24 @@ def figures_table(evaluation: dict) -> list[str]:
     return lines
 
 
+def outside_table(found: dict) -> list[str]:
+    """Retrieval among real drawings of other sets as a Markdown table."""
+    lines = [
+        "| captions | the nearest has the same | generated | real, held out | share (95 % interval) |",
+        "|---" * 5 + "|",
+    ]
+    titles = {"subgroup_top1": "subgroup", "label_top1": "label", "label_top5": "label, one of five"}
+    for name, title in (("all", "all labels"), ("common", "common labels")):
+        for key, what in titles.items():
+            row = found[name]["retrieval"][key]
+            low, high = row["share"]["interval"]
+            lines.append(
+                f"| {title}, N = {found[name]['n']} | {what} | {row['generated']['value']:.1%} | "
+                f"{row['real']['value']:.1%} | **{row['share']['value']:.0%}** ({low:.0%} to {high:.0%}) |"
+            )
+    return lines
+
+
 def kinds_table(found: dict) -> list[str]:
     """Agreement by kind of thing, in the order of the file."""
     lines = ["| kind | generated (95 % interval) | real, held out | share |", "|---" * 4 + "|"]

@@ -1,0 +1,154 @@
+"""Measure a network with features that were not trained on this data.
+
+    python -m diffviz.training.eval_outside --model emoji64    # -> assets/curves/outside-emoji64.json
+
+The captions, seeds and settings are those of `evaluate`, all labels. A generated picture is looked up by its features
+(`evaluation.outside_judge`) among the real drawings of the other sets, at the same resolution; how often the nearest
+have its label is held against the same figure for the held-out real drawings. KID is taken in the same features
+against the held-out drawings; its yardstick is that of real training drawings against them. The pictures are kept
+under data/ as they are made, so an interrupted run goes on where it stopped.
+"""
+
+from __future__ import annotations
+
+import argparse
+import io
+import json
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from diffviz.evaluation import outside_judge
+from diffviz.evaluation.outside_judge import Extractor
+from diffviz.imaging.pixels import to_uint8
+from diffviz.models import checkpoints
+from diffviz.paths import ASSETS, CURVES
+from diffviz.training.batch_generation import for_rows
+from diffviz.training.data import Dataset
+from diffviz.training.sources import SOURCES
+
+FIRST_SEED = 10_000  # as in `evaluate`: both judges see the same pictures
+FEATURE_CHUNK = 256
+CHUNK, BATCH = 40, 8  # pictures between two saves; pictures drawn at once
+
+
+def kept(path: Path, head: dict, name: str) -> np.ndarray | None:
+    """An array of a file that was begun under the same head, or None."""
+    if not path.exists():
+        return None
+    with np.load(path) as raw:
+        return raw[name] if json.loads(str(raw["head"])) == head else None
+
+
+def keep(path: Path, head: dict, **arrays: np.ndarray) -> None:
+    """Write arrays and what they were made with; the file is replaced at once."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    buffer, temporary = io.BytesIO(), path.with_suffix(".tmp")
+    np.savez(buffer, head=np.array(json.dumps(head)), **arrays)
+    temporary.write_bytes(buffer.getvalue())
+    temporary.replace(path)
+
+
+def generated(
+    model: str, data: Dataset, rows: np.ndarray, settings: dict, path: Path, head: dict
+) -> np.ndarray:
+    """Pictures (N, S, S, 3) uint8 for the captions of rows, kept in a file as they are made."""
+    images = kept(path, head, "images")
+    done = 0 if images is None else len(images)
+    denoiser = checkpoints.load(model) if done < len(rows) else None
+    for start in range(done, len(rows), CHUNK):
+        part = rows[start : start + CHUNK]
+        made = to_uint8(for_rows(denoiser, data, part, FIRST_SEED + start, batch=BATCH, **settings).numpy())
+        images = made if images is None else np.concatenate([images, made])
+        keep(path, head, images=images)
+        print(f"{len(images)} of {len(rows)} pictures", flush=True)
+    return images[: len(rows)]
+
+
+def real_features(extract: Extractor, data: Dataset, path: Path) -> np.ndarray:
+    """Features (N, D) of every real drawing, kept in a file as they are taken."""
+    head = {**extract.facts, "drawings": len(data.label), "size": data.images.shape[-1]}
+    found = kept(path, head, "features")
+    rows = np.arange(len(data.label))
+    for start in range(0 if found is None else len(found), len(rows), FEATURE_CHUNK):
+        part = extract(data.pictures(rows[start : start + FEATURE_CHUNK]))
+        found = part if found is None else np.concatenate([found, part])
+        keep(path, head, features=found)
+        print(f"{len(found)} of {len(rows)} drawings", flush=True)
+    return found
+
+
+def measure(data: Dataset, rows: np.ndarray, made: np.ndarray, real: np.ndarray) -> dict:
+    """All figures for one choice of captions: features `made` (N, D) of rows (N,), `real` (all drawings, D)."""
+    drawing = {source.style: source.drawing for source in SOURCES}
+    names = sorted(set(drawing.values()))
+    of_set = np.array([names.index(drawing[style]) for style in data.styles])[data.style]
+    heldout = np.unique(rows)
+
+    def hits(features: np.ndarray, rows: np.ndarray) -> dict[str, np.ndarray]:
+        found = outside_judge.ranks(features, of_set[rows], real, of_set)
+        return outside_judge.retrieval_hits(found, data.label[rows], data.label, data.subgroups)
+
+    a, b = hits(made, rows), hits(real[heldout], heldout)
+    labels = data.label[rows], data.label[heldout]
+    training = np.flatnonzero(~data.heldout & np.isin(data.label, labels[1]))
+    training = np.random.default_rng(0).choice(training, min(len(rows), len(training)), replace=False)
+    return {
+        "n": len(rows),
+        "captions": len(heldout),
+        "retrieval": {k: outside_judge.share(a[k], labels[0], b[k], labels[1]) for k in a},
+        "kid": outside_judge.kid(made, real[heldout], *labels),
+        "kid_floor": outside_judge.kid(real[training], real[heldout], data.label[training], labels[1]),
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--model", default=checkpoints.SHARP, help="a network of the manifest")
+    parser.add_argument("--data", type=Path, help="default: data/MODEL.npz")
+    parser.add_argument("--pictures", type=Path, help="default: data/outside-MODEL.npz")
+    parser.add_argument("--features", type=Path, help="default: data/features-SIZE.npz")
+    parser.add_argument("--out", type=Path, help="default: assets/curves/outside-MODEL.json")
+    parser.add_argument("--n", type=int, default=2000, help="generated pictures")
+    parser.add_argument("--steps", type=int, default=30)
+    parser.add_argument("--guidance", type=float, default=3.0)
+    parser.add_argument("--sampler", default="unipc")
+    parser.add_argument("--threads", type=int, default=1)
+    args = parser.parse_args()
+    torch.set_num_threads(args.threads)
+    data = Dataset.load(args.data or Path(f"data/{args.model}.npz"))
+    rows = np.resize(data.rows(heldout=True), args.n)
+    settings = {"steps": args.steps, "guidance": args.guidance, "sampler": args.sampler}
+    head = {
+        "weights_sha256": checkpoints.sha256_of(ASSETS / checkpoints.manifest()[args.model].file),
+        "settings": settings,
+        "precision": "bfloat16",
+        "first_seed": FIRST_SEED,
+    }
+    path = args.pictures or Path(f"data/outside-{args.model}.npz")
+    images = generated(args.model, data, rows, settings, path, head)
+    size = data.images.shape[-1]
+    if images.shape[1] != size:
+        raise SystemExit(f"{args.model} draws {images.shape[1]} pixels and the data has {size}")
+    extract = Extractor()
+    real = real_features(extract, data, args.features or Path(f"data/features-{size}.npz"))
+    made = extract(torch.from_numpy(images).permute(0, 3, 1, 2).float() / 127.5 - 1)
+    common = data.everyday[data.label[rows]]
+    found = {
+        **head,
+        "feature_network": extract.facts,
+        "gallery": {"drawings": len(data.label), "size": size},
+        "all": measure(data, rows, made, real),
+        "common": measure(data, rows[common], made[common], real),
+    }
+    out = args.out or CURVES / f"outside-{args.model}.json"
+    out.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+    print(json.dumps(found, indent=1))
+    print(f"wrote {out}")
+
+
+if __name__ == "__main__":
+    main()
