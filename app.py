@@ -26,7 +26,7 @@ with left:
 # From here on torch is needed; the page above is already on screen.
 with stage:
     frame.wake()
-    from diffviz.generation import Settings
+    from diffviz.pipelines.text_to_image import Settings
     from diffviz.ui import live
 
     words = live.vocabulary()

@@ -5,8 +5,9 @@ import base64
 import streamlit as st
 import torch
 
-from diffviz.generation import Settings, run_steps
-from diffviz.trajectory import encode_png, to_uint8
+from diffviz.imaging.pixels import to_uint8
+from diffviz.pipelines.text_to_image import Settings, run_steps
+from diffviz.pipelines.trajectory import encode_png
 
 torch.set_num_threads(1)
 *_, last = run_steps(Settings("cat face", "noto"))

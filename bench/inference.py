@@ -20,9 +20,9 @@ from contextlib import nullcontext
 import torch
 from torch import nn
 
-from diffviz import checkpoints
-from diffviz.samplers import draw, seeded
-from diffviz.schedules import SCHEDULES
+from diffviz.diffusion.samplers import draw, seeded
+from diffviz.diffusion.schedules import SCHEDULES
+from diffviz.models import checkpoints
 
 BATCHES, THREADS = (1, 2, 8, 16, 64), (1, 2)
 PRECISIONS = ("fp32", "bf16")

@@ -17,12 +17,12 @@ import numpy as np
 import torch
 
 from bench.sampling import bare_calls
-from diffviz import checkpoints
-from diffviz.experiments import REFERENCE
-from diffviz.samplers import SAMPLERS, calls, draw, seeded, times
-from diffviz.schedules import SCHEDULES
+from diffviz.analysis.step_comparison import REFERENCE
+from diffviz.diffusion.samplers import SAMPLERS, calls, draw, seeded, times
+from diffviz.diffusion.schedules import SCHEDULES
+from diffviz.models import checkpoints
+from diffviz.training.batch_generation import generate_many
 from diffviz.training.prompts import EVERYDAY_32
-from diffviz.training.sample import generate_many
 
 STEPS = (3, 5, 8, 12, 20, 30, 50)
 

@@ -15,9 +15,9 @@ import time
 import torch
 from diffusers import DDIMScheduler
 
-from diffviz import checkpoints
-from diffviz.samplers import ddim, draw, seeded, times
-from diffviz.schedules import SCHEDULES
+from diffviz.diffusion.samplers import ddim, draw, seeded, times
+from diffviz.diffusion.schedules import SCHEDULES
+from diffviz.models import checkpoints
 
 
 def bare_calls(denoise, start, steps):

@@ -11,12 +11,16 @@ import importlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from diffviz.editing import inpaint as inpaint
-    from diffviz.editing import redraw as redraw
-    from diffviz.generation import generate as generate
+    from diffviz.pipelines.editing import img2img as img2img
+    from diffviz.pipelines.editing import inpaint as inpaint
+    from diffviz.pipelines.text_to_image import generate as generate
 
-_WHERE = {"generate": "generation", "redraw": "editing", "inpaint": "editing"}
-__all__ = ["generate", "inpaint", "redraw"]
+_WHERE = {
+    "generate": "pipelines.text_to_image",
+    "img2img": "pipelines.editing",
+    "inpaint": "pipelines.editing",
+}
+__all__ = ["generate", "img2img", "inpaint"]
 
 
 def __getattr__(name: str) -> object:

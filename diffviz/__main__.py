@@ -10,7 +10,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from diffviz.trajectory import PANELS, Trajectory
+from diffviz.pipelines.trajectory import PANELS, Trajectory
 
 KINDS = (".gif", ".png")
 
@@ -23,8 +23,8 @@ def _save(run: Trajectory, path: Path, zoom: int, panels: list[str]) -> None:
 
 
 def _generate(args: argparse.Namespace) -> str:
-    from diffviz import checkpoints
-    from diffviz.generation import generate
+    from diffviz.models import checkpoints
+    from diffviz.pipelines.text_to_image import generate
 
     if args.out.suffix.lower() not in KINDS:
         raise ValueError(f"--out must end in one of {', '.join(KINDS)}, not {args.out.suffix or 'nothing'}")

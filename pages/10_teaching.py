@@ -9,10 +9,10 @@ page = frame.begin(
     kicker="In class",
 )
 
-from diffviz.ui import teaching_view
 from diffviz.ui.controls import Controls
+from diffviz.ui.lessons import teaching
 from diffviz.ui.practice import handouts
 
-teaching_view.before_class()
-teaching_view.plan(Controls(page))
+teaching.before_class()
+teaching.plan(Controls(page))
 handouts.show()

@@ -13,21 +13,22 @@ import streamlit as st
 
 frame.wake()
 
-from diffviz.ui import forward_view, pictures
+from diffviz.ui import image_input
 from diffviz.ui.controls import Controls
+from diffviz.ui.lessons import forward
 
 c = Controls(page)
 left, right = st.columns([1, 2.5], gap="large")
 with left:
-    picture = pictures.choose(c).pixels
+    picture = image_input.choose(c).pixels
     schedule = c.choice(
-        "Schedule", "schedule", tuple(forward_view.SCHEDULES), "cosine", help="How fast the picture fades"
+        "Schedule", "schedule", tuple(forward.SCHEDULES), "cosine", help="How fast the picture fades"
     )
     with st.expander("More"):
-        total = c.stops("Steps T of the chain", "T", 50, forward_view.LENGTHS)
+        total = c.stops("Steps T of the chain", "T", 50, forward.LENGTHS)
         seed = c.whole("Seed of the noise", "seed", 0, 0, 999_999)
 with right:
-    chain = forward_view.player(picture, schedule, total, seed)
+    chain = forward.player(picture, schedule, total, seed)
 
 st.header("One jump lands in the same place", anchor=False)
 st.markdown(
@@ -35,7 +36,7 @@ st.markdown(
     "any state can also be made from the clean picture **in one jump**. Below, the same picture is taken to four "
     "times in both ways, and the values of all its pixels are counted."
 )
-forward_view.same_distribution(picture, schedule, total, seed)
+forward.same_distribution(picture, schedule, total, seed)
 with st.expander("The formula", icon=":material/function:"):
     st.markdown(
         r"""
@@ -49,8 +50,8 @@ DDPM writes $\bar\alpha_t$ for our $\alpha_t^2$, and $1-\bar\alpha_t$ for our $\
 """
     )
 with st.expander("All schedules side by side", icon=":material/show_chart:"):
-    forward_view.compare_schedules(schedule)
-forward_view.source()
+    forward.compare_schedules(schedule)
+forward.source()
 
 st.header("Why nothing here is learned", anchor=False)
 st.markdown(

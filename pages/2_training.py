@@ -13,9 +13,10 @@ import streamlit as st
 
 frame.wake()
 
-from diffviz import toy
-from diffviz.ui import live, pictures, points_view, reverse_view, training_view
+from diffviz.toy import diffusion2d
+from diffviz.ui import image_input, live
 from diffviz.ui.controls import Controls
+from diffviz.ui.lessons import reverse, toy_training, training
 
 live.vocabulary()
 c = Controls(page)
@@ -23,24 +24,24 @@ PARTS = {"example": "One problem", "time": "Where it is hard", "train": "Train o
 left, right = st.columns([1, 2.5], gap="large")
 with left:
     part = c.choice("Part", "learn", tuple(PARTS), "example", PARTS)
-    says = training_view.SAYS
+    says = training.SAYS
     if part == "train":
-        shape = c.choice("What to learn", "shape", tuple(toy.SHAPES), "two moons")
-        steps = c.stops("Training steps", "train", 1000, points_view.LENGTHS)
+        shape = c.choice("What to learn", "shape", tuple(diffusion2d.SHAPES), "two moons")
+        steps = c.stops("Training steps", "train", 1000, toy_training.LENGTHS)
         target = c.choice("It is to say", "says", tuple(says), "eps", says)
     elif part == "example":
-        picture = pictures.choose(c)
+        picture = image_input.choose(c)
         target = c.choice("It is to say", "target", tuple(says), "x0", says)
     with st.expander("More"):
-        seed = reverse_view.seed_control(c)
+        seed = reverse.seed_control(c)
         net = live.network(c) if part != "train" else ""
 with right:
     if part == "example":
-        training_view.one_problem(picture, target, seed, net)
+        training.one_problem(picture, target, seed, net)
     elif part == "time":
-        training_view.where_it_is_hard(net)
+        training.where_it_is_hard(net)
     else:
-        training_view.train_one(shape, target, steps, seed)
+        training.train_one(shape, target, steps, seed)
 
 frame.ask(
     "Naming the noise, the picture or v: one follows from the other. Does it matter which the network has to say?",

@@ -13,38 +13,39 @@ import streamlit as st
 
 frame.wake()
 
-from diffviz.generation import Settings
-from diffviz.ui import live, reverse_view
+from diffviz.pipelines.text_to_image import Settings
+from diffviz.ui import live
 from diffviz.ui.controls import Controls
+from diffviz.ui.lessons import reverse
 from diffviz.ui.names import SAMPLER_TITLES
 
 words = live.vocabulary()
 c = Controls(page)
 left, right = st.columns([1, 2.5], gap="large")
 with left:
-    prompt, style, seed = reverse_view.asked(c, words.styles)
+    prompt, style, seed = reverse.asked(c, words.styles)
     with st.expander("More"):
         steps = c.slider("Steps", "steps", 30, 1, 250, 1)
         sampler = c.choice("Sampler", "sampler", tuple(SAMPLER_TITLES), "ddim", SAMPLER_TITLES)
         guidance = c.slider("Guidance (1 is off)", "guidance", 3.0, 1.0, 10.0, 0.5)
-        schedule = c.choice("Schedule", "schedule", reverse_view.SCHEDULES, "cosine")
+        schedule = c.choice("Schedule", "schedule", reverse.SCHEDULES, "cosine")
         net = live.network(c)
-    reverse_view.ideas()
+    reverse.ideas()
 settings = Settings(prompt, style, seed, steps, sampler, guidance, schedule=schedule, model=net)
 with right:
     live.word_notes(prompt, words, net)
-    run = live.compute(settings, "reverse-run", largest=reverse_view.LARGEST)
-    live.show(run, "reverse-run", largest=reverse_view.LARGEST)
+    run = live.compute(settings, "reverse-run", largest=reverse.LARGEST)
+    live.show(run, "reverse-run", largest=reverse.LARGEST)
 
-reverse_view.what_to_ask(words, net)
+reverse.what_to_ask(words, net)
 if run.finished:
     st.header("Blurry early, sharp late", anchor=False)
-    reverse_view.why_blurry(run)
+    reverse.why_blurry(run)
     st.header("The seed is the picture", anchor=False)
-    reverse_view.seeds(settings)
-    reverse_view.calls_table(run)
-    reverse_view.numbers(run.trajectory(), settings)
-reverse_view.formula_and_source(sampler)
+    reverse.seeds(settings)
+    reverse.calls_table(run)
+    reverse.numbers(run.trajectory(), settings)
+reverse.formula_and_source(sampler)
 frame.ask(
     "At the first step the network already guesses a whole picture. Why not stop there?",
     "Because that first guess is an average. From pure static the network cannot know which cat it will be, so "

@@ -13,10 +13,11 @@ import streamlit as st
 
 frame.wake()
 
-from diffviz import checkpoints
-from diffviz.generation import Settings
-from diffviz.ui import curve_view, live, reverse_view, steps_view, tell_view
+from diffviz.models import checkpoints
+from diffviz.pipelines.text_to_image import Settings
+from diffviz.ui import live
 from diffviz.ui.controls import Controls
+from diffviz.ui.lessons import blind_test, quality_curve, reverse, steps
 from diffviz.ui.names import SAMPLER_TITLES
 
 words = live.vocabulary()
@@ -32,26 +33,26 @@ left, right = st.columns([1, 2.9], gap="large")
 with left:
     part = c.choice("Part", "part", tuple(PARTS), "ladder", PARTS)
     prompt = c.text("Prompt", "prompt", "cat face", placeholder="no words: draw anything")
-    seed = reverse_view.seed_control(c)
+    seed = reverse.seed_control(c)
     with st.expander("More"):
         style = c.choice("Style", "style", ("", *words.styles), "noto", {"": "any"})
         sampler = c.choice("Sampler", "sampler", tuple(SAMPLER_TITLES), "ddim", SAMPLER_TITLES)
         guidance = c.slider("Guidance (1 is off)", "guidance", 3.0, 1.0, 10.0, 0.5)
         net = live.network(c, checkpoints.QUICK)
-        budget = c.stops("Network calls in the race", "calls", 8, steps_view.BUDGETS)
+        budget = c.stops("Network calls in the race", "calls", 8, steps.BUDGETS)
 settings = Settings(prompt, style, seed, 30, sampler, guidance, model=net)
 with right:
     live.word_notes(prompt, words, net)
     if part == "ladder":
-        steps_view.ladder(settings)
+        steps.ladder(settings)
     elif part == "race":
-        steps_view.race(settings, budget)
+        steps.race(settings, budget)
     elif part == "curve":
-        curve_view.measured(settings)
+        quality_curve.measured(settings)
     elif part == "tell":
-        tell_view.can_you_tell(settings)
+        blind_test.can_you_tell(settings)
     else:
-        steps_view.one_jump(settings)
+        steps.one_jump(settings)
 
 frame.ask(
     "Guidance asks the network twice in each step. What does that do to a comparison of samplers at equal steps?",

@@ -13,9 +13,11 @@ import streamlit as st
 
 frame.wake()
 
-from diffviz.generation import Settings
-from diffviz.ui import guidance_view, judge_view, live, reverse_view, words_view
+from diffviz.pipelines.text_to_image import Settings
+from diffviz.ui import live
 from diffviz.ui.controls import Controls
+from diffviz.ui.lessons import classifier_guidance, prompt_ablation, reverse
+from diffviz.ui.lessons import guidance as parts
 
 words = live.vocabulary()
 c = Controls(page)
@@ -35,27 +37,27 @@ with left:
     guidance = 1.0 if part == "scales" else c.slider("Guidance (1 is off)", "guidance", 3.0, 1.0, 10.0, 0.5)
     with st.expander("More"):
         style = c.choice("Style", "style", ("", *words.styles), "noto", {"": "any"})
-        seed = reverse_view.seed_control(c)
+        seed = reverse.seed_control(c)
         net = live.network(c)
     if part == "avoid":
-        words_view.ideas_to_avoid()
+        prompt_ablation.ideas_to_avoid()
     else:
-        reverse_view.ideas(judge_view.IDEAS if part == "judge" else guidance_view.IDEAS)
-settings = Settings(prompt, style, seed, guidance_view.STEPS, "ddim", guidance, avoid, model=net)
+        reverse.ideas(classifier_guidance.IDEAS if part == "judge" else parts.IDEAS)
+settings = Settings(prompt, style, seed, parts.STEPS, "ddim", guidance, avoid, model=net)
 with right:
     live.word_notes(prompt, words, net)
     if part == "two":
-        guidance_view.two_answers(settings)
+        parts.two_answers(settings)
     elif part == "scales":
-        guidance_view.scales(settings)
+        parts.scales(settings)
     elif part == "when":
-        guidance_view.when(settings)
+        parts.when(settings)
     elif part == "words":
-        words_view.word_by_word(settings, words)
+        prompt_ablation.word_by_word(settings, words)
     elif part == "judge":
-        judge_view.judged(settings)
+        classifier_guidance.judged(settings)
     else:
-        words_view.avoid(settings, words)
+        prompt_ablation.avoid(settings, words)
 
 frame.ask(
     "Guidance makes pictures clearer. Why not always turn it up to 10?",

@@ -13,10 +13,11 @@ import streamlit as st
 
 frame.wake()
 
-from diffviz import editing
-from diffviz.generation import Settings
-from diffviz.ui import editing_view, live, pictures, reverse_view
+from diffviz.pipelines.editing import ROUNDS
+from diffviz.pipelines.text_to_image import Settings
+from diffviz.ui import image_input, live
 from diffviz.ui.controls import Controls
+from diffviz.ui.lessons import editing, reverse
 
 words = live.vocabulary()
 c = Controls(page)
@@ -24,27 +25,27 @@ PARTS = {"redraw": "Begin with it", "fill": "Fill a hole"}
 left, right = st.columns([1, 2.9], gap="large")
 with left:
     part = c.choice("Part", "do", tuple(PARTS), "redraw", PARTS, segmented=True, width="stretch")
-    picture = pictures.choose(c).pixels
+    picture = image_input.choose(c).pixels
     if part == "redraw":
         prompt = c.text("Make it", "into", "fox", placeholder="no words: anything")
         strength = c.slider("Strength: how far to bury it", "strength", 0.85, 0.05, 1.0, 0.05)
     else:
         prompt = c.text("Fill with", "filling", "cat face with sunglasses", placeholder="no words: anything")
-        hole = editing_view.choose_hole(c, picture)
+        hole = editing.choose_hole(c, picture)
     with st.expander("More"):
         style = c.choice("Style", "style", ("", *words.styles), "noto", {"": "any"})
-        seed = reverse_view.seed_control(c)
+        seed = reverse.seed_control(c)
         guidance = c.slider("Guidance (1 is off)", "guidance", 3.0, 1.0, 10.0, 0.5)
-        rounds = c.stops("Take each step … times", "rounds", 1, editing.ROUNDS) if part == "fill" else 1
+        rounds = c.stops("Take each step … times", "rounds", 1, ROUNDS) if part == "fill" else 1
         net = live.network(c)
-    editing_view.ideas(part)
-settings = Settings(prompt, style, seed, editing_view.STEPS, "unipc", guidance, model=net)
+    editing.ideas(part)
+settings = Settings(prompt, style, seed, editing.STEPS, "unipc", guidance, model=net)
 with right:
     live.word_notes(prompt, words, net)
     if part == "redraw":
-        editing_view.redraw(settings, picture, strength)
+        editing.redraw(settings, picture, strength)
     else:
-        editing_view.fill(settings, picture, hole, rounds)
+        editing.fill(settings, picture, hole, rounds)
 
 if part == "redraw":
     frame.ask(

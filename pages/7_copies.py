@@ -13,33 +13,34 @@ import streamlit as st
 
 frame.wake()
 
-from diffviz import neighbours
-from diffviz.generation import Settings
-from diffviz.ui import copies_view, live, reverse_view, source
+from diffviz.evaluation import nearest_neighbors
+from diffviz.pipelines.text_to_image import Settings
+from diffviz.ui import live, source
 from diffviz.ui.controls import Controls
+from diffviz.ui.lessons import memorization, reverse
 
 words = live.vocabulary()
 c = Controls(page)
 left, right = st.columns([1, 2.9], gap="large")
 with left:
-    prompt, style, seed = reverse_view.asked(c, words.styles)
+    prompt, style, seed = reverse.asked(c, words.styles)
     with st.expander("More"):
         guidance = c.slider("Guidance (1 is off)", "guidance", 3.0, 1.0, 10.0, 0.5)
         net = live.network(c)
-    reverse_view.ideas(copies_view.IDEAS)
-settings = Settings(prompt, style, seed, copies_view.STEPS, "unipc", guidance, model=net)
+    reverse.ideas(memorization.IDEAS)
+settings = Settings(prompt, style, seed, memorization.STEPS, "unipc", guidance, model=net)
 with right:
     live.word_notes(prompt, words, net)
-    run = live.compute(settings, "copies-run", ("x", "x0"), largest=copies_view.LARGEST)
-    looked = copies_view.look(run)
+    run = live.compute(settings, "copies-run", ("x", "x0"), largest=memorization.LARGEST)
+    looked = memorization.look(run)
 
 if looked:
     st.header("Eight seeds, eight neighbours", anchor=False)
-    copies_view.eight_seeds(settings)
+    memorization.eight_seeds(settings)
     st.header("Measured on thousands", anchor=False)
-    copies_view.measured(net, looked[0].distance)
-copies_view.how(settings)
-source.show(neighbours.distances)
+    memorization.measured(net, looked[0].distance)
+memorization.how(settings)
+source.show(nearest_neighbors.distances)
 frame.ask(
     "Why does it come near to some drawings and not to others?",
     "It comes nearest where there is only one answer. Seven sets agree on what a red heart looks like: there the average "

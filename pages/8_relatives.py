@@ -14,29 +14,29 @@ import streamlit as st
 
 frame.wake()
 
-from diffviz import toy
-from diffviz.ui import points_view, relatives_view, reverse_view
+from diffviz.toy import diffusion2d
 from diffviz.ui.controls import Controls
+from diffviz.ui.lessons import generative_models, reverse, toy_training
 
 c = Controls(page)
 PARTS = {"ways": "VAE, GAN, diffusion", "straight": "Straight ways", "once": "In one call"}
 left, right = st.columns([1, 2.5], gap="large")
 with left:
     part = c.choice("Part", "beside", tuple(PARTS), "ways", PARTS)
-    shape = c.choice("What to learn", "shape", tuple(toy.SHAPES), "four spots")
+    shape = c.choice("What to learn", "shape", tuple(diffusion2d.SHAPES), "four spots")
     if part == "straight":
-        walk = c.stops("Network calls", "walk", 8, relatives_view.WALKS)
-    steps = c.stops("Training steps", "train", 1000, points_view.LENGTHS)
+        walk = c.stops("Network calls", "walk", 8, generative_models.WALKS)
+    steps = c.stops("Training steps", "train", 1000, toy_training.LENGTHS)
     with st.expander("More"):
-        seed = reverse_view.seed_control(c)
-lesson = points_view.Lesson(shape, steps, seed)
+        seed = reverse.seed_control(c)
+lesson = toy_training.Lesson(shape, steps, seed)
 with right:
     if part == "ways":
-        relatives_view.three_ways(lesson)
+        generative_models.three_ways(lesson)
     elif part == "straight":
-        relatives_view.straight_ways(lesson, walk)
+        generative_models.straight_ways(lesson, walk)
     else:
-        relatives_view.in_one_call(lesson)
+        generative_models.in_one_call(lesson)
 
 frame.ask(
     "A GAN draws in a single call, and sharply. Why did makers of pictures move to diffusion all the same?",

@@ -1,4 +1,4 @@
-"""What several tests share: a tiny untrained network, the shipped one, and a running app with a browser."""
+"""Fixtures that several tests share: a tiny untrained network, the shipped one, and a running app with a browser."""
 
 from __future__ import annotations
 
@@ -8,37 +8,15 @@ import tempfile
 
 import pytest
 import torch
+from helpers import make_tiny
 
-from bench.server import ROOT as ROOT
 from bench.server import AppServer
-from diffviz import checkpoints
-from diffviz.denoiser import Denoiser
-from diffviz.text import Vocabulary
-from diffviz.unet import UNet, UNetConfig
+from diffviz.models import checkpoints
+from diffviz.models.denoiser import Denoiser
 
 torch.set_num_threads(1)
 # Progress that the tests make goes nowhere near the user's own.
 os.environ["DIFFVIZ_DATA"] = tempfile.mkdtemp(prefix="diffviz-test-")
-
-
-def make_tiny(seed: int = 0) -> Denoiser:
-    """An untrained network of a few thousand weights, with its zero-initialised layers shaken awake."""
-    vocabulary = Vocabulary(
-        words=("apple", "cat", "dog", "face", "red", "zebra"),
-        styles=("noto", "flat"),
-        everyday_words=frozenset({"cat", "dog", "face"}),
-    )
-    torch.manual_seed(seed)
-    net = UNet(
-        UNetConfig(
-            size=16, channels=(16, 16), attention_blocks=1, heads=2, text_dim=16, n_tokens=len(vocabulary)
-        )
-    )
-    with torch.no_grad():
-        for p in net.parameters():
-            if not p.any():
-                p.normal_(std=0.05)
-    return Denoiser(net.eval().requires_grad_(False), vocabulary)
 
 
 @pytest.fixture(scope="session")

@@ -1,8 +1,8 @@
 import pytest
 from PIL import Image
 
-from diffviz import checkpoints
 from diffviz.__main__ import main
+from diffviz.models import checkpoints
 
 
 @pytest.mark.parametrize(("name", "frames"), [("cat.gif", 5), ("cat.png", 1)])

@@ -12,8 +12,8 @@ from pathlib import Path
 import genanki
 
 from diffviz.export import pictures
-from diffviz.learn import content
-from diffviz.learn.content import Flashcard, Interview, Item, SelfCheck
+from diffviz.lessons import content
+from diffviz.lessons.content import Flashcard, Interview, Item, SelfCheck
 
 NAME = "diffviz.apkg"
 # Anki knows note types and decks by these numbers: they must never change.

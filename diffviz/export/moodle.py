@@ -6,8 +6,8 @@ import html
 from xml.etree import ElementTree as ET
 
 from diffviz.export import quiz
-from diffviz.learn import content
-from diffviz.learn.content import Item
+from diffviz.lessons import content
+from diffviz.lessons.content import Item
 
 NAME = "diffviz-quiz.xml"
 

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from fpdf import FPDF
 
 from diffviz.export import quiz
-from diffviz.learn import content
+from diffviz.lessons import content
+from diffviz.paths import FONTS
 
 QUIZ, CARDS = "diffviz-quiz.pdf", "diffviz-cards.pdf"
-FONTS = Path(__file__).resolve().parents[2] / "assets" / "fonts"
+
 GREY = 95
 
 

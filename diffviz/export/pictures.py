@@ -8,14 +8,18 @@ import numpy as np
 import torch
 from PIL import Image
 
-from diffviz import checkpoints, forward, uploads
-from diffviz.experiments import ladder
-from diffviz.generation import Settings, recorded
-from diffviz.learn.content import Demo
-from diffviz.schedules import SCHEDULES
-from diffviz.trajectory import strip, to_uint8
+from diffviz.analysis import forward_trajectory
+from diffviz.analysis.step_comparison import ladder
+from diffviz.diffusion.schedules import SCHEDULES
+from diffviz.imaging import uploads
+from diffviz.imaging.pixels import from_uint8, to_uint8
+from diffviz.lessons.content import Demo
+from diffviz.models import checkpoints
+from diffviz.paths import ASSETS
+from diffviz.pipelines.text_to_image import Settings, recorded
+from diffviz.pipelines.trajectory import strip
 
-DRAWING = checkpoints.ASSETS / "samples" / "cat-face-noto.png"
+DRAWING = ASSETS / "samples" / "cat-face-noto.png"
 RUNGS = (1, 2, 3, 5, 8, 12, 20, 30)
 
 
@@ -29,9 +33,9 @@ def _strip(page: str, state: tuple[tuple[str, str], ...]) -> bytes:
     torch.set_num_threads(1)
     asked = dict(state)
     if page == "forward":
-        drawing = uploads.to_model(uploads.resize(Image.open(DRAWING), checkpoints.load().shape[-1]))
+        drawing = from_uint8(uploads.resize(Image.open(DRAWING), checkpoints.load().shape[-1]))
         schedule = SCHEDULES[asked.get("schedule", "cosine")]
-        chain = forward.walk(drawing, schedule, int(asked.get("T", 50)), seed=0)
+        chain = forward_trajectory.walk(drawing, schedule, int(asked.get("T", 50)), seed=0)
         return strip(to_uint8(np.stack([x for _, x in chain])))
     style = asked.get("style", "noto")
     settings = Settings(

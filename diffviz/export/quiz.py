@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from diffviz.learn import content, grading
-from diffviz.learn.content import Choice, Option
+from diffviz.lessons import content, grading
+from diffviz.lessons.content import Choice, Option
 
-KINDS = ("work_quiz", "on_the_pages")  # live questions need the network, and stay on the pages
+KINDS = ("scenario_quiz", "page_quiz")  # live questions need the network, and stay on the pages
 LETTERS = "abcdef"
 
 

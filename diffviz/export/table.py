@@ -5,8 +5,8 @@ from __future__ import annotations
 import csv
 import io
 
-from diffviz.learn import content
-from diffviz.learn.content import Choice, Flashcard, Interview, Item, Ordering, Prediction, SelfCheck
+from diffviz.lessons import content
+from diffviz.lessons.content import Choice, Flashcard, Interview, Item, Ordering, Prediction, SelfCheck
 
 NAME = "diffviz-questions.csv"
 COLUMNS = ("id", "kind", "concept", "difficulty", "question", "answer", "wrong options", "explanation")

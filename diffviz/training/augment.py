@@ -13,7 +13,8 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from diffviz.text import words_of
+from diffviz.imaging.pixels import from_uint8, to_uint8
+from diffviz.models.text_encoder import words_of
 from diffviz.training.prompts import NEW_24
 
 # Mirrored, these would no longer be what their caption says, or would be written backwards.
@@ -59,8 +60,7 @@ def in_colour(words: Sequence[str], colour: str) -> list[str] | None:
 
 
 def _hsv(picture: Tensor) -> np.ndarray:
-    rgb = ((picture.clamp(-1, 1) + 1) * 127.5).round().byte().permute(1, 2, 0).numpy()
-    return np.array(Image.fromarray(rgb).convert("HSV"))
+    return np.array(Image.fromarray(to_uint8(picture.numpy())).convert("HSV"))
 
 
 def _main_hue(hsv: np.ndarray) -> float | None:
@@ -87,4 +87,4 @@ def recolour(picture: Tensor, colour: str) -> Tensor | None:
         return None
     hsv[..., 0] = (hsv[..., 0].astype(int) + round(HUES[colour] - main)) % 256
     painted = np.array(Image.fromarray(hsv, "HSV").convert("RGB"))
-    return torch.from_numpy(painted).permute(2, 0, 1).float() / 127.5 - 1
+    return torch.from_numpy(from_uint8(painted))

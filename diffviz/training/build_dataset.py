@@ -26,7 +26,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from diffviz.text import words_of
+from diffviz.models.text_encoder import words_of
+from diffviz.paths import ASSETS
 from diffviz.training.sources import (
     CAPTIONS,
     SKIN_TONES,
@@ -38,7 +39,6 @@ from diffviz.training.sources import (
     pictures,
 )
 
-ASSETS = Path(__file__).resolve().parents[2] / "assets"
 HELD_OUT_PERCENT = 5
 # Letters, arrows and plain signs teach a picture model nothing; flags would be a fifth of everything.
 LEFT_OUT_SUBGROUPS = {

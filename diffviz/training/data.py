@@ -10,7 +10,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from diffviz.text import Vocabulary, words_of
+from diffviz.imaging.pixels import normalize
+from diffviz.models.text_encoder import Vocabulary, words_of
 
 
 @dataclass(frozen=True)
@@ -52,7 +53,7 @@ class Dataset:
 
     def pictures(self, rows: np.ndarray) -> Tensor:
         """Pictures in [-1, 1]: (len(rows), 3, S, S) float."""
-        return self.images[torch.from_numpy(rows)].float() / 127.5 - 1
+        return normalize(self.images[torch.from_numpy(rows)].float())
 
     def rows(self, *, heldout: bool, everyday: bool = False) -> np.ndarray:
         """Indices of the held-out or the training pictures, of everyday labels only if asked."""

@@ -23,14 +23,15 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from diffviz import checkpoints, classifier, kinds, neighbours
-from diffviz.checkpoints import ASSETS
-from diffviz.denoiser import Denoiser
-from diffviz.metrics import frechet_distance, mean_figure
-from diffviz.text import Vocabulary
+from diffviz.evaluation import categories, nearest_neighbors
+from diffviz.evaluation.metrics import frechet_distance, mean_figure
+from diffviz.models import checkpoints, classifier
+from diffviz.models.denoiser import Denoiser
+from diffviz.models.text_encoder import Vocabulary
+from diffviz.paths import ASSETS
 from diffviz.training.augment import HUES, main_hue, recolours
+from diffviz.training.batch_generation import for_rows, generate_many
 from diffviz.training.data import Dataset
-from diffviz.training.sample import for_rows, generate_many
 
 SWEPT = (1.0, 1.5, 2.0, 3.0, 4.0, 5.0, 7.0)  # guidance scales
 SETS = {"everyday": True, "all": False}  # of captions: whether of everyday labels alone
@@ -63,10 +64,10 @@ def real_training_rows(data: Dataset, heldout_rows: np.ndarray, n: int, everyday
 
 
 def nearest(pictures: Tensor, training: Tensor, batch: int = 64) -> np.ndarray:
-    """Distance of each picture to the nearest training picture, as `diffviz.neighbours` takes it: (N,)."""
-    small = neighbours.shrink(training)
+    """Distance (N,) of each picture to the nearest training picture, as `evaluation.nearest_neighbors` takes it."""
+    small = nearest_neighbors.shrink(training)
     return np.concatenate(
-        [neighbours.distances(part, small).amin(1).numpy() for part in pictures.split(batch)]
+        [nearest_neighbors.distances(part, small).amin(1).numpy() for part in pictures.split(batch)]
     )
 
 
@@ -76,7 +77,7 @@ def memorisation(made: dict[str, np.ndarray], heldout: np.ndarray) -> dict:
     `suspicious` is the share of generated pictures that lie nearer to a training picture than all but 5 % of the
     held-out ones do: about 5 % where nothing is copied.
     """
-    limit = float(np.quantile(heldout, neighbours.SUSPICIOUS))
+    limit = float(np.quantile(heldout, nearest_neighbors.SUSPICIOUS))
     edges = np.linspace(0, 1, 41)
 
     def shares(far: np.ndarray) -> list[float]:
@@ -109,7 +110,7 @@ def by_kind(
     real: tuple[Tensor, np.ndarray],
 ) -> dict:
     """Agreement on the label in each kind of thing, worst first; both are pictures and the rows of their captions."""
-    kind = np.array([kinds.kind_of(s) for s in data.subgroups])[data.label]  # of each picture
+    kind = np.array([categories.kind_of(s) for s in data.subgroups])[data.label]  # of each picture
 
     def of(name: str, pictures: Tensor, rows: np.ndarray) -> dict:
         here = np.flatnonzero(kind[rows] == name)

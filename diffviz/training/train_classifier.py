@@ -21,8 +21,8 @@ import torch.nn.functional as F
 from safetensors.torch import save_file
 from torch import Tensor
 
-from diffviz.classifier import Classifier
-from diffviz.metrics import top_k
+from diffviz.evaluation.metrics import top_k
+from diffviz.models.classifier import Classifier
 from diffviz.training.data import Dataset
 
 

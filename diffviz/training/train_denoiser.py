@@ -36,15 +36,16 @@ import torch.distributed as dist
 import torch.multiprocessing as mp
 from torch import Tensor, nn
 
-from diffviz import checkpoints
-from diffviz.denoiser import Denoiser
-from diffviz.process import add_noise, per_image, v_from_x0_eps
-from diffviz.schedules import SCHEDULES
-from diffviz.text import Vocabulary
+from diffviz.diffusion.process import add_noise, per_image, v_from_x0_eps
+from diffviz.diffusion.schedules import SCHEDULES
+from diffviz.models import checkpoints
+from diffviz.models.denoiser import Denoiser
+from diffviz.models.text_encoder import Vocabulary
+from diffviz.models.unet import UNet, UNetConfig
+from diffviz.paths import ASSETS
 from diffviz.training.augment import HUES, in_colour, mirrors, recolour, recolours
+from diffviz.training.batch_generation import grid, tile
 from diffviz.training.data import CaptionDropout, Captions, Dataset
-from diffviz.training.sample import grid, tile
-from diffviz.unet import UNet, UNetConfig
 
 
 @dataclass(frozen=True)
@@ -300,7 +301,7 @@ def worker(rank: int, args: argparse.Namespace, recipe: Recipe) -> None:
             "gloo", f"file://{(args.out / 'workers').resolve()}", rank=rank, world_size=args.workers
         )
     data = Dataset.load(args.data)
-    vocabulary = Vocabulary.load(checkpoints.ASSETS / "vocabulary.json")
+    vocabulary = Vocabulary.load(ASSETS / "vocabulary.json")
     config = UNetConfig(size=data.images.shape[-1], channels=recipe.channels, n_tokens=len(vocabulary))
     torch.manual_seed(recipe.seed)  # the same first weights in every worker
     net = UNet(config).to(device)
@@ -427,8 +428,8 @@ def main() -> None:
     args = parser.parse_args()
     if args.publish:
         print(checkpoints.publish(args.out / "ema.safetensors", args.out.name))
-        (checkpoints.ASSETS / "curves").mkdir(exist_ok=True)
-        shutil.copyfile(args.out / "log.csv", checkpoints.ASSETS / "curves" / f"training-{args.out.name}.csv")
+        (ASSETS / "curves").mkdir(exist_ok=True)
+        shutil.copyfile(args.out / "log.csv", ASSETS / "curves" / f"training-{args.out.name}.csv")
         return
     if not (args.minutes or args.images):
         parser.error("say how long: --minutes or --images")

@@ -9,7 +9,6 @@ import importlib
 import os
 import sys
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TypeVar
 
 # Torch with several threads beside Streamlit's stalls: one per call, and sessions run side by side instead.
@@ -18,6 +17,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
+from diffviz.paths import ASSETS
 from diffviz.ui import theme
 
 T = TypeVar("T")
@@ -33,7 +33,7 @@ class Lesson:
     blurb: str
 
 
-ICON = Path(__file__).resolve().parents[2] / "assets" / "icon.png"
+ICON = ASSETS / "icon.png"
 SIDEBAR_WIDTH = 230
 
 HOME = Lesson("app.py", "Start", ":material/home:", "")
@@ -152,7 +152,7 @@ def wake() -> None:
     """Import what needs torch, saying so where it takes seconds: for a server's first visitor only."""
     if "torch" not in sys.modules:
         with st.spinner("Waking the network up: a few seconds, for the first visitor only …"):
-            importlib.import_module("diffviz.generation")
+            importlib.import_module("diffviz.pipelines.text_to_image")
 
 
 def link(lesson: Lesson, label: str | None = None, icon: str | None = None, **more: object) -> None:

@@ -14,7 +14,7 @@ from pathlib import Path
 import platformdirs
 import streamlit as st
 
-from diffviz.learn.store import Event, Store, StoreError
+from diffviz.lessons.store import Event, Store, StoreError
 
 _JS = """
 export default function ({ data, setStateValue }) {

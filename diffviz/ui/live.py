@@ -13,13 +13,16 @@ import streamlit as st
 import torch
 from torch import Tensor
 
-from diffviz import captions, checkpoints, generation, kinds
-from diffviz.generation import Settings, run_steps
-from diffviz.samplers import Step
-from diffviz.schedules import SCHEDULES
-from diffviz.text import Vocabulary
-from diffviz.trajectory import Trajectory, record
-from diffviz.ui import player
+from diffviz.analysis import frame_captions
+from diffviz.diffusion.samplers import Step
+from diffviz.diffusion.schedules import SCHEDULES
+from diffviz.evaluation import categories
+from diffviz.models import checkpoints
+from diffviz.models.text_encoder import Vocabulary
+from diffviz.pipelines import text_to_image
+from diffviz.pipelines.text_to_image import Settings, run_steps
+from diffviz.pipelines.trajectory import Trajectory, record
+from diffviz.ui.components import player
 from diffviz.ui.controls import Controls
 
 S = TypeVar("S", bound=Settings)
@@ -148,7 +151,7 @@ def row(
 def finals(settings: Settings, seeds: Sequence[int]) -> Tensor:
     """The finished pictures of several seeds, run as one batch: (N, 3, S, S)."""
     torch.set_num_threads(1)
-    return generation.finals(settings, seeds)
+    return text_to_image.finals(settings, seeds)
 
 
 def _progress(step: Step, settings: Settings) -> str:
@@ -168,7 +171,7 @@ def show(
     names: tuple[str, ...] = ("x", "x0", "eps"),
     largest: int = player.LARGEST,
     given: player.Panel | None = None,
-    tell: Callable[[Trajectory, int], list[str]] = captions.reverse,
+    tell: Callable[[Trajectory, int], list[str]] = frame_captions.reverse,
 ) -> None:
     """The player for a run, or for as much of it as was computed before it was stopped."""
     planned = run.settings.frames
@@ -208,10 +211,10 @@ def word_notes(prompt: str, words: Vocabulary, model: str) -> None:
         )
     if prompt and not read.words:
         st.info("No word of this is known, so the network draws without words.", icon=":material/help:")
-    measured = kinds.measured(model, checkpoints.manifest()[model].sha256)
+    measured = categories.measured(model, checkpoints.manifest()[model].sha256)
     weak = {kind: found for kind, found in measured.items() if found.weak}
     # Which kind a prompt is takes a walk through every label, at each rerun: only where it can matter.
-    if weak and (found := weak.get(kinds.of_prompt(read.words, words))):
+    if weak and (found := weak.get(categories.of_prompt(read.words, words))):
         st.info(
             f"Expect a rough picture: this network is bad at {found.kind}. Of {found.n} test pictures of them our "
             f"classifier named {found.value:.0%} as what they were meant to be, of real drawings {found.real:.0%}.",

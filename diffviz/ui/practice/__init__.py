@@ -9,7 +9,7 @@ from diffviz.ui.practice import (
     dictionary,
     flashcards,
     interview,
-    now,
+    mixed_practice,
     order,
     predict,
     progress,
@@ -18,12 +18,12 @@ from diffviz.ui.practice import (
 )
 
 WAYS: dict[str, Callable[[], None]] = {
-    "practise now": now.show,
+    "practise now": mixed_practice.show,
     "self-check": self_check.show,
     "order": order.show,
     "predict": predict.show,
-    "work quiz": partial(quiz.show, "work_quiz"),
-    "page quiz": partial(quiz.show, "on_the_pages"),
+    "work quiz": partial(quiz.show, "scenario_quiz"),
+    "page quiz": partial(quiz.show, "page_quiz"),
     "live quiz": partial(quiz.show, "live"),
     "flashcards": flashcards.show,
     "interview": interview.show,
@@ -36,7 +36,7 @@ KEYS = {
     "self-check": "check",
     "order": "order",
     "predict": "predict",
-    "work quiz": quiz.DECKS["work_quiz"],
-    "page quiz": quiz.DECKS["on_the_pages"],
+    "work quiz": quiz.DECKS["scenario_quiz"],
+    "page quiz": quiz.DECKS["page_quiz"],
     "live quiz": quiz.DECKS["live"],
 }

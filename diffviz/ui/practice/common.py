@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import streamlit as st
 
-from diffviz.learn.content import Demo
+from diffviz.lessons.content import Demo
 
 CONFIDENCE = ("a guess", "fairly sure", "certain")
 PAGES = {

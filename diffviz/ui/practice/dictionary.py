@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import streamlit as st
 
-from diffviz import curves
-from diffviz.learn import content
-from diffviz.ui import gallery
+from diffviz.evaluation import results
+from diffviz.lessons import content
+from diffviz.ui.components import gallery
 from diffviz.ui.practice import common
 
 
@@ -50,7 +50,7 @@ def _strip() -> None:
     """Six states of one run, from t = T to t = 0, computed for this visit."""
     run = st.session_state.get("dictionary-run")
     if run is None:
-        from diffviz.generation import generate  # needs torch: not for those who only search
+        from diffviz.pipelines.text_to_image import generate  # needs torch: not for those who only search
 
         with st.spinner("Running 30 steps …"):
             run = st.session_state["dictionary-run"] = generate("red apple", style="noto", seed=2, steps=30)
@@ -62,9 +62,9 @@ def _strip() -> None:
 
 def _measured() -> list[str]:
     """What we measured about the number of steps, where it has been measured."""
-    curve = curves.load()
+    curve = results.load()
     line = curve.line("ddim", "frechet") if curve else []
-    near = curves.near_best(line, higher_is_better=False)
+    near = results.near_best(line, higher_is_better=False)
     if near is None:
         return []
     return [

@@ -6,8 +6,8 @@ from datetime import UTC, datetime
 
 import streamlit as st
 
-from diffviz.learn import content, review
-from diffviz.learn.store import Event
+from diffviz.lessons import content, scheduling
+from diffviz.lessons.store import Event
 from diffviz.ui import learner
 from diffviz.ui.practice import common, printing
 
@@ -24,9 +24,9 @@ def show() -> None:
         printing.button(every)
     deck = {c.id: c for c in every if concept in ("all", c.concept)}
     events, now = learner.store().events(learner.identity_now()), datetime.now(UTC)
-    waiting = review.due(events, list(deck), now)
+    waiting = scheduling.due(events, list(deck), now)
     if not waiting:
-        when = review.next_due(events, list(deck))
+        when = scheduling.next_due(events, list(deck))
         st.header("Nothing is due", anchor=False)
         st.markdown(f"The next card comes up in {_span((when - now).total_seconds())}.")
         return
@@ -50,7 +50,7 @@ def ask(card: content.Flashcard, events: list[Event], now: datetime) -> None:
         return
     st.markdown("How well did you know it?")
     with st.container(horizontal=True):
-        for rating, seconds in review.intervals(events, card.id, now).items():
+        for rating, seconds in scheduling.intervals(events, card.id, now).items():
             st.button(
                 rating.capitalize(),
                 key=f"rate-{rating}",

@@ -6,9 +6,9 @@ import random
 
 import streamlit as st
 
-from diffviz.learn import content
+from diffviz.lessons import content
+from diffviz.ui.components.timer import timer
 from diffviz.ui.practice import common
-from diffviz.ui.timer import timer
 
 MINUTES = 2  # for one answer in the mock interview
 BADGES = {"easy": "green", "medium": "blue", "hard": "orange"}

@@ -10,13 +10,15 @@ import streamlit as st
 import torch
 from PIL import Image
 
-from diffviz import checkpoints, uploads
-from diffviz.generation import Settings, recorded, run_steps
-from diffviz.process import add_noise
-from diffviz.samplers import draw, seeded
-from diffviz.schedules import SCHEDULES
-from diffviz.trajectory import to_uint8
-from diffviz.ui import gallery
+from diffviz.diffusion.process import add_noise
+from diffviz.diffusion.samplers import draw, seeded
+from diffviz.diffusion.schedules import SCHEDULES
+from diffviz.imaging import uploads
+from diffviz.imaging.pixels import from_uint8, to_uint8
+from diffviz.models import checkpoints
+from diffviz.paths import ASSETS
+from diffviz.pipelines.text_to_image import Settings, recorded, run_steps
+from diffviz.ui.components import gallery
 
 
 def _finals(settings: Settings, seeds: list[int]) -> list:
@@ -65,7 +67,7 @@ def stages_live() -> None:
     settings = Settings("red heart", "noto", seed=1, steps=steps)
     with st.spinner("Playing the right order …"):
         run = recorded(settings)
-        x0 = torch.from_numpy(uploads.to_model(_drawing()))[None]
+        x0 = torch.from_numpy(from_uint8(_drawing()))[None]
         noisy = add_noise(x0, draw(seeded([0]), x0.shape[1:]), 0.6, schedule)
         denoise = checkpoints.load().prompted(["cat face"], ["noto"], schedule)
         guess = denoise(noisy, torch.tensor([0.6], dtype=torch.float64))
@@ -87,9 +89,7 @@ def stages_live() -> None:
 
 def _drawing() -> np.ndarray:
     size = checkpoints.load().shape[-1]
-    return uploads.resize(
-        Image.open(checkpoints.ASSETS / "samples" / "cat-face-noto.png").convert("RGB"), size
-    )
+    return uploads.resize(Image.open(ASSETS / "samples" / "cat-face-noto.png").convert("RGB"), size)
 
 
 ANSWERS: dict[str, Callable[[], None]] = {

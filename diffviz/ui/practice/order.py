@@ -6,10 +6,10 @@ import random
 
 import streamlit as st
 
-from diffviz.learn import content, grading
+from diffviz.lessons import content, grading
 from diffviz.ui import learner
+from diffviz.ui.components.sortable import sortable
 from diffviz.ui.practice import common
-from diffviz.ui.sortable import sortable
 
 
 def _new_order() -> dict:

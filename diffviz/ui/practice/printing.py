@@ -5,7 +5,7 @@ from __future__ import annotations
 import html
 from collections.abc import Sequence
 
-from diffviz.learn import content
+from diffviz.lessons import content
 from diffviz.ui import printing
 
 _CSS = """

@@ -7,8 +7,8 @@ from datetime import UTC, datetime
 
 import streamlit as st
 
-from diffviz.learn import content, review
-from diffviz.learn.store import Store, StoreError
+from diffviz.lessons import content, scheduling
+from diffviz.lessons.store import Store, StoreError
 from diffviz.ui import learner, theme
 
 
@@ -17,10 +17,10 @@ def show() -> None:
     who, store = learner.identity_now(), learner.store()
     events = store.events(who)
     items = [i for kind in content.PRACTISED for i in content.load(kind)]
-    standing = review.standings(events, items)
-    waiting = review.due(events, [c.id for c in content.load("flashcards")], datetime.now(UTC))
+    standing = scheduling.standings(events, items)
+    waiting = scheduling.due(events, [c.id for c in content.load("flashcards")], datetime.now(UTC))
     st.header("Where you stand", anchor=False)
-    st.info(review.advice(standing, len(waiting)), icon=":material/lightbulb:")
+    st.info(scheduling.advice(standing, len(waiting)), icon=":material/lightbulb:")
     st.markdown(f"{len(events)} answers so far · {len(waiting)} flashcards due")
     with st.container(key="concept-map"):
         st.graphviz_chart(_map(standing), width="stretch")
@@ -33,7 +33,7 @@ def show() -> None:
     _own_data(who, store)
 
 
-def _map(standing: list[review.Standing]) -> str:
+def _map(standing: list[scheduling.Standing]) -> str:
     """The concepts as a Graphviz drawing: an arrow from each to what builds on it, marked by how it stands."""
     colours = theme.palette()
     looks = {
@@ -57,7 +57,7 @@ def _map(standing: list[review.Standing]) -> str:
     return f"digraph {{ {frame} {' '.join(lines)} }}"
 
 
-def _list(standing: list[review.Standing]) -> None:
+def _list(standing: list[scheduling.Standing]) -> None:
     for s in standing:
         share = s.credit * s.done / s.total
         last = f", {s.credit:.0%} right at the last try" if s.done else ""

@@ -13,12 +13,12 @@ from dataclasses import dataclass
 import numpy as np
 import streamlit as st
 
-from diffviz.learn import content, grading
+from diffviz.lessons import content, grading
 from diffviz.ui import learner
 from diffviz.ui.practice import common
 
 # deck -> the key under which its place is kept
-DECKS = {"work_quiz": "quiz", "on_the_pages": "pages", "live": "live"}
+DECKS = {"scenario_quiz": "quiz", "page_quiz": "pages", "live": "live"}
 SIDE = 112  # CSS pixels of a picture in a question
 
 
@@ -48,7 +48,7 @@ def scene(item: content.Choice | content.Live, kind: str, seed: int) -> Scene:
     if kept is None or kept[0] != seed:
         import torch  # not for those who only read
 
-        from diffviz.live_questions import QUESTIONS
+        from diffviz.lessons.live_questions import QUESTIONS
 
         torch.set_num_threads(1)
         with st.spinner("The network is at work on this question …"):
@@ -94,7 +94,7 @@ def _head(asked: Scene, answered: bool) -> None:
     st.caption(asked.item.setting)
     st.header(asked.item.prompt, anchor=False)
     if asked.pictures:
-        from diffviz.ui import gallery
+        from diffviz.ui.components import gallery
 
         notes = asked.notes if answered else [""] * len(asked.pictures)
         st.html(gallery.row(asked.pictures, asked.titles, notes, wanted=SIDE))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from diffviz.learn import content, grading
+from diffviz.lessons import content, grading
 from diffviz.ui import learner
 from diffviz.ui.practice import common
 

@@ -1,0 +1,82 @@
+"""What the network is trained to say: one example taken apart, and its error in the three ways of naming the answer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from diffviz.diffusion.process import add_noise, eps_from_v, per_image, v_from_x0_eps, x0_from_v
+from diffviz.diffusion.samplers import draw, seeded
+from diffviz.diffusion.schedules import SCHEDULES
+from diffviz.evaluation.metrics import rms
+from diffviz.models.denoiser import Denoiser
+
+TARGETS = ("eps", "x0", "v")
+SCHEDULE = "cosine"  # the one the shipped networks were trained on
+# What each loss makes of one and the same mistake: its weight on the squared error of x0, of the SNR. With x_t given,
+# eps_hat - eps = -(alpha / sigma) (x0_hat - x0) and v_hat - v = -(x0_hat - x0) / sigma (arXiv 2202.00512, appendix D);
+# Min-SNR caps the first (Hang et al. 2023, arXiv 2303.09556, section 3.4).
+WEIGHTS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
+    "x0": lambda snr: np.ones_like(snr),
+    "eps": lambda snr: snr,
+    "v": lambda snr: snr + 1,
+    "min-snr": lambda snr: np.minimum(snr, 5.0),
+}
+
+
+@dataclass(frozen=True)
+class Examples:
+    """One picture under one noise at several times: what was put in and what the network answers.
+
+    `t` and `log_snr` (F,); `x` (F, C, H, W); `truth` and `answer` the same for each name of TARGETS.
+    """
+
+    t: np.ndarray
+    log_snr: np.ndarray
+    x: np.ndarray
+    truth: dict[str, np.ndarray]
+    answer: dict[str, np.ndarray]
+
+    def off(self, target: str) -> np.ndarray:
+        """How far the answers lie from the truth, root mean square: (F,)."""
+        return rms(self.answer[target] - self.truth[target])
+
+    def off_saying_nothing(self, target: str) -> np.ndarray:
+        """How far an answer of all zeros would lie from the truth: (F,)."""
+        return rms(self.truth[target])
+
+
+@torch.inference_mode()
+def examples(
+    denoiser: Denoiser, x0: np.ndarray, prompt: str, style: str | None, seed: int, ts: np.ndarray
+) -> Examples:
+    """Noise x0 (C, H, W) to each of the times ts, above 0 to 1, and ask the network as training does.
+
+    The answer is taken as it comes; unlike on a run, nothing is kept to [-1, 1].
+    """
+    schedule, n = SCHEDULES[SCHEDULE], len(ts)
+    t = torch.from_numpy(np.asarray(ts, np.float64))
+    picture = torch.from_numpy(x0)[None].expand(n, -1, -1, -1)
+    eps = draw(seeded([seed]), x0.shape).expand(n, -1, -1, -1)
+    alpha, sigma = per_image(schedule.alpha(t), picture), per_image(schedule.sigma(t), picture)
+    x = add_noise(picture, eps, t, schedule)
+    tokens = denoiser.tokens([prompt] * n, [style or None] * n)
+    v = denoiser.net(x, schedule.angle(t).float(), tokens)
+    truth = {"x0": picture, "eps": eps, "v": v_from_x0_eps(picture, eps, alpha, sigma)}
+    answer = {"x0": x0_from_v(x, v, alpha, sigma), "eps": eps_from_v(x, v, alpha, sigma), "v": v}
+    return Examples(
+        t.numpy(),
+        schedule.log_snr(t).numpy(),
+        x.numpy(),
+        {name: value.numpy() for name, value in truth.items()},
+        {name: value.numpy() for name, value in answer.items()},
+    )
+
+
+def graded(error_x0: np.ndarray, snr: np.ndarray, loss: str) -> np.ndarray:
+    """Mean squared errors of x0 (F,) as the loss named (one of WEIGHTS) counts them, scaled to a mean of 1: (F,)."""
+    weighted = error_x0 * WEIGHTS[loss](snr)
+    return weighted / weighted.mean()

@@ -1,0 +1,137 @@
+"""What was measured beforehand: the curve of quality against steps, and the pictures of the blind test."""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from diffviz.paths import CURVES
+
+# measure -> (title, is a higher value better)
+MEASURES = {
+    "frechet": ("Fréchet distance", False),
+    "subgroup_top1": ("subgroup agreement", True),
+    "distance": ("distance to the long run", False),
+    "precision": ("precision", True),
+    "recall": ("recall", True),
+}
+
+
+@dataclass(frozen=True)
+class Measured:
+    """A file that a command made with the weights of its day."""
+
+    raw: dict
+
+    def is_of(self, sha256: str) -> bool:
+        """Whether it was made with weights of this SHA-256."""
+        return self.raw["weights_sha256"] == sha256
+
+
+def of_network(what: str, name: str, folder: Path = CURVES) -> Measured | None:
+    """The file `what`-`name`.json of one network, or None where that was not measured."""
+    path = folder / f"{what}-{name}.json"
+    return Measured(json.loads(path.read_text(encoding="utf-8"))) if path.exists() else None
+
+
+@dataclass(frozen=True)
+class Curve(Measured):
+    """The file of `measure_steps`: what it was measured on, and its points."""
+
+    @property
+    def n(self) -> int:
+        return self.raw["n"]
+
+    @property
+    def floor(self) -> float:
+        return self.raw["frechet_floor"]
+
+    @property
+    def longest(self) -> int:
+        """The largest number of steps that was measured."""
+        return max(p["steps"] for p in self.raw["points"])
+
+    def samplers(self) -> list[str]:
+        return list(dict.fromkeys(p["sampler"] for p in self.raw["points"]))
+
+    def line(self, sampler: str, measure: str) -> list[dict]:
+        """The points of one sampler that have this measure, by calls: {steps, calls, value, interval}."""
+        points = [p for p in self.raw["points"] if p["sampler"] == sampler and measure in p]
+        found = []
+        for p in sorted(points, key=lambda p: p["calls"]):
+            value = p[measure] if isinstance(p[measure], dict) else {"value": p[measure], "interval": None}
+            found.append({"steps": p["steps"], "calls": p["calls"], **value})
+        return found
+
+    def point(self, sampler: str, steps: int) -> dict | None:
+        """Everything measured at one setting."""
+        return next((p for p in self.raw["points"] if (p["sampler"], p["steps"]) == (sampler, steps)), None)
+
+
+def load(path: Path = CURVES / "steps.json") -> Curve | None:
+    """The shipped curve, or None where none was measured yet."""
+    return Curve(json.loads(path.read_text(encoding="utf-8"))) if path.exists() else None
+
+
+@dataclass(frozen=True)
+class Ladders(Measured):
+    """The pictures of `draw_ladders`: pair i at each number of steps, from the same noise."""
+
+    sheet: np.ndarray  # (pairs * side, columns * side, 3) uint8
+
+    @property
+    def steps(self) -> list[int]:
+        """Numbers of steps, rising; the last is the long run that the others are held against."""
+        return self.raw["steps"]
+
+    @property
+    def pairs(self) -> list[dict]:
+        """{prompt, style, seed} of each row."""
+        return self.raw["pairs"]
+
+    def picture(self, pair: int, steps: int) -> np.ndarray:
+        """(side, side, 3) uint8. Raises ValueError for a number of steps that was not drawn."""
+        side, column = self.raw["side"], self.steps.index(steps)
+        return self.sheet[pair * side : (pair + 1) * side, column * side : (column + 1) * side]
+
+
+@lru_cache
+def ladders(folder: Path = CURVES) -> Ladders | None:
+    """The shipped pictures of the blind test, decoded once a process, or None where none were drawn yet."""
+    if not (folder / "ladders.json").exists():
+        return None
+    raw = json.loads((folder / "ladders.json").read_text(encoding="utf-8"))
+    with Image.open(folder / "ladders.webp") as sheet:
+        return Ladders(raw, np.asarray(sheet.convert("RGB")))
+
+
+def good_enough(line: list[dict], higher_is_better: bool) -> dict | None:
+    """The first point whose 95 % interval overlaps that of the best point of the line; None without intervals."""
+    line = [p for p in line if p["interval"]]
+    if not line:
+        return None
+    best = (max if higher_is_better else min)(line, key=lambda p: p["value"])
+    if higher_is_better:
+        return next(p for p in line if p["interval"][1] >= best["interval"][0])
+    return next(p for p in line if p["interval"][0] <= best["interval"][1])
+
+
+def near_best(line: list[dict], higher_is_better: bool, within: float = 0.05) -> dict | None:
+    """The first point from which on every value is within this share of the best value of the line."""
+    if not line:
+        return None
+    best = (max if higher_is_better else min)(p["value"] for p in line)
+    off = [abs(p["value"] - best) > within * abs(best) for p in line]
+    return next((p for i, p in enumerate(line) if not any(off[i:])), None)
+
+
+def published(path: Path = CURVES / "published.toml") -> tuple[list[int], list[dict]]:
+    """Published figures: the columns (network evaluations) and the rows, each with its source."""
+    raw = tomllib.loads(path.read_text(encoding="utf-8"))
+    return raw["columns"], raw["row"]

@@ -1,0 +1,1 @@
+"""Images from outside, and the scaling between pixel values and the network's range."""

@@ -1,0 +1,97 @@
+"""Pictures from outside: read with care, or turned away with one sentence."""
+
+from __future__ import annotations
+
+import io
+import warnings
+from dataclasses import dataclass
+
+import numpy as np
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+MAX_BYTES = 10 * 1024 * 1024
+MAX_PIXELS = 40_000_000  # a 24-megapixel photograph is welcome; 40 is past any camera a learner has
+FORMATS = {"PNG", "JPEG", "WEBP"}
+BEGINNINGS = (b"\x89PNG", b"\xff\xd8\xff", b"RIFF")
+BROKEN = "The file breaks off or is damaged: save the picture again and retry."
+NO_PICTURE = "This file is not a picture, whatever its name says: use a PNG, JPEG or WebP."
+
+
+class UploadError(ValueError):
+    """A file that cannot be used; the message is one sentence for the person who chose it."""
+
+
+@dataclass(frozen=True)
+class Upload:
+    """A picture as RGB on white, and remarks on what had to be done to it."""
+
+    image: Image.Image
+    remarks: tuple[str, ...] = ()
+
+
+def read(data: bytes) -> Upload:
+    """The picture in a PNG, JPEG or WebP file of up to 10 MB.
+
+    Turned upright by its EXIF tag, laid on white where it is see-through, brought to 8-bit RGB; of an
+    animation the first frame is taken. Raises UploadError otherwise.
+    """
+    if not data:
+        raise UploadError("The file is empty: choose another picture.")
+    if len(data) > MAX_BYTES:
+        raise UploadError(f"The file is {len(data) / 1e6:.0f} MB: pictures of up to 10 MB can be used.")
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # we set our own limit below
+            picture = Image.open(io.BytesIO(data))
+    except Image.DecompressionBombError as error:
+        raise UploadError("The picture would unpack to far too many pixels: it was not opened.") from error
+    except (UnidentifiedImageError, OSError, ValueError, SyntaxError) as error:
+        # Something that begins like a picture is a picture that broke; anything else never was one.
+        raise UploadError(BROKEN if data.startswith(BEGINNINGS) else NO_PICTURE) from error
+    if picture.format not in FORMATS:
+        raise UploadError(f"This is a {picture.format} file: use a PNG, JPEG or WebP.")
+    if picture.width * picture.height > MAX_PIXELS:
+        raise UploadError(
+            f"The picture unpacks to {picture.width} × {picture.height} pixels: up to 40 million can be used."
+        )
+    if min(picture.size) < 2:
+        raise UploadError("The picture is a single line of pixels: choose a larger one.")
+    remarks = []
+    if getattr(picture, "n_frames", 1) > 1:
+        remarks.append("It is an animation: its first frame is used.")
+        picture.seek(0)
+    if picture.mode == "CMYK":
+        remarks.append("Its print colours (CMYK) were turned into screen colours.")
+    try:
+        picture.load()
+        return Upload(_rgb_on_white(picture), tuple(remarks))
+    except (OSError, ValueError, SyntaxError, EOFError) as error:
+        raise UploadError(BROKEN) from error
+
+
+def _rgb_on_white(picture: Image.Image) -> Image.Image:
+    picture = ImageOps.exif_transpose(picture)
+    if picture.mode in ("I", "F") or picture.mode.startswith("I;16"):
+        # 16-bit greys: Pillow's own conversion would cut everything above 255 to white.
+        values = np.asarray(picture).astype(np.float64)
+        top = 65535.0 if values.max() > 255 else 255.0
+        return Image.fromarray((values / top * 255).clip(0, 255).astype(np.uint8)).convert("RGB")
+    if picture.mode in ("RGBA", "LA", "PA") or "transparency" in picture.info:
+        clear = picture.convert("RGBA")
+        ground = Image.new("RGBA", clear.size, "white")
+        return Image.alpha_composite(ground, clear).convert("RGB")
+    return picture.convert("RGB")
+
+
+def crop(picture: Image.Image, zoom: float = 1.0, across: float = 0.5, down: float = 0.5) -> tuple[int, ...]:
+    """The square (left, top, right, bottom) cut out at this zoom (1 = as large as fits) and place (0 to 1)."""
+    side = max(2, round(min(picture.size) / max(zoom, 1.0)))
+    left = round((picture.width - side) * min(max(across, 0.0), 1.0))
+    top = round((picture.height - side) * min(max(down, 0.0), 1.0))
+    return left, top, left + side, top + side
+
+
+def resize(picture: Image.Image, size: int, box: tuple[int, ...] | None = None) -> np.ndarray:
+    """The square `box` of a picture at size × size by area averaging: (size, size, 3) uint8."""
+    part = picture.convert("RGB").crop(box) if box else picture.convert("RGB")
+    return np.asarray(part.resize((size, size), Image.Resampling.BOX))

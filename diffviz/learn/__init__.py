@@ -1,1 +1,0 @@
-"""What the lessons ask: content, grading. No torch and no streamlit in here."""

@@ -1,0 +1,251 @@
+"""The questions and cards of `assets/lessons`, read into typed records and checked on the way.
+
+Every record has a permanent `id`. A file that breaks a rule raises ContentError, which names the file, the
+item and the rule.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from dataclasses import dataclass, fields
+from functools import lru_cache
+from pathlib import Path
+
+from diffviz.paths import LESSONS
+
+DIFFICULTIES = ("easy", "medium", "hard")
+
+
+class ContentError(ValueError):
+    """Lesson content that breaks a rule; the message says where and which."""
+
+
+@dataclass(frozen=True)
+class Demo:
+    """A link to the page that shows the answer, in the state that shows it."""
+
+    page: str
+    label: str
+    state: dict[str, str]
+
+
+@dataclass(frozen=True)
+class Item:
+    """What all items have."""
+
+    id: str
+    concept: str
+    difficulty: str
+    demo: Demo | None
+
+
+@dataclass(frozen=True)
+class SelfCheck(Item):
+    """A question to answer in one's own words; the key points are what a full answer holds."""
+
+    prompt: str
+    answer: str
+    key_points: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One stage of a process, and why it stands where it stands."""
+
+    id: str
+    text: str
+    why: str
+
+
+@dataclass(frozen=True)
+class Ordering(Item):
+    """Stages to be put in order; they are stored in the right one."""
+
+    prompt: str
+    explanation: str
+    stages: tuple[Stage, ...]
+
+
+@dataclass(frozen=True)
+class Prediction(Item):
+    """A guess to commit to before a demo is run."""
+
+    prompt: str
+    options: tuple[str, ...]
+    answer: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Flashcard(Item):
+    """A card: question in front, short answer on the back."""
+
+    front: str
+    back: str
+
+
+@dataclass(frozen=True)
+class Option:
+    """One option of a question, and why it is right or wrong."""
+
+    text: str
+    right: bool
+    why: str
+
+
+@dataclass(frozen=True)
+class Choice(Item):
+    """A multiple-choice question set in a scene."""
+
+    setting: str
+    prompt: str
+    options: tuple[Option, ...]
+
+
+@dataclass(frozen=True)
+class Live(Item):
+    """A question whose pictures and right answer come from a run; `run` names the function that makes them."""
+
+    run: str
+    setting: str
+    prompt: str
+    explanation: str
+
+
+@dataclass(frozen=True)
+class Interview(Item):
+    """An interview question with a model answer."""
+
+    prompt: str
+    answer: str
+
+
+KINDS: dict[str, type[Item]] = {
+    "self_check": SelfCheck,
+    "order": Ordering,
+    "predictions": Prediction,
+    "flashcards": Flashcard,
+    "scenario_quiz": Choice,
+    "page_quiz": Choice,
+    "live": Live,
+    "interview": Interview,
+}
+# The kinds whose answers are logged: what progress and mixed practice are made of.
+PRACTISED = ("self_check", "order", "predictions", "flashcards", "scenario_quiz", "page_quiz", "live")
+_PARTS = {"stages": Stage, "options": Option}
+
+
+def _read(path: Path) -> dict:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, tomllib.TOMLDecodeError) as error:
+        raise ContentError(f"{path.name} cannot be read: {error}") from error
+
+
+def _item(kind: type[Item], raw: dict, where: str) -> Item:
+    values = dict(raw)
+    values["demo"] = Demo(**values["demo"]) if values.get("demo") else None
+    for name, value in values.items():
+        if isinstance(value, list):
+            part = _PARTS.get(name)
+            tables = part is not None and all(isinstance(v, dict) for v in value)
+            values[name] = tuple(part(**v) for v in value) if tables else tuple(value)
+    wanted = {f.name for f in fields(kind)}
+    if set(values) != wanted:
+        odd = sorted(set(values) ^ wanted)
+        raise ContentError(f"{where}: these fields are missing or unknown: {', '.join(odd)}")
+    item = kind(**values)
+    problem = _problem(item)
+    if problem:
+        raise ContentError(f"{where}: {problem}")
+    return item
+
+
+def _problem(item: Item) -> str | None:
+    """What is wrong with an item, or None."""
+    if item.difficulty not in DIFFICULTIES:
+        return f"difficulty must be one of {', '.join(DIFFICULTIES)}"
+    if isinstance(item, Choice):
+        if sum(o.right for o in item.options) != 1:
+            return "exactly one option must be right"
+        if len(item.options) < 4 or not all(o.why for o in item.options):
+            return "at least three wrong options are needed, and a reason for every option"
+    if isinstance(item, Prediction) and item.answer not in item.options:
+        return "the answer must be one of the options"
+    if isinstance(item, SelfCheck) and not 2 <= len(item.key_points) <= 3:
+        return "two or three key points are needed"
+    return None
+
+
+@lru_cache
+def load(kind: str, folder: Path = LESSONS) -> tuple[Item, ...]:
+    """All items of one kind (a key of KINDS), in the order of the file."""
+    name = f"{kind}.toml"
+    raw = _read(folder / name)
+    items = tuple(_item(KINDS[kind], r, f"{name}, {r.get('id', 'an item without id')}") for r in raw["item"])
+    if len({i.id for i in items}) != len(items):
+        raise ContentError(f"{name}: two items share an id")
+    return items
+
+
+@dataclass(frozen=True)
+class Phase:
+    """A part of a class: what to do and to ask, what will be heard, and where to click."""
+
+    minutes: int
+    title: str
+    do: str
+    ask: str
+    listen: str
+    demos: tuple[Demo, ...]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A class of so many minutes, in phases."""
+
+    id: str
+    title: str
+    minutes: int
+    for_whom: str
+    goal: str
+    phases: tuple[Phase, ...]
+
+    def begins(self) -> list[int]:
+        """The minute at which each phase begins."""
+        return [sum(p.minutes for p in self.phases[:k]) for k in range(len(self.phases))]
+
+
+@lru_cache
+def plans(folder: Path = LESSONS) -> tuple[Plan, ...]:
+    """The class plans. Raises ContentError where fields are wrong or the phases do not add up to the class."""
+    found = []
+    for raw in _read(folder / "plans.toml")["plan"]:
+        where = f"plans.toml, {raw.get('id', 'a plan without id')}"
+        try:
+            phases = tuple(
+                Phase(**{**p, "demos": tuple(Demo(**d) for d in p["demos"])}) for p in raw["phase"]
+            )
+            plan = Plan(**{k: v for k, v in raw.items() if k != "phase"}, phases=phases)
+        except (KeyError, TypeError) as error:
+            raise ContentError(f"{where}: these fields are missing or unknown: {error}") from error
+        if sum(p.minutes for p in plan.phases) != plan.minutes:
+            raise ContentError(f"{where}: the phases do not add up to {plan.minutes} minutes")
+        found.append(plan)
+    return tuple(found)
+
+
+@lru_cache
+def dictionary(folder: Path = LESSONS) -> dict:
+    """The dictionary file as it is: `entry`, `term` and `cheat_sheet`."""
+    return _read(folder / "dictionary.toml")
+
+
+@lru_cache
+def concepts(folder: Path = LESSONS) -> dict[str, list[str]]:
+    """Every concept with those it builds on. Raises ContentError when one is needed that is not there."""
+    found = _read(folder / "concepts.toml")["concepts"]
+    missing = sorted({n for needs in found.values() for n in needs} - set(found))
+    if missing:
+        raise ContentError(f"concepts.toml: needed but not there: {', '.join(missing)}")
+    return found

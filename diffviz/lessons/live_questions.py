@@ -1,0 +1,305 @@
+"""Questions whose pictures are drawn, and whose right answer is found, by running the network there and then.
+
+Each function takes the learner's seed and returns a `Question`. What is right is read off the run: nothing here
+knows the answer beforehand. The words of each question are in `assets/lessons/live.toml`.
+"""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from math import log
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from diffviz.analysis import frame_captions, step_comparison
+from diffviz.diffusion.process import add_noise
+from diffviz.diffusion.samplers import draw, seeded
+from diffviz.diffusion.schedules import SCHEDULES
+from diffviz.imaging.pixels import to_uint8
+from diffviz.models import checkpoints
+from diffviz.models.denoiser import Denoiser
+from diffviz.pipelines.text_to_image import Settings, recorded, run_steps
+
+PROMPTS = ("cat face", "red heart", "sunflower", "penguin", "octopus", "palm tree", "fox", "ghost")
+STYLE = "noto"
+LETTERS = "ABCD"
+
+
+@dataclass(frozen=True)
+class Question:
+    """Pictures (H, W, 3) uint8 with titles, options with a reason each, and the index of the right one.
+
+    `notes` say, once the answer is given, what each picture really was.
+    """
+
+    pictures: Sequence[np.ndarray]
+    titles: Sequence[str]
+    notes: Sequence[str]
+    options: Sequence[str]
+    whys: Sequence[str]
+    right: int
+
+
+def _settings(seed: int, **more: object) -> Settings:
+    """A prompt chosen by the seed, in one style."""
+    return Settings(**{"prompt": PROMPTS[seed % len(PROMPTS)], "style": STYLE, "seed": seed} | more)
+
+
+def _which(
+    seed: int, pictures: Sequence[np.ndarray], notes: Sequence[str], right: int, whys: Sequence[str]
+) -> Question:
+    """Pictures in an order fixed by the seed, to be chosen among by letter."""
+    order = list(range(len(pictures)))
+    random.Random(seed).shuffle(order)
+    return Question(
+        [pictures[k] for k in order],
+        list(LETTERS[: len(order)]),
+        [notes[k] for k in order],
+        [f"Picture {LETTERS[i]}" for i in range(len(order))],
+        [whys[k] for k in order],
+        order.index(right),
+    )
+
+
+def first_guess(seed: int) -> Question:
+    """Three guesses of one run: which came first?"""
+    run = recorded(_settings(seed, steps=12))
+    at = (1, 4, 10)
+    notes = [f"step {i + 1} of 12" for i in at]
+    return _which(
+        seed,
+        [run.frames("x0")[i] for i in at],
+        notes,
+        int(np.argmin(at)),
+        [f"It is the guess of {n}." for n in notes],
+    )
+
+
+def most_calls(seed: int) -> Question:
+    """One noise, three numbers of steps: which picture cost the most?"""
+    counts = (1, 4, 40)
+    pictures = [recorded(_settings(seed, steps=n)).frames("x")[-1] for n in counts]
+    notes = [f"{n} step{'s' if n > 1 else ''}" for n in counts]
+    return _which(
+        seed,
+        pictures,
+        notes,
+        int(np.argmax(counts)),
+        [f"It took {note}, each of them two calls with guidance." for note in notes],
+    )
+
+
+def strongest_guidance(seed: int) -> Question:
+    """One noise, three guidance scales: which is the highest?"""
+    scales = (1.0, 3.0, 10.0)
+    pictures = [recorded(_settings(seed, steps=20, guidance=g)).frames("x")[-1] for g in scales]
+    strength = [float((p.max(-1).astype(float) - p.min(-1)).mean()) for p in pictures]
+    notes = [f"guidance {g:g}, colourfulness {c:.0f} of 255" for g, c in zip(scales, strength, strict=True)]
+    return _which(seed, pictures, notes, int(np.argmax(scales)), [f"Drawn at {n}." for n in notes])
+
+
+def nearest_sampler(seed: int) -> Question:
+    """Three samplers at six questions each against a long run from the same noise: who ends nearest?"""
+    budget, long = 6, 60
+    titles = {"ddim": "DDIM", "heun": "Heun", "unipc": "UniPC"}
+    target = recorded(_settings(seed, sampler="dpmpp_2m", steps=long))
+    finals = {
+        n: recorded(_settings(seed, sampler=n, steps=step_comparison.steps_for(n, budget))) for n in titles
+    }
+    far = [step_comparison.rmse(finals[n].x[-1], target.x[-1]) for n in titles]
+    whys = [f"It ended {d:.3f} away from {long} steps (root mean square)." for d in far]
+    return Question(
+        [target.frames("x")[-1], *(finals[n].frames("x")[-1] for n in titles)],
+        [f"the long run, {long} steps", *titles.values()],
+        ["", *(f"{d:.3f} away" for d in far)],
+        list(titles.values()),
+        whys,
+        int(np.argmin(far)),
+    )
+
+
+def same_static(seed: int) -> Question:
+    """A picture, and three more of the prompt: which began from the same static?"""
+    prompt = PROMPTS[seed % len(PROMPTS)]
+    given = recorded(_settings(seed, steps=20))
+    others = [_settings(seed + k, prompt=prompt, steps=6 if k == 0 else 20) for k in range(3)]
+    runs = [recorded(s) for s in others]
+    same = [step_comparison.rmse(r.x[0], given.x[0]) == 0 for r in runs]
+    notes = [f"seed {s.seed}, {s.steps} steps" for s in others]
+    whys = [
+        "Its run began from the same numbers." if e else f"Its run began from other static: {n}."
+        for e, n in zip(same, notes, strict=True)
+    ]
+    asked = _which(seed, [r.frames("x")[-1] for r in runs], notes, same.index(True), whys)
+    return replace(
+        asked,
+        pictures=[given.frames("x")[-1], *asked.pictures],
+        titles=["given", *asked.titles],
+        notes=[f"seed {seed}, 20 steps", *asked.notes],
+    )
+
+
+def snr_one(seed: int) -> Question:
+    """A picture of ours under three amounts of noise: where is the SNR one?"""
+    schedule, x0 = SCHEDULES["cosine"], torch.from_numpy(recorded(_settings(seed, steps=12)).x[-1])[None]
+    eps = draw(seeded([seed]), x0.shape[1:])
+    ts = [schedule.time_of(log(snr)) for snr in (30.0, 1.0, 0.03)]
+    pictures = [to_uint8(add_noise(x0, eps, t, schedule)[0].numpy()) for t in ts]
+    snr = [float(schedule.alpha(t) ** 2 / schedule.sigma(t) ** 2) for t in map(torch.tensor, ts)]
+    notes = [f"SNR {v:.2g}" for v in snr]
+    right = int(np.argmin([abs(log(v)) for v in snr]))
+    return _which(seed, pictures, notes, right, [f"α²/σ² is {v:.2g} here." for v in snr])
+
+
+def dice_again(seed: int) -> Question:
+    """DDPM twice with one seed: how different are the pictures?"""
+    runs = [recorded(_settings(seed, sampler="ddpm", steps=15)) for _ in range(2)]
+    far = step_comparison.rmse(runs[0].x[-1], runs[1].x[-1])
+    right = 0 if far == 0 else 1 if far < 0.1 else 2
+    found = f"The two differ by {far:.3f} (root mean square)."
+    return Question(
+        [r.frames("x")[-1] for r in runs],
+        ["first run", "second run"],
+        ["", ""],
+        ["Not at all", "In small details", "They are different pictures"],
+        [
+            f"{found} The seed fixes the dice of every step, not only the static at the start.",
+            f"{found} Equal seeds give equal dice, so small details would need other dice.",
+            f"{found} Other dice would give another picture, and it would take another seed to throw them.",
+        ],
+        right,
+    )
+
+
+def four_times_the_steps(seed: int) -> Question:
+    """The time of 10 steps against that of 40."""
+    recorded(_settings(seed, steps=2))  # what is loaded once must not be timed
+    took = []
+    for steps in (10, 40):
+        began = time.perf_counter()
+        recorded(_settings(seed, steps=steps))
+        took.append(time.perf_counter() - began)
+    ratio, factors = took[1] / took[0], (1, 2, 4, 16)
+    found = f"Measured just now: {took[0]:.2f} s and {took[1]:.2f} s, {ratio:.1f} times as long."
+    right = int(np.argmin([abs(log(ratio / f)) for f in factors]))
+    return Question(
+        [], [], [],
+        ["As long", "Twice as long", "Four times as long", "Sixteen times as long"],
+        [found + (" Each step is one pass, and passes follow one another." if i == right else "") for i in range(4)],
+        right,
+    )  # fmt: skip
+
+
+class _Counted(nn.Module):
+    """A network that counts how many pictures it was asked about."""
+
+    def __init__(self, net: nn.Module) -> None:
+        super().__init__()
+        self.net, self.config, self.asked = net, net.config, 0
+
+    def forward(self, x: Tensor, angle: Tensor, tokens: Tensor) -> Tensor:
+        self.asked += len(x)
+        return self.net(x, angle, tokens)
+
+
+def heun_calls(seed: int) -> Question:
+    """The network calls of a guided Heun run, counted."""
+    steps = 10
+    whole = checkpoints.load()
+    counted = Denoiser(_Counted(whole.net), whole.vocabulary)
+    run = recorded(_settings(seed, sampler="heun", steps=steps, guidance=3.0), counted)
+    options = [steps, 2 * steps, 4 * steps - 2, 8 * steps]
+    return Question(
+        [run.frames("x")[-1]],
+        ["Heun, 10 steps, guidance 3"],
+        [f"{counted.net.asked} calls"],
+        [f"{n} calls" for n in options],
+        [
+            "That would be one call a step: neither Heun's second look nor guidance is in it.",
+            "One doubling is missing: Heun asks twice a step, and guidance doubles each question.",
+            "Heun asks twice in every step but the last, and guidance doubles that.",
+            "That is twice too many.",
+        ],
+        options.index(counted.net.asked),
+    )
+
+
+def when_layout_settles(seed: int) -> Question:
+    """In which part of a run half of the layout is decided."""
+    steps = 24
+    run = recorded(_settings(seed, steps=steps))
+    at = int(np.argmax(frame_captions.settled(run).layout >= 0.5)) + 1
+    parts = ((1, 3), (4, 10), (11, 17), (18, 24))
+    found = f"In this run half of the layout was settled by step {at}."
+    shown = (0, 3, 10, 17, 24)
+    return Question(
+        [run.frames("x0")[i] for i in shown],
+        [f"step {i + 1}" if i < steps else "the end" for i in shown],
+        ["" for _ in shown],
+        [f"Steps {a} to {b}" for a, b in parts],
+        [found] * len(parts),
+        next(i for i, (a, b) in enumerate(parts) if at <= b),
+    )
+
+
+def where_seeds_part(seed: int) -> Question:
+    """Eight seeds after one call, and after twenty: where do they differ more?"""
+    n = 8
+    spread, shown = [], []
+    for steps in (1, 20):
+        *_, last = run_steps(_settings(seed, steps=steps), seeds=range(seed, seed + n))
+        x = last.x.numpy()
+        spread.append(float(np.sqrt(((x - x.mean(0)) ** 2).mean())))
+        shown.append(to_uint8(x))
+    ratio = spread[1] / max(spread[0], 1e-9)
+    right = 2 if 0.8 < ratio < 1.25 else int(ratio > 1)
+    found = f"They differ from their mean by {spread[0]:.2f} after one call and by {spread[1]:.2f} after 20 steps."
+    return Question(
+        [*shown[0][:4], *shown[1][:4]],
+        [f"seed {seed + i}, {k}" for k in ("1 call", "20 steps") for i in range(4)],
+        [""] * 8,
+        ["After one call", "After 20 steps", "About equally (within a quarter)"],
+        [
+            f"{found} One call gives nearly the same mean from any static.",
+            f"{found} Each step decides a little more, and seeds decide differently.",
+            found,
+        ],
+        right,
+    )
+
+
+def word_order(seed: int) -> Question:
+    """Three prompts from one noise: which two pictures are equal?"""
+    prompts = ("red fox", "fox red", "fox")
+    order = list(prompts)
+    random.Random(seed).shuffle(order)
+    runs = [recorded(_settings(seed, prompt=p, steps=15)) for p in order]
+    pairs = ((0, 1), (0, 2), (1, 2))
+    equal = [bool(np.allclose(runs[a].x[-1], runs[b].x[-1], atol=1e-3)) for a, b in pairs]
+    whys = [
+        f"“{order[a]}” and “{order[b]}” "
+        f"{'give the very same picture: the words are a set.' if e else 'are different questions.'}"
+        for (a, b), e in zip(pairs, equal, strict=True)
+    ]  # fmt: skip
+    return Question(
+        [r.frames("x")[-1] for r in runs],
+        list(LETTERS[:3]),
+        [f"“{p}”" for p in order],
+        [*(f"{LETTERS[a]} and {LETTERS[b]}" for a, b in pairs), "None of them"],
+        [*whys, "Two of the three prompts hold the same words." if any(equal) else "All three differ."],
+        equal.index(True) if any(equal) else 3,
+    )
+
+
+QUESTIONS: dict[str, Callable[[int], Question]] = {
+    f.__name__: f
+    for f in (
+        first_guess, most_calls, strongest_guidance, nearest_sampler, same_static, snr_one, dice_again,
+        four_times_the_steps, heun_calls, when_layout_settles, where_seeds_part, word_order,
+    )
+}  # fmt: skip

@@ -1,0 +1,51 @@
+"""A trained network made into the one contract that samplers use: denoise(x, t) -> x0_hat."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from diffviz.diffusion.process import Denoise, per_image, x0_from_v
+from diffviz.diffusion.schedules import Schedule
+from diffviz.models.text_encoder import Vocabulary
+from diffviz.models.unet import UNet
+
+
+@dataclass(frozen=True)
+class Denoiser:
+    """Network and vocabulary together; `prompted` gives the function a sampler calls."""
+
+    net: UNet
+    vocabulary: Vocabulary
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """(C, H, W) of its pictures."""
+        return (3, self.net.config.size, self.net.config.size)
+
+    def tokens(self, prompts: Sequence[str], styles: Sequence[str | None]) -> Tensor:
+        """Token ids (B, L) of prompts and styles, one pair per image."""
+        return torch.tensor([self.vocabulary.encode(p, s) for p, s in zip(prompts, styles, strict=True)])
+
+    def prompted(self, prompts: Sequence[str], styles: Sequence[str | None], schedule: Schedule) -> Denoise:
+        """denoise(x, t) for these prompts and styles, one of each per image, on this schedule."""
+        tokens = self.tokens(prompts, styles)
+        return lambda x, t: self.predict(x, t, tokens, schedule)
+
+    def predict(self, x: Tensor, t: Tensor, tokens: Tensor, schedule: Schedule) -> Tensor:
+        """x0_hat (B, C, H, W) for x at times t (B,) of `schedule`.
+
+        The network was trained on one schedule, at unit variance, and is told only the noise level. So any
+        other schedule is served by scaling x to unit variance and naming the level with the same SNR. Where x
+        requires a gradient, the answer has one.
+        """
+        with torch.inference_mode(not x.requires_grad):
+            alpha, sigma = schedule.alpha(t), schedule.sigma(t)
+            scale = per_image(torch.rsqrt(alpha**2 + sigma**2), x)
+            angle = torch.atan2(sigma, alpha)
+            v = self.net(x * scale, angle.to(x.dtype).to(x.device), tokens.to(x.device))
+            x0 = x0_from_v(x * scale, v, per_image(torch.cos(angle), x), per_image(torch.sin(angle), x))
+            return x0.clamp(-1, 1)  # pictures live in [-1, 1]; an estimate outside it is an error we can see

@@ -1,0 +1,132 @@
+"""A run, recorded: every frame, and what can be made of them.
+
+`Trajectory` holds plain arrays, so that it can be saved, plotted, or sent to a browser without torch.
+"""
+
+from __future__ import annotations
+
+import io
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from PIL import Image
+
+from diffviz.imaging.pixels import to_uint8
+
+if TYPE_CHECKING:  # this module makes files of arrays: it must not cost a page the import of torch
+    from diffviz.diffusion.samplers import Step
+    from diffviz.diffusion.schedules import Schedule
+
+PANELS = ("x", "x0", "eps")
+
+
+@dataclass(frozen=True)
+class Trajectory:
+    """One picture's way from noise: arrays (steps + 1, C, H, W) float32, and the time of each frame.
+
+    Frame i < steps is the state at `t[i]` with the network's answer to it; the last frame is the finished
+    picture, where `x0` is `x` itself.
+    """
+
+    x: np.ndarray
+    x0: np.ndarray
+    eps: np.ndarray
+    t: np.ndarray  # (steps + 1,)
+    log_snr: np.ndarray  # (steps + 1,); infinite at the ends of most schedules
+    settings: dict = field(default_factory=dict)
+
+    @property
+    def steps(self) -> int:
+        return len(self.t) - 1
+
+    @property
+    def image(self) -> Image.Image:
+        """The finished picture."""
+        return Image.fromarray(to_uint8(self.x[-1]))
+
+    def frames(self, panel: str = "x") -> np.ndarray:
+        """All frames of one panel ("x", "x0" or "eps") as (steps + 1, H, W, 3) uint8.
+
+        Noise is drawn at a third of its size, so that three standard deviations span black to white; a state
+        x_t is drawn as it is, cut off at black and white as a screen must.
+        """
+        if panel not in PANELS:
+            raise ValueError(f"no panel {panel!r}: choose one of {', '.join(PANELS)}")
+        return to_uint8(getattr(self, panel), 3.0 if panel == "eps" else 1.0)
+
+    def save_gif(self, path: str | Path, panels: Sequence[str] = ("x",), zoom: int = 6) -> Path:
+        """Write the run as an animation that rests on the finished picture; returns the path."""
+        path = Path(path)
+        path.write_bytes(gif([self.frames(p) for p in panels], zoom))
+        return path
+
+    def save_png(self, path: str | Path, zoom: int = 6) -> Path:
+        """Write the finished picture, pixels enlarged without smoothing; returns the path."""
+        path = Path(path)
+        image = self.image
+        image.resize((image.width * zoom, image.height * zoom), Image.Resampling.NEAREST).save(path)
+        return path
+
+
+def record(steps: Iterable[Step], schedule: Schedule, settings: dict | None = None) -> list[Trajectory]:
+    """Collect a sampler's steps into one Trajectory per image of the batch."""
+    seen = list(steps)
+    if not seen:
+        raise ValueError("nothing to record: the run was stopped before its first step")
+    stacks = {
+        name: np.stack([getattr(s, name).float().cpu().numpy() for s in seen], axis=1) for name in PANELS
+    }  # each (B, steps + 1, C, H, W)
+    t = np.array([s.t for s in seen])
+    log_snr = np.array([float(schedule.log_snr(s.t)) for s in seen])
+    return [
+        Trajectory(*(stacks[name][b] for name in PANELS), t=t, log_snr=log_snr, settings=settings or {})
+        for b in range(stacks["x"].shape[0])
+    ]
+
+
+def sprite_sheet(frames: np.ndarray) -> bytes:
+    """Frames (F, H, W, 3) uint8 as one lossless PNG, row by row in a near-square grid at native size.
+
+    The reader finds frame i at column i % columns, row i // columns, where columns = ceil(sqrt(F)).
+    """
+    n, h, w, _ = frames.shape
+    columns = math.ceil(math.sqrt(n))
+    sheet = np.zeros((math.ceil(n / columns) * h, columns * w, 3), np.uint8)
+    for i, frame in enumerate(frames):
+        y, x = divmod(i, columns)
+        sheet[y * h : (y + 1) * h, x * w : (x + 1) * w] = frame
+    return encode_png(sheet)
+
+
+def strip(frames: np.ndarray, count: int = 8, zoom: int = 4) -> bytes:
+    """`count` frames spread over the run, first and last included, side by side as one PNG."""
+    chosen = np.unique(np.linspace(0, len(frames) - 1, min(count, len(frames))).round().astype(int))
+    return encode_png(np.kron(np.concatenate(frames[chosen], axis=1), np.ones((zoom, zoom, 1), np.uint8)))
+
+
+def gif(panels: Sequence[np.ndarray], zoom: int = 6, frame_ms: int = 80, rest_ms: int = 1600) -> bytes:
+    """Panels of frames (F, H, W, 3) side by side as an endless animation with a rest on the last frame."""
+    side_by_side = np.concatenate(list(panels), axis=2)
+    pictures = [
+        Image.fromarray(f).resize((f.shape[1] * zoom, f.shape[0] * zoom), Image.Resampling.NEAREST)
+        for f in side_by_side
+    ]
+    # Every frame gets the palette of its own colours: one shared palette would band the noise.
+    quantized = [p.quantize(256, dither=Image.Dither.NONE) for p in pictures]
+    buffer = io.BytesIO()
+    durations = [frame_ms] * (len(quantized) - 1) + [rest_ms]
+    quantized[0].save(
+        buffer, "GIF", save_all=True, append_images=quantized[1:], duration=durations, loop=0, disposal=1
+    )
+    return buffer.getvalue()
+
+
+def encode_png(picture: np.ndarray) -> bytes:
+    """One picture (H, W, 3) uint8 as a lossless PNG."""
+    buffer = io.BytesIO()
+    Image.fromarray(picture).save(buffer, "PNG")
+    return buffer.getvalue()

@@ -1,0 +1,1 @@
+"""Diffusion and its alternatives on points in the plane, trained in seconds."""

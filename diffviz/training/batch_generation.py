@@ -1,0 +1,103 @@
+"""Pictures in bulk: many prompts and seeds at once, and sheets of them to look at."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+
+from diffviz.diffusion.guidance import classifier_free
+from diffviz.diffusion.process import Denoise
+from diffviz.diffusion.samplers import SAMPLERS, draw, seeded, times
+from diffviz.diffusion.schedules import SCHEDULES
+from diffviz.imaging.pixels import to_uint8
+from diffviz.models.denoiser import Denoiser
+from diffviz.training.data import Dataset
+from diffviz.training.prompts import EVERYDAY_32
+
+
+def guided(
+    denoiser: Denoiser, prompts: Sequence[str], styles: Sequence[str | None], guidance: float
+) -> Denoise:
+    """The denoiser of a batch with its words and its guidance put in, on the cosine schedule."""
+    schedule, n = SCHEDULES["cosine"], len(prompts)
+    return classifier_free(
+        denoiser.prompted(prompts, styles, schedule),
+        denoiser.prompted([""] * n, [None] * n, schedule),
+        guidance,
+    )
+
+
+def generate_many(
+    denoiser: Denoiser,
+    prompts: Sequence[str],
+    styles: Sequence[str | None],
+    seeds: Sequence[int],
+    *,
+    steps: int = 30,
+    guidance: float = 3.0,
+    sampler: str = "ddim",
+    batch: int = 64,
+) -> Tensor:
+    """One picture per (prompt, style, seed) on the cosine schedule: (N, 3, S, S) in [-1, 1]."""
+    schedule, device = SCHEDULES["cosine"], next(denoiser.net.parameters()).device
+    pictures = []
+    for start in range(0, len(prompts), batch):
+        part = slice(start, start + batch)
+        denoise = guided(denoiser, prompts[part], styles[part], guidance)
+        rng = seeded(seeds[part])
+        x = draw(rng, denoiser.shape).to(device)
+        for step in SAMPLERS[sampler](denoise, x, times(steps), schedule, rng=rng):
+            x = step.x
+        pictures.append(x.cpu())
+    return torch.cat(pictures)
+
+
+def for_rows(
+    denoiser: Denoiser,
+    data: Dataset,
+    rows: np.ndarray,
+    first_seed: int,
+    *,
+    precise: bool = False,
+    **settings: object,
+) -> Tensor:
+    """One picture for the caption of each row, picture i from seed first_seed + i; in bfloat16 unless `precise`."""
+    with torch.autocast("cpu", torch.bfloat16, enabled=not precise):
+        return generate_many(
+            denoiser,
+            [data.labels[data.label[r]] for r in rows],
+            [data.styles[data.style[r]] for r in rows],
+            range(first_seed, first_seed + len(rows)),
+            **settings,
+        )
+
+
+def grid(
+    denoiser: Denoiser,
+    wanted: Sequence[tuple[str, str]] = EVERYDAY_32,
+    steps: int = 30,
+    guidance: float = 3.0,
+    sampler: str = "ddim",
+) -> Tensor:
+    """Fixed (prompt, style) pairs, picture i from seed i: (N, 3, S, S)."""
+    prompts, styles = zip(*wanted, strict=True)
+    return generate_many(
+        denoiser, prompts, styles, range(len(prompts)), steps=steps, guidance=guidance, sampler=sampler
+    )
+
+
+def tile(pictures: Tensor, columns: int, zoom: int = 3) -> Image.Image:
+    """Pictures (N, 3, S, S) in rows, pixels enlarged without smoothing."""
+    n, _, s, _ = pictures.shape
+    rows = math.ceil(n / columns)
+    sheet = np.full((rows * (s + 2), columns * (s + 2), 3), 255, np.uint8)
+    for i, picture in enumerate(to_uint8(pictures.numpy())):
+        y, x = divmod(i, columns)
+        sheet[y * (s + 2) : y * (s + 2) + s, x * (s + 2) : x * (s + 2) + s] = picture
+    image = Image.fromarray(sheet)
+    return image.resize((image.width * zoom, image.height * zoom), Image.Resampling.NEAREST)

@@ -1,0 +1,60 @@
+"""Draw the pairs of the blind test on the steps page: fixed prompts and seeds at every number of steps.
+
+    python -m diffviz.training.build_blind_test        # -> assets/curves/ladders.webp and ladders.json; a few minutes
+
+250 guided steps take seconds, too long to wait for in each of twenty trials, so these are drawn beforehand by
+the shipped weights. Row i of the sheet is pair i, column j the j-th number of steps.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+
+import numpy as np
+import torch
+from PIL import Image
+
+from diffviz.imaging.pixels import to_uint8
+from diffviz.models import checkpoints
+from diffviz.paths import ASSETS
+from diffviz.training.batch_generation import generate_many
+from diffviz.training.prompts import EVERYDAY_32
+
+STEPS = (1, 2, 3, 5, 8, 12, 20, 30, 50, 250)
+SAMPLER, GUIDANCE, FIRST_SEED = "ddim", 3.0, 30_000
+
+
+def main() -> None:
+    argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    ).parse_args()
+    torch.set_num_threads(1)
+    denoiser = checkpoints.load(checkpoints.QUICK)
+    prompts, styles = zip(*EVERYDAY_32, strict=True)
+    seeds = range(FIRST_SEED, FIRST_SEED + len(prompts))
+    columns = []
+    for steps in STEPS:
+        made = generate_many(
+            denoiser, prompts, styles, seeds, steps=steps, guidance=GUIDANCE, sampler=SAMPLER
+        )
+        columns.append(np.concatenate(to_uint8(made.numpy())))  # (pairs * S, S, 3)
+        print(f"{steps} steps", flush=True)
+    sheet = ASSETS / "curves" / "ladders.webp"
+    Image.fromarray(np.concatenate(columns, axis=1)).save(sheet, lossless=True, quality=100, method=6)
+    facts = {
+        "weights_sha256": checkpoints.manifest()[checkpoints.QUICK].sha256,
+        "steps": STEPS,
+        "sampler": SAMPLER,
+        "guidance": GUIDANCE,
+        "side": denoiser.shape[1],
+        "pairs": [
+            {"prompt": p, "style": s, "seed": seed} for p, s, seed in zip(prompts, styles, seeds, strict=True)
+        ],
+    }
+    (ASSETS / "curves" / "ladders.json").write_text(json.dumps(facts, indent=1) + "\n")
+    print(f"{sheet} ({sheet.stat().st_size / 1e3:.0f} kB)")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,253 @@
+"""The sections of the model card: what the weights say of themselves and what was measured, in sentences."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from diffviz.paths import ASSETS
+from diffviz.training.model_card.tables import (
+    channels,
+    guidance_table,
+    guided_table,
+    heldout_losses,
+    recipes_table,
+    sizes_table,
+)
+from diffviz.training.train_denoiser import ADJUSTABLE, Recipe
+
+
+def section(heading: str, text: str, table: Sequence[str] = ()) -> list[str]:
+    """A heading, a paragraph and perhaps a table, as lines of Markdown."""
+    return [heading, "", text, "", *table, *([""] if table else [])]
+
+
+def core_hours(facts: dict) -> float:
+    """Processor time in a network; where it was not kept, the hours by the clock of all its workers."""
+    return facts.get("core_hours", facts["minutes"] / 60 * facts["workers"])
+
+
+def recipe_text(facts: dict, name: str) -> str:
+    """How a network was trained, in sentences."""
+    recipe = facts["recipe"]
+    said = [
+        f"{facts['images']:,} images in {core_hours(facts):.1f} core-hours on a CPU shared with other work, batch "
+        f"{recipe['batch']}, bf16.",
+        f"Muon on the weight matrices (rate {recipe['lr_muon']}), AdamW on the rest ({recipe['lr_adam']}), flat, then "
+        f"down to nothing over the last {recipe['decay']:.0%}; average of weights with decay "
+        f"{facts.get('ema', recipe['ema'])} a step.",
+        f"Loss: v, unweighted, {recipe['schedule']} schedule, times spread evenly in each batch.",
+        f"From {recipe['focus_from']:.0%} of the run on, {recipe['focus_share']:.0%} of the pictures were everyday ones."
+        if recipe["focus_share"]
+        else "Everyday drawings came as often as any other.",
+        f"The caption was dropped {recipe['dropout']['caption']:.0%} of the time, the style "
+        f"{recipe['dropout']['style']:.0%}.",
+    ]
+    if recipe.get("start"):
+        said.append(
+            f"Its inner levels began as those of `{recipe['start']}`; only the outermost level is new."
+        )
+    if recipe.get("flip"):
+        said.append(f"{recipe['flip']:.0%} of the drawings that stay true in a mirror were mirrored.")
+    if recipe.get("recolour"):
+        said.append(
+            f"{recipe['recolour']:.0%} of the drawings of one colour were painted in another, with its name in the "
+            "caption; the combinations of the second grid were never made."
+        )
+    if facts.get("data", name) != name:
+        said.append(f"Skin tones as extra data, {recipe['toned']:g} as often as other drawings.")
+    if "heldout_by_ema" in facts:
+        losses = ", ".join(f"{loss:.4f} at {decay}" for decay, loss in facts["heldout_by_ema"].items())
+        said.append(f"The length of the average was chosen after the fact: held-out loss {losses}.")
+    if facts.get("earlier"):
+        said.append(
+            f"In {len(facts['earlier']) + 1} sittings, each of which began again at the full rate; what is said here is "
+            "of the last, the commands are those of all."
+        )
+    return " ".join(said)
+
+
+def commands(name: str, size: int, facts: dict, runs: str = "runs") -> list[str]:
+    """The commands that make the weights again: their data, each sitting in turn, publishing and evaluating them."""
+    sittings = [*facts.get("earlier", []), {"data": name, **facts}]
+    lines = [f"build_dataset --size {size} --out data/{name}.npz"]  # evaluate needs it in any case
+    if any(s["data"].endswith("-tones") for s in sittings):
+        lines.append(f"build_dataset --size {size} --out data/{name}-tones.npz --skin-tones")
+    for i, sitting in enumerate(sittings):
+        recipe = sitting["recipe"]
+        lines.append(
+            f"train_denoiser --data data/{sitting['data']}.npz --out {runs}/{name} --images {sitting['images']} "
+            f"--workers {sitting['workers']} --channels {' '.join(map(str, recipe['channels']))}{flags(recipe)}"
+            f"{' --resume' if i else ''}"
+        )
+    lines += [f"train_denoiser --out {runs}/{name} --publish", f"evaluate --model {name}"]
+    return [f"python -m diffviz.training.{line}" for line in lines]
+
+
+def flags(recipe: dict) -> str:
+    """What of a recipe has to be said on the command line: all that is not the default."""
+    other = {k: recipe[k] for k in ADJUSTABLE if recipe.get(k, getattr(Recipe, k)) != getattr(Recipe, k)}
+    return "".join(f" --{name.replace('_', '-')} {value}" for name, value in other.items())
+
+
+def overfitting(path: Path) -> str:
+    """What the held-out loss did at the end of the run, in a sentence."""
+    held = [loss for _, loss in heldout_losses(path)]
+    with path.open() as file:
+        train = [float(r["loss"]) for r in csv.DictReader(file) if r["loss"]]
+    if held[-1] > min(held):
+        return (
+            f"The held-out loss was lowest at {min(held):.4f} and ended at {held[-1]:.4f}, while the training loss fell "
+            f"to {train[-1]:.4f}: towards the end the network began to learn its training drawings by heart."
+        )
+    return f"The held-out loss was still falling at the end ({held[-1]:.4f}; training {train[-1]:.4f})."
+
+
+def prediction(path: Path) -> str:
+    """What the held-out loss of the second half of the run says about training on."""
+    seen = heldout_losses(path)
+    seen = seen[len(seen) // 2 :]
+    if len(seen) < 4:
+        return "Too few points to say what more training would bring."
+    slope, at = np.polyfit(np.log2([n for n, _ in seen]), [loss for _, loss in seen], 1)
+    if slope >= 0:
+        return "Over the second half of the run it no longer fell: more training of this kind would bring nothing."
+    far = seen[-1][0] * 4
+    return (
+        f"Over the second half of the run each doubling of the images lowered it by {-slope:.4f}; carried on, four times "
+        f"the images ({far:,}) would end at {at + slope * np.log2(far):.4f}. (The falling rate at the end helps too, so "
+        "this is on the hopeful side.)"
+    )
+
+
+def colours_text(found: dict) -> list[str]:
+    """Whether colour words are obeyed."""
+
+    def share(part: dict) -> str:
+        low, high = part["interval"]
+        return f"{part['value']:.0%} ({low:.0%} to {high:.0%})"
+
+    return section(
+        "### Colours",
+        f"{found['labels']} everyday things, asked for in each of {found['n'] // found['labels']} colours (“blue banana”; "
+        f"N = {found['n']}): **{share(found['asked'])}** have that colour as their one main hue, within 20°. Without the "
+        f"colour word {share(found['not_asked'])} have it, by chance.",
+    )
+
+
+def guidance_text(sweep: dict, digest: str) -> list[str]:
+    """What the guidance scale does to the figures."""
+    stale = "" if sweep["weights_sha256"] == digest else " Measured on earlier weights."
+    return section(
+        "### Which guidance",
+        f"{sweep['settings']['sampler']}, {sweep['settings']['steps']} steps, N = {sweep['n']} a line, from the same "
+        f"noises and captions; shares of the real pictures' own. The pages and the figures above use "
+        f"{sweep['settings']['guidance']:g}.{stale}",
+        guidance_table(sweep),
+    )
+
+
+def memory_text(name: str, memory: dict) -> list[str]:
+    """What the distances to the training pictures say, with the histogram."""
+    new, known, held = memory["new_captions"], memory["trained_captions"], memory["heldout"]
+
+    def share(part: dict) -> str:
+        low, high = part["suspicious"]["interval"]
+        return f"**{part['suspicious']['value']:.1%}** ({low:.1%} to {high:.1%}, N = {part['n']:,})"
+
+    return [
+        "### Does it copy?",
+        "",
+        f"![Distances to the nearest training picture](model/memory-{name}.svg)",
+        "",
+        f"Filled: generated from captions of held-out drawings (median {new['median']:.3f}). Dashed: generated from "
+        f"captions it was trained on (median {known['median']:.3f}). Line: real held-out drawings (N = {held['n']}, median "
+        f"{held['median']:.3f}). Dotted upright: 95 % of the real held-out drawings lie to the right of it. To its left "
+        f"lie {share(new)} of the pictures for new captions and {share(known)} of those for known ones; 5 % would be "
+        "expected of a network that copies nothing.",
+        "",
+    ]
+
+
+def histogram(memory: dict) -> str:
+    """Distances to the nearest training picture as an SVG: generated pictures filled, held-out ones as a line."""
+    width, height, left, base = 640, 240, 44, 200
+    edges = memory["edges"]
+    drawn = [memory[k]["shares"] for k in ("heldout", "new_captions", "trained_captions")]
+    last = 1 + max(i for shares in drawn for i, share in enumerate(shares) if share)
+    top = 1.08 * max(map(max, drawn))
+    step = (width - left - 10) / last
+
+    def x(i: float) -> float:
+        return round(left + i * step, 1)
+
+    def y(share: float) -> float:
+        return round(base - share / top * (base - 16), 1)
+
+    bars = "".join(
+        f'<rect x="{x(i)}" y="{y(v)}" width="{step:.1f}" height="{base - y(v):.1f}"/>'
+        for i, v in enumerate(memory["new_captions"]["shares"][:last])
+    )
+
+    def stairs(name: str) -> str:
+        return " ".join(f"H{x(i)} V{y(v)} H{x(i + 1)}" for i, v in enumerate(memory[name]["shares"][:last]))
+
+    limit = left + memory["limit"] / (edges[1] - edges[0]) * step
+    ticks = "".join(
+        f'<text x="{x(i)}" y="{base + 16}" text-anchor="middle">{edges[i]:g}</text>'
+        for i in range(0, last + 1, 4)
+    )
+    return (
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" font-family="sans-serif" font-size="12" '
+        f'fill="#333"><rect width="{width}" height="{height}" fill="#fff"/><g fill="#1d5fa8" fill-opacity=".4">{bars}</g>'
+        f'<path d="M{x(0)} {base} {stairs("trained_captions")}" fill="none" stroke="#b1470a" stroke-width="2" '
+        f'stroke-dasharray="5 3"/><path d="M{x(0)} {base} {stairs("heldout")}" fill="none" stroke="#222" stroke-width="2"/>'
+        f'<line x1="{limit:.1f}" x2="{limit:.1f}" y1="10" y2="{base}" stroke="#222" stroke-dasharray="2 3"/>'
+        f'<line x1="{left}" x2="{width - 10}" y1="{base}" y2="{base}" stroke="#222"/>{ticks}'
+        f'<text x="{(width + left) / 2}" y="{base + 34}" text-anchor="middle">'
+        "distance to the nearest training picture (RMS)</text></svg>\n"
+    )
+
+
+def comparisons() -> list[str]:
+    """Recipes and sizes on equal terms, as far as they have been measured."""
+    lines: list[str] = []
+    recipes, sizes, guided = (ASSETS / "curves" / f"{kind}.json" for kind in ("recipes", "sizes", "guided"))
+    if sizes.exists():
+        found = json.loads(sizes.read_text())
+        minutes = max(row["cpu_minutes"] for row in found.values())
+        fresh = {name: row for name, row in found.items() if not name.endswith("begun")}
+        best = min(fresh, key=lambda name: fresh[name]["heldout_loss"])
+        lines += section(
+            "## Three sizes, the same time",
+            f"{minutes:.0f} minutes of one processor thread each, at 64 × 64, two side by side (`python -m "
+            "diffviz.training.ablations --sizes --data data/emoji64.npz --workers 2`). Of those from scratch, the one with "
+            f"{channels(best)} channels has the lowest held-out loss after this time. Longer training favours larger "
+            "networks, so what is best after a day this table does not say.",
+            sizes_table(found),
+        )
+    if recipes.exists():
+        found = json.loads(recipes.read_text())
+        seeds = abs(found["plain"]["heldout_loss"] - found["plain-again"]["heldout_loss"])
+        lines += section(
+            "## Recipes, one thing changed",
+            f"{found['plain']['images']:,} images each from scratch at 32 × 32, one run each (`python -m "
+            f"diffviz.training.ablations --recipes`); two seeds of the plain recipe differ by {seeds:.4f}, so smaller "
+            "differences say nothing. The loss is that of held-out everyday drawings with their full captions, which "
+            "cannot show what recolouring, skin tones or keywords are for: prompts that are not such captions.",
+            recipes_table(found),
+        )
+    if guided.exists():
+        found = json.loads(guided.read_text())
+        lines += section(
+            "## Guidance trained in",
+            f"A copy of `emoji32` taught for {found['images']:,} images to give its own guided answer (scale 3) in one "
+            f"call (`compare --guided`). UniPC, 30 steps, everyday captions, N = {found['n']} a line; shares of the real "
+            "pictures' own.",
+            guided_table(found),
+        )
+    return lines

@@ -1,0 +1,122 @@
+"""Can you tell? A blind test: a few steps against the long run from the same noise, harder as you get better."""
+
+from __future__ import annotations
+
+import random
+
+import streamlit as st
+
+from diffviz.evaluation import results
+from diffviz.lessons import staircase
+from diffviz.pipelines.text_to_image import Settings
+from diffviz.ui import learner
+from diffviz.ui.components import gallery
+from diffviz.ui.lessons import quality_curve
+from diffviz.ui.names import SAMPLER_TITLES
+from diffviz.ui.prediction import predict
+
+KEY = "tell"
+START = 2  # steps of the first trial: nearly everybody sees that one
+LARGEST = 256
+
+
+def _new_test() -> dict:
+    return {"answers": [], "seed": random.randrange(10**6)}
+
+
+def can_you_tell(settings: Settings) -> None:
+    """Twenty trials of two pictures from one noise; the staircase finds the number of steps at which they look alike."""
+    ladders = results.ladders()
+    if ladders is None:
+        st.info("The pictures of this test have not been drawn yet.", icon=":material/hourglass_empty:")
+        return
+    levels, longest = ladders.steps[:-1], ladders.steps[-1]
+    guess = predict(
+        f"Up to how many steps will you see a difference from {longest} steps?",
+        [str(n) for n in levels[1:-1]],
+        "guess-tell",
+    )
+    if guess is None:
+        return
+    quality_curve.whose(ladders, settings.model)
+    learner.identity()
+    state = learner.place(KEY, _new_test)
+    answers = [(k, right) for k, right in state["answers"]]
+    if len(answers) >= staircase.TRIALS:
+        _result(answers, guess, ladders)
+    else:
+        _trial(state, answers, ladders)
+    if answers:
+        st.button("Start over", on_click=_start_over, type="tertiary", icon=":material/restart_alt:")
+    learner.keep(KEY)
+
+
+def _trial(state: dict, answers: list[staircase.Answer], ladders: results.Ladders) -> None:
+    turn, levels, longest = len(answers), ladders.steps[:-1], ladders.steps[-1]
+    steps = staircase.next_level(answers, levels, START)
+    rng = random.Random(state["seed"])
+    pair = rng.sample(range(len(ladders.pairs)), staircase.TRIALS)[turn]
+    fine_first = random.Random(state["seed"] + turn).random() < 0.5
+    asked = ladders.pairs[pair]
+    st.progress(turn / staircase.TRIALS, f"Trial {turn + 1} of {staircase.TRIALS}")
+    st.markdown(
+        f"Two pictures of “{asked['prompt']}” from the same noise. **Which took {longest} steps?** Guess if you must."
+    )
+    pictures = [ladders.picture(pair, longest), ladders.picture(pair, steps)]
+    picked = gallery.pick(
+        pictures if fine_first else pictures[::-1], ["left", "right"], ["", ""], label="Which picture took more steps",
+        key="tell-pair", turn=turn, wanted=LARGEST, together=True,
+    )  # fmt: skip
+    st.caption(
+        "No marks until the end, so that you do not learn the answers. Two right in a row make it harder, a miss makes it "
+        f"easier. The pairs were drawn beforehand by the network that runs here ({SAMPLER_TITLES[ladders.raw['sampler']]}, "
+        f"guidance {ladders.raw['guidance']:g}), because {longest} steps take too long to wait for twenty times. "
+        "The prompt and the seed in the controls play no part here."
+    )
+    if picked is not None:
+        state["answers"].append([steps, (picked == 0) == fine_first])
+        learner.keep(KEY)
+        st.rerun()
+
+
+def _result(answers: list[staircase.Answer], guess: str, ladders: results.Ladders) -> None:
+    limit = staircase.threshold(answers)
+    right = sum(r for _, r in answers)
+    st.subheader(f"{right} of {len(answers)} right", anchor=False)
+    if limit is None:
+        hardest = max(k for k, _ in answers)
+        st.markdown(
+            f"The test never had to turn round: you went straight to {hardest} step{'s' if hardest > 1 else ''}, which is "
+            f"as far as it goes. You had guessed {guess}."
+        )
+    else:
+        st.markdown(
+            f"You told the pictures apart up to about **{_number(limit)} steps**. This is where the staircase settled, "
+            "and it settles where one is right in 71 % of trials, between knowing and guessing. "
+            f"You had guessed {guess}. Far beyond it you would only be guessing."
+        )
+    st.table(
+        {
+            "steps": list(staircase.share_right(answers)),
+            "right": [f"{good} of {n}" for good, n in staircase.share_right(answers).values()],
+        },
+    )
+    curve = results.load()
+    if curve is not None and limit is not None:
+        per_step = 2 if ladders.raw["guidance"] != 1 else 1
+        st.markdown("Your limit on the measured curve:")
+        quality_curve.chart(
+            curve, "frechet", key="tell-curve", mark=(limit * per_step, f"your limit, {_number(limit)} steps")
+        )
+    st.caption(
+        "Twenty trials give a rough limit: repeat the test and see how far it moves. It holds for these small pictures, "
+        f"{SAMPLER_TITLES[ladders.raw['sampler']]} and your screen."
+    )
+
+
+def _number(limit: float) -> str:
+    return f"{limit:.1f}" if limit < 10 else f"{limit:.0f}"
+
+
+def _start_over() -> None:
+    st.session_state[f"practice-{KEY}"] = _new_test()

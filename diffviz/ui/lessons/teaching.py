@@ -1,0 +1,70 @@
+"""Parts of the page for teachers."""
+
+from __future__ import annotations
+
+import html
+
+import streamlit as st
+
+from diffviz.lessons import content
+from diffviz.ui import printing
+from diffviz.ui.controls import Controls
+from diffviz.ui.practice import common
+
+_CSS = """
+@page { margin: 16mm; } body { font: 11pt/1.4 Georgia, serif; margin: 0; }
+h1 { font-size: 17pt; margin: 0 0 4pt; } h2 { font-size: 12pt; margin: 12pt 0 2pt; }
+section { break-inside: avoid; } p { margin: 0 0 3pt; } small { color: #555; }
+"""
+
+
+def before_class() -> None:
+    """What to see to beforehand."""
+    with st.expander("Before the class", icon=":material/checklist:"):
+        st.markdown(
+            "- Start the app where you will show it, and open one run: the network then is awake.\n"
+            "- Every control stands in the address. Whatever you find while preparing, keep its address and open it in "
+            "class: it is the same run.\n"
+            "- Nothing is fetched from the network while it runs: a lecture hall without internet will do.\n"
+            "- For a class at their own screens, one computer can serve all: start it there and give out its *Network "
+            "URL*. Answers of the practice page are kept per browser, under a random name and nothing else.\n"
+            "- Let them **guess first**. Most demos ask for it, and wait."
+        )
+
+
+def plan(c: Controls) -> None:
+    """One of the plans, as a list of phases with links, and as something to print."""
+    titles = {p.id: f"{p.title} ({p.minutes} min)" for p in content.plans()}
+    chosen = c.choice("Plan", "plan", tuple(titles), next(iter(titles)), titles)
+    found = next(p for p in content.plans() if p.id == chosen)
+    st.markdown(f"**For** {found.for_whom[0].lower()}{found.for_whom[1:]}")
+    st.markdown(f"**At the end:** {found.goal[0].lower()}{found.goal[1:]}")
+    printing.button("Print this plan", sheet(found), f"print-{found.id}")
+    phases = st.container(key="phases")
+    for begins, phase in zip(found.begins(), found.phases, strict=True):
+        with phases.container(border=True):
+            st.header(f"{clock(begins)} · {phase.title}", anchor=False)
+            st.markdown(
+                f"**Do** ({phase.minutes} min). {phase.do}\n\n**Ask.** {phase.ask}\n\n**You will hear.** {phase.listen}"
+            )
+            with st.container(horizontal=True, gap="small"):
+                for demo in phase.demos:
+                    common.demo_link(demo, width="content")
+
+
+def clock(minute: int) -> str:
+    """A minute of the class as 0:05 or 1:10."""
+    return f"{minute // 60}:{minute % 60:02d}"
+
+
+def sheet(found: content.Plan) -> str:
+    """The plan as an HTML page for the printer."""
+    body = "".join(
+        f"<section><h2>{clock(begins)} · {html.escape(p.title)} <small>{p.minutes} min</small></h2>"
+        f"<p><b>Do.</b> {html.escape(p.do)}</p><p><b>Ask.</b> {html.escape(p.ask)}</p>"
+        f"<p><b>You will hear.</b> {html.escape(p.listen)}</p>"
+        f"<p><small>{' · '.join(html.escape(f'{d.page}: {d.label}') for d in p.demos)}</small></p></section>"
+        for begins, p in zip(found.begins(), found.phases, strict=True)
+    )
+    head = f"<h1>{html.escape(found.title)}, {found.minutes} minutes</h1><p>{html.escape(found.goal)}</p>"
+    return printing.sheet(f"diffviz: {found.title}", _CSS, head + body)

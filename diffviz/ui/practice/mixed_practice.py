@@ -1,0 +1,91 @@
+"""Practise now: one question after the other from all decks, mixed, the most useful first."""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+from datetime import UTC, datetime
+
+import streamlit as st
+
+from diffviz.lessons import content, scheduling
+from diffviz.ui import learner
+from diffviz.ui.practice import flashcards, quiz, self_check
+
+KINDS = ("flashcards", "self_check", "scenario_quiz", "page_quiz", "live")
+WHAT = {
+    "flashcards": "A card",
+    "self_check": "In your own words",
+    "scenario_quiz": "A scene at work",
+    "page_quiz": "From the pages",
+    "live": "Answered by a live run",
+}
+
+
+def _new() -> dict:
+    return {
+        "item": None,
+        "rated_before": 0,
+        "given": None,
+        "own": {},
+        "marks": {},
+        "done": 0,
+        "seed": random.randrange(10**6),
+    }
+
+
+def show() -> None:
+    """The next question of the mix; kinds and concepts take turns."""
+    kind_of = {i.id: kind for kind in KINDS for i in content.load(kind)}
+    items = {i.id: i for kind in KINDS for i in content.load(kind)}
+    state = learner.place("now", _new)
+    events, now = learner.store().events(learner.identity_now()), datetime.now(UTC)
+    # A card is left as soon as it has been rated once more than when it was put.
+    times = Counter(e.item for e in events)
+    rated = kind_of.get(state["item"]) == "flashcards" and times[state["item"]] > state["rated_before"]
+    if state["item"] not in items or rated:
+        found = scheduling.next_item(events, list(items.values()), now, kind_of)
+        state.update(
+            item=found.id if found else None,
+            given=None,
+            rated_before=times[found.id] if found else 0,
+            done=state["done"] + rated,
+        )
+    if state["item"] is None:
+        st.header("All done for now", anchor=False)
+        st.markdown(
+            "No card is due, and nothing else is waiting. What went wrong comes back after ten minutes, cards when they "
+            "are due."
+        )
+        return
+    item = items[state["item"]]
+    kind = kind_of[item.id]
+    st.caption(f"{WHAT[kind]} · {item.concept} · {state['done']} answered in this round")
+    if kind == "flashcards":
+        flashcards.ask(item, events, now)
+    elif kind == "self_check":
+        self_check.ask(item, state)
+        st.button("Next", type="primary", on_click=_next_check, args=(state, item), key=f"now-next-{item.id}")
+    else:
+        asked = quiz.scene(item, kind, state["seed"] + state["done"])
+        if state["given"] is None:
+            quiz.ask(asked, f"now-{item.id}-{state['done']}", lambda *answer: _answer(state, *answer))
+        else:
+            quiz.explain(asked, *state["given"])
+            st.button("Next", type="primary", on_click=_next, args=(state,), key=f"now-next-{item.id}")
+
+
+def _answer(state: dict, asked: quiz.Scene, picked: str, sure: str | None) -> None:
+    state["given"] = (picked, sure)
+    quiz.log(asked, picked, sure)
+
+
+def _next(state: dict) -> None:
+    state.update(item=None, given=None, done=state["done"] + 1)
+
+
+def _next_check(state: dict, item: content.SelfCheck) -> None:
+    # An answer that was never compared counts as missed: it will be asked again.
+    mark = state["marks"].pop(item.id, "missed")
+    learner.log("self_check", item.id, self_check.RESULT_OF_MARK[mark])
+    _next(state)

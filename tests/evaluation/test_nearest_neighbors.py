@@ -1,0 +1,100 @@
+"""The search for copies: what is a copy is found, and the yardstick is the one of the sheet that ships."""
+
+import json
+
+import numpy as np
+import pytest
+import torch
+
+from diffviz.evaluation import nearest_neighbors
+from diffviz.models import checkpoints
+from diffviz.training import build_reference_set
+from diffviz.ui import charts, theme
+from diffviz.ui.lessons import memorization
+
+
+def pictures(n, size=32, seed=0):
+    return torch.rand(n, 3, size, size, generator=torch.Generator().manual_seed(seed)) * 2 - 1
+
+
+def test_the_distance_is_the_rms_over_all_pixels_and_colours():
+    far = nearest_neighbors.distances(torch.zeros(1, 3, 32, 32), torch.full((1, 3, 32, 32), 0.25))
+    assert far.item() == pytest.approx(0.25)
+
+
+def test_a_mirrored_copy_is_a_copy():
+    drawings = pictures(5)
+    far = nearest_neighbors.distances(drawings[2:3].flip(-1), drawings)
+    assert far[0].argmin() == 2 and far[0, 2] < 1e-3
+    assert far[0, [0, 1, 3, 4]].min() > 0.5
+
+
+def test_larger_pictures_are_averaged_down_first():
+    large = pictures(2, size=64)
+    small = torch.nn.functional.avg_pool2d(large, 2)
+    assert nearest_neighbors.distances(large, small).diag() == pytest.approx(0, abs=1e-3)
+
+
+def test_drawings_kept_as_bytes_give_the_same_distances_in_any_portion():
+    kept = (torch.rand(7, 3, 32, 32, generator=torch.Generator().manual_seed(1)) * 255).byte()
+    whole = nearest_neighbors.distances(pictures(3), kept.float() / 127.5 - 1)
+    assert torch.allclose(nearest_neighbors.distances(pictures(3), kept, at_once=2), whole, atol=1e-5)
+
+
+def test_the_sheet_keeps_every_drawing_in_its_place():
+    made = np.random.default_rng(0).integers(0, 256, (200, 32, 32, 3), np.uint8)
+    sheet = np.asarray(build_reference_set.sheet(made))
+    row, column = divmod(150, build_reference_set.COLUMNS)
+    cell = sheet[row * 32 : row * 32 + 32, column * 32 : column * 32 + 32]
+    assert (cell == made[150]).all()
+
+
+def test_the_nearest_of_a_drawing_is_that_drawing_in_what_ships():
+    drawings = nearest_neighbors.load()
+    for i in (0, 4000, len(drawings.labels) - 1):
+        picture = drawings.pictures[i].float() / 127.5 - 1
+        found = drawings.nearest(picture, 3)
+        assert found[0].distance == pytest.approx(0, abs=2e-3)
+        assert (found[0].picture == drawings.pictures[i].permute(1, 2, 0).numpy()).all()
+        assert [n.distance for n in found] == sorted(n.distance for n in found)
+
+
+def test_the_drawings_that_ship_are_named_and_none_is_left_over():
+    drawings, words = nearest_neighbors.load(), checkpoints.load().vocabulary
+    assert len(drawings.pictures) == len(drawings.labels) == len(drawings.styles) > 8000
+    assert set(drawings.labels) <= {x["label"] for x in words.labels}
+    assert set(drawings.styles) == set(words.styles)
+
+
+def test_the_share_of_new_drawings_grows_with_the_distance():
+    drawings = nearest_neighbors.load()
+    assert drawings.share_nearer(0) == 0 and drawings.share_nearer(2) == 1
+    assert drawings.share_nearer(float(np.median(drawings.new))) == pytest.approx(0.5, abs=0.02)
+
+
+def test_missing_drawings_are_none_and_not_an_error(tmp_path):
+    assert nearest_neighbors.load(tmp_path) is None
+    assert nearest_neighbors.measured("emoji64", tmp_path) is None
+
+
+def test_what_was_measured_brings_its_settings_and_the_weights_it_is_of(tmp_path):
+    (tmp_path / "curves").mkdir()
+    file = {"weights_sha256": "ab", "settings": {"steps": 30}, "memorisation": {"limit": 0.1}}
+    (tmp_path / "curves" / "evaluation-x.json").write_text(json.dumps(file))
+    assert nearest_neighbors.measured("x", tmp_path) == {"limit": 0.1, "steps": 30, "weights_sha256": "ab"}
+
+
+@pytest.mark.parametrize(
+    ("share", "said"), [(0.0, memorization.COPY), (0.05, memorization.KIN), (0.9, memorization.FAR)]
+)
+def test_the_verdict_follows_the_yardstick(share, said):
+    assert memorization.verdict(share) == said
+
+
+def test_the_chart_reaches_as_far_as_the_picture_it_marks():
+    part = {"shares": [0.5, 0.5, 0.0, 0.0]}
+    found = {"edges": [0, 0.1, 0.2, 0.3, 0.4], "limit": 0.05}
+    found |= dict.fromkeys(("heldout", "new_captions", "trained_captions"), part)
+    figure = charts.memory(found, 0.9, theme.LIGHT)
+    assert figure.layout.xaxis.range[1] > 0.9
+    assert [s.x0 for s in figure.layout.shapes] == [0.05, 0.9]

@@ -1,0 +1,54 @@
+"""What several tests build on: a tiny untrained network and a tiny data file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from diffviz.models.denoiser import Denoiser
+from diffviz.models.text_encoder import Vocabulary
+from diffviz.models.unet import UNet, UNetConfig
+from diffviz.paths import ROOT as ROOT
+
+
+def make_tiny(seed: int = 0) -> Denoiser:
+    """An untrained network of a few thousand weights, with its zero-initialised layers shaken awake."""
+    vocabulary = Vocabulary(
+        words=("apple", "cat", "dog", "face", "red", "zebra"),
+        styles=("noto", "flat"),
+        everyday_words=frozenset({"cat", "dog", "face"}),
+    )
+    torch.manual_seed(seed)
+    net = UNet(
+        UNetConfig(
+            size=16, channels=(16, 16), attention_blocks=1, heads=2, text_dim=16, n_tokens=len(vocabulary)
+        )
+    )
+    with torch.no_grad():
+        for p in net.parameters():
+            if not p.any():
+                p.normal_(std=0.05)
+    return Denoiser(net.eval().requires_grad_(False), vocabulary)
+
+
+def tiny_data(path: Path, n: int = 24, size: int = 16) -> Path:
+    """A data file of coloured squares with the shape that build_dataset writes."""
+    rng = np.random.default_rng(0)
+    images = np.repeat(rng.integers(0, 256, (n, 1, 1, 3), np.uint8), size, 1).repeat(size, 2)
+    np.savez(
+        path,
+        images=images,
+        label=np.arange(n, dtype=np.int32) % 3,
+        style=np.arange(n, dtype=np.int8) % 2,
+        heldout=np.arange(n) % 6 == 0,
+        labels=np.array(["red apple", "cat face", "dog"]),
+        keywords=np.array(["fruit|sweet", "pet|kitten", ""]),
+        groups=np.array(["food", "animals", "animals"]),
+        subgroups=np.array(["fruit", "mammal", "mammal"]),
+        everyday=np.array([True, True, False]),
+        hexcodes=np.array(["1", "2", "3"]),
+        styles=np.array(["noto", "flat"]),
+    )
+    return path

@@ -1,0 +1,138 @@
+import contextlib
+import io
+import struct
+import zlib
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image
+
+from diffviz.imaging import uploads
+from diffviz.imaging.pixels import from_uint8
+from diffviz.imaging.uploads import UploadError
+
+
+def encode(image, kind="PNG", **more):
+    buffer = io.BytesIO()
+    image.save(buffer, kind, **more)
+    return buffer.getvalue()
+
+
+def colours(mode="RGB", size=(40, 30)):
+    pixels = np.random.default_rng(0).integers(0, 256, (size[1], size[0], 3), np.uint8)
+    return Image.fromarray(pixels).convert(mode)
+
+
+@pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP"])
+def test_the_three_formats_are_read(kind):
+    upload = uploads.read(encode(colours(), kind))
+    assert upload.image.mode == "RGB"
+    assert upload.image.size == (40, 30)
+    assert upload.remarks == ()
+
+
+@pytest.mark.parametrize("mode", ["L", "P", "1", "RGBA", "LA"])
+def test_other_colour_modes_become_rgb(mode):
+    assert (
+        uploads.read(
+            encode(colours().convert("RGBA" if mode in ("RGBA", "LA") else "RGB").convert(mode))
+        ).image.mode
+        == "RGB"
+    )
+
+
+def test_print_colours_work_and_are_remarked_on():
+    upload = uploads.read(encode(colours("CMYK"), "JPEG"))
+    assert upload.image.mode == "RGB"
+    assert "CMYK" in upload.remarks[0]
+
+
+def test_sixteen_bits_are_scaled_and_not_cut_to_white():
+    ramp = np.linspace(0, 65535, 64).astype(np.uint16).reshape(8, 8)
+    upload = uploads.read(encode(Image.fromarray(ramp)))
+    grey = np.asarray(upload.image)[..., 0]
+    assert grey.min() == 0 and grey.max() == 255
+    assert 100 < grey.mean() < 155
+
+
+def test_see_through_parts_are_laid_on_white():
+    clear = Image.new("RGBA", (10, 10), (255, 0, 0, 0))
+    assert np.asarray(uploads.read(encode(clear)).image).min() == 255
+
+
+def test_of_an_animation_the_first_frame_is_used_and_said():
+    frames = [Image.new("RGB", (8, 8), c) for c in ("red", "blue")]
+    upload = uploads.read(encode(frames[0], "WEBP", save_all=True, append_images=frames[1:], lossless=True))
+    assert upload.image.getpixel((0, 0))[0] > 200
+    assert "animation" in upload.remarks[0]
+
+
+def test_a_photograph_is_turned_upright():
+    exif = Image.Exif()
+    exif[0x0112] = 6  # "turn me right by a quarter"
+    assert uploads.read(encode(colours(), "JPEG", exif=exif)).image.size == (30, 40)
+
+
+def bomb():
+    """A valid PNG header that promises 50,000 × 50,000 pixels."""
+
+    def chunk(kind, data):
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+    size = struct.pack(">IIBBBBB", 50_000, 50_000, 8, 2, 0, 0, 0)
+    return (
+        b"\x89PNG\r\n\x1a\n"
+        + chunk(b"IHDR", size)
+        + chunk(b"IDAT", zlib.compress(b"\0" * 1000))
+        + chunk(b"IEND", b"")
+    )
+
+
+@pytest.mark.parametrize(
+    ("data", "says"),
+    [
+        (b"", "empty"),
+        (b"these are words, not a picture", "not a picture"),
+        (encode(colours(), "PNG")[:300], "breaks off"),
+        (encode(colours(), "JPEG")[:400], "breaks off"),
+        (encode(colours(), "GIF"), "GIF"),
+        (encode(colours(), "BMP"), "BMP"),
+        (encode(Image.new("L", (1, 50))), "single line"),
+        (encode(Image.new("1", (7000, 7000))), "40 million"),
+        (bomb(), "too many pixels"),
+        (b"\x00" * (uploads.MAX_BYTES + 1), "10 MB"),
+    ],
+    ids=["empty", "text", "cut-png", "cut-jpeg", "gif", "bmp", "line", "large", "bomb", "heavy"],
+)  # fmt: skip
+def test_what_cannot_be_used_gets_one_clear_sentence(data, says):
+    with pytest.raises(UploadError) as error:
+        uploads.read(data)
+    assert says in str(error.value)
+    assert str(error.value).endswith(".") and "\n" not in str(error.value)
+
+
+@given(st.binary(max_size=400))
+def test_no_bytes_crash_the_reader(data):
+    for start in (b"", b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"RIFF\x00\x00\x00\x00WEBP"):
+        with contextlib.suppress(UploadError):
+            assert uploads.read(start + data).image.mode == "RGB"
+
+
+@given(st.integers(2, 300), st.integers(2, 300), st.floats(0.5, 20), st.floats(-1, 2), st.floats(-1, 2))
+def test_the_crop_is_a_square_inside_the_picture(width, height, zoom, across, down):
+    left, top, right, bottom = uploads.crop(Image.new("L", (width, height)), zoom, across, down)
+    assert right - left == bottom - top >= 2
+    assert left >= 0 and top >= 0 and right <= width and bottom <= height
+
+
+def test_resizing_averages_areas():
+    checker = Image.fromarray((np.indices((64, 64)).sum(0) % 2 * 255).astype(np.uint8))
+    assert np.abs(uploads.resize(checker, 32).astype(int) - 127).max() <= 1
+
+
+def test_model_values_span_minus_one_to_one():
+    values = from_uint8(np.array([[[0, 128, 255]]], np.uint8))
+    assert values.shape == (3, 1, 1)
+    assert values.ravel().tolist() == pytest.approx([-1, 0.0039, 1], abs=1e-3)

@@ -1,0 +1,491 @@
+from datetime import UTC, datetime, timedelta
+from graphlib import TopologicalSorter
+from itertools import pairwise, permutations
+from types import SimpleNamespace
+
+import pytest
+from helpers import ROOT
+from hypothesis import given
+from hypothesis import strategies as st
+from streamlit.testing.v1 import AppTest
+
+from diffviz.lessons import content, grading, scheduling
+from diffviz.lessons.content import KINDS, ContentError, load
+from diffviz.lessons.live_questions import QUESTIONS
+from diffviz.lessons.store import Event
+from diffviz.ui import learner
+
+EVERY = [item for kind in KINDS for item in load(kind)]
+COUNTS = {"self_check": 6, "order": 1, "predictions": 3, "flashcards": 10, "scenario_quiz": 5, "page_quiz": 40, "live": 12,
+          "interview": 20}  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_kind_is_complete(kind):
+    assert len(load(kind)) == COUNTS[kind]
+
+
+def test_ids_are_unique_over_all_kinds():
+    assert len({i.id for i in EVERY}) == len(EVERY)
+
+
+DEMOS = [(i.id, i.demo) for i in EVERY if i.demo] + [
+    (f"{plan.id}-{n}", demo)
+    for plan in content.plans()
+    for n, phase in enumerate(plan.phases)
+    for demo in phase.demos
+]
+
+
+@pytest.mark.parametrize("demo", [d for _, d in DEMOS], ids=[i for i, _ in DEMOS])
+def test_every_demo_link_opens_a_page_that_takes_its_state(demo):
+    pages = {p.stem.split("_", 1)[1]: p for p in (ROOT / "pages").glob("*.py")}
+    app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=60)
+    for key, value in demo.state.items():
+        app.query_params[key] = value
+    app.switch_page(f"pages/{pages[demo.page].name}")
+    app.run()
+    assert not app.exception
+    assert not app.warning, [w.value for w in app.warning]
+    keys = {w.key for group in (app.text_input, app.number_input, app.slider, app.select_slider, app.selectbox,
+                                   app.segmented_control)
+            for w in group}  # fmt: skip
+    assert set(demo.state) <= keys
+
+
+def test_the_right_option_does_not_give_itself_away_by_its_length():
+    quiz = [*load("scenario_quiz"), *load("page_quiz")]
+    for extreme in (max, min):
+        stands_out = [extreme(i.options, key=lambda o: len(o.text)).right for i in quiz]
+        assert sum(stands_out) <= 0.4 * len(quiz)
+
+
+def test_thirty_further_items_and_ten_of_them_answered_live():
+    assert len(load("page_quiz")) + len(load("live")) >= 30
+    assert len(load("live")) >= 10
+    assert {i.run for i in load("live")} == set(QUESTIONS)
+
+
+def test_the_concept_map_holds_every_concept_and_has_no_circle():
+    concepts = content.concepts()
+    assert {i.concept for i in EVERY} == set(concepts)
+    TopologicalSorter(concepts).prepare()
+
+
+def test_the_phases_of_a_plan_fill_its_minutes_and_begin_where_the_last_ended():
+    for plan in content.plans():
+        assert plan.begins()[0] == 0
+        assert plan.begins()[-1] + plan.phases[-1].minutes == plan.minutes
+        assert all(phase.demos for phase in plan.phases)
+
+
+@pytest.mark.parametrize(
+    ("change", "says"), [(("minutes = 45", "minutes = 46"), "add up"), (('ask = "', 'asks = "'), "asks")]
+)
+def test_a_plan_that_breaks_a_rule_is_named(tmp_path, change, says):
+    text = (content.LESSONS / "plans.toml").read_text(encoding="utf-8")
+    (tmp_path / "plans.toml").write_text(text.replace(*change), encoding="utf-8")
+    with pytest.raises(ContentError, match=f"plan-first.*{says}"):
+        content.plans(tmp_path)
+
+
+def test_a_concept_that_is_needed_must_be_there(tmp_path):
+    (tmp_path / "concepts.toml").write_text('[concepts]\n"a" = ["b"]\n')
+    with pytest.raises(ContentError, match="not there: b"):
+        content.concepts(tmp_path)
+
+
+def test_every_concept_has_more_than_an_interview_question():
+    asked = {
+        i.concept for kind in ("self_check", "flashcards", "scenario_quiz", "predictions") for i in load(kind)
+    }
+    for concept in ("forward process", "reverse process", "training target", "number of steps", "prompt conditioning",
+                    "failure modes", "sampling cost", "other generators", "the whole process"):  # fmt: skip
+        assert concept in asked
+
+
+def test_the_dictionary_has_its_entry_its_terms_and_the_cheat_sheet():
+    book = content.dictionary()
+    assert {"definition", "flow", "analogy", "history", "pitfalls", "use_for", "not_for"} <= set(
+        book["entry"]
+    )
+    assert len(book["term"]) >= 8
+    assert len(book["cheat_sheet"]["lines"]) == 4
+
+
+GOOD = """
+[[item]]
+id = "a"
+concept = "c"
+difficulty = "easy"
+setting = "s"
+prompt = "p"
+options = [
+  {text = "1", right = true, why = "w"}, {text = "2", right = false, why = "w"},
+  {text = "3", right = false, why = "w"}, {text = "4", right = false, why = "w"},
+]
+demo = {page = "forward", label = "l", state = {}}
+"""
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "says"),
+    [
+        ("right = true", "right = false", "exactly one option"),
+        ('why = "w"}, {text = "2"', 'why = ""}, {text = "2"', "a reason for every option"),
+        ('difficulty = "easy"', 'difficulty = "trivial"', "difficulty"),
+        ('setting = "s"', 'scene = "s"', "scene, setting"),
+        ('id = "a"', 'id = "a', "cannot be read"),
+    ],
+)
+def test_content_that_breaks_a_rule_is_named(tmp_path, old, new, says):
+    (tmp_path / "scenario_quiz.toml").write_text(GOOD.replace(old, new))
+    with pytest.raises(ContentError, match=says):
+        load("scenario_quiz", tmp_path)
+
+
+def test_two_items_with_one_id_are_refused(tmp_path):
+    (tmp_path / "scenario_quiz.toml").write_text(GOOD + GOOD)
+    with pytest.raises(ContentError, match="share an id"):
+        load("scenario_quiz", tmp_path)
+
+
+@given(st.integers(0, 12), st.integers())
+def test_shuffling_keeps_every_option(n, seed):
+    assert sorted(grading.shuffled(n, seed)) == list(range(n))
+    assert grading.shuffled(n, seed) == grading.shuffled(n, seed)
+
+
+@given(st.integers(2, 8), st.integers())
+def test_a_scrambled_order_is_never_the_right_one(n, seed):
+    assert sorted(grading.scrambled(n, seed)) == list(range(n)) != grading.scrambled(n, seed)
+
+
+def test_partial_credit_counts_pairs_and_names_the_first_wrong():
+    right = list("abcdef")
+    assert grading.grade_order(right, right) == grading.OrderResult(15, 15, None)
+    assert grading.grade_order(right[::-1], right).share == 0
+    swapped = grading.grade_order(list("abdcef"), right)
+    assert (swapped.pairs_right, swapped.first_wrong) == (14, 2)
+
+
+@given(st.permutations("abcdef"), st.integers(0, 4))
+def test_putting_a_neighbouring_pair_right_never_costs_credit(given_order, i):
+    right = list("abcdef")
+    better = list(given_order)
+    better[i : i + 2] = sorted(better[i : i + 2])
+    assert grading.grade_order(better, right).share >= grading.grade_order(given_order, right).share
+
+
+@given(st.lists(st.text(max_size=3), max_size=8))
+def test_an_answer_that_is_no_order_of_the_stages_is_refused(answer):
+    right = list("abc")
+    if sorted(answer) == right:
+        return
+    with pytest.raises(ValueError, match="same stages"):
+        grading.grade_order(answer, right)
+
+
+def test_credit_is_full_for_one_order_alone():
+    full = [p for p in permutations("abcd") if grading.grade_order(p, "abcd").share == 1]
+    assert full == [tuple("abcd")]
+
+
+@pytest.mark.parametrize(("met", "verdict"), [(0, "missed"), (1, "partly"), (2, "got it")])
+def test_self_marks(met, verdict):
+    assert grading.mark(met, 2) == verdict
+    with pytest.raises(ValueError, match="cannot be"):
+        grading.mark(3, 2)
+
+
+def practise(way):
+    app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=60)
+    app.query_params["way"] = way
+    app.switch_page("pages/9_practise.py")
+    app.run()
+    assert not app.exception, [e.value for e in app.exception]
+    return app
+
+
+def press(app, label):
+    next(b for b in app.button if b.label == label).click().run()
+    assert not app.exception, [e.value for e in app.exception]
+
+
+@pytest.mark.parametrize(
+    "way",
+    ["practise now", "self-check", "order", "predict", "work quiz", "page quiz", "live quiz", "flashcards", "interview",
+     "dictionary", "progress"],
+)  # fmt: skip
+def test_every_way_to_practise_opens(way):
+    assert not practise(way).warning
+
+
+def test_a_whole_quiz_can_be_answered_missed_and_retried():
+    app = practise("work quiz")
+    quiz = {i.prompt: i for i in load("scenario_quiz")}
+    for n in range(5):
+        item = quiz[app.header[0].value]
+        text = next(o.text for o in item.options if o.right == (n != 2))
+        app.radio[0].set_value(text).run()
+        press(app, "Answer")
+        assert len(app.error if n == 2 else app.success) == 1
+        shown = " ".join(m.value for m in app.markdown)
+        assert all(o.why in shown for o in item.options)
+        press(app, "See the score" if n == 4 else "Next")
+    assert app.header[0].value == "4 of 5 right"
+    press(app, "Retry what was missed")
+    item = quiz[app.header[0].value]
+    app.radio[0].set_value(next(o.text for o in item.options if o.right)).run()
+    press(app, "Answer")
+    press(app, "See the score")
+    assert app.header[0].value == "1 of 1 right"
+
+
+def test_an_order_is_graded_by_pairs_and_the_right_one_plays_live():
+    app = practise("order")
+    press(app, "Check the order")
+    assert "pairs are in the right order" in app.warning[0].value
+    right = AppTest.from_file(str(ROOT / "app.py"), default_timeout=60)
+    right.session_state["practice-order"] = {"order": list(range(6)), "checked": True}
+    right.query_params["way"] = "order"
+    right.switch_page("pages/9_practise.py")
+    right.run()
+    assert not right.exception, [e.value for e in right.exception]
+    assert "All six stand right" in right.success[0].value
+    assert any("Drawn just now" in c.value for c in right.caption)
+    press(right, "Shuffle again")
+    assert right.session_state["practice-order"]["order"] != list(range(6))
+
+
+def test_a_live_quiz_is_answered_by_its_run_and_marked():
+    app = practise("live quiz")
+    items = load("live")
+    for n in range(3):
+        assert app.header[0].value == items[n].prompt
+        _, asked = app.session_state[f"scene-{items[n].id}"]
+        choice = asked.right if n != 1 else (asked.right + 1) % len(asked.options)
+        app.radio[0].set_value(asked.options[choice]).run()
+        press(app, "Answer")
+        assert len(app.error if n == 1 else app.success) == 1
+        press(app, "Next")
+    given = app.session_state["practice-live"]["given"]
+    assert [given[i.id][2] for i in items[:3]] == [True, False, True]
+
+
+def test_practise_now_mixes_kinds_and_keeps_its_place():
+    app = practise("practise now")
+    seen = []
+    for _ in range(6):
+        kind = app.caption[0].value.split(" · ")[0]
+        seen.append(kind)
+        if kind == "A card":
+            press(app, "Flip")
+            press(app, "Good")
+        elif kind == "In your own words":
+            press(app, "Next")
+        else:
+            app.radio[0].set_value(app.radio[0].options[0]).run()
+            press(app, "Answer")
+            press(app, "Next")
+    assert all(a != b for a, b in pairwise(seen))
+    assert len(set(seen)) >= 3
+    back = AppTest.from_file(str(ROOT / "app.py"), default_timeout=60)
+    back.session_state["learner-fresh"] = app.session_state["learner-fresh"]
+    back.switch_page("pages/9_practise.py")
+    back.run()
+    assert back.header[0].value == app.header[0].value
+
+
+def test_practise_now_puts_a_card_again_when_it_is_due_and_nothing_else_waits(tmp_path, monkeypatch):
+    """Its last rating is the newest answer of all: it must not be taken for a rating of now."""
+    from diffviz.lessons.store import Store
+    from diffviz.ui import learner
+    from diffviz.ui.practice import mixed_practice
+
+    store, long_ago = Store(None), datetime.now(UTC) - timedelta(days=400)
+    for kind in mixed_practice.KINDS:
+        for item in load(kind):
+            store.add(
+                "f" * 32, Event(kind, item.id, "easy" if kind == "flashcards" else "right", None, long_ago)
+            )
+    last = load("flashcards")[3].id
+    store.add("f" * 32, Event("flashcards", last, "again", None, long_ago + timedelta(minutes=1)))
+    monkeypatch.setattr(learner, "store", lambda: store)
+    app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=60)
+    app.session_state["learner-fresh"] = "f" * 32
+    app.query_params["way"] = "practise now"
+    app.switch_page("pages/9_practise.py")
+    app.run()
+    for _ in range(3):
+        assert not app.exception
+        front = app.header[0].value
+        app.run()
+        assert app.header[0].value == front
+        press(app, "Flip")
+        press(app, "Good")
+        assert app.header[0].value != front
+
+
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+MIX = {i.id: (kind, i) for kind in ("self_check", "scenario_quiz", "flashcards") for i in load(kind)}
+KIND_OF = {i: kind for i, (kind, _) in MIX.items()}
+ITEMS = [item for _, item in MIX.values()]
+
+
+def answered(item, result, hours):
+    return Event(KIND_OF[item], item, result, None, NOW - timedelta(hours=hours))
+
+
+def test_what_was_answered_right_is_not_asked_again_and_what_went_wrong_is():
+    events = [answered(i.id, "right", 2) for i in ITEMS if KIND_OF[i.id] != "flashcards"]
+    events += [answered(i.id, "easy", 2) for i in ITEMS if KIND_OF[i.id] == "flashcards"]
+    assert scheduling.next_item(events, ITEMS, NOW, KIND_OF) is None
+    wrong = answered("work-design", "wrong", 1)
+    assert scheduling.next_item([*events, wrong], ITEMS, NOW, KIND_OF).id == "work-design"
+    just_now = answered("work-design", "wrong", 0.1)
+    assert scheduling.next_item([*events, just_now], ITEMS, NOW, KIND_OF) is None
+
+
+def test_a_due_card_comes_before_what_is_new():
+    old = [answered("card-steps", "good", 24 * 30), answered("check-forward", "right", 2)]
+    assert scheduling.next_item(old, ITEMS, NOW, KIND_OF).id == "card-steps"
+
+
+@given(st.lists(st.tuples(st.sampled_from(sorted(KIND_OF)), st.booleans()), max_size=30))
+def test_mixed_practice_never_repeats_kind_and_concept_while_it_can_change(answers):
+    events = [
+        Event(
+            KIND_OF[i],
+            i,
+            ("good" if right else "again") if KIND_OF[i] == "flashcards" else ("right" if right else "wrong"),
+            None,
+            NOW - timedelta(hours=len(answers) - n),
+        )
+        for n, (i, right) in enumerate(answers)
+    ]
+    found = scheduling.next_item(events, ITEMS, NOW, KIND_OF)
+    if not events or found is None:
+        return
+    last = MIX[events[-1].item]
+    if (KIND_OF[found.id], found.concept) == (last[0], last[1].concept):
+        rest = [i for i in ITEMS if (KIND_OF[i.id], i.concept) != (last[0], last[1].concept)]
+        assert scheduling.next_item(events, rest, NOW, KIND_OF) is None
+
+
+def test_an_interview_can_be_walked_through_and_mocked():
+    app = practise("interview")
+    first = app.header[0].value
+    press(app, "Next")
+    assert app.header[0].value != first
+    press(app, "Previous")
+    assert app.header[0].value == first
+    press(app, "Mock interview: 5 at random")
+    for _ in range(5):
+        press(app, "Next")
+    assert app.header[0].value == "That was the interview"
+    press(app, "All twenty")
+    assert len(app.button) >= 3
+
+
+def test_the_self_check_never_blocks_and_sums_up():
+    app = practise("self-check")
+    app.toggle(key="shown-check-forward").set_value(True).run()
+    for box in app.checkbox:
+        box.check()
+    app.run()
+    for _ in range(6):
+        press(app, "Next question")
+    assert any("got it" in m.value for m in app.markdown)
+    assert sum("not marked" in m.value for m in app.markdown) == 5
+
+
+def test_predictions_are_committed_with_a_reason_and_answered_by_live_runs():
+    app = practise("predict")
+    for item in load("predictions"):
+        commit = next(b for b in app.button if b.label == "Commit and look")
+        assert commit.disabled
+        app.radio[0].set_value(item.answer).run()
+        app.text_input(key=f"why-{item.id}").set_value("each needs <b>the last</b>").run()
+        press(app, "Commit and look")
+        assert any(f"The answer: **{item.answer}**, as you said" in m.value for m in app.markdown)
+        assert app.text[0].value == "each needs <b>the last</b>"
+        press(app, "Next")
+    assert app.header[0].value == "All three are settled"
+
+
+def test_cards_are_flipped_rated_and_leave_until_they_are_due():
+    app = practise("flashcards")
+    for n in range(10):
+        press(app, "Flip")
+        press(app, "Again" if n == 0 else "Good")
+    assert app.header[0].value == "Nothing is due"
+    assert "minute" in next(m.value for m in app.markdown if "next card" in m.value)
+
+
+def test_progress_counts_what_was_answered_and_can_be_erased():
+    app = practise("flashcards")
+    press(app, "Flip")
+    press(app, "Good")
+    learner = app.session_state["learner-fresh"]
+    again = AppTest.from_file(str(ROOT / "app.py"), default_timeout=60)
+    again.session_state["learner-fresh"] = learner
+    again.query_params["way"] = "progress"
+    again.switch_page("pages/9_practise.py")
+    again.run()
+    assert not again.exception, [e.value for e in again.exception]
+    assert any("1 answers so far · 9 flashcards due" in m.value for m in again.markdown)
+    press(again, "Erase …")
+    press(again, "Yes, erase everything")
+    assert any("0 answers so far · 10 flashcards due" in m.value for m in again.markdown)
+
+
+def test_a_learner_who_comes_back_finds_the_place_and_the_words():
+    app = practise("self-check")
+    press(app, "Next question")
+    key = next(t.key for t in app.text_area)
+    app.text_area(key=key).set_value("we made the noise ourselves").run()
+    back = AppTest.from_file(str(ROOT / "app.py"), default_timeout=60)
+    back.session_state["learner-fresh"] = app.session_state["learner-fresh"]
+    back.query_params["way"] = "self-check"
+    back.switch_page("pages/9_practise.py")
+    back.run()
+    assert back.text_area(key=key).value == "we made the noise ourselves"
+
+
+def test_a_disk_that_refuses_is_reported_and_the_visit_goes_on(monkeypatch):
+    from diffviz.lessons.store import Store, StoreError
+
+    def refuse(*args):
+        raise StoreError("This answer could not be kept: the disk is full or may not be written.")
+
+    app = practise("order")
+    monkeypatch.setattr(Store, "add", refuse)
+    monkeypatch.setattr(Store, "put", refuse)
+    press(app, "Check the order")
+    assert any("could not be kept" in w.value for w in app.warning)
+    assert any("pairs are in the right order" in w.value for w in app.warning)
+
+
+def test_the_dictionary_can_be_searched():
+    app = practise("dictionary")
+    app.text_input(key="dictionary-search").set_value("epsilon").run()
+    assert any("ε (epsilon)" in m.value for m in app.markdown)
+    app.text_input(key="dictionary-search").set_value("qqq").run()
+    assert "No term matches" in app.info[0].value
+
+
+@pytest.mark.parametrize("new_browser", [True, False])
+def test_what_was_dealt_before_the_browser_answered_stays_for_a_new_visitor_alone(monkeypatch, new_browser):
+    answered = []
+
+    def component(data, **more):
+        return SimpleNamespace(id=(data["fresh"] if new_browser else "a" * 32) if answered else None)
+
+    monkeypatch.setattr(learner, "_component", lambda: component)
+    monkeypatch.setattr(learner, "keep", lambda key: None)  # the browser answers before anything is kept
+    app = practise("order")
+    dealt = app.session_state["practice-order"]["version"]
+    answered.append(True)
+    app.run()
+    assert (app.session_state["practice-order"]["version"] == dealt) == new_browser

@@ -1,0 +1,65 @@
+"""Questions answered by a run: what is called right must be what the run shows."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from diffviz.analysis import step_comparison
+from diffviz.lessons import live_questions
+from diffviz.lessons.live_questions import QUESTIONS
+from diffviz.pipelines import text_to_image
+
+
+@pytest.mark.parametrize("seed", [0, 11])
+@pytest.mark.parametrize("name", QUESTIONS)
+def test_every_question_has_one_right_option_and_a_reason_for_each(name, seed):
+    q = QUESTIONS[name](seed)
+    assert len(set(q.options)) == len(q.options) == len(q.whys) >= 3
+    assert all(q.whys)
+    assert 0 <= q.right < len(q.options)
+    assert len(q.pictures) == len(q.titles) == len(q.notes)
+    assert all(p.dtype == np.uint8 and p.shape[-1] == 3 for p in q.pictures)
+
+
+@pytest.mark.parametrize(
+    "name", ["first_guess", "most_calls", "strongest_guidance", "snr_one", "same_static"]
+)
+def test_the_right_letter_moves_with_the_seed(name, monkeypatch):
+    """Otherwise a learner who comes back would know it without looking."""
+    monkeypatch.setattr(live_questions, "recorded", lambda settings, denoiser=None: fake(settings))
+    assert len({QUESTIONS[name](seed).right for seed in range(12)}) == 3
+
+
+def fake(settings):
+    """A run without a network, with noise at the start that the seed decides."""
+    x = np.random.default_rng(settings.seed).normal(size=(settings.steps + 1, 3, 8, 8)).astype(np.float32)
+    flat = np.zeros(settings.steps + 1)
+    return text_to_image.Trajectory(x, x, x, flat, flat)
+
+
+def test_the_nearest_sampler_is_the_one_with_the_smallest_distance_shown():
+    q = QUESTIONS["nearest_sampler"](3)
+    far = [float(note.split()[0]) for note in q.notes[1:]]
+    assert far[q.right] == min(far)
+
+
+def test_heuns_calls_are_counted_and_not_looked_up(monkeypatch):
+    q = QUESTIONS["heun_calls"](0)
+    settings = text_to_image.Settings("cat face", sampler="heun", steps=10, guidance=3.0)
+    assert q.options[q.right] == f"{settings.calls} calls"
+    # Another sampler in its place must change the count, and no option would fit.
+    plain = live_questions._settings
+    monkeypatch.setattr(
+        live_questions,
+        "_settings",
+        lambda seed, **more: dataclasses.replace(plain(seed, **more), sampler="ddim"),
+    )
+    assert QUESTIONS["heun_calls"](0).options[QUESTIONS["heun_calls"](0).right] == "20 calls"
+
+
+def test_the_order_of_words_is_decided_by_the_pictures():
+    q = QUESTIONS["word_order"](4)
+    a, b = (q.titles.index(letter) for letter in q.options[q.right].split(" and "))
+    assert step_comparison.rmse(q.pictures[a], q.pictures[b]) < 1
+    assert {q.notes[a], q.notes[b]} == {"“red fox”", "“fox red”"}

@@ -1,0 +1,177 @@
+"""Runs from a picture, and runs that fill a hole: against what must hold, and against a closed form."""
+
+import dataclasses
+from collections import deque
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+import diffviz
+from diffviz.diffusion.process import Denoise
+from diffviz.diffusion.samplers import draw, seeded, times
+from diffviz.diffusion.schedules import SCHEDULES
+from diffviz.models import checkpoints
+from diffviz.pipelines import editing
+from diffviz.pipelines.editing import Filling, Redrawing
+from diffviz.pipelines.text_to_image import Settings, run_steps
+
+COSINE = SCHEDULES["cosine"]
+QUICK = {"model": checkpoints.QUICK, "prompt": "red heart", "style": "noto", "seed": 4, "steps": 6}
+NET = {"model": checkpoints.QUICK}
+PICTURE = np.random.default_rng(0).integers(0, 256, (32, 32, 3), dtype=np.uint8)
+LEFT = np.zeros((32, 32), np.uint8)
+LEFT[:, :16] = 1
+
+
+def last(steps):
+    return deque(steps, maxlen=1).pop()
+
+
+def scaled(picture):
+    return np.moveaxis(picture, -1, 0) / 127.5 - 1
+
+
+# --- from a picture ----------------------------------------------------------------------------------------
+
+
+def test_a_buried_picture_is_the_forward_process_at_that_time():
+    x0 = torch.full((2, 3, 8, 8), 0.5)
+    found = editing.bury(x0, 0.4, COSINE, seeded([1, 2]))
+    eps = draw(seeded([1, 2]), (3, 8, 8))
+    assert torch.allclose(found, COSINE.alpha(0.4) * x0 + COSINE.sigma(0.4) * eps)
+
+
+def test_at_full_strength_nothing_of_the_picture_is_left():
+    plain = last(run_steps(Settings(**QUICK, sampler="unipc")))
+    redrawn = last(
+        editing.redraw_steps(Redrawing(**QUICK, sampler="unipc", picture=PICTURE.tobytes(), strength=1.0))
+    )
+    assert torch.allclose(plain.x, redrawn.x, atol=1e-5)
+
+
+@pytest.mark.parametrize(("strength", "frames"), [(0.01, 1), (0.5, 3), (1.0, 6)])
+def test_a_shorter_way_takes_fewer_steps_and_starts_at_its_strength(strength, frames):
+    settings = Redrawing(**QUICK, picture=PICTURE.tobytes(), strength=strength)
+    steps = list(editing.redraw_steps(settings))
+    assert settings.frames == frames and len(steps) == frames + 1
+    assert steps[0].t == pytest.approx(strength) and steps[-1].t == 0
+
+
+def test_the_weaker_the_nearer_to_what_was_given():
+    far = [
+        np.abs(
+            last(editing.redraw_steps(Redrawing(**QUICK, picture=PICTURE.tobytes(), strength=s))).x[0].numpy()
+            - scaled(PICTURE)
+        ).mean()
+        for s in (0.05, 0.3, 1.0)
+    ]
+    assert far == sorted(far)
+
+
+# --- filling a hole ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("rounds", [1, 3])
+def test_outside_the_hole_every_pixel_stays_what_it_was(rounds):
+    settings = Filling(**QUICK, picture=PICTURE.tobytes(), hole=LEFT.tobytes(), rounds=rounds)
+    steps = list(editing.fill_steps(settings))
+    assert len(steps) == settings.frames + 1
+    gap = np.abs(steps[-1].x[0].numpy() - scaled(PICTURE))
+    assert gap[:, :, 16:].max() < 1e-6
+    assert gap[:, :, :16].mean() > 0.1
+
+
+def test_where_all_is_hole_it_is_a_run_of_ddpm_and_where_none_is_the_picture_itself():
+    plain = last(run_steps(Settings(**QUICK, sampler="ddpm")))
+    everywhere = Filling(**QUICK, picture=PICTURE.tobytes(), hole=bytes([1]) * 32 * 32)
+    assert torch.allclose(last(editing.fill_steps(everywhere)).x, plain.x, atol=1e-4)
+    nowhere = dataclasses.replace(everywhere, hole=bytes(32 * 32))
+    assert np.allclose(last(editing.fill_steps(nowhere)).x[0].numpy(), scaled(PICTURE), atol=1e-6)
+
+
+def test_on_the_way_the_known_part_has_just_the_noise_of_its_time(tiny):
+    known, hole = torch.full((64, 3, 16, 16), 0.25), torch.zeros(1, 1, 16, 16, dtype=torch.bool)
+    denoise = tiny.prompted([""] * 64, [None] * 64, COSINE)
+    for step in editing.fill(denoise, known, hole, times(8), COSINE, rounds=2, rng=seeded(range(64))):
+        alpha, sigma = float(COSINE.alpha(step.t)), float(COSINE.sigma(step.t))
+        assert float(step.x.mean()) == pytest.approx(alpha * 0.25, abs=0.02)
+        assert float(step.x.std()) == pytest.approx(sigma, abs=0.02)
+
+
+RHO = 0.9  # correlation of the two pixels of a toy world in which everything is known
+
+
+def exact(schedule) -> Denoise:
+    """E[x0 | x_t] where pictures are two pixels, standard normal with correlation RHO."""
+    covariance = torch.tensor([[1.0, RHO], [RHO, 1.0]], dtype=torch.float64)
+
+    def denoise(x, t):
+        alpha, sigma = float(schedule.alpha(float(t[0]))), float(schedule.sigma(float(t[0])))
+        gain = alpha * covariance @ torch.linalg.inv(alpha**2 * covariance + sigma**2 * torch.eye(2))
+        return (x.flatten(1).double() @ gain.T).view_as(x).to(x)
+
+    return denoise
+
+
+def test_going_back_brings_the_hole_to_what_the_known_pixel_implies():
+    n, given = 1000, 1.5
+    known = torch.full((n, 1, 1, 2), given)
+    hole = torch.tensor([True, False]).view(1, 1, 1, 2)
+    mean, spread = {}, {}
+    for rounds in (1, 10):
+        filled = last(
+            editing.fill(exact(COSINE), known, hole, times(20), COSINE, rounds=rounds, rng=seeded(range(n)))
+        ).x[:, 0, 0, 0]
+        mean[rounds], spread[rounds] = float(filled.mean()), float(filled.std())
+    # Given the one pixel, the other is normal with mean RHO * given and variance 1 - RHO^2.
+    implied, width = RHO * given, (1 - RHO**2) ** 0.5
+    assert mean[1] < 0.75 * implied
+    assert mean[10] == pytest.approx(implied, rel=0.06)
+    assert abs(spread[10] - width) < abs(spread[1] - width)
+
+
+def test_the_seam_is_the_mean_jump_across_the_edge():
+    picture = np.zeros((3, 4, 4))
+    picture[:, :, :2] = 0.5
+    hole = np.zeros((4, 4))
+    hole[:, :2] = 1
+    assert editing.seam(picture, hole) == pytest.approx(0.5)
+    assert editing.seam(np.zeros((2, 3, 4, 4)), hole) == 0
+    with pytest.raises(ValueError, match="no edge"):
+        editing.seam(picture, np.ones((4, 4)))
+
+
+@pytest.mark.parametrize("strength", [0.0, -1.0, 1.5])
+def test_a_strength_that_cannot_be_is_refused(strength):
+    with pytest.raises(ValueError, match="strength"):
+        Redrawing(strength=strength)
+
+
+@pytest.mark.parametrize("rounds", [0, 21])
+def test_rounds_that_cannot_be_are_refused(rounds):
+    with pytest.raises(ValueError, match="rounds"):
+        Filling(rounds=rounds)
+
+
+# --- the front door ----------------------------------------------------------------------------------------
+
+
+def test_a_picture_of_any_shape_can_be_redrawn_from_a_notebook():
+    run = diffviz.img2img(Image.new("RGB", (90, 50), "red"), "red heart", steps=4, strength=0.5, **NET)
+    assert run.image.size == (32, 32) and run.steps == 2
+    assert run.settings["strength"] == 0.5 and "picture" not in run.settings
+
+
+@pytest.mark.parametrize("as_image", [True, False])
+def test_a_hole_can_be_a_picture_or_an_array_and_is_cut_as_the_picture_is(as_image):
+    wide = Image.fromarray(
+        np.concatenate([PICTURE[:, :8], PICTURE, PICTURE[:, :8]], 1)
+    )  # 48 by 32: 8 go at each side
+    hole = np.zeros((32, 48), bool)
+    hole[:, :24] = True
+    given = Image.fromarray(hole.astype(np.uint8) * 255) if as_image else hole
+    run = diffviz.inpaint(wide, given, "red heart", steps=3, **NET)
+    gap = np.abs(np.asarray(run.image).astype(int) - PICTURE)
+    assert gap[:, 16:].max() <= 1 and gap[:, :16].mean() > 10

@@ -1,0 +1,103 @@
+import dataclasses
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+import diffviz
+from diffviz.models import checkpoints
+from diffviz.pipelines.text_to_image import Settings, recorded, run_steps
+
+
+def final(settings, **more):
+    return list(run_steps(settings, **more))[-1].x.numpy()
+
+
+def test_the_front_door_gives_a_recorded_run(shipped):
+    run = diffviz.generate("cat face", style="noto", seed=0, steps=5)
+    assert run.x.shape == (6, *checkpoints.load().shape)
+    assert run.image.size == checkpoints.load().shape[1:]
+    assert run.settings["prompt"] == "cat face"
+    assert run.t[0] == 1.0 and run.t[-1] == 0.0
+
+
+def test_the_same_settings_give_the_same_picture_to_the_last_bit():
+    settings = Settings("red heart", "flat", seed=3, steps=4)
+    assert np.array_equal(final(settings), final(settings))
+
+
+def test_another_seed_or_prompt_gives_another_picture():
+    base = final(Settings("red heart", "flat", seed=3, steps=4))
+    assert not np.allclose(base, final(Settings("red heart", "flat", seed=4, steps=4)), atol=0.1)
+    assert not np.allclose(base, final(Settings("palm tree", "flat", seed=3, steps=4)), atol=0.1)
+
+
+@pytest.mark.parametrize("sampler", ["ddim", "ddpm"])
+def test_a_seed_gives_the_same_picture_in_any_batch(sampler):
+    settings = Settings("cat face", "noto", steps=6, sampler=sampler)
+    together = final(settings, seeds=[10, 11, 12])
+    for i, seed in enumerate((10, 11, 12)):
+        assert np.abs(final(settings, seeds=[seed])[0] - together[i]).max() < 1e-3
+
+
+def test_words_matter_and_guidance_adds_to_them():
+    plain = final(Settings("red heart", "noto", seed=1, steps=8, guidance=1.0))
+    none = final(Settings("", "", seed=1, steps=8, guidance=1.0))
+    pushed = final(Settings("red heart", "noto", seed=1, steps=8, guidance=4.0))
+    assert np.abs(plain - none).mean() > 0.01
+    assert np.abs(pushed - plain).mean() > 0.005
+
+
+def test_calls_are_counted_with_guidance_twice():
+    assert Settings("cat", steps=10).calls == 20
+    assert Settings("cat", steps=10, guidance=1.0).calls == 10
+    assert Settings("", steps=10).calls == 10  # nothing to push against: the network is asked once
+
+
+def test_the_count_of_calls_is_true(shipped, monkeypatch):
+    made = []
+    real = type(shipped).predict
+    monkeypatch.setattr(type(shipped), "predict", lambda self, x, *a: made.extend(x) or real(self, x, *a))
+    for settings in (
+        Settings("cat", steps=3),
+        Settings("", steps=3),
+        Settings("cat", steps=3, guidance=1.0),
+        Settings("cat", steps=3, interval=(0.5, 0.9)),
+        Settings("cat", steps=3, interval=(0.5, 0.9), sampler="heun"),
+        Settings("cat", steps=3, interval=(0.2, 0.2)),
+    ):
+        made.clear()
+        final(settings, denoiser=shipped)
+        assert len(made) == settings.calls
+
+
+def test_guidance_within_an_interval_is_guided_there_and_plain_elsewhere():
+    quick = {"style": "noto", "seed": 1, "steps": 6}
+    always, never = (Settings("red heart", **quick, guidance=g) for g in (4.0, 1.0))
+    late = recorded(dataclasses.replace(always, interval=(0.0, 0.5)))
+    pushed, plain = recorded(always), recorded(never)
+    asked_late = [i for i, t in enumerate(late.t[:-1]) if t <= 0.5]
+    assert np.allclose(late.x[: asked_late[0] + 1], plain.x[: asked_late[0] + 1], atol=1e-5)
+    assert not np.allclose(late.x[-1], plain.x[-1], atol=0.01)
+    empty = recorded(dataclasses.replace(always, interval=(0.3, 0.3)))
+    assert np.allclose(empty.x, plain.x, atol=1e-5)
+    assert np.array_equal(recorded(dataclasses.replace(always, interval=(0.0, 1.0))).x, pushed.x)
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        {"steps": 0}, {"steps": 10_000}, {"sampler": "magic"}, {"schedule": "steep"}, {"seed": -1},
+        {"guidance": 1e9}, {"eta": 2.0}, {"interval": (0.6, 0.4)}, {"interval": (-0.1, 1.0)},
+    ],
+    ids=str,
+)  # fmt: skip
+def test_a_value_out_of_range_is_refused_by_name(bad):
+    with pytest.raises(ValueError, match=next(iter(bad))):
+        Settings("cat", **bad)
+
+
+def test_importing_diffviz_does_not_import_torch():
+    code = "import sys, diffviz, diffviz.ui.frame, diffviz.pipelines.trajectory; assert 'torch' not in sys.modules"
+    subprocess.run([sys.executable, "-c", code], check=True)

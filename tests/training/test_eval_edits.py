@@ -1,0 +1,76 @@
+"""What editing is measured by: other labels, batches, and a whole measurement of a tiny network."""
+
+import json
+
+import numpy as np
+import pytest
+import torch
+from helpers import make_tiny, tiny_data
+
+from diffviz.models import checkpoints
+from diffviz.paths import ASSETS
+from diffviz.training import eval_edits as measure
+from diffviz.training.data import Dataset
+
+
+class Blind:
+    """A judge that sees the first subgroup in everything."""
+
+    subgroups = ("fruit", "mammal")
+
+    def look(self, pictures):
+        return torch.zeros(len(pictures), 3), torch.tensor([[1.0, 0.0]]).repeat(len(pictures), 1), None
+
+
+@pytest.fixture
+def data(tmp_path):
+    return Dataset.load(tiny_data(tmp_path / "data.npz"))
+
+
+def test_the_other_thing_is_an_everyday_one_of_another_subgroup(data):
+    rows = data.rows(heldout=True, everyday=True)
+    others = measure.other_labels(data, rows)
+    assert data.everyday[others].all()
+    assert (data.subgroups[others] != data.subgroups[data.label[rows]]).all()
+
+
+def test_a_picture_is_the_same_in_any_batch(data, monkeypatch):
+    rows = np.arange(5)
+    captions = [("red apple", "noto")] * 5
+    whole = measure.in_batches(make_tiny(), captions, data.pictures(rows), measure.at_strength(0.5))
+    monkeypatch.setattr(measure, "BATCH", 2)
+    parts = measure.in_batches(make_tiny(), captions, data.pictures(rows), measure.at_strength(0.5))
+    assert torch.allclose(whole, parts, atol=0.05)  # bfloat16
+    assert not torch.allclose(whole[0], whole[1], atol=0.05)
+
+
+def test_at_strength_nothing_the_drawings_are_judged_as_they_are(data):
+    rows = data.rows(heldout=True, everyday=True)
+    table = measure.strengths(make_tiny(), Blind(), data, rows)
+    fruit = np.mean(data.subgroups[data.label[rows]] == "fruit")
+    assert [row["strength"] for row in table] == [0.0, *measure.editing.STRENGTHS]
+    assert table[0]["given"]["value"] == pytest.approx(fruit, abs=1e-4)
+    # Where one is fruit the other is not, and fruit is all this judge sees.
+    assert all(row["given"]["value"] + row["words"]["value"] == pytest.approx(1, abs=1e-3) for row in table)
+
+
+def test_the_edge_is_held_against_the_real_drawings(data):
+    images = torch.arange(16, dtype=torch.uint8)[None, None, None].repeat(
+        24, 3, 16, 1
+    )  # a ramp: an edge to see
+    ramps = Dataset(**{**data.__dict__, "images": images * 4})
+    found = measure.rounds(make_tiny(), Blind(), ramps, ramps.rows(heldout=True, everyday=True))
+    assert [row["rounds"] for row in found["rounds"]] == list(measure.editing.ROUNDS)
+    assert all(row["seam_to_real"]["value"] > 1 for row in found["rounds"])
+
+
+@pytest.mark.parametrize("name", list(checkpoints.manifest()))
+def test_the_shipped_measurement_is_of_the_shipped_network(name):
+    path = ASSETS / "curves" / f"edits-{name}.json"
+    if not path.exists():
+        pytest.skip(f"{name} has not been measured yet")
+    found = json.loads(path.read_text())
+    assert found["weights_sha256"] == checkpoints.manifest()[name].sha256
+    first, last = found["strengths"][0], found["strengths"][-1]
+    assert first["given"]["value"] > last["given"]["value"]
+    assert first["words"]["value"] < last["words"]["value"]

@@ -1,0 +1,194 @@
+"""The figures of the model card, on pictures whose answer is known."""
+
+import csv
+import json
+from dataclasses import asdict
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+
+from diffviz.models import checkpoints
+from diffviz.paths import ASSETS
+from diffviz.training import evaluate, reproduce
+from diffviz.training.model_card import sections
+from diffviz.training.train_denoiser import Recipe
+
+
+def pictures(n, seed, size=32):
+    return torch.rand(n, 3, size, size, generator=torch.Generator().manual_seed(seed)) * 2 - 1
+
+
+def test_a_copy_is_at_distance_nothing_and_any_other_picture_is_not():
+    training = pictures(50, 0)
+    far = evaluate.nearest(torch.cat([training[7:9], pictures(2, 1)]), training)
+    assert far[:2] == pytest.approx(0, abs=1e-3)
+    assert far[2:].min() > 0.5
+
+
+def test_the_distance_is_the_rms_over_the_pixels():
+    training, shifted = torch.zeros(1, 3, 32, 32), torch.full((1, 3, 32, 32), 0.25)
+    assert evaluate.nearest(shifted, training) == pytest.approx(0.25)
+
+
+def test_large_pictures_are_averaged_down_before_they_are_compared():
+    large = pictures(3, 0, size=64)
+    small = torch.nn.functional.avg_pool2d(large, 2)
+    assert evaluate.nearest(large, small) == pytest.approx(0, abs=1e-3)
+
+
+def test_a_network_that_copies_is_suspicious_and_one_like_the_heldout_is_not():
+    heldout = np.random.default_rng(0).normal(0.4, 0.05, 4000)
+    fresh = np.random.default_rng(1).normal(0.4, 0.05, 4000)
+    found = evaluate.memorisation({"fresh": fresh, "copies": np.full(100, 0.01)}, heldout)
+    low, high = found["fresh"]["suspicious"]["interval"]
+    assert low <= 0.05 <= high
+    assert found["copies"]["suspicious"]["value"] == 1
+    assert sum(found["heldout"]["shares"]) == pytest.approx(1, abs=1e-3)
+
+
+def log(path, losses):
+    with path.open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["images", "minutes", "loss", "heldout_loss", "rate", "images_per_second"])
+        for n, loss in losses:
+            writer.writerow([n, "1", "0.05", "", "1", "100"])
+            writer.writerow([n, "1", "", loss, "", ""])
+    return path
+
+
+def test_the_prediction_carries_the_curve_on(tmp_path):
+    halving = [(1000 * 2**k, 0.20 - 0.01 * k) for k in range(10)]
+    said = sections.prediction(log(tmp_path / "log.csv", halving))
+    assert "lowered it by 0.0100" in said and "would end at 0.0900" in said
+
+
+def test_a_loss_that_no_longer_falls_is_said_to(tmp_path):
+    said = sections.prediction(log(tmp_path / "log.csv", [(1000 * k, 0.1) for k in range(1, 10)]))
+    assert "no longer fell" in said or "lowered it by 0.0000" in said
+    rising = log(tmp_path / "rising.csv", [(1, 0.2), (2, 0.1), (3, 0.15)])
+    assert "by heart" in sections.overfitting(rising)
+
+
+def test_the_histogram_is_wellformed_and_as_wide_as_its_data():
+    from xml.etree import ElementTree as ET
+
+    held = np.array([0.2, 0.3, 0.3, 0.4])
+    memory = evaluate.memorisation({"new_captions": held, "trained_captions": held}, held)
+    root = ET.fromstring(sections.histogram(memory))
+    boxes = [r for r in root.iter("{http://www.w3.org/2000/svg}rect") if r.get("x")]
+    assert len(boxes) > 5
+    assert max(float(b.get("x")) for b in boxes) < 640
+
+
+@pytest.mark.parametrize("name", list(checkpoints.manifest()))
+def test_the_shipped_figures_say_of_which_weights_they_are(name):
+    path = ASSETS / "curves" / f"evaluation-{name}.json"
+    if not path.exists():
+        pytest.skip(f"{name} has not been measured yet")
+    found = json.loads(path.read_text())
+    digest = checkpoints.manifest()[name].sha256
+    card = (ASSETS / "MODEL.md").read_text(encoding="utf-8")
+    assert digest in card
+    if found["weights_sha256"] != digest:
+        assert "of earlier weights" in card
+
+
+def test_a_sweep_measures_every_scale(monkeypatch):
+    asked = []
+
+    def measured(denoiser, judge, data, n, everyday, settings):
+        asked.append((everyday, settings["guidance"]))
+        share = {"label_top1": 0.5, "label_top5": 0.7, "subgroup_top1": 0.9}
+        return {"share_of_real": share, "frechet": 90.0, "frechet_floor": 60.0}, None
+
+    monkeypatch.setattr(evaluate, "evaluate", measured)
+    found = evaluate.sweep(None, None, None, True, {"steps": 30, "sampler": "unipc"})
+    assert asked == [(True, g) for g in evaluate.SWEPT]
+    assert found[3] == {
+        "guidance": 3.0,
+        "label_top1": 0.5,
+        "label_top5": 0.7,
+        "subgroup_top1": 0.9,
+        "frechet_to_floor": 1.5,
+    }
+
+
+def test_parts_of_one_evaluation_are_put_together_and_those_of_another_dropped(tmp_path):
+    path = tmp_path / "e.json"
+    evaluate.keep(path, {"weights_sha256": "a"}, {"everyday": 1})
+    evaluate.keep(path, {"weights_sha256": "a"}, {"all": 2})
+    assert json.loads(path.read_text()) == {"weights_sha256": "a", "everyday": 1, "all": 2}
+    evaluate.keep(path, {"weights_sha256": "b"}, {"all": 3})
+    assert json.loads(path.read_text()) == {"weights_sha256": "b", "all": 3}
+
+
+def test_a_hue_is_met_round_the_circle_and_missed_by_other_colours():
+    red = torch.tensor([1.0, -1.0, -0.9])[:, None, None].expand(3, 16, 16)  # a hue of about 254
+    assert evaluate.has_hue(red, 0) and evaluate.has_hue(red, 250)
+    assert not evaluate.has_hue(red, 85)
+    assert not evaluate.has_hue(torch.zeros(3, 16, 16), 0)  # grey has no hue
+
+
+def test_the_command_of_the_card_says_all_that_is_not_the_default():
+    recipe = asdict(Recipe(flip=0.5, focus_share=0.0, start="emoji32"))
+    assert sections.flags(recipe) == " --flip 0.5 --start emoji32 --focus-share 0.0"
+    assert sections.flags(asdict(Recipe())) == ""
+    del recipe["focus_share"]  # weights from before a choice was there
+    assert sections.flags(recipe) == " --flip 0.5 --start emoji32"
+
+
+def test_the_card_gives_the_command_of_every_sitting():
+    first = {"images": 40, "workers": 1, "data": "emoji64", "recipe": asdict(Recipe(channels=(8, 8)))}
+    last = {
+        **first,
+        "images": 90,
+        "data": "emoji64-tones",
+        "recipe": asdict(Recipe(channels=(8, 8), toned=0.5)),
+    }
+    found = sections.commands("emoji64", 64, {**last, "earlier": [first]})
+    assert [line.split()[2].rpartition(".")[2] for line in found] == [
+        *["build_dataset"] * 2, *["train_denoiser"] * 3, "evaluate",
+    ]  # fmt: skip
+    assert "--images 40" in found[2] and "--resume" not in found[2]
+    assert "--images 90" in found[3] and found[3].endswith("--toned 0.5 --resume")
+
+
+@pytest.mark.parametrize("name", list(checkpoints.manifest()))
+def test_a_shipped_network_is_made_again_by_every_sitting_and_left_unpublished(name, monkeypatch, capsys):
+    run = []
+    monkeypatch.setattr(reproduce.subprocess, "run", lambda command, check: run.append(" ".join(command[1:])))
+    reproduce.main([name])
+    told = capsys.readouterr().out.splitlines()
+    card = [line.removeprefix("python ") for line in told]
+    assert run == card[:-1] and card[-1].endswith(f"--out runs/again/{name} --publish")
+    _, facts = checkpoints.metadata(ASSETS / checkpoints.manifest()[name].file)
+    trained = [line for line in run if "train_denoiser" in line]
+    assert len(trained) == len(facts.get("earlier", [])) + 1
+    assert f"--images {facts['images']} " in trained[-1] and "--resume" not in trained[0]
+    assert all(line.endswith("--resume") for line in trained[1:])
+    run.clear()
+    reproduce.main([name, "--list"])
+    assert not run and capsys.readouterr().out.splitlines() == told
+
+
+class Stubborn:
+    """A judge to whom everything is label 0, then 1 and so on: never 7."""
+
+    subgroups = ("animal-bird", "tool")
+
+    def look(self, pictures):
+        likelier_first = torch.arange(8, 0, -1).float()
+        return likelier_first.repeat(len(pictures), 1), likelier_first[:2].repeat(len(pictures), 1), None
+
+
+def test_agreement_is_taken_kind_by_kind_the_worst_first():
+    label = np.array([0, 7, 0, 7])
+    data = SimpleNamespace(label=label, subgroups=np.array(["animal-bird"] * 7 + ["tool"]))
+    rows = np.arange(4)
+    found = evaluate.by_kind(Stubborn(), data, (pictures(6, 0), np.resize(rows, 6)), (pictures(4, 1), rows))
+    assert list(found) == ["tools and devices", "animals"]
+    assert found["animals"]["generated"]["n"] == 3 and found["animals"]["real"]["n"] == 2
+    assert found["animals"]["generated"]["label_top5"]["value"] == 1
+    assert found["tools and devices"]["generated"]["label_top5"]["value"] == 0

@@ -1,0 +1,258 @@
+import csv
+import dataclasses
+import json
+
+import numpy as np
+import pytest
+import torch
+from helpers import make_tiny, tiny_data
+
+from diffviz.models import checkpoints
+from diffviz.models.text_encoder import NO_CAPTION, NO_STYLE, Vocabulary
+from diffviz.models.unet import UNet, UNetConfig
+from diffviz.paths import ASSETS
+from diffviz.training import augment
+from diffviz.training import train_denoiser as train
+from diffviz.training.data import CaptionDropout, Captions, Dataset
+
+
+@pytest.fixture
+def data(tmp_path):
+    return Dataset.load(tiny_data(tmp_path / "data.npz"))
+
+
+def test_one_batch_can_be_learned_by_heart():
+    net = make_tiny().net.train().requires_grad_(True)
+    rng = torch.Generator().manual_seed(0)
+    x0, eps = torch.rand(4, 3, 16, 16, generator=rng) * 2 - 1, torch.randn(4, 3, 16, 16, generator=rng)
+    t, tokens = train.stratified(4, rng), torch.ones(4, 12, dtype=torch.long)
+    optimizer = train.Optimizer(net, train.Recipe(lr_muon=5e-3, lr_adam=5e-3))
+    losses = []
+    for _ in range(250):
+        loss = train.loss_v(net, x0, eps, t, tokens, "cosine")
+        loss.backward()
+        optimizer.step(1.0)
+        losses.append(float(loss.detach()))
+    assert losses[0] > 0.5
+    assert min(losses[-20:]) < 0.2 * losses[0]
+
+
+def test_the_loss_of_the_right_answer_is_zero():
+    schedule = train.SCHEDULES["cosine"]
+    x0, eps, t = torch.rand(2, 3, 16, 16), torch.randn(2, 3, 16, 16), torch.tensor([0.2, 0.8]).double()
+    alpha, sigma = (train.per_image(f(t), x0) for f in (schedule.alpha, schedule.sigma))
+
+    def knows(x, angle, tokens):
+        return alpha * eps - sigma * x0
+
+    assert float(train.loss_v(knows, x0, eps, t, torch.ones(2, 3), "cosine")) == 0
+
+
+def test_times_of_a_batch_cover_the_range_evenly():
+    t = train.stratified(10, torch.Generator().manual_seed(0))
+    assert ((t * 10).floor() == torch.arange(10)).all()
+
+
+def test_the_rate_warms_up_holds_and_falls_to_nothing():
+    recipe = train.Recipe(warm_up=10, decay=0.25)
+    assert train.rate(0, 0.0, recipe) == pytest.approx(0.1)
+    assert train.rate(50, 0.5, recipe) == 1
+    assert train.rate(50, 0.875, recipe) == pytest.approx(0.5)
+    assert train.rate(50, 1.0, recipe) == 0
+
+
+def test_every_weight_is_trained_by_one_of_the_two_optimizers():
+    net = make_tiny().net.requires_grad_(True)
+    optimizer = train.Optimizer(net, train.Recipe())
+    held = sum(p.numel() for o in (optimizer.muon, optimizer.adam) for p in o.param_groups[0]["params"])
+    assert held == sum(p.numel() for p in net.parameters()) == optimizer.flat_grad.numel()
+    before = [p.clone() for p in net.parameters()]
+    for p in net.parameters():
+        p.grad.fill_(0.1)
+    optimizer.step(1.0)
+    assert all(not torch.equal(a, b) for a, b in zip(before, net.parameters(), strict=True))
+    assert not optimizer.flat_grad.any()
+
+
+def test_captions_are_dropped_as_often_as_the_recipe_says(data):
+    vocabulary = make_tiny().vocabulary
+    draw = Captions(data, vocabulary, CaptionDropout(caption=0.1, style=0.15))
+    rng = np.random.default_rng(0)
+    rows = [draw.tokens(draw.words(2, rng), 0, rng) for _ in range(4000)]
+    assert np.mean([r[1] == NO_CAPTION for r in rows]) == pytest.approx(0.1, abs=0.02)
+    assert np.mean([r[0] == NO_STYLE for r in rows]) == pytest.approx(0.15, abs=0.02)
+
+
+def test_held_out_pictures_are_never_drawn(data):
+    batches = train.Batches(data, make_tiny().vocabulary, train.Recipe(), 8, seed=0)
+    assert not data.heldout[batches.every].any()
+    assert not data.heldout[batches.everyday].any()
+    assert data.everyday[data.label[batches.everyday]].all()
+
+
+def test_focus_turns_to_everyday_pictures(data):
+    recipe = train.Recipe(focus_from=0.5, focus_share=1.0)
+    batches = train.Batches(data, make_tiny().vocabulary, recipe, 200, seed=0)
+    everyday = {tuple(data.images[r, :, 0, 0].tolist()) for r in batches.everyday}
+
+    def share(done):
+        x0 = batches.draw(done)[0]
+        colours = ((x0[:, :, 0, 0] + 1) * 127.5).round().byte().tolist()
+        return np.mean([tuple(c) in everyday for c in colours])
+
+    assert share(0.0) < 0.9
+    assert share(0.6) == 1.0
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_run_can_be_stopped_and_resumed(tmp_path, monkeypatch, workers):
+    path, out = tiny_data(tmp_path / "data.npz"), tmp_path / "run"
+    common = ["train", "--data", str(path), "--out", str(out), "--channels", "8", "8", "--batch", "4"]
+    common += ["--workers", str(workers)]
+    monkeypatch.setattr("sys.argv", [*common, "--images", "40"])
+    train.main()
+    first = torch.load(out / "last.pt", weights_only=True)
+    monkeypatch.setattr("sys.argv", [*common, "--images", "80", "--resume"])
+    train.main()
+    second = torch.load(out / "last.pt", weights_only=True)
+    assert (first["state"]["images"], second["state"]["images"]) == (40, 80)
+    assert second["state"]["step"] == 20
+    assert not torch.equal(first["net"]["stem.weight"], second["net"]["stem.weight"])
+    held_out = [
+        row["heldout_loss"] for row in csv.DictReader((out / "log.csv").open()) if row["heldout_loss"]
+    ]
+    assert len(held_out) == 2
+    assert len(list(out.glob("grid-*.png"))) == 2
+    config, facts = checkpoints.metadata(out / "ema.safetensors")
+    assert config["channels"] == [8, 8] and facts["images"] == 80
+    assert [s["images"] for s in facts["earlier"]] == [40]
+    assert facts["earlier"][0]["recipe"]["batch"] == 4
+
+
+def test_a_run_that_was_interrupted_is_one_sitting(tmp_path, monkeypatch):
+    path, out = tiny_data(tmp_path / "data.npz"), tmp_path / "run"
+    arguments = ["train", "--data", str(path), "--out", str(out), "--channels", "8", "8", "--batch", "4"]
+    monkeypatch.setattr("sys.argv", [*arguments, "--images", "40"])
+    train.main()
+    monkeypatch.setattr("sys.argv", [*arguments, "--images", "40", "--resume"])
+    train.main()
+    assert checkpoints.metadata(out / "ema.safetensors")[1]["earlier"] == []
+
+
+def test_publishing_writes_a_manifest_that_loads(tmp_path, monkeypatch):
+    import shutil
+
+    shutil.copy(ASSETS / "vocabulary.json", tmp_path)
+    tiny = make_tiny()
+    config = {**tiny.net.config.as_dict()}
+    checkpoints.write(tmp_path / "ema.safetensors", tiny.net, config, {})
+    checkpoints.publish(tmp_path / "ema.safetensors", "emoji32", tmp_path)
+    checkpoints.load.cache_clear()
+    assert checkpoints.load("emoji32", tmp_path).net.config.size == 16
+    checkpoints.publish(tmp_path / "ema.safetensors", "emoji64", tmp_path)
+    assert list(checkpoints.manifest(tmp_path)) == ["emoji32", "emoji64"]
+    assert "quick" in checkpoints.manifest(tmp_path)["emoji64"].title
+    checkpoints.load.cache_clear()
+
+
+def test_a_missing_data_file_names_the_command_that_makes_it(tmp_path):
+    with pytest.raises(SystemExit, match="build_dataset"):
+        Dataset.load(tmp_path / "none.npz")
+
+
+def test_the_classifier_can_learn_a_batch_and_augmenting_keeps_the_range():
+    from diffviz.models.classifier import Classifier
+    from diffviz.training.train_classifier import augment
+
+    rng = torch.Generator().manual_seed(0)
+    x = torch.rand(16, 3, 32, 32, generator=rng) * 2 - 1
+    assert augment(x, rng).shape == x.shape
+    assert augment(x, rng).abs().max() < 2.5
+    white = augment(torch.ones(8, 3, 32, 32), rng)
+    assert white.mean() > 0.6  # what is moved in from outside is the white ground
+    net, labels = Classifier(16, 4), torch.arange(16)
+    optimizer = torch.optim.AdamW(net.parameters(), 3e-3)
+    for _ in range(60):
+        loss = torch.nn.functional.cross_entropy(net(x)[0], labels)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    assert float(loss.detach()) < 0.5
+
+
+def test_the_classifier_scales_pictures_to_its_own_size():
+    from diffviz.models.classifier import FEATURES, Classifier
+
+    labels, subgroups, features = Classifier(5, 2).eval()(torch.zeros(2, 3, 64, 64))
+    assert labels.shape == (2, 5) and subgroups.shape == (2, 2) and features.shape == (2, FEATURES)
+
+
+def test_the_recipe_in_the_weights_is_json(tmp_path):
+    from dataclasses import asdict
+
+    assert json.loads(json.dumps(asdict(train.Recipe())))["schedule"] == "cosine"
+
+
+def test_a_larger_network_inherits_the_smaller_one_level_for_level():
+    words = {"n_tokens": 9, "text_dim": 8, "heads": 2}
+    small = UNet(UNetConfig(size=16, channels=(8, 16), **words))
+    large = UNet(UNetConfig(size=32, channels=(8, 8, 16), **words))
+    fresh = {k: v.clone() for k, v in large.state_dict().items()}
+    copied = train.inherit(large, small)
+    state, source = large.state_dict(), small.state_dict()
+    assert torch.equal(state["down.1.conv1.weight"], source["down.0.conv1.weight"])
+    assert torch.equal(state["shrink.1.weight"], source["shrink.0.weight"])
+    assert torch.equal(state["up.0.conv1.weight"], source["up.0.conv1.weight"])
+    assert torch.equal(state["text.embed.weight"], source["text.embed.weight"])
+    for own in ("stem.weight", "down.0.conv1.weight", "up.5.conv1.weight"):
+        assert torch.equal(state[own], fresh[own])
+    assert copied == sum(not k.startswith(("stem", "norm", "head")) for k in source)
+
+
+def test_levels_of_other_widths_cannot_be_inherited():
+    words = {"n_tokens": 9, "text_dim": 8, "heads": 2}
+    small = UNet(UNetConfig(size=16, channels=(8, 16), **words))
+    with pytest.raises(ValueError, match="to inherit"):
+        train.inherit(UNet(UNetConfig(size=32, channels=(8, 8, 24), **words)), small)
+
+
+def test_every_repainted_picture_is_captioned_with_its_colour(data):
+    vocabulary = Vocabulary.load(ASSETS / "vocabulary.json")
+    recipe = train.Recipe(recolour=1.0, dropout=CaptionDropout(caption=0.0))
+    before = {tuple(data.pictures(np.array([r]))[0, :, 0, 0].tolist()) for r in data.rows(heldout=False)}
+    colours = {vocabulary.encode(c)[1] for c in augment.HUES}
+    x0, _, _, tokens = train.Batches(data, vocabulary, recipe, 200, seed=0).draw(0.0)
+    repainted = np.array([tuple(p[:, 0, 0].tolist()) not in before for p in x0])
+    # "red apple" is never repainted, so what of it is left aside is all of one kind.
+    apple = np.array([vocabulary.encode("apple")[1] in row for row in tokens.tolist()])
+    named = np.array([bool(colours & set(row)) for row in tokens.tolist()])
+    assert repainted.sum() > 30
+    assert named[repainted].all()
+    assert not named[~repainted & ~apple].any()
+
+
+def test_skin_tones_are_drawn_as_often_as_the_recipe_says(data):
+    toned = dataclasses.replace(data, labels=["red apple", "cat face: dark skin tone", "dog"])
+    batches = train.Batches(toned, make_tiny().vocabulary, train.Recipe(toned=0.25), 8, seed=0)
+    for rows, chance in (
+        (batches.every, batches.chance),
+        (batches.everyday, batches.everyday_chance),
+    ):
+        is_toned = toned.toned[toned.label[rows]]
+        assert is_toned.any() and not is_toned.all()
+        assert chance[is_toned].mean() / chance[~is_toned].mean() == pytest.approx(0.25)
+
+
+def test_the_average_that_ships_is_the_best_of_those_kept(tmp_path, monkeypatch):
+    path, out = tiny_data(tmp_path / "data.npz"), tmp_path / "run"
+    wanted = {0.998: 0.3, 0.9995: 0.1, 0.9999: 0.2}
+    losses = iter(wanted.values())
+    monkeypatch.setattr(train, "heldout_loss", lambda *a: next(losses))
+    arguments = ["train", "--data", str(path), "--out", str(out), "--channels", "8", "8", "--batch", "4"]
+    monkeypatch.setattr("sys.argv", [*arguments, "--images", "40"])
+    train.main()
+    _, facts = checkpoints.metadata(out / "ema.safetensors")
+    assert facts["ema"] == 0.9995
+    assert facts["heldout_by_ema"] == {str(k): v for k, v in wanted.items()}
+    saved = torch.load(out / "last.pt", weights_only=True)["averages"]
+    assert set(saved) == set(wanted)

@@ -1,0 +1,93 @@
+import json
+import struct
+
+import numpy as np
+import pytest
+
+from diffviz.diffusion.samplers import ddim, draw, seeded, times
+from diffviz.diffusion.schedules import SCHEDULES
+from diffviz.models import checkpoints
+from diffviz.pipelines.trajectory import record
+from diffviz.ui.components.player import Chart, Panel, pack, snr_text, still
+from diffviz.ui.live import panels, readouts
+
+
+def unpack(payload):
+    (n,) = struct.unpack("<I", payload[:4])
+    return json.loads(payload[4 : 4 + n]), payload[4 + n :]
+
+
+def frames(n=5, side=8, seed=0):
+    return np.random.default_rng(seed).integers(0, 256, (n, side, side, 3), np.uint8)
+
+
+def simple(n=5, **more):
+    panel = Panel("x", "a label", "state", frames(n))
+    return pack([panel], [str(i) for i in range(n)], [f"frame {i}" for i in range(n)], "A run", **more)
+
+
+def test_the_header_says_where_each_picture_ends():
+    two = [Panel("a", "", "signal", frames()), Panel("b", "", "noise", frames(seed=1))]
+    header, rest = unpack(pack(two, ["r"] * 5, ["c"] * 5, "Two"))
+    assert sum(p["bytes"] for p in header["panels"]) == len(rest)
+    for panel in header["panels"]:
+        assert rest[:8] == b"\x89PNG\r\n\x1a\n"
+        rest = rest[panel["bytes"] :]
+
+
+def test_the_first_frame_shown_can_count_from_the_end():
+    assert unpack(simple(5))[0]["start"] == 4
+    assert unpack(simple(5, start=2))[0]["start"] == 2
+
+
+def test_a_run_is_known_by_its_pictures():
+    assert unpack(simple())[0]["run"] == unpack(simple())[0]["run"]
+    assert unpack(simple(5))[0]["run"] != unpack(simple(6))[0]["run"]
+
+
+@pytest.mark.parametrize(("name", "limit"), [(checkpoints.QUICK, 500_000), (checkpoints.SHARP, 1_500_000)])
+def test_fifty_steps_of_three_panels_are_sent_at_native_size(name, limit):
+    """Two of the panels are mostly noise, which no format makes smaller: what counts is the number of pixels."""
+    schedule, shipped = SCHEDULES["cosine"], checkpoints.load(name)
+    denoise = shipped.prompted(["cat face"], ["noto"], schedule)
+    run = record(ddim(denoise, draw(seeded([0]), shipped.shape), times(50), schedule), schedule)[0]
+    payload = pack(panels(run), readouts(run, 50), ["c"] * 51, "A run")
+    assert len(payload) <= limit
+    assert unpack(payload)[0]["frames"] == 51
+
+
+def test_panels_that_do_not_match_are_refused():
+    with pytest.raises(ValueError, match="same shape"):
+        pack(
+            [Panel("a", "", "state", frames(4)), Panel("b", "", "state", frames(5))], ["r"] * 4, ["c"] * 4, ""
+        )
+    with pytest.raises(ValueError, match="do not match"):
+        pack([Panel("a", "", "state", frames(4))], ["r"] * 3, ["c"] * 4, "")
+
+
+def test_charts_carry_no_infinities_into_json():
+    chart = Chart("log SNR", "text", [np.inf, 0.0, -np.inf], ["∞", "0", "-∞"], (-12, 12))
+    header, _ = unpack(
+        pack([Panel("a", "", "state", frames(3))], ["r"] * 3, ["c"] * 3, "", t=[0, 0.5, 1], charts=[chart])
+    )
+    assert header["charts"][0]["values"] == [12, 0, -12]
+
+
+@pytest.mark.parametrize(
+    ("log_snr", "text"),
+    [
+        (np.inf, "∞"),
+        (-np.inf, "0"),
+        (0, "1"),
+        (np.log(0.123), "0.12"),
+        (np.log(1234), "1234"),
+        (-30, "under 0.0001"),
+    ],
+)
+def test_ratios_are_written_for_readers(log_snr, text):
+    assert snr_text(log_snr) == text
+
+
+def test_the_live_picture_escapes_what_it_is_told():
+    page = still([Panel("<script>", "x", "state", frames(1))], "a & b")
+    assert "<script>" not in page and "a &amp; b" in page
