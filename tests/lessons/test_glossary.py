@@ -2,13 +2,14 @@ import re
 
 import pytest
 import torch
-from conftest import ROOT
+from helpers import ROOT
 from streamlit.testing.v1 import AppTest
 
-from diffviz.learn.content import LESSONS, ContentError
+from diffviz.diffusion.schedules import SCHEDULES
 from diffviz.lessons import glossary
+from diffviz.lessons.content import ContentError
 from diffviz.lessons.glossary import annotate, entries, lessons, link, names, normal, papers, search
-from diffviz.schedules import SCHEDULES
+from diffviz.paths import LESSONS
 from diffviz.ui.practice.common import PAGES
 
 ENTRIES = list(entries().values())
