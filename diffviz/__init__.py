@@ -15,12 +15,14 @@ if TYPE_CHECKING:
     from diffviz.pipelines.editing import inpaint as inpaint
     from diffviz.pipelines.text_to_image import generate as generate
 
+__version__ = "0.1.0"
+
 _WHERE = {
     "generate": "pipelines.text_to_image",
     "img2img": "pipelines.editing",
     "inpaint": "pipelines.editing",
 }
-__all__ = ["generate", "img2img", "inpaint"]
+__all__ = ["__version__", "generate", "img2img", "inpaint"]
 
 
 def __getattr__(name: str) -> object:

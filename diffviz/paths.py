@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[1]  # the repository, or the folder that a wheel was installed into
+PACKAGE = Path(__file__).resolve().parent
+ROOT = PACKAGE.parent  # the repository, or the folder that a wheel was installed into
 
 
-def assets_folder() -> Path:
-    """The folder `assets`: inside the package where a wheel has put it there, beside it in a clone."""
-    packaged = Path(__file__).resolve().parent / "assets"
-    return packaged if packaged.is_dir() else ROOT / "assets"
+def _in_wheel_or_clone(packaged: str, cloned: str) -> Path:
+    """A folder that a wheel holds inside the package (`pyproject.toml` puts it there) and a clone beside it."""
+    inside = PACKAGE / packaged
+    return inside if inside.is_dir() else (ROOT / cloned).resolve()
 
 
-ASSETS = assets_folder()
+ASSETS = _in_wheel_or_clone("assets", "assets")
+WEBAPP = _in_wheel_or_clone("webapp", ".")  # app.py, pages, static files and Streamlit's settings
 CURVES = ASSETS / "curves"  # measured figures
 FONTS = ASSETS / "fonts"
 LESSONS = ASSETS / "lessons"

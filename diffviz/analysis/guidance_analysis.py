@@ -6,6 +6,7 @@ import copy
 import dataclasses
 import math
 from collections.abc import Iterator, Sequence
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -21,6 +22,7 @@ from diffviz.models.text_encoder import Vocabulary
 from diffviz.pipelines.text_to_image import Settings, asked, finals, walk
 from diffviz.pipelines.trajectory import Trajectory
 
+Net = TypeVar("Net", bound=torch.nn.Module)
 SCALES = (1.0, 2.0, 3.0, 5.0, 7.0, 10.0)
 # Of a run, by t; a little above the thirds, so that a step that falls on one belongs to the same side on every machine.
 THIRDS = {"first": (0.67, 1.0), "middle": (0.34, 0.67), "last": (0.0, 0.34)}
@@ -68,7 +70,7 @@ def attention(run: Trajectory, settings: Settings, denoiser: Denoiser) -> np.nda
     one place add up to 1. The first is the style's, the others stand in the order of the words that are known.
     """
     n, seen = run.steps, []
-    net = copy.deepcopy(denoiser.net)  # other visitors are using the one that is shared
+    net = _same_weights(denoiser.net)  # other visitors are using the one that is shared: it must get no hooks
     for block in net.middle:
         block.cross_attention.register_forward_hook(
             lambda module, asked, _: seen.append(module.weights(*asked).mean(1))
@@ -82,6 +84,12 @@ def attention(run: Trajectory, settings: Settings, denoiser: Denoiser) -> np.nda
     side = math.isqrt(shares.shape[1])
     words = len(denoiser.vocabulary.read(settings.prompt).words)
     return shares.transpose(1, 2).unflatten(2, (side, side))[:, : 1 + words].numpy()
+
+
+def _same_weights(net: Net) -> Net:
+    """A second network of the very same tensors: only the modules are copied, in which hooks are kept."""
+    shared = [*net.parameters(), *net.buffers()]
+    return copy.deepcopy(net, {id(tensor): tensor for tensor in shared})
 
 
 def at_scales(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import tomllib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -77,6 +78,36 @@ class Curve(Measured):
 def load(path: Path = CURVES / "steps.json") -> Curve | None:
     """The shipped curve, or None where none was measured yet."""
     return Curve(json.loads(path.read_text(encoding="utf-8"))) if path.exists() else None
+
+
+@dataclass(frozen=True)
+class DistanceHistogram:
+    """How far images lie from the nearest training image: what the lesson's chart and the model card's figure both draw.
+
+    `edges` (bins + 1,) are RMS distances; the others are shares of the images in each bin (bins,), and `limit` the
+    distance below which an image counts as a copy.
+    """
+
+    edges: np.ndarray
+    new_captions: np.ndarray
+    trained_captions: np.ndarray
+    heldout: np.ndarray
+    limit: float
+
+    @classmethod
+    def of(cls, measured: Mapping) -> DistanceHistogram:
+        """From the memorization part of an evaluation."""
+        parts = ("new_captions", "trained_captions", "heldout")
+        return cls(
+            np.array(measured["edges"]),
+            *(np.array(measured[part]["shares"]) for part in parts),
+            limit=measured["limit"],
+        )
+
+    @property
+    def filled(self) -> int:
+        """The number of bins up to the last one that any of the three has images in."""
+        return 1 + int(np.flatnonzero(self.new_captions + self.trained_captions + self.heldout)[-1])
 
 
 @dataclass(frozen=True)

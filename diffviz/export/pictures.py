@@ -30,8 +30,15 @@ def of(demo: Demo) -> bytes:
 
 @functools.lru_cache(maxsize=128)
 def _strip(page: str, state: tuple[tuple[str, str], ...]) -> bytes:
-    torch.set_num_threads(1)
-    asked = dict(state)
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)  # sums in another order would give other bytes
+    try:
+        return _drawn(page, dict(state))
+    finally:
+        torch.set_num_threads(threads)
+
+
+def _drawn(page: str, asked: dict[str, str]) -> bytes:
     if page == "forward":
         drawing = from_uint8(uploads.resize(Image.open(DRAWING), checkpoints.load().shape[-1]))
         schedule = SCHEDULES[asked.get("schedule", "cosine")]

@@ -64,12 +64,13 @@ def read(data: bytes) -> Upload:
         remarks.append("Its print colours (CMYK) were turned into screen colours.")
     try:
         picture.load()
-        return Upload(_rgb_on_white(picture), tuple(remarks))
+        return Upload(rgb_on_white(picture), tuple(remarks))
     except (OSError, ValueError, SyntaxError, EOFError) as error:
         raise UploadError(BROKEN) from error
 
 
-def _rgb_on_white(picture: Image.Image) -> Image.Image:
+def rgb_on_white(picture: Image.Image) -> Image.Image:
+    """A picture of any mode, upright by its EXIF tag, in 8-bit RGB; what is see-through lies on white."""
     picture = ImageOps.exif_transpose(picture)
     if picture.mode in ("I", "F") or picture.mode.startswith("I;16"):
         # 16-bit greys: Pillow's own conversion would cut everything above 255 to white.
@@ -95,3 +96,33 @@ def resize(picture: Image.Image, size: int, box: tuple[int, ...] | None = None) 
     """The square `box` of a picture at size × size by area averaging: (size, size, 3) uint8."""
     part = picture.convert("RGB").crop(box) if box else picture.convert("RGB")
     return np.asarray(part.resize((size, size), Image.Resampling.BOX))
+
+
+def mask(marked: Image.Image | np.ndarray) -> np.ndarray:
+    """What is marked in a picture or an array (H, W), as bools (H, W): all that is not 0.
+
+    Of a picture that is every pixel with a channel that is not 0, unless it is wholly transparent. Raises ValueError for
+    an array of another shape or kind, and for one with NaN.
+    """
+    if isinstance(marked, Image.Image):
+        picture = ImageOps.exif_transpose(marked)
+        if picture.mode in ("RGBA", "LA", "PA") or "transparency" in picture.info:
+            *colours, alpha = np.moveaxis(np.asarray(picture.convert("RGBA")), -1, 0)
+            return np.any(colours, axis=0) & (alpha > 0)
+        values = np.asarray(picture.convert("RGB") if picture.mode in ("P", "CMYK") else picture)
+        return values.any(-1) if values.ndim == 3 else values != 0
+    values = np.asarray(marked)
+    if values.ndim != 2 or 0 in values.shape or values.dtype.kind not in "biuf":
+        raise ValueError(
+            f"a mask must be an array (H, W) of numbers, not {values.dtype} of shape {values.shape}"
+        )
+    if np.isnan(values).any():
+        raise ValueError("a mask must be of numbers: this one has NaN in it")
+    return values != 0
+
+
+def cover(marks: np.ndarray, size: int) -> np.ndarray:
+    """The middle square of marks (H, W) at size × size, 1 where any part of a pixel is marked: uint8."""
+    picture = Image.fromarray(marks.astype(np.float32))
+    part = picture.resize((size, size), Image.Resampling.BOX, box=crop(picture))
+    return (np.asarray(part) > 0).astype(np.uint8)

@@ -1,8 +1,9 @@
 """Weights on disk: safetensors only, strictly matched, and hashed in a manifest.
 
-`assets/manifest.toml` lists every network that ships, with its file, its SHA-256, its shape and how it was
-made. A file that is missing, cut short, changed or of another shape raises CheckpointError, whose message is
-one sentence fit to be shown to a learner.
+`assets/manifest.toml` lists every network that ships, with its file, its SHA-256, its vocabulary and its title, and
+under [files] the other files that results depend on, with their SHA-256: vocabulary and classifier. A file that is
+missing, cut short, changed or of another shape raises CheckpointError, whose message is one sentence fit to be shown to
+a learner.
 """
 
 from __future__ import annotations
@@ -10,23 +11,31 @@ from __future__ import annotations
 import functools
 import hashlib
 import json
+import os
 import tomllib
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
+from typing import Any, TypeVar
 
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
-from torch import nn
+from torch import Tensor, nn
 
+from diffviz.models.autoencoder import Autoencoder, AutoencoderConfig
 from diffviz.models.denoiser import Denoiser
 from diffviz.models.text_encoder import Vocabulary
 from diffviz.models.unet import UNet, UNetConfig
 from diffviz.paths import ASSETS
 
 MANIFEST = "manifest.toml"
+FILES = "files"  # the manifest's table of what is no network
 QUICK, SHARP = "emoji32", "emoji64"
 DEFAULT = SHARP
+AUTOENCODER = "autoencoder128"
+
+Net = TypeVar("Net", bound=nn.Module)
 
 
 class CheckpointError(RuntimeError):
@@ -48,13 +57,32 @@ def sha256_of(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
+def replace(path: Path, data: bytes) -> None:
+    """Write a file so that whoever reads it finds the old one or the new one whole, also when this is cut off."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        temporary.write_bytes(data)
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
 def write(path: Path, net: nn.Module, config: dict, facts: dict) -> None:
     """Write weights in half precision with their shape and history; the file is replaced at once."""
     tensors = {k: v.detach().cpu().half().contiguous() for k, v in net.state_dict().items()}
-    data = save(tensors, {"config": json.dumps(config), "facts": json.dumps(facts)})
-    temporary = path.with_suffix(".tmp")
-    temporary.write_bytes(data)
-    temporary.replace(path)
+    replace(path, save(tensors, {"config": json.dumps(config), "facts": json.dumps(facts)}))
+
+
+def with_weights(make: Callable[[], Net], tensors: Mapping[str, Tensor]) -> Net:
+    """A network holding these very tensors, which must be all of its own.
+
+    It is made without memory of its own, so that no first weights are drawn: they would come out of torch's global
+    random state, which other threads may have seeded for theirs. Raises RuntimeError where the tensors do not fit.
+    """
+    with torch.device("meta"):
+        net = make()
+    net.load_state_dict(tensors, strict=True, assign=True)
+    return net
 
 
 def metadata(path: Path) -> tuple[dict, dict]:
@@ -69,17 +97,16 @@ def metadata(path: Path) -> tuple[dict, dict]:
         ) from error
 
 
-def read(path: Path) -> UNet:
-    """The network of a weights file, in float32 and ready to be asked."""
+def _read(path: Path, make: Callable[[dict], Net]) -> Net:
+    """The network that `make` builds from a weights file's configuration, in float32 and ready to be asked."""
     if not path.exists():
         raise CheckpointError(f"The weights file {path.name} is missing: restore it from the repository.")
     config, _ = metadata(path)
     try:
-        net = UNet(UNetConfig.from_dict(config))
         with safe_open(path, "pt") as file:
             tensors = {k: file.get_tensor(k).float() for k in file.keys()}  # noqa: SIM118 - not a dict
-        net.load_state_dict(tensors, strict=True)
-    except (OSError, SafetensorError, TypeError, RuntimeError) as error:
+        net = with_weights(lambda: make(config), tensors)
+    except (OSError, SafetensorError, TypeError, KeyError, RuntimeError) as error:
         raise CheckpointError(
             f"The weights in {path.name} do not fit this version of the network: restore both from the repository."
         ) from error
@@ -87,18 +114,77 @@ def read(path: Path) -> UNet:
     return net.eval().requires_grad_(False).to(memory_format=torch.channels_last)
 
 
-def manifest(assets: Path = ASSETS) -> dict[str, Entry]:
-    """Every network that ships, by name."""
+def read(path: Path) -> UNet:
+    """The denoising network of a weights file."""
+    return _read(path, lambda config: UNet(UNetConfig.from_dict(config)))
+
+
+def read_autoencoder(path: Path) -> Autoencoder:
+    """The autoencoder of a weights file."""
+    return _read(path, lambda config: Autoencoder(AutoencoderConfig.from_dict(config)))
+
+
+@functools.lru_cache(maxsize=2)
+def load_autoencoder(name: str = AUTOENCODER, assets: Path = ASSETS) -> Autoencoder:
+    """The shipped autoencoder, verified against the manifest; loaded once per process, when a page first needs it.
+
+    Raises CheckpointError where its file is missing or not the one listed.
+    """
+    path = assets / f"{name}.safetensors"
+    verify(path)
+    return read_autoencoder(path)
+
+
+def _raw_manifest(assets: Path) -> dict[str, dict[str, Any]]:
     path = assets / MANIFEST
     if not path.exists():
         raise CheckpointError(f"The list of weights, {MANIFEST}, is missing: restore it from the repository.")
     try:
-        raw = tomllib.loads(path.read_text(encoding="utf-8"))
-        return {name: Entry(name=name, **entry) for name, entry in raw.items()}
-    except (tomllib.TOMLDecodeError, TypeError, UnicodeDecodeError) as error:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise CheckpointError(
             f"The list of weights, {MANIFEST}, is damaged: restore it from the repository."
         ) from error
+
+
+def manifest(assets: Path = ASSETS) -> dict[str, Entry]:
+    """Every network that ships, by name."""
+    try:
+        return {
+            name: Entry(name=name, **entry) for name, entry in _raw_manifest(assets).items() if name != FILES
+        }
+    except TypeError as error:
+        raise CheckpointError(
+            f"The list of weights, {MANIFEST}, is damaged: restore it from the repository."
+        ) from error
+
+
+def listed(assets: Path = ASSETS) -> dict[str, str]:
+    """The SHA-256 of every file that the manifest lists, networks and others."""
+    networks = {entry.file: entry.sha256 for entry in manifest(assets).values()}
+    return networks | _raw_manifest(assets).get(FILES, {})
+
+
+def verify(path: Path) -> None:
+    """Raise CheckpointError where a file is missing, or is not the one that the manifest beside it lists.
+
+    A file that is not listed, or has no manifest beside it, need only be there.
+    """
+    if not path.exists():
+        raise CheckpointError(f"The file {path.name} is missing: restore it from the repository.")
+    digest = listed(path.parent).get(path.name) if (path.parent / MANIFEST).exists() else None
+    if digest and sha256_of(path) != digest:
+        raise CheckpointError(
+            f"The file {path.name} is not the one in the list (its SHA-256 differs): restore it."
+        )
+
+
+def vocabulary(name: str = DEFAULT, assets: Path = ASSETS) -> Vocabulary:
+    """The words and styles of a shipped network, without its weights. Raises CheckpointError like `load`."""
+    entries = manifest(assets)
+    if name not in entries:
+        raise CheckpointError(f"There are no weights named “{name}”: choose one of {', '.join(entries)}.")
+    return Vocabulary.load(assets / entries[name].vocabulary)
 
 
 @functools.lru_cache(maxsize=4)
@@ -111,32 +197,42 @@ def load(name: str = DEFAULT, assets: Path = ASSETS) -> Denoiser:
     if name not in entries:
         raise CheckpointError(f"There are no weights named “{name}”: choose one of {', '.join(entries)}.")
     entry = entries[name]
-    for file, digest in ((entry.file, entry.sha256), (entry.vocabulary, None)):
-        path = assets / file
-        if not path.exists():
-            raise CheckpointError(f"The file {file} is missing: restore it from the repository.")
-        if digest and sha256_of(path) != digest:
-            raise CheckpointError(
-                f"The file {file} is not the one in the list (its SHA-256 differs): restore it."
-            )
+    for file in (entry.file, entry.vocabulary):
+        verify(assets / file)
     return Denoiser(read(assets / entry.file), Vocabulary.load(assets / entry.vocabulary))
 
 
 def publish(weights: Path, name: str, assets: Path = ASSETS) -> str:
     """Copy weights into assets/ and enter them in the manifest; returns a line saying what was done."""
-    net = read(weights)
-    target = assets / f"{name}.safetensors"
-    target.write_bytes(weights.read_bytes())
-    entries = manifest(assets) if (assets / MANIFEST).exists() else {}
-    size = net.config.size
+    net, data = read(weights), weights.read_bytes()
+    target, size = assets / f"{name}.safetensors", net.config.size
     title = f"{size} × {size}, {'quick' if size <= 32 else 'sharp'}"
-    entries[name] = Entry(name, target.name, sha256_of(target), "vocabulary.json", title)
-    lines = ["# The networks that ship. Written by `python -m diffviz.training.train_denoiser --publish`."]
-    for entry in sorted(entries.values(), key=lambda e: e.name):
+    digest = hashlib.sha256(data).hexdigest()
+    replace(target, data)
+    _write_manifest(assets, networks={name: Entry(name, target.name, digest, "vocabulary.json", title)})
+    return f"{target} ({len(data) / 1e6:.1f} MB, SHA-256 {digest[:12]}…)"
+
+
+def enter(path: Path) -> None:
+    """Enter a file that is no network in the manifest beside it, with its SHA-256."""
+    _write_manifest(path.parent, files={path.name: sha256_of(path)})
+
+
+def _write_manifest(
+    assets: Path, networks: Mapping[str, Entry] | None = None, files: Mapping[str, str] | None = None
+) -> None:
+    """Write the manifest anew with these entries in the place of those of the same name."""
+    there = (assets / MANIFEST).exists()
+    entries = (manifest(assets) if there else {}) | dict(networks or {})
+    others = (_raw_manifest(assets).get(FILES, {}) if there else {}) | dict(files or {})
+    lines = [
+        "# The networks that ship, and the other files that results depend on. Written by the training commands."
+    ]
+    for _, entry in sorted(entries.items()):
         lines += ["", f"[{entry.name}]"]
         lines += [f'{f.name} = "{getattr(entry, f.name)}"' for f in fields(Entry) if f.name != "name"]
-    (assets / MANIFEST).write_text("\n".join(lines) + "\n", encoding="utf-8")
-    return f"{target} ({target.stat().st_size / 1e6:.1f} MB, SHA-256 {entries[name].sha256[:12]}…)"
+    lines += ["", f"[{FILES}]", *(f'"{name}" = "{digest}"' for name, digest in sorted(others.items()))]
+    replace(assets / MANIFEST, ("\n".join(lines) + "\n").encode())
 
 
 def parameters(net: nn.Module) -> int:
@@ -145,5 +241,6 @@ def parameters(net: nn.Module) -> int:
 
 
 __all__ = [
-    "DEFAULT", "QUICK", "SHARP", "CheckpointError", "load", "manifest", "metadata", "publish", "read", "write",
+    "DEFAULT", "QUICK", "SHARP", "CheckpointError", "enter", "load", "manifest", "metadata", "publish", "read", "replace",
+    "verify", "vocabulary", "with_weights", "write",
 ]  # fmt: skip

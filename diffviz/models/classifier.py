@@ -19,6 +19,8 @@ import torch.nn.functional as F
 from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
 
+from diffviz.models import checkpoints
+
 SIZE = 32  # pictures of another size are resampled to this one first
 FEATURES = 128
 
@@ -94,15 +96,21 @@ class Judge:
 
 @functools.lru_cache(maxsize=2)
 def load(path: Path) -> Judge:
-    """Read a classifier written by `train_classifier`. Raises FileNotFoundError or ValueError."""
+    """Read a classifier written by `train_classifier`.
+
+    Raises FileNotFoundError, ValueError where it is damaged, and CheckpointError where it is not the one that ships.
+    """
     if not path.exists():
         raise FileNotFoundError(f"The classifier {path.name} is missing: restore it from the repository.")
+    checkpoints.verify(path)
     try:
         with safe_open(path, "pt") as file:
             raw = file.metadata()
-            names = json.loads(raw["names"])
-            net = Classifier(len(names["labels"]), len(names["subgroups"]))
-            net.load_state_dict({k: file.get_tensor(k).float() for k in file.keys()})  # noqa: SIM118
+            tensors = {k: file.get_tensor(k).float() for k in file.keys()}  # noqa: SIM118 - not a dict
+        names = json.loads(raw["names"])
+        net = checkpoints.with_weights(
+            lambda: Classifier(len(names["labels"]), len(names["subgroups"])), tensors
+        )
     except (SafetensorError, KeyError, TypeError, RuntimeError) as error:
         raise ValueError(f"The classifier {path.name} is damaged: restore it from the repository.") from error
     return Judge(

@@ -10,21 +10,45 @@ from torch import Tensor
 
 from diffviz.diffusion.process import Denoise, per_image, x0_from_v
 from diffviz.diffusion.schedules import Schedule
+from diffviz.models.autoencoder import PATCH, Autoencoder
 from diffviz.models.text_encoder import Vocabulary
 from diffviz.models.unet import UNet
 
 
 @dataclass(frozen=True)
 class Denoiser:
-    """Network and vocabulary together; `prompted` gives the function a sampler calls."""
+    """Network and vocabulary together; `prompted` gives the function a sampler calls.
+
+    A latent one has an autoencoder as well: samplers and guidance work on its latents all the same, and only `encode`
+    and `decode` lead from pictures to the states of a run and back.
+    """
 
     net: UNet
     vocabulary: Vocabulary
+    autoencoder: Autoencoder | None = None
 
     @property
     def shape(self) -> tuple[int, int, int]:
-        """(C, H, W) of its pictures."""
-        return (3, self.net.config.size, self.net.config.size)
+        """(C, H, W) of the states of a run: of its pictures, or of their latents."""
+        config = self.net.config
+        return (config.in_channels, config.size, config.size)
+
+    @property
+    def picture_size(self) -> int:
+        """Side of its pictures in pixels."""
+        return self.net.config.size * (PATCH if self.autoencoder else 1)
+
+    def encode(self, pictures: Tensor) -> Tensor:
+        """States (B, C, H, W) of pictures (B, 3, S, S) in [-1, 1]: the pictures themselves, or their latents."""
+        with torch.inference_mode():
+            return self.autoencoder.encode(pictures) if self.autoencoder else pictures
+
+    def decode(self, states: Tensor) -> Tensor:
+        """Pictures (B, 3, S, S) of states (B, C, H, W); has a gradient where the states require one."""
+        if self.autoencoder is None:
+            return states
+        with torch.inference_mode(not states.requires_grad):
+            return self.autoencoder.decode(states)
 
     def tokens(self, prompts: Sequence[str], styles: Sequence[str | None]) -> Tensor:
         """Token ids (B, L) of prompts and styles, one pair per image."""
@@ -48,4 +72,5 @@ class Denoiser:
             angle = torch.atan2(sigma, alpha)
             v = self.net(x * scale, angle.to(x.dtype).to(x.device), tokens.to(x.device))
             x0 = x0_from_v(x * scale, v, per_image(torch.cos(angle), x), per_image(torch.sin(angle), x))
-            return x0.clamp(-1, 1)  # pictures live in [-1, 1]; an estimate outside it is an error we can see
+            # Pictures live in [-1, 1]: an estimate outside it is an error we can see. Latents have no such bounds.
+            return x0 if self.autoencoder else x0.clamp(-1, 1)

@@ -25,14 +25,18 @@ from torch import Tensor, nn
 PAD, NO_CAPTION, NO_STYLE, FIRST_STYLE = 0, 1, 2, 3
 MAX_TOKENS = 12
 _WORD = re.compile(r"[a-z0-9]+")
+_ANY_WORD = re.compile(r"\w+")  # in any script
 # Glue words carry no picture; the captions have them ("face with tears of joy") and prompts do too.
 _GLUE = frozenset(("a", "an", "the", "of", "with", "and", "in", "on", "at", "to", "for", "by", "or"))
 
 
 def words_of(text: str) -> list[str]:
     """The words of a text as the network knows them: lower case, letters and digits, no glue words."""
-    plain = text.lower().replace("’", "").replace("'", "").replace("ñ", "n").replace("é", "e")
-    return [w for w in _WORD.findall(plain) if w not in _GLUE]
+    return [w for w in _WORD.findall(_plain(text)) if w not in _GLUE]
+
+
+def _plain(text: str) -> str:
+    return text.lower().replace("’", "").replace("'", "").replace("ñ", "n").replace("é", "e")
 
 
 @dataclass(frozen=True)
@@ -81,11 +85,21 @@ class Vocabulary:
         return sorted(close, key=lambda w: w not in self.everyday_words)[:n]
 
     def read(self, text: str) -> Prompt:
-        """Split a prompt into the words the network will be told and those it cannot be told."""
+        """Split a prompt into the words the network will be told and those it cannot be told.
+
+        A word with letters that the network's alphabet lacks (猫, naïve) is unknown as a whole, though known words that
+        stand in its plain letters are used.
+        """
         words = list(dict.fromkeys(words_of(text)))
         known = [w for w in words if self.knows(w)]
-        unknown = tuple(w for w in words if not self.knows(w))
-        return Prompt(tuple(known[: MAX_TOKENS - 1]), unknown, tuple(known[MAX_TOKENS - 1 :]))
+        foreign = [w for w in _ANY_WORD.findall(_plain(text)) if not w.isascii()]
+        parts = {part for w in foreign for part in _WORD.findall(w)}
+        unknown = [w for w in words if not self.knows(w) and w not in parts]
+        return Prompt(
+            tuple(known[: MAX_TOKENS - 1]),
+            tuple(dict.fromkeys([*unknown, *foreign])),
+            tuple(known[MAX_TOKENS - 1 :]),
+        )
 
     def encode(self, text: str | Sequence[str], style: str | None = None) -> list[int]:
         """Token ids of one prompt: style first, then words, padded to MAX_TOKENS.

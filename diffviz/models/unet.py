@@ -28,7 +28,7 @@ from diffviz.models.text_encoder import TextEncoder
 class UNetConfig:
     """Everything that fixes the shape of the network; stored beside its weights."""
 
-    size: int = 32  # side of the picture in pixels
+    size: int = 32  # side of the picture in pixels, or of the latents
     channels: tuple[int, ...] = (64, 128)  # per level, highest resolution first
     blocks: int = 1  # residual blocks per level on the way down (one more on the way up)
     attention_blocks: int = 2  # transformer blocks in the middle
@@ -36,6 +36,7 @@ class UNetConfig:
     text_dim: int = 128
     n_tokens: int = 0  # size of the vocabulary, styles and special tokens included
     patch: int = 2  # side of the pixel patches that become channels
+    in_channels: int = 3  # of the picture, or of the latents
 
     def as_dict(self) -> dict:
         return asdict(self)
@@ -136,7 +137,7 @@ class UNet(nn.Module):
         super().__init__()
         self.config = config
         c, emb_dim = config.channels, 4 * config.channels[0]
-        pixels = 3 * config.patch**2
+        pixels = config.in_channels * config.patch**2
         self.text = TextEncoder(config.n_tokens, config.text_dim)
         self.level = nn.Sequential(nn.Linear(128, emb_dim), nn.SiLU(), nn.Linear(emb_dim, emb_dim))
         self.pooled = nn.Linear(config.text_dim, emb_dim)

@@ -21,7 +21,7 @@ from diffviz.imaging import uploads
 from diffviz.imaging.pixels import from_uint8
 from diffviz.models import checkpoints
 from diffviz.models.denoiser import Denoiser
-from diffviz.pipelines.text_to_image import Settings, asked, walk
+from diffviz.pipelines.text_to_image import Settings, asked, number, walk, whole_number
 from diffviz.pipelines.trajectory import Trajectory, record
 
 STRENGTHS = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
@@ -101,7 +101,7 @@ class Redrawing(Settings):
     """A run from a picture with the noise of time `strength`, above 0 (nothing) to 1 (nothing of it is left).
 
     `picture` is the bytes of (S, S, 3) uint8 at the network's size. `steps` are those of a whole run, a shorter way
-    takes fewer in proportion. Raises ValueError like Settings.
+    takes fewer in proportion, evenly spaced. Raises ValueError like Settings.
     """
 
     picture: bytes = b""
@@ -109,34 +109,47 @@ class Redrawing(Settings):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if not 0 < self.strength <= 1:
-            raise ValueError(f"strength must be above 0 and at most 1, not {self.strength}")
+        self._normalize("strength", number("strength", self.strength, 0, 1))
+        if self.strength == 0:
+            raise ValueError("strength must be above 0: at 0 there is no noise to take away")
+        _only(self, "spacing", "trailing")
 
     @property
-    def frames(self) -> int:
-        return len(times_from(self.strength, self.steps)) - 1
+    def times(self) -> list[float]:
+        return times_from(self.strength, self.steps)
 
 
 @dataclasses.dataclass(frozen=True)
 class Filling(Settings):
-    """A run that draws in a hole of a picture and takes each step `rounds` times; its sampler is always DDPM.
+    """A run that draws in a hole of a picture and takes each step `rounds` times, with DDPM's steps.
 
     `picture` is the bytes of (S, S, 3) uint8 at the network's size, `hole` those of (S, S), 0 where all stays as it
-    is. Raises ValueError like Settings.
+    is. Raises ValueError like Settings, and for another sampler or spacing.
     """
 
+    sampler: str = "ddpm"
     picture: bytes = b""
     hole: bytes = b""
     rounds: int = 1
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if not 1 <= self.rounds <= MOST_ROUNDS:
-            raise ValueError(f"rounds must be from 1 to {MOST_ROUNDS}, not {self.rounds}")
+        self._normalize("rounds", whole_number("rounds", self.rounds, 1, MOST_ROUNDS))
+        _only(self, "sampler", "ddpm")
+        _only(self, "spacing", "trailing")
 
     @property
-    def frames(self) -> int:
-        return (self.steps - 1) * self.rounds + 1
+    def times(self) -> list[float]:
+        *most, last = times(self.steps)[:-1]
+        return [t for t in most for _ in range(self.rounds)] + [last, 0.0]
+
+
+def _only(settings: Settings, name: str, value: str) -> None:
+    """Refuse what an edit would ignore, so that no run is recorded with a setting that it did not have."""
+    if getattr(settings, name) != value:
+        raise ValueError(
+            f"{name} is always {value!r} in this kind of edit, which would ignore {getattr(settings, name)!r}"
+        )
 
 
 def redraw_steps(settings: Redrawing, denoiser: Denoiser | None = None) -> Iterator[Step]:
@@ -145,7 +158,7 @@ def redraw_steps(settings: Redrawing, denoiser: Denoiser | None = None) -> Itera
     rng = seeded([settings.seed])
     x0 = _picture(settings.picture, denoiser)
     x = bury(x0, settings.strength, SCHEDULES[settings.schedule], rng)
-    return walk(settings, asked(settings, denoiser), x, times_from(settings.strength, settings.steps), rng)
+    return walk(settings, asked(settings, denoiser), x, settings.times, rng)
 
 
 def fill_steps(settings: Filling, denoiser: Denoiser | None = None) -> Iterator[Step]:
@@ -179,22 +192,31 @@ def inpaint(
 ) -> Trajectory:
     """A picture with a hole filled, and its whole way there; the fields of `Filling` are the keyword arguments.
 
-    `hole` covers the same ground as `image`: a picture or an array (H, W), to be drawn where it is not 0. The middle
-    square of both is taken.
+    `hole` covers the same ground as `image`: a picture or an array (H, W) of the same proportions, to be drawn where it
+    is not 0 (black, or wholly transparent). A pixel of the network's is drawn where any part of it is. The middle
+    square of both is taken. Raises ValueError where the two have other proportions, or `hole` is no such array.
     """
     model = settings.get("model", checkpoints.DEFAULT)
-    cover = (
-        hole
-        if isinstance(hole, Image.Image)
-        else Image.fromarray((np.asarray(hole) > 0).astype(np.uint8) * 255)
-    )
-    marks = (_square(cover.convert("L"), model)[..., 0] >= 128).astype(np.uint8)
-    edit = Filling(prompt=prompt, picture=_square(image, model).tobytes(), hole=marks.tobytes(), **settings)
+    picture = _square(image, model)
+    marks = uploads.mask(hole)
+    (width, height), (across, down) = image.size, (marks.shape[1], marks.shape[0])
+    if (
+        abs(width * down - height * across) > max(width, height) / 2
+    ):  # more than rounding to whole pixels explains
+        raise ValueError(
+            f"the mask must have the proportions of the image, {width} × {height}, not {across} × {down}"
+        )
+    cover = uploads.cover(marks, len(picture))
+    edit = Filling(prompt=prompt, picture=picture.tobytes(), hole=cover.tobytes(), **settings)
     return _recorded(fill_steps(edit), edit)
 
 
 def _square(image: Image.Image, model: str) -> np.ndarray:
-    return uploads.resize(image, checkpoints.load(model).shape[1], uploads.crop(image))
+    if not isinstance(image, Image.Image):
+        raise ValueError(f"the image must be a PIL image, not {type(image).__name__}")
+    if min(image.size) < 2:
+        raise ValueError(f"the image must have two pixels a side or more, not {image.width} × {image.height}")
+    return uploads.resize(uploads.rgb_on_white(image), checkpoints.load(model).shape[1], uploads.crop(image))
 
 
 def _recorded(steps: Iterator[Step], edit: Settings) -> Trajectory:

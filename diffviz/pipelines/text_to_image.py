@@ -8,7 +8,10 @@ run.image.show()
 from __future__ import annotations
 
 import dataclasses
+import numbers
+import operator
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -23,6 +26,25 @@ from diffviz.pipelines.trajectory import Trajectory, record
 
 MAX_STEPS = 1000
 ALWAYS = (0.0, 1.0)  # the whole of t
+TAKES_ETA = ("ddim",)
+
+
+def whole_number(name: str, value: Any, low: int, high: int) -> int:
+    """The value as an int. Raises ValueError, in a sentence with its name, where it is no whole number in the range."""
+    try:
+        found = operator.index(value)
+    except TypeError:
+        found = low - 1
+    if not low <= found <= high:
+        raise ValueError(f"{name} must be a whole number from {low} to {high}, not {value!r}")
+    return found
+
+
+def number(name: str, value: Any, low: float, high: float) -> float:
+    """The value as a float. Raises ValueError, in a sentence with its name, where it is no number in the range, or NaN."""
+    if not isinstance(value, numbers.Real) or not low <= value <= high:
+        raise ValueError(f"{name} must be a number from {low} to {high}, not {value!r}")
+    return float(value)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -30,8 +52,9 @@ class Settings:
     """Everything that decides a picture; equal settings give equal pictures.
 
     `style` and `sampler` are names, an empty style lets the network choose; `guidance` 1 is off; `eta` is
-    DDIM's. `negative` takes the place of "no words" in guidance, which acts at times within `interval`, its lower end
-    left out. Raises ValueError, in a sentence that names the field and the choices, for a value that cannot be used.
+    DDIM's, and must be 0 for samplers that would ignore it. `negative` takes the place of "no words" in guidance,
+    which acts at times within `interval`, its lower end left out. Raises ValueError, in a sentence that names the
+    field and the choices, for a value that cannot be used.
     """
 
     prompt: str = ""
@@ -48,22 +71,34 @@ class Settings:
     model: str = checkpoints.DEFAULT
 
     def __post_init__(self) -> None:
-        if not 1 <= self.steps <= MAX_STEPS:
-            raise ValueError(f"steps must be from 1 to {MAX_STEPS}, not {self.steps}")
-        if self.sampler not in SAMPLERS:
-            raise ValueError(f"unknown sampler {self.sampler!r}: choose one of {', '.join(SAMPLERS)}")
-        if self.schedule not in SCHEDULES:
-            raise ValueError(f"unknown schedule {self.schedule!r}: choose one of {', '.join(SCHEDULES)}")
-        if self.spacing not in SPACINGS:
-            raise ValueError(f"unknown spacing {self.spacing!r}: choose one of {', '.join(SPACINGS)}")
-        if not 0 <= self.seed < 2**63:
-            raise ValueError(f"the seed must be a whole number from 0 up, not {self.seed}")
-        if not -20 <= self.guidance <= 50:
-            raise ValueError(f"guidance must be from -20 to 50, not {self.guidance}")
-        if not 0 <= self.interval[0] <= self.interval[1] <= 1:
+        for name in ("prompt", "negative"):
+            if not isinstance(getattr(self, name), str):
+                raise ValueError(f"{name} must be text, not {getattr(self, name)!r}")
+        for name, low, high in (("steps", 1, MAX_STEPS), ("seed", 0, 2**63 - 1)):
+            self._normalize(name, whole_number(name, getattr(self, name), low, high))
+        for name, low, high in (("guidance", -20, 50), ("eta", 0, 1)):
+            self._normalize(name, number(name, getattr(self, name), low, high))
+        for name, choices in (("sampler", SAMPLERS), ("schedule", SCHEDULES), ("spacing", SPACINGS)):
+            if getattr(self, name) not in choices:
+                raise ValueError(
+                    f"unknown {name} {getattr(self, name)!r}: choose one of {', '.join(choices)}"
+                )
+        try:
+            low, high = self.interval
+        except (TypeError, ValueError):
+            raise ValueError(f"interval must be two numbers from 0 to 1, not {self.interval!r}") from None
+        low, high = number("interval", low, 0, 1), number("interval", high, 0, 1)
+        if low > high:
             raise ValueError(f"interval must rise within 0 to 1, not {self.interval}")
-        if not 0 <= self.eta <= 1:
-            raise ValueError(f"eta must be from 0 to 1, not {self.eta}")
+        self._normalize("interval", (low, high))
+        if self.eta and self.sampler not in TAKES_ETA:
+            raise ValueError(
+                f"eta is an option of {', '.join(TAKES_ETA)}, and {self.sampler} would ignore it: leave it at 0"
+            )
+
+    def _normalize(self, name: str, value: object) -> None:
+        """Hold a plain Python number where one of NumPy's was given: equal settings are then equal when written too."""
+        object.__setattr__(self, name, value)
 
     @property
     def guided(self) -> bool:
@@ -73,7 +108,7 @@ class Settings:
     @property
     def frames(self) -> int:
         """Moments of the run before the finished picture, one for each state that the network is asked about."""
-        return self.steps
+        return len(self.times) - 1
 
     @property
     def calls(self) -> int:
@@ -108,7 +143,7 @@ def walk(
     settings: Settings, denoise: Denoise, x: Tensor, ts: Sequence[float], rng: Sequence[torch.Generator]
 ) -> Iterator[Step]:
     """The steps of the chosen sampler from the state x (B, C, H, W) at ts[0] down to ts[-1]."""
-    extra = {"eta": settings.eta} if settings.sampler == "ddim" else {}
+    extra = {"eta": settings.eta} if settings.sampler in TAKES_ETA else {}
     return SAMPLERS[settings.sampler](denoise, x, ts, SCHEDULES[settings.schedule], rng=rng, **extra)
 
 

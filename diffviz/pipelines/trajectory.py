@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import io
+import json
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -14,7 +15,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 
+from diffviz import __version__
 from diffviz.imaging.pixels import to_uint8
 
 if TYPE_CHECKING:  # this module makes files of arrays: it must not cost a page the import of torch
@@ -22,6 +25,26 @@ if TYPE_CHECKING:  # this module makes files of arrays: it must not cost a page 
     from diffviz.diffusion.schedules import Schedule
 
 PANELS = ("x", "x0", "eps")
+MAX_ZOOM = 32
+MAX_PIXELS = (
+    500_000_000  # of all frames of an animation together: Pillow holds them in memory until they are written
+)
+
+
+def check_size(width: int, height: int, zoom: int, frames: int = 1) -> None:
+    """Refuse an enlargement before anything is computed for it.
+
+    Raises ValueError where `zoom` is not a whole number from 1 to MAX_ZOOM, or `frames` enlarged pictures of
+    width × height pixels have more than MAX_PIXELS together.
+    """
+    if not (isinstance(zoom, int) and 1 <= zoom <= MAX_ZOOM):
+        raise ValueError(f"zoom must be a whole number from 1 to {MAX_ZOOM}, not {zoom}")
+    pixels = width * height * zoom**2 * frames
+    if pixels > MAX_PIXELS:
+        raise ValueError(
+            f"{frames} frames at zoom {zoom} have {pixels / 1e6:,.0f} million pixels, and {MAX_PIXELS / 1e6:.0f} million "
+            "are the limit: choose a smaller zoom, fewer panels or fewer steps"
+        )
 
 
 @dataclass(frozen=True)
@@ -59,17 +82,36 @@ class Trajectory:
         return to_uint8(getattr(self, panel), 3.0 if panel == "eps" else 1.0)
 
     def save_gif(self, path: str | Path, panels: Sequence[str] = ("x",), zoom: int = 6) -> Path:
-        """Write the run as an animation that rests on the finished picture; returns the path."""
-        path = Path(path)
-        path.write_bytes(gif([self.frames(p) for p in panels], zoom))
+        """Write the run as an animation that rests on the finished picture; returns the path.
+
+        Raises ValueError for a panel that does not exist and for a `zoom` that `check_size` refuses.
+        """
+        path, frames = Path(path), [self.frames(p) for p in panels]
+        check_size(len(panels) * self.x.shape[-1], self.x.shape[-2], zoom, len(self.t))
+        path.write_bytes(gif(frames, zoom))
         return path
 
     def save_png(self, path: str | Path, zoom: int = 6) -> Path:
-        """Write the finished picture, pixels enlarged without smoothing; returns the path."""
-        path = Path(path)
-        image = self.image
-        image.resize((image.width * zoom, image.height * zoom), Image.Resampling.NEAREST).save(path)
+        """Write the finished picture, pixels enlarged without smoothing; returns the path.
+
+        The file says how it was made: its text chunks hold the prompt ("Description"), the seed ("Seed") and all settings
+        as JSON ("diffviz:settings"), which `Image.open(path).text` reads. Raises ValueError for a `zoom` that
+        `check_size` refuses.
+        """
+        path, image = Path(path), self.image
+        check_size(image.width, image.height, zoom)
+        enlarged = image.resize((image.width * zoom, image.height * zoom), Image.Resampling.NEAREST)
+        enlarged.save(path, "PNG", pnginfo=self._provenance())
         return path
+
+    def _provenance(self) -> PngInfo:
+        info = PngInfo()
+        info.add_text("Software", f"diffviz {__version__}")
+        for key, field_name in (("Description", "prompt"), ("Seed", "seed")):
+            if field_name in self.settings:
+                info.add_text(key, str(self.settings[field_name]))
+        info.add_text("diffviz:settings", json.dumps(self.settings, sort_keys=True))
+        return info
 
 
 def record(steps: Iterable[Step], schedule: Schedule, settings: dict | None = None) -> list[Trajectory]:

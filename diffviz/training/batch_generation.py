@@ -53,7 +53,7 @@ def generate_many(
         x = draw(rng, denoiser.shape).to(device)
         for step in SAMPLERS[sampler](denoise, x, times(steps), schedule, rng=rng):
             x = step.x
-        pictures.append(x.cpu())
+        pictures.append(denoiser.decode(x).float().cpu())
     return torch.cat(pictures)
 
 

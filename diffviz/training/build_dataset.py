@@ -26,6 +26,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from diffviz.models import checkpoints
 from diffviz.models.text_encoder import words_of
 from diffviz.paths import ASSETS
 from diffviz.training.sources import (
@@ -316,9 +317,9 @@ def main() -> None:
     np.savez_compressed(buffer, **data)
     args.out.write_bytes(buffer.getvalue())
     if not args.skin_tones:
-        (ASSETS / "vocabulary.json").write_text(
-            json.dumps(vocabulary(data), ensure_ascii=False, indent=0) + "\n"
-        )
+        words = json.dumps(vocabulary(data), ensure_ascii=False, indent=0) + "\n"
+        checkpoints.replace(ASSETS / "vocabulary.json", words.encode())
+        checkpoints.enter(ASSETS / "vocabulary.json")
         (ASSETS / "DATA.md").write_text(data_card(data, left_out), encoding="utf-8")
     if args.samples:
         write_samples(data, ASSETS / "samples")

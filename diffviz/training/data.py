@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -12,6 +14,7 @@ from torch import Tensor
 
 from diffviz.imaging.pixels import normalize
 from diffviz.models.text_encoder import Vocabulary, words_of
+from diffviz.training.augment import HUES, recolour
 
 
 @dataclass(frozen=True)
@@ -34,17 +37,23 @@ class Dataset:
         if not path.exists():
             raise SystemExit(f"{path} is not there: python -m diffviz.training.build_dataset --out {path}")
         with np.load(path) as raw:
-            return cls(
-                images=torch.from_numpy(raw["images"]).permute(0, 3, 1, 2).contiguous(),
-                label=raw["label"],
-                style=raw["style"].astype(np.int64),
-                heldout=raw["heldout"],
-                labels=[str(s) for s in raw["labels"]],
-                keywords=[str(s).split("|") for s in raw["keywords"]],
-                subgroups=raw["subgroups"],
-                everyday=raw["everyday"],
-                styles=[str(s) for s in raw["styles"]],
-            )
+            captions = cls._captions(raw)
+            if "latents" in raw:
+                return LatentDataset.of_variants(raw, captions)
+            return cls(images=torch.from_numpy(raw["images"]).permute(0, 3, 1, 2).contiguous(), **captions)
+
+    @staticmethod
+    def _captions(raw: Mapping[str, np.ndarray]) -> dict[str, Any]:
+        return {
+            "label": raw["label"],
+            "style": raw["style"].astype(np.int64),
+            "heldout": raw["heldout"],
+            "labels": [str(s) for s in raw["labels"]],
+            "keywords": [str(s).split("|") for s in raw["keywords"]],
+            "subgroups": raw["subgroups"],
+            "everyday": raw["everyday"],
+            "styles": [str(s) for s in raw["styles"]],
+        }
 
     @functools.cached_property
     def toned(self) -> np.ndarray:
@@ -55,10 +64,56 @@ class Dataset:
         """Pictures in [-1, 1]: (len(rows), 3, S, S) float."""
         return normalize(self.images[torch.from_numpy(rows)].float())
 
+    def mirrored(self, rows: np.ndarray) -> Tensor:
+        """The mirror images of `pictures`."""
+        return self.pictures(rows).flip(-1)
+
+    def recoloured(self, row: int, picture: Tensor, colour: str) -> Tensor | None:
+        """`picture`, of this row, in another colour (a key of HUES); None where it has none to exchange."""
+        return recolour(picture, colour)
+
     def rows(self, *, heldout: bool, everyday: bool = False) -> np.ndarray:
         """Indices of the held-out or the training pictures, of everyday labels only if asked."""
         keep = self.heldout == heldout
         return np.flatnonzero(keep & self.everyday[self.label] if everyday else keep)
+
+
+@dataclass(frozen=True)
+class LatentDataset(Dataset):
+    """The file of `encode_dataset`: `images` are latents (N, C, H, W), and what augmentation makes is looked up."""
+
+    latents: Tensor  # (V, C, H, W) float16 of all variants
+    mirror: np.ndarray  # (N,) which variant is the mirror image, or -1
+    colours: np.ndarray  # (N, len(HUES)) which variant has that colour, or -1
+
+    @classmethod
+    def of_variants(cls, raw: Mapping[str, np.ndarray], captions: dict[str, Any]) -> LatentDataset:
+        row, colour, mirrored = raw["row"], raw["colour"], raw["mirrored"]
+        n, latents = len(captions["label"]), torch.from_numpy(raw["latents"])
+        plain, mirror = np.flatnonzero((colour < 0) & ~mirrored), np.full(n, -1)
+        mirror[row[mirrored]] = np.flatnonzero(mirrored)
+        colours, painted = np.full((n, len(HUES)), -1), np.flatnonzero(colour >= 0)
+        colours[row[painted], colour[painted]] = painted
+        assert (row[plain] == np.arange(n)).all()
+        return cls(images=latents[plain], latents=latents, mirror=mirror, colours=colours, **captions)
+
+    def pictures(self, rows: np.ndarray) -> Tensor:
+        """Latents at unit variance: (len(rows), C, H, W) float."""
+        return self.images[torch.from_numpy(rows)].float()
+
+    def mirrored(self, rows: np.ndarray) -> Tensor:
+        """Latents of the mirror images; of the pictures themselves where those were not encoded."""
+        at = self.mirror[rows]
+        return torch.where(
+            torch.from_numpy(at >= 0)[:, None, None, None],
+            self.latents[torch.from_numpy(at.clip(0))].float(),
+            self.pictures(rows),
+        )
+
+    def recoloured(self, row: int, picture: Tensor, colour: str) -> Tensor | None:
+        """Latents of the picture in another colour, not mirrored; None where that was not encoded."""
+        at = self.colours[row, list(HUES).index(colour)]
+        return self.latents[at].float() if at >= 0 else None
 
 
 @dataclass(frozen=True)

@@ -18,10 +18,11 @@ from pathlib import Path
 import numpy as np
 import torch
 import torch.nn.functional as F
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import Tensor
 
 from diffviz.evaluation.metrics import top_k
+from diffviz.models import checkpoints
 from diffviz.models.classifier import Classifier
 from diffviz.training.data import Dataset
 
@@ -121,7 +122,9 @@ def main() -> None:
     if not all(math.isfinite(v) for v in facts["heldout"].values()):
         raise SystemExit("the classifier did not train: nothing written")
     tensors = {k: v.half().contiguous() for k, v in net.state_dict().items()}
-    save_file(tensors, args.out, {"names": json.dumps(names), "facts": json.dumps(facts)})
+    checkpoints.replace(args.out, save(tensors, {"names": json.dumps(names), "facts": json.dumps(facts)}))
+    if (args.out.parent / checkpoints.MANIFEST).exists():
+        checkpoints.enter(args.out)
     print(f"wrote {args.out} ({args.out.stat().st_size / 1e6:.1f} MB): {facts['heldout']}")
 
 

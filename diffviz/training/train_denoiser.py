@@ -9,6 +9,12 @@ The network for 64-pixel pictures starts from the one for 32 and has one level m
     python -m diffviz.training.train_denoiser --data data/emoji64.npz --out runs/emoji64 --minutes 125 \\
         --channels 64 64 192 --start emoji32 --lr-muon 3e-3 --flip 0.5 --focus-from 0.15
 
+The network for 128-pixel pictures works on latents, which are encoded beforehand:
+
+    python -m diffviz.training.encode_dataset --data data/emoji128.npz --out data/latent128.npz
+    python -m diffviz.training.train_denoiser --data data/latent128.npz --out runs/emoji128 --minutes 1800 \\
+        --channels 128 256 --patch 1 --attention-blocks 3 --flip 0.5 --recolour 0.2 --focus-from 0.15 --focus-share 0
+
 It trains on the CPU or, where there is one, on a CUDA device. In --out it keeps `log.csv`, `last.pt` (all
 that --resume needs), `ema.safetensors` (the averaged weights; of several lengths, the one with the lowest
 held-out loss) and `grid-*.png` (fixed prompts and seeds).
@@ -43,9 +49,9 @@ from diffviz.models.denoiser import Denoiser
 from diffviz.models.text_encoder import Vocabulary
 from diffviz.models.unet import UNet, UNetConfig
 from diffviz.paths import ASSETS
-from diffviz.training.augment import HUES, in_colour, mirrors, recolour, recolours
+from diffviz.training.augment import HUES, in_colour, mirrors, recolours
 from diffviz.training.batch_generation import grid, tile
-from diffviz.training.data import CaptionDropout, Captions, Dataset
+from diffviz.training.data import CaptionDropout, Captions, Dataset, LatentDataset
 
 
 @dataclass(frozen=True)
@@ -53,6 +59,8 @@ class Recipe:
     """Every choice of a run. The defaults are those of the shipped weights."""
 
     channels: tuple[int, ...] = (64, 192)
+    patch: int = 2
+    attention_blocks: int = 2
     batch: int = 48  # over all workers together
     # Orthogonalised momentum for the weight matrices, AdamW for all the rest (embeddings, biases, norms).
     lr_muon: float = 4e-3
@@ -77,6 +85,8 @@ class Recipe:
 
 # What the command line may change; `channels` besides.
 ADJUSTABLE = (
+    "patch",
+    "attention_blocks",
     "batch",
     "lr_muon",
     "lr_adam",
@@ -123,6 +133,11 @@ def stratified(n: int, rng: torch.Generator) -> Tensor:
 # --- batches -----------------------------------------------------------------------------------------------
 
 
+def stream_seed(seed: int, rank: int, step: int) -> int:
+    """The seed of one worker's data stream from the step it starts or resumes at: another for every three of these."""
+    return int(np.random.SeedSequence((seed, rank, step)).generate_state(1, np.uint64)[0])
+
+
 class Batches:
     """Random training pictures with drawn captions; each worker has its own stream."""
 
@@ -146,7 +161,7 @@ class Batches:
         x0 = self.data.pictures(rows)
         if self.recipe.flip:
             flip = self.may_flip[self.data.label[rows]] & (self.rng.random(self.size) < self.recipe.flip)
-            x0[flip] = x0[flip].flip(-1)
+            x0[flip] = self.data.mirrored(rows[flip])
         tokens = []
         for i, row in enumerate(rows):
             label = self.data.label[row]
@@ -154,7 +169,7 @@ class Batches:
             if self.may_recolour[label] and self.rng.random() < self.recipe.recolour:
                 colour = str(self.rng.choice(list(HUES)))
                 caption = in_colour(words, colour)
-                painted = caption and recolour(x0[i], colour)
+                painted = caption and self.data.recoloured(row, x0[i], colour)
                 if painted is not None:
                     x0[i], words = painted, caption
             tokens.append(self.captions.tokens(words, self.data.style[row], self.rng))
@@ -302,7 +317,15 @@ def worker(rank: int, args: argparse.Namespace, recipe: Recipe) -> None:
         )
     data = Dataset.load(args.data)
     vocabulary = Vocabulary.load(ASSETS / "vocabulary.json")
-    config = UNetConfig(size=data.images.shape[-1], channels=recipe.channels, n_tokens=len(vocabulary))
+    config = UNetConfig(
+        size=data.images.shape[-1],
+        in_channels=data.images.shape[1],
+        channels=recipe.channels,
+        patch=recipe.patch,
+        attention_blocks=recipe.attention_blocks,
+        n_tokens=len(vocabulary),
+    )
+    autoencoder = checkpoints.load_autoencoder() if isinstance(data, LatentDataset) else None
     torch.manual_seed(recipe.seed)  # the same first weights in every worker
     net = UNet(config).to(device)
     if recipe.start:
@@ -323,8 +346,7 @@ def worker(rank: int, args: argparse.Namespace, recipe: Recipe) -> None:
         if (saved["sitting"], saved["planned"]) != (sitting, planned):  # else it was only interrupted
             state["earlier"].append({"images": state["images"], **saved["sitting"]})
     per_worker = recipe.batch // args.workers
-    stream = recipe.seed + 1000 * rank + state["step"]
-    batches = Batches(data, vocabulary, recipe, per_worker, stream)
+    batches = Batches(data, vocabulary, recipe, per_worker, stream_seed(recipe.seed, rank, state["step"]))
 
     def look() -> None:
         """Save everything, write the average that does best on held-out drawings, and draw with it."""
@@ -349,8 +371,8 @@ def worker(rank: int, args: argparse.Namespace, recipe: Recipe) -> None:
             "heldout_by_ema": {str(decay): round(loss, 5) for decay, loss in losses.items()},
         }
         checkpoints.write(args.out / "ema.safetensors", averages[best], config.as_dict(), facts)
-        drawn = grid(Denoiser(averages[best], vocabulary), steps=20)
-        tile(drawn, 8).save(args.out / f"grid-{state['images']:08d}.png")
+        drawn = grid(Denoiser(averages[best], vocabulary, autoencoder), steps=20)
+        tile(drawn, 8, zoom=1 if autoencoder else 3).save(args.out / f"grid-{state['images']:08d}.png")
         log.writerow([state["images"], f"{state['minutes']:.2f}", "", f"{losses[best]:.4f}", "", ""])
 
     if rank == 0:

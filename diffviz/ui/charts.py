@@ -8,6 +8,8 @@ import numpy as np
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
+from diffviz.evaluation.results import DistanceHistogram
+
 FONT = "Atkinson Hyperlegible Next, system-ui, sans-serif"
 
 
@@ -338,29 +340,29 @@ def memory(measured: Mapping, distance: float, colours: Mapping[str, str]) -> go
 
     `measured` is the memorisation part of an evaluation; `distance` is marked as the picture on the page.
     """
-    edges = np.array(measured["edges"])
-    middle = (edges[:-1] + edges[1:]) / 2
+    found = DistanceHistogram.of(measured)
+    middle = (found.edges[:-1] + found.edges[1:]) / 2
     figure = go.Figure()
     figure.add_bar(
         x=middle,
-        y=measured["new_captions"]["shares"],
+        y=found.new_captions,
         name="drawn, new captions",
         marker={"color": colours["prediction"], "opacity": 0.45, "line": {"width": 0}},
         hovertemplate="%{y:.1%}",
     )
-    for part, title, role, dash in (
-        ("trained_captions", "drawn, trained captions", "noise", "dot"),
-        ("heldout", "real, never trained on", "signal", "solid"),
+    for shares, title, role, dash in (
+        (found.trained_captions, "drawn, trained captions", "noise", "dot"),
+        (found.heldout, "real, never trained on", "signal", "solid"),
     ):
         figure.add_scatter(
             x=middle,
-            y=measured[part]["shares"],
+            y=shares,
             name=title,
             line={"color": colours[role], "width": 2.2, "dash": dash, "shape": "hvh"},
             hovertemplate="%{y:.1%}",
         )
     for x, text, role, dash in (
-        (measured["limit"], "copies ", "text", "dash"),
+        (found.limit, "copies ", "text", "dash"),
         (distance, " this picture", "prediction", "solid"),
     ):
         figure.add_vline(x=x, line={"color": colours[role], "width": 2, "dash": dash})
@@ -368,15 +370,9 @@ def memory(measured: Mapping, distance: float, colours: Mapping[str, str]) -> go
             x=x, y=1 if role == "text" else 0.9, yref="paper", text=text, showarrow=False, yanchor="top",
             xanchor="right" if role == "text" else "left", font={"color": colours[role]},
         )  # fmt: skip
-    last = max(
-        i
-        for k in ("heldout", "new_captions", "trained_captions")
-        for i, v in enumerate(measured[k]["shares"])
-        if v
-    )
     figure.update_xaxes(
         title="distance to the nearest drawing",
-        range=[0, max(float(edges[last + 1]), distance * 1.1)],
+        range=[0, max(float(found.edges[found.filled]), distance * 1.1)],
     )
     figure.update_yaxes(title="share of the pictures", tickformat=".0%")
     return _finish(figure, colours, 360)

@@ -50,6 +50,17 @@ def test_the_shares_of_the_looks_add_up_and_leave_the_shared_network_alone():
     assert not any(block.cross_attention._forward_hooks for block in denoiser.net.middle)
 
 
+def test_looking_at_attention_copies_no_weights(monkeypatch):
+    run, copied = recorded(QUICK), []
+    real = torch.Tensor.__deepcopy__
+    monkeypatch.setattr(torch.Tensor, "__deepcopy__", lambda t, memo: copied.append(t.shape) or real(t, memo))
+    monkeypatch.setattr(
+        torch.nn.Parameter, "__deepcopy__", lambda p, memo: copied.append(p.shape) or real(p, memo)
+    )
+    guidance_analysis.attention(run, QUICK, checkpoints.load(QUICK.model))
+    assert not copied
+
+
 def test_every_scale_is_drawn_from_the_same_seeds():
     rows = list(guidance_analysis.at_scales(QUICK, [4, 5], (1.0, 3.0)))
     assert [r.shape for r in rows] == [(2, 3, 32, 32)] * 2

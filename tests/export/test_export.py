@@ -10,12 +10,12 @@ import zipfile
 from xml.etree import ElementTree as ET
 
 import pytest
+import torch
 from PIL import Image
 from pypdf import PdfReader
 
-from diffviz import __main__ as cli
-from diffviz import export
-from diffviz.export import anki, quiz
+from diffviz import cli, export
+from diffviz.export import anki, pictures, quiz
 from diffviz.lessons import content
 from diffviz.ui.practice.handouts import FILES
 
@@ -54,6 +54,17 @@ def test_the_anki_package_holds_every_card_with_its_picture(package):
         if item.demo:
             with Image.open(package / media[name]) as picture:
                 assert picture.width > 4 * picture.height
+
+
+def test_drawing_for_a_card_leaves_the_callers_threads_alone():
+    demo = next(item.demo for item in content.load("flashcards") if item.demo and item.demo.page == "forward")
+    threads = torch.get_num_threads()
+    try:
+        torch.set_num_threads(2)
+        pictures._strip.__wrapped__(demo.page, tuple(demo.state.items()))
+        assert torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(threads)
 
 
 def test_the_same_card_keeps_its_number_in_the_next_package(made, package):
@@ -173,8 +184,9 @@ def test_the_command_writes_a_folder_of_files_and_says_so(tmp_path, capsys):
 
 
 def test_a_wrong_kind_or_folder_is_explained_without_a_traceback(tmp_path, capsys):
-    assert cli.main(["export", "powerpoint", "--out", str(tmp_path)]) == 2
-    assert "choose one of anki" in capsys.readouterr().err
+    with pytest.raises(SystemExit):
+        cli.main(["export", "powerpoint", "--out", str(tmp_path)])
+    assert "anki" in capsys.readouterr().err
     (tmp_path / "file").write_text("")
     assert cli.main(["export", "csv", "--out", str(tmp_path / "file")]) == 2
     assert "cannot write" in capsys.readouterr().err

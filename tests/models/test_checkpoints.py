@@ -1,8 +1,10 @@
 import shutil
+from pathlib import Path
 
 import pytest
+import torch
 
-from diffviz.models import checkpoints
+from diffviz.models import checkpoints, classifier
 from diffviz.models.checkpoints import CheckpointError
 from diffviz.paths import ASSETS
 
@@ -10,7 +12,7 @@ from diffviz.paths import ASSETS
 @pytest.fixture
 def assets(tmp_path):
     """A copy of the weights' files, to be damaged."""
-    for file in ("manifest.toml", "emoji32.safetensors", "vocabulary.json"):
+    for file in ("manifest.toml", "emoji32.safetensors", "vocabulary.json", "classifier32.safetensors"):
         shutil.copy(ASSETS / file, tmp_path / file)
     return tmp_path
 
@@ -25,8 +27,10 @@ def message(assets, name="emoji32"):
 
 
 def test_the_manifest_lists_the_files_that_are_there():
-    for entry in checkpoints.manifest().values():
-        assert checkpoints.sha256_of(ASSETS / entry.file) == entry.sha256
+    listed = checkpoints.listed()
+    assert {"classifier32.safetensors", "vocabulary.json"} < set(listed)
+    for file, digest in listed.items():
+        assert checkpoints.sha256_of(ASSETS / file) == digest
 
 
 def test_a_missing_weights_file_is_named(assets):
@@ -78,3 +82,55 @@ def test_written_weights_come_back_the_same_up_to_half_precision(tmp_path, tiny)
     for (name, p), (_, q) in zip(tiny.net.named_parameters(), again.named_parameters(), strict=True):
         assert (p - q).abs().max() <= 1e-3 * p.abs().max() + 1e-7, name
     assert not list(tmp_path.glob("*.tmp"))
+
+
+def test_a_vocabulary_that_was_changed_is_refused(assets):
+    path = assets / "vocabulary.json"
+    path.write_text(path.read_text().replace('"cat"', '"tac"'))
+    assert "vocabulary.json" in message(assets) and "SHA-256" in message(assets)
+
+
+def test_a_classifier_that_was_changed_is_refused(assets):
+    path = assets / "classifier32.safetensors"
+    data = bytearray(path.read_bytes())
+    data[-1] ^= 1
+    path.write_bytes(data)
+    with pytest.raises(CheckpointError, match="classifier32"):
+        classifier.load(path)
+
+
+@pytest.mark.parametrize("load", [
+    lambda: checkpoints.read(ASSETS / "emoji32.safetensors"),
+    lambda: classifier.load.__wrapped__(ASSETS / "classifier32.safetensors"),
+], ids=["network", "classifier"])  # fmt: skip
+def test_reading_weights_draws_no_random_numbers(load):
+    """They would come out of torch's global state, which a visitor's toy training may just have seeded for itself."""
+    before = torch.get_rng_state()
+    load()
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+def test_publishing_that_is_cut_off_leaves_the_old_weights_whole(assets, tmp_path, monkeypatch, tiny):
+    checkpoints.write(tmp_path / "new.safetensors", tiny.net, tiny.net.config.as_dict(), {})
+    real = Path.write_bytes
+
+    def half(path, data):
+        real(path, data[: len(data) // 2])
+        raise OSError("no space left on device")
+
+    monkeypatch.setattr(Path, "write_bytes", half)
+    with pytest.raises(OSError, match="no space"):
+        checkpoints.publish(tmp_path / "new.safetensors", "emoji32", assets)
+    monkeypatch.undo()
+    checkpoints.load.cache_clear()
+    assert checkpoints.load("emoji32", assets).net.config.size == 32
+    assert not list(assets.glob("*.tmp")) and not list(assets.glob(".*"))
+
+
+def test_publishing_keeps_the_other_files_that_are_listed(assets, tmp_path, tiny):
+    checkpoints.write(tmp_path / "new.safetensors", tiny.net, tiny.net.config.as_dict(), {})
+    before = checkpoints.listed(assets)
+    checkpoints.publish(tmp_path / "new.safetensors", "emoji32", assets)
+    after = checkpoints.listed(assets)
+    assert {f for f in before if before[f] != after[f]} == {"emoji32.safetensors"}
+    checkpoints.verify(assets / "emoji32.safetensors")

@@ -37,6 +37,20 @@ def test_unknown_words_are_named_and_left_out(vocabulary):
     assert vocabulary.encode("zebrafish sunglasses") == vocabulary.encode("sunglasses")
 
 
+@pytest.mark.parametrize(
+    ("text", "words", "unknown"),
+    [
+        ("猫", (), ("猫",)),
+        ("cat 猫", ("cat",), ("猫",)),
+        ("кот и heart", ("heart",), ("кот", "и")),
+        ("naïve", (), ("naïve",)),
+    ],
+)
+def test_words_in_other_letters_are_unknown_as_a_whole(vocabulary, text, words, unknown):
+    read = vocabulary.read(text)
+    assert read.words == words and read.unknown == unknown
+
+
 def test_nearest_known_words_help_with_a_slip_of_the_pen(vocabulary):
     assert "octopus" in vocabulary.nearest("octapus")
     assert vocabulary.nearest("xqzzyv") == []

@@ -12,6 +12,7 @@ import diffviz
 from diffviz.diffusion.process import Denoise
 from diffviz.diffusion.samplers import draw, seeded, times
 from diffviz.diffusion.schedules import SCHEDULES
+from diffviz.imaging import uploads
 from diffviz.models import checkpoints
 from diffviz.pipelines import editing
 from diffviz.pipelines.editing import Filling, Redrawing
@@ -149,7 +150,36 @@ def test_a_strength_that_cannot_be_is_refused(strength):
         Redrawing(strength=strength)
 
 
-@pytest.mark.parametrize("rounds", [0, 21])
+@pytest.mark.parametrize("edit", [
+    Redrawing(**QUICK, picture=PICTURE.tobytes(), strength=0.5),
+    Redrawing(**QUICK, picture=PICTURE.tobytes(), strength=0.5, sampler="heun", interval=(0.2, 0.4)),
+    Filling(**QUICK, picture=PICTURE.tobytes(), hole=LEFT.tobytes()),
+    Filling(**QUICK, picture=PICTURE.tobytes(), hole=LEFT.tobytes(), rounds=3, interval=(0.3, 0.8)),
+], ids=["img2img", "img2img heun", "inpaint", "inpaint resampled"])  # fmt: skip
+def test_the_times_and_the_count_of_calls_of_an_edit_are_true(monkeypatch, edit):
+    denoiser, made = checkpoints.load(edit.model), []
+    real = type(denoiser).predict
+    monkeypatch.setattr(type(denoiser), "predict", lambda self, x, *a: made.extend(x) or real(self, x, *a))
+    run = editing.redraw_steps if isinstance(edit, Redrawing) else editing.fill_steps
+    steps = list(run(edit, denoiser))
+    assert [step.t for step in steps] == edit.times
+    assert len(made) == edit.calls
+
+
+@pytest.mark.parametrize(
+    ("kind", "ignored"),
+    [
+        (Filling, {"sampler": "heun"}), (Filling, {"eta": 0.5}), (Filling, {"spacing": "karras"}),
+        (Redrawing, {"spacing": "karras"}), (Redrawing, {"eta": 0.5, "sampler": "euler"}),
+    ],
+    ids=str,
+)  # fmt: skip
+def test_a_setting_that_an_edit_would_ignore_is_refused(kind, ignored):
+    with pytest.raises(ValueError, match=next(iter(ignored))):
+        kind(**ignored)
+
+
+@pytest.mark.parametrize("rounds", [0, 21, 1.5])
 def test_rounds_that_cannot_be_are_refused(rounds):
     with pytest.raises(ValueError, match="rounds"):
         Filling(rounds=rounds)
@@ -175,3 +205,53 @@ def test_a_hole_can_be_a_picture_or_an_array_and_is_cut_as_the_picture_is(as_ima
     run = diffviz.inpaint(wide, given, "red heart", steps=3, **NET)
     gap = np.abs(np.asarray(run.image).astype(int) - PICTURE)
     assert gap[:, 16:].max() <= 1 and gap[:, :16].mean() > 10
+
+
+MARKS = {
+    "grey": Image.fromarray(LEFT * 7),
+    "colour": Image.fromarray(np.stack([LEFT * 0, LEFT * 0, LEFT], -1) * 90),
+    "1-bit": Image.fromarray(LEFT > 0),
+    "16-bit": Image.fromarray(LEFT.astype(np.uint16) * 300),
+    "transparent": Image.fromarray(np.stack([LEFT * 0 + 255] * 3 + [LEFT * 40], -1)),
+    "array": LEFT * 0.1,
+}
+
+
+@pytest.mark.parametrize("marks", MARKS.values(), ids=list(MARKS))
+def test_a_mask_is_whatever_is_not_0(marks):
+    assert np.array_equal(uploads.cover(uploads.mask(marks), 32), LEFT)
+
+
+def test_a_pixel_is_drawn_where_any_part_of_it_is_marked():
+    marks = np.zeros((3200, 3200), bool)
+    marks[1234, 567] = True
+    assert np.argwhere(uploads.cover(marks, 32)).tolist() == [[12, 5]]
+
+
+@pytest.mark.parametrize(
+    ("image", "mask", "says"),
+    [
+        (Image.new("RGB", (60, 40)), np.ones((60, 40)), "proportions"),
+        (Image.new("RGB", (60, 40)), Image.new("L", (40, 40), 255), "proportions"),
+        (Image.new("RGB", (40, 40)), np.ones((40, 40, 3)), "shape"),
+        (Image.new("RGB", (40, 40)), np.full((40, 40), np.nan), "NaN"),
+        (Image.new("RGB", (40, 40)), np.full((40, 40), "x"), "numbers"),
+        (Image.new("RGB", (40, 1)), np.ones((1, 40)), "two pixels"),
+        (np.ones((40, 40, 3)), np.ones((40, 40)), "PIL image"),
+    ],
+    ids=lambda v: v if isinstance(v, str) else "",
+)
+def test_an_image_or_mask_that_cannot_be_used_is_refused_in_a_sentence(image, mask, says):
+    with pytest.raises(ValueError, match=says):
+        diffviz.inpaint(image, mask, "cat", steps=1, **NET)
+
+
+def test_a_mask_may_be_of_another_size_than_the_image():
+    run = diffviz.inpaint(Image.fromarray(PICTURE), np.kron(LEFT, np.ones((3, 3))), "cat", steps=1, **NET)
+    gap = np.abs(np.asarray(run.image).astype(int) - PICTURE)
+    assert gap[:, 16:].max() <= 1 and gap[:, :16].mean() > 5
+
+
+def test_what_is_see_through_in_an_image_lies_on_white():
+    run = diffviz.img2img(Image.new("RGBA", (32, 32), (0, 0, 0, 0)), "", steps=50, strength=0.02, **NET)
+    assert np.asarray(run.image).mean() > 200

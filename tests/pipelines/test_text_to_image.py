@@ -1,4 +1,5 @@
 import dataclasses
+import json
 import subprocess
 import sys
 
@@ -6,6 +7,7 @@ import numpy as np
 import pytest
 
 import diffviz
+from diffviz.diffusion.samplers import SAMPLERS
 from diffviz.models import checkpoints
 from diffviz.pipelines.text_to_image import Settings, recorded, run_steps
 
@@ -90,12 +92,27 @@ def test_guidance_within_an_interval_is_guided_there_and_plain_elsewhere():
     [
         {"steps": 0}, {"steps": 10_000}, {"sampler": "magic"}, {"schedule": "steep"}, {"seed": -1},
         {"guidance": 1e9}, {"eta": 2.0}, {"interval": (0.6, 0.4)}, {"interval": (-0.1, 1.0)},
+        {"seed": 1.5}, {"seed": "1"}, {"steps": 2.0}, {"guidance": float("nan")}, {"eta": float("nan")},
+        {"interval": (0.0, float("nan"))}, {"interval": 0.5}, {"interval": (0.1,)}, {"negative": None},
     ],
     ids=str,
 )  # fmt: skip
 def test_a_value_out_of_range_is_refused_by_name(bad):
     with pytest.raises(ValueError, match=next(iter(bad))):
         Settings("cat", **bad)
+
+
+@pytest.mark.parametrize("sampler", [name for name in SAMPLERS if name != "ddim"])
+def test_eta_is_refused_for_a_sampler_that_would_ignore_it(sampler):
+    with pytest.raises(ValueError, match="eta"):
+        Settings("cat", sampler=sampler, eta=0.5)
+    Settings("cat", sampler=sampler, eta=0)
+
+
+def test_numbers_of_numpy_are_held_as_plain_ones():
+    settings = Settings("cat", seed=np.int64(3), guidance=np.float32(2.5), interval=np.array([0.25, 0.5]))
+    assert settings == Settings("cat", seed=3, guidance=2.5, interval=(0.25, 0.5))
+    assert json.loads(json.dumps(dataclasses.asdict(settings)))["seed"] == 3
 
 
 def test_importing_diffviz_does_not_import_torch():

@@ -9,11 +9,13 @@ import numpy as np
 import pytest
 import torch
 
+from diffviz.evaluation import nearest_neighbors
 from diffviz.models import checkpoints
 from diffviz.paths import ASSETS
 from diffviz.training import evaluate, reproduce
 from diffviz.training.model_card import sections
 from diffviz.training.train_denoiser import Recipe
+from diffviz.ui import charts, theme
 
 
 def pictures(n, seed, size=32):
@@ -80,6 +82,17 @@ def test_the_histogram_is_wellformed_and_as_wide_as_its_data():
     boxes = [r for r in root.iter("{http://www.w3.org/2000/svg}rect") if r.get("x")]
     assert len(boxes) > 5
     assert max(float(b.get("x")) for b in boxes) < 640
+
+
+@pytest.mark.parametrize("name", list(checkpoints.manifest()))
+def test_the_card_s_figure_and_the_lesson_s_chart_show_the_same_histogram(name):
+    memory = nearest_neighbors.measured(name)
+    drawn = (ASSETS / "model" / f"memory-{name}.svg").read_text(encoding="utf-8")
+    assert drawn == sections.histogram(memory)
+    chart = charts.memory(memory, 0.1, theme.LIGHT)
+    bars, *lines = (trace.y for trace in chart.data)
+    assert list(bars) == memory["new_captions"]["shares"]
+    assert [list(y) for y in lines] == [memory[k]["shares"] for k in ("trained_captions", "heldout")]
 
 
 @pytest.mark.parametrize("name", list(checkpoints.manifest()))

@@ -139,6 +139,16 @@ def test_a_run_that_was_interrupted_is_one_sitting(tmp_path, monkeypatch):
     assert checkpoints.metadata(out / "ema.safetensors")[1]["earlier"] == []
 
 
+def test_no_two_workers_and_starts_of_a_run_see_the_same_stream():
+    """A sum of seed, rank and step made the first worker, resumed at step 1000, repeat the second one's start."""
+    seeds = {
+        train.stream_seed(s, r, step) for s in (0, 1, 1000) for r in range(3) for step in (0, 1000, 2000)
+    }
+    assert len(seeds) == 27
+    assert train.stream_seed(0, 1, 7) == train.stream_seed(0, 1, 7)
+    torch.Generator().manual_seed(max(seeds))
+
+
 def test_publishing_writes_a_manifest_that_loads(tmp_path, monkeypatch):
     import shutil
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from diffviz.evaluation.results import DistanceHistogram
 from diffviz.paths import ASSETS
 from diffviz.training.model_card.tables import (
     channels,
@@ -176,10 +177,9 @@ def memory_text(name: str, memory: dict) -> list[str]:
 def histogram(memory: dict) -> str:
     """Distances to the nearest training picture as an SVG: generated pictures filled, held-out ones as a line."""
     width, height, left, base = 640, 240, 44, 200
-    edges = memory["edges"]
-    drawn = [memory[k]["shares"] for k in ("heldout", "new_captions", "trained_captions")]
-    last = 1 + max(i for shares in drawn for i, share in enumerate(shares) if share)
-    top = 1.08 * max(map(max, drawn))
+    found = DistanceHistogram.of(memory)
+    edges, last = found.edges, found.filled
+    top = 1.08 * max(found.new_captions.max(), found.trained_captions.max(), found.heldout.max())
     step = (width - left - 10) / last
 
     def x(i: float) -> float:
@@ -190,13 +190,13 @@ def histogram(memory: dict) -> str:
 
     bars = "".join(
         f'<rect x="{x(i)}" y="{y(v)}" width="{step:.1f}" height="{base - y(v):.1f}"/>'
-        for i, v in enumerate(memory["new_captions"]["shares"][:last])
+        for i, v in enumerate(found.new_captions[:last].tolist())
     )
 
-    def stairs(name: str) -> str:
-        return " ".join(f"H{x(i)} V{y(v)} H{x(i + 1)}" for i, v in enumerate(memory[name]["shares"][:last]))
+    def stairs(shares: np.ndarray) -> str:
+        return " ".join(f"H{x(i)} V{y(v)} H{x(i + 1)}" for i, v in enumerate(shares[:last].tolist()))
 
-    limit = left + memory["limit"] / (edges[1] - edges[0]) * step
+    limit = left + found.limit / (edges[1] - edges[0]) * step
     ticks = "".join(
         f'<text x="{x(i)}" y="{base + 16}" text-anchor="middle">{edges[i]:g}</text>'
         for i in range(0, last + 1, 4)
@@ -204,8 +204,9 @@ def histogram(memory: dict) -> str:
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" font-family="sans-serif" font-size="12" '
         f'fill="#333"><rect width="{width}" height="{height}" fill="#fff"/><g fill="#1d5fa8" fill-opacity=".4">{bars}</g>'
-        f'<path d="M{x(0)} {base} {stairs("trained_captions")}" fill="none" stroke="#b1470a" stroke-width="2" '
-        f'stroke-dasharray="5 3"/><path d="M{x(0)} {base} {stairs("heldout")}" fill="none" stroke="#222" stroke-width="2"/>'
+        f'<path d="M{x(0)} {base} {stairs(found.trained_captions)}" fill="none" stroke="#b1470a" stroke-width="2" '
+        f'stroke-dasharray="5 3"/>'
+        f'<path d="M{x(0)} {base} {stairs(found.heldout)}" fill="none" stroke="#222" stroke-width="2"/>'
         f'<line x1="{limit:.1f}" x2="{limit:.1f}" y1="10" y2="{base}" stroke="#222" stroke-dasharray="2 3"/>'
         f'<line x1="{left}" x2="{width - 10}" y1="{base}" y2="{base}" stroke="#222"/>{ticks}'
         f'<text x="{(width + left) / 2}" y="{base + 34}" text-anchor="middle">'

@@ -224,9 +224,8 @@ def fill(settings: Settings, picture: np.ndarray, hole: np.ndarray, rounds: int)
     """A hole in the picture, filled; the words alone beside it; and what taking each step again is good for."""
     given = at_size(picture, settings.model)
     hole = hole[:: SIZE // len(given), :: SIZE // len(given)]
-    edit = Filling(
-        **dataclasses.asdict(settings), picture=given.tobytes(), hole=hole.tobytes(), rounds=rounds
-    )
+    plain = dataclasses.replace(settings, sampler="ddpm")  # RePaint's own steps
+    edit = Filling(**dataclasses.asdict(plain), picture=given.tobytes(), hole=hole.tobytes(), rounds=rounds)
     kept = np.where(hole[..., None] > 0, np.uint8(GREY), given)
     look = {
         "names": ("x", "x0"),
@@ -255,7 +254,6 @@ def fill(settings: Settings, picture: np.ndarray, hole: np.ndarray, rounds: int)
 
 def _words_alone(edit: Filling, given: np.ndarray, kept: np.ndarray, filled: np.ndarray) -> None:
     plain = Settings(**{f.name: getattr(edit, f.name) for f in dataclasses.fields(Settings)})
-    plain = dataclasses.replace(plain, sampler="ddpm")
 
     def show(drawn: list[np.ndarray]) -> str:
         return gallery.row(
