@@ -6,6 +6,7 @@ page = frame.begin(
     "Check yourself",
     "Recall beats rereading: answer first, in your own words, then compare. Every question links to the demo that "
     "shows its answer.",
+    slug="practise",
     kicker="Lesson 9 · practice",
 )
 
