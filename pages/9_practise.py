@@ -20,3 +20,4 @@ practice.WAYS[way]()
 if way in practice.KEYS:
     learner.keep(practice.KEYS[way])
 handouts.show()
+frame.read_more()

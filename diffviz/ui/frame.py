@@ -159,8 +159,11 @@ def _objectives(lesson: glossary.Lesson) -> None:
                     st.caption(glossary.entries()[known.term].text)
 
 
-def _read_more(lesson: glossary.Lesson) -> None:
-    """The papers of a lesson, and what to read each for."""
+def read_more() -> None:
+    """The papers of this lesson, and what to read each for; a page that is no lesson has none."""
+    lesson = glossary.lessons().get(st.session_state.get("slug", ""))
+    if lesson is None:
+        return
     st.header("Read more", anchor=False)
     papers = [(glossary.papers()[r.paper], r.what) for r in lesson.read]
     st.markdown("\n".join(f"- {p.cite}, [{p.title}]({p.url}) ({p.where}): {what}." for p, what in papers))
@@ -253,5 +256,4 @@ def go_on(lesson: Lesson, why: str) -> None:
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         st.markdown(why, width="content")
         link(lesson, icon=":material/arrow_forward:")
-    if st.session_state.get("slug"):
-        _read_more(glossary.lessons()[st.session_state["slug"]])
+    read_more()
