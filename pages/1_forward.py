@@ -6,6 +6,7 @@ page = frame.begin(
     "Adding noise",
     'A <span class="dv-c-signal">picture</span> is buried in <span class="dv-c-noise">static</span>, a little '
     "more at every step. This half of diffusion is a fixed recipe: no network, nothing learned.",
+    slug="forward",
     kicker="Lesson 1 · the forward process",
 )
 

@@ -6,6 +6,7 @@ page = frame.begin(
     "What it learns",
     'A noisy picture goes in. The answer is known, since <b>we</b> put the <span class="dv-c-noise">noise</span> there; '
     'what the network <span class="dv-c-prediction">says</span> is held against it. That is all of the training.',
+    slug="training",
     kicker="Lesson 2 · the training target",
 )
 

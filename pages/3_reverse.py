@@ -6,6 +6,7 @@ page = frame.begin(
     "Taking it away",
     'Start from static. Ask the network for its <span class="dv-c-prediction">guess of the picture</span>, take a '
     'little of the <span class="dv-c-noise">noise it sees</span> away, and ask again. That is all.',
+    slug="reverse",
     kicker="Lesson 3 · the reverse process",
 )
 

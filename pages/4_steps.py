@@ -6,6 +6,7 @@ page = frame.begin(
     "How many steps?",
     "More steps cost more network calls. What do they buy, and who makes the most of few? Guess first: "
     "each part asks for your prediction before it runs.",
+    slug="steps",
     kicker="Lesson 4 · steps and samplers",
 )
 

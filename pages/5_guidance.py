@@ -6,6 +6,7 @@ page = frame.begin(
     "Telling it what",
     'The words go in at every step. <b>Guidance</b> asks twice, <span class="dv-c-conditional">with the words</span> '
     'and <span class="dv-c-unconditional">without them</span>, and pushes the answer further the way the words point.',
+    slug="guidance",
     kicker="Lesson 5 · prompts and guidance",
 )
 

@@ -6,6 +6,7 @@ page = frame.begin(
     "Changing a picture",
     'The same network, nothing trained anew: hand it your <span class="dv-c-signal">picture</span> half buried in '
     '<span class="dv-c-noise">static</span>, or let it fill a hole, and watch every step.',
+    slug="editing",
     kicker="Lesson 6 · editing",
 )
 

@@ -6,6 +6,7 @@ page = frame.begin(
     "Does it copy?",
     "A network that learned from drawings could simply hand one back. Here is what it drew, and the training drawings "
     "that come nearest to it. Look for yourself.",
+    slug="copies",
     kicker="Lesson 7 · memory",
 )
 

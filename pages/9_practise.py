@@ -6,6 +6,7 @@ page = frame.begin(
     "Check yourself",
     "Recall beats rereading: answer first, in your own words, then compare. Every question links to the demo that "
     "shows its answer.",
+    slug="practise",
     kicker="Lesson 9 · practice",
 )
 
@@ -19,3 +20,4 @@ practice.WAYS[way]()
 if way in practice.KEYS:
     learner.keep(practice.KEYS[way])
 handouts.show()
+frame.read_more()

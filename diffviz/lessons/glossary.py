@@ -14,7 +14,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TypeVar
 
-from diffviz.lessons.content import LESSONS, ContentError, Demo, _read
+from diffviz.lessons.content import ContentError, Demo, _read
+from diffviz.paths import LESSONS
 
 T = TypeVar("T")
 

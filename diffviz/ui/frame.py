@@ -17,8 +17,9 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
+from diffviz.lessons import glossary
 from diffviz.paths import ASSETS
-from diffviz.ui import theme
+from diffviz.ui import terms, theme
 
 T = TypeVar("T")
 
@@ -99,6 +100,14 @@ TEACHING = Lesson(
     ":material/co_present:",
     "Four class plans in minutes, each step with its link; handouts and question files for your own course.",
 )
+# The menu in groups, each under the first of its pages.
+GROUPS = {
+    "pages/1_forward.py": "Basics",
+    "pages/5_guidance.py": "Steering",
+    "pages/7_copies.py": "Beyond",
+    "pages/9_practise.py": "Practice",
+    "pages/10_teaching.py": "Teaching",
+}
 
 
 @dataclass(frozen=True)
@@ -109,10 +118,11 @@ class Page:
     arrived: bool
 
 
-def begin(title: str, lead: str, *, kicker: str = "") -> Page:
+def begin(title: str, lead: str, *, kicker: str = "", slug: str = "") -> Page:
     """Set up the page and draw its frame; the first call of every page.
 
-    `lead` is the plain sentence under the title; it may hold HTML of our own, never a visitor's text.
+    `lead` is the plain sentence under the title; it may hold HTML of our own, never a visitor's text. A lesson's
+    `slug` names its objectives and its reading.
     """
     st.set_page_config(
         page_title=f"{title} · diffviz",
@@ -123,19 +133,68 @@ def begin(title: str, lead: str, *, kicker: str = "") -> Page:
     )
     arrived = st.session_state.get("page") != title
     st.session_state["page"] = title
+    st.session_state["slug"] = slug
     presenter = _menu(arrived)
-    st.html(theme.style_sheet(presenter))
+    st.html(theme.style_sheet(presenter) + f"<style>{terms.CSS}</style>")
     if kicker:
         st.html(f'<p class="dv-kicker">{kicker}</p>')
     st.title(title, anchor=False)
-    st.html(f'<p class="dv-lead">{lead}</p>')
+    st.html(f'<p class="dv-lead">{terms.with_tips(lead)}</p>')
+    if slug:
+        _objectives(glossary.lessons()[slug])
     return Page(st.container(), arrived)
+
+
+def _objectives(lesson: glossary.Lesson) -> None:
+    """One line of two buttons: what a lesson is for, and what to know before."""
+    with st.container(horizontal=True, gap="small"):
+        with st.popover("You will be able to …", icon=":material/flag:"):
+            st.markdown("\n".join(f"- {objective}" for objective in lesson.objectives))
+        with st.popover("You should know …", icon=":material/checklist:"):
+            for known in lesson.know:
+                st.markdown(f"- {known.text}")
+                if known.page:
+                    link(_page_of(known.page))
+                elif known.term:
+                    st.caption(glossary.entries()[known.term].text)
+
+
+def read_more() -> None:
+    """The papers of this lesson, and what to read each for; a page that is no lesson has none."""
+    lesson = glossary.lessons().get(st.session_state.get("slug", ""))
+    if lesson is None:
+        return
+    st.header("Read more", anchor=False)
+    papers = [(glossary.papers()[r.paper], r.what) for r in lesson.read]
+    st.markdown("\n".join(f"- {p.cite}, [{p.title}]({p.url}) ({p.where}): {what}." for p, what in papers))
+
+
+def _page_of(slug: str) -> Lesson:
+    return next(lesson for lesson in LESSONS if lesson.file.endswith(f"_{slug}.py"))
+
+
+def _find() -> None:
+    """A search for terms of the field; what is found is said here, with a link to the page that shows it."""
+    found = st.selectbox(
+        "Find a term", list(glossary.names()), index=None, key="find", placeholder="Find: CFG, DDIM …",
+        filter_mode="contains", label_visibility="collapsed",
+    )  # fmt: skip
+    if found is None:
+        return
+    entry = glossary.entries()[glossary.names()[found]]
+    st.caption(f"**{entry.term}.** {entry.text}")
+    if entry.page:
+        page = _page_of(entry.page)
+        link(page, icon=":material/arrow_forward:", query_params=dict(entry.state), width="stretch")
 
 
 def _menu(arrived: bool) -> bool:
     with st.sidebar:
         st.html('<p class="dv-kicker">diffviz</p>')
+        _find()
         for lesson in (HOME, *LESSONS, TEACHING):
+            if lesson.file in GROUPS:
+                st.html(f'<p class="dv-kicker">{GROUPS[lesson.file]}</p>')
             link(lesson, width="stretch")
         st.space("small")
         carry_in("presenter", arrived)
@@ -197,3 +256,4 @@ def go_on(lesson: Lesson, why: str) -> None:
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         st.markdown(why, width="content")
         link(lesson, icon=":material/arrow_forward:")
+    read_more()

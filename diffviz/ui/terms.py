@@ -26,9 +26,10 @@ def _tip(words: str, entry: Entry) -> str:
 
 
 CSS = """
-.dv-term { all: unset; cursor: help; text-decoration: underline dotted; text-decoration-thickness: 1.5px; text-underline-offset: .2em; }
+.dv-term { all: unset; cursor: help; text-decoration: underline dotted; text-underline-offset: .2em; }
 .dv-term:hover { text-decoration-style: solid; }
-.dv-tip { position-area: bottom span-right; position-try-fallbacks: flip-block, bottom span-left, bottom; inset: auto; margin: .35rem 0; padding: .6rem .8rem; max-width: min(24rem, 92vw);
-  font-size: 1rem; font-weight: 400; line-height: 1.45; color: var(--dv-text); background: var(--dv-ground);
-  border: 1px solid var(--dv-line-strong); border-radius: .5rem; box-shadow: 0 4px 18px rgb(0 0 0 / .22); }
+.dv-tip { position-area: bottom span-right; position-try-fallbacks: flip-block, bottom span-left, bottom; inset: auto;
+  margin: .35rem 0; padding: .6rem .8rem; max-width: min(24rem, 92vw); font-size: 1rem; font-weight: 400; line-height: 1.45;
+  color: var(--dv-text); background: var(--dv-ground); border: 1px solid var(--dv-line-strong); border-radius: .5rem;
+  box-shadow: 0 4px 18px rgb(0 0 0 / .22); }
 """

@@ -7,8 +7,9 @@ from streamlit.testing.v1 import AppTest
 
 from diffviz.diffusion.schedules import SCHEDULES
 from diffviz.lessons import glossary
-from diffviz.lessons.content import LESSONS, ContentError
+from diffviz.lessons.content import ContentError
 from diffviz.lessons.glossary import annotate, entries, lessons, link, names, normal, papers, search
+from diffviz.paths import LESSONS
 from diffviz.ui.practice.common import PAGES
 
 ENTRIES = list(entries().values())

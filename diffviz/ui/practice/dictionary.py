@@ -5,7 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from diffviz.evaluation import results
-from diffviz.lessons import content
+from diffviz.lessons import content, glossary
 from diffviz.ui.components import gallery
 from diffviz.ui.practice import common
 
@@ -15,7 +15,7 @@ def show() -> None:
     book = content.dictionary()
     entry = book["entry"]
     wanted = st.text_input("Search all terms", key="dictionary-search", max_chars=60).strip().lower()
-    terms = [t for t in book["term"] if wanted in (t["term"] + " " + t["text"]).lower()]
+    terms = glossary.search(wanted, limit=12) if wanted else list(glossary.entries().values())
     whole = " ".join(str(v) for v in entry.values())
     if not wanted or wanted in whole.lower():
         st.header(entry["term"], anchor=False)
@@ -40,8 +40,11 @@ def show() -> None:
         )
         st.markdown("**Pitfalls**\n" + _bullets([*_measured(), *entry["pitfalls"]]))
         common.demo_link(content.Demo(**entry["demo"]))
-    for t in terms:
-        st.markdown(f"**{t['term']}.** {t['text']}")
+    for term in terms:
+        st.markdown(f"**{term.term}.** {term.text}")
+        if term.formula:
+            st.latex(term.formula)
+        common.demo_link(glossary.link(term))
     if wanted and not terms and wanted not in whole.lower():
         st.info("No term matches.", icon=":material/search_off:")
 
