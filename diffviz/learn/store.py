@@ -14,6 +14,8 @@ from pathlib import Path
 import sqlalchemy as sql
 from sqlalchemy.exc import SQLAlchemyError
 
+from diffviz.learn.content import current_id
+
 FORMAT = 1
 RESULTS = ("right", "partly", "wrong", "again", "hard", "good", "easy")
 _SCHEMA = sql.MetaData()
@@ -85,12 +87,12 @@ class Store:
         self._do(sql.insert(_EVENTS).values(learner=learner, **_as_row(event)))
 
     def events(self, learner: str) -> list[Event]:
-        """All answers of a learner, oldest first."""
+        """All answers of a learner, oldest first; those to a merged question count for the one that was kept."""
         columns = (_EVENTS.c.kind, _EVENTS.c.item, _EVENTS.c.result, _EVENTS.c.sure, _EVENTS.c.at)
         rows = self._do(
             sql.select(*columns).where(_EVENTS.c.learner == learner).order_by(_EVENTS.c.at, _EVENTS.c.id)
         )
-        return [Event(r.kind, r.item, r.result, r.sure, datetime.fromisoformat(r.at)) for r in rows]
+        return [Event(r.kind, current_id(r.item), r.result, r.sure, datetime.fromisoformat(r.at)) for r in rows]
 
     def put(self, learner: str, key: str, value: dict) -> None:
         """Keep the place in one exercise; the newest counts."""
@@ -139,7 +141,7 @@ def _as_row(event: Event) -> dict:
 def _from_row(row: dict) -> Event:
     event = Event(
         str(row["kind"])[:32],
-        str(row["item"])[:64],
+        current_id(str(row["item"])[:64]),
         row["result"],
         None if row["sure"] is None else str(row["sure"])[:32],
         datetime.fromisoformat(row["at"]),
