@@ -15,6 +15,9 @@ from typing import Any, cast
 from diffviz.paths import LESSONS
 
 DIFFICULTIES = ("easy", "medium", "hard")
+# What a question asks for, after the revised taxonomy of Bloom (Anderson & Krathwohl 2001). "calculation" is set apart
+# from "application", since a number can be worked out on paper.
+SKILLS = ("recall", "understanding", "application", "analysis", "calculation")
 
 
 class ContentError(ValueError):
@@ -51,9 +54,10 @@ class SelfCheck(Item):
 
 @dataclass(frozen=True)
 class Stage:
-    """One stage of a process, and why it stands where it stands."""
+    """One stage of a process, and why it stands where it stands; `letter` names it while the order is open."""
 
     id: str
+    letter: str
     text: str
     why: str
 
@@ -69,12 +73,11 @@ class Ordering(Item):
 
 @dataclass(frozen=True)
 class Prediction(Item):
-    """A guess to commit to before a demo is run."""
+    """A prediction to write down before a demo is run; the key points are what to compare it with afterwards."""
 
     prompt: str
-    options: tuple[str, ...]
     answer: str
-    reason: str
+    key_points: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -87,17 +90,22 @@ class Flashcard(Item):
 
 @dataclass(frozen=True)
 class Option:
-    """One option of a question, and why it is right or wrong."""
+    """One option of a question, and why it is right or wrong.
+
+    A wrong one of a `Choice` names the misconception that leads to it, a key of `misconceptions`.
+    """
 
     text: str
     right: bool
     why: str
+    misconception: str = ""
 
 
 @dataclass(frozen=True)
 class Choice(Item):
-    """A multiple-choice question set in a scene."""
+    """A multiple-choice question set in a scene; `skill` is one of SKILLS."""
 
+    skill: str
     setting: str
     prompt: str
     options: tuple[Option, ...]
@@ -148,7 +156,10 @@ def _item(kind: type[Item], raw: dict[str, Any], where: str) -> Item:
     values["demo"] = Demo(**values["demo"]) if values.get("demo") else None
     for name, value in values.items():
         if isinstance(value, list):
-            values[name] = _parts(name, cast("list[Any]", value))
+            try:
+                values[name] = _parts(name, cast("list[Any]", value))
+            except TypeError as error:
+                raise ContentError(f"{where}: {name} with missing or unknown fields: {error}") from error
     wanted = {f.name for f in fields(kind)}
     if set(values) != wanted:
         odd = sorted(set(values) ^ wanted)
@@ -173,13 +184,15 @@ def _problem(item: Item) -> str | None:
     if item.difficulty not in DIFFICULTIES:
         return f"difficulty must be one of {', '.join(DIFFICULTIES)}"
     if isinstance(item, Choice):
+        if item.skill not in SKILLS:
+            return f"skill must be one of {', '.join(SKILLS)}"
+        if any(o.right == bool(o.misconception) for o in item.options):
+            return "every wrong option, and no right one, must name a misconception"
         if sum(o.right for o in item.options) != 1:
             return "exactly one option must be right"
         if len(item.options) < 4 or not all(o.why for o in item.options):
             return "at least three wrong options are needed, and a reason for every option"
-    if isinstance(item, Prediction) and item.answer not in item.options:
-        return "the answer must be one of the options"
-    if isinstance(item, SelfCheck) and not 2 <= len(item.key_points) <= 3:
+    if isinstance(item, SelfCheck | Prediction) and not 2 <= len(item.key_points) <= 3:
         return "two or three key points are needed"
     return None
 
@@ -192,7 +205,48 @@ def load(kind: str, folder: Path = LESSONS) -> tuple[Item, ...]:
     items = tuple(_item(KINDS[kind], r, f"{name}, {r.get('id', 'an item without id')}") for r in raw["item"])
     if len({i.id for i in items}) != len(items):
         raise ContentError(f"{name}: two items share an id")
+    for item in items:
+        if isinstance(item, Choice):
+            unknown = {o.misconception for o in item.options if not o.right} - set(misconceptions(folder))
+            if unknown:
+                raise ContentError(f"{name}, {item.id}: no such misconception: {', '.join(sorted(unknown))}")
     return items
+
+
+@dataclass(frozen=True)
+class Misconception:
+    """What somebody believes who picks a wrong option, and the demo that refutes it where one can."""
+
+    id: str
+    belief: str
+    demo: Demo | None = None
+
+
+@lru_cache
+def misconceptions(folder: Path = LESSONS) -> dict[str, Misconception]:
+    """Every misconception by its id. Raises ContentError where fields are wrong or an id is used twice."""
+    found: dict[str, Misconception] = {}
+    for raw in _read(folder / "misconceptions.toml")["misconception"]:
+        where = f"misconceptions.toml, {raw.get('id', 'an entry without id')}"
+        try:
+            entry = Misconception(**{**raw, "demo": Demo(**raw["demo"]) if raw.get("demo") else None})
+        except TypeError as error:
+            raise ContentError(f"{where}: these fields are missing or unknown: {error}") from error
+        if entry.id in found:
+            raise ContentError(f"{where}: two entries share this id")
+        found[entry.id] = entry
+    return found
+
+
+@lru_cache
+def merged(folder: Path = LESSONS) -> dict[str, str]:
+    """Ids of items that were merged into another, with the id that now stands for them."""
+    return _read(folder / "merged.toml")["merged"]
+
+
+def current_id(item: str) -> str:
+    """The id under which an item is known today: its own, or that of the item it was merged into."""
+    return merged().get(item, item)
 
 
 @dataclass(frozen=True)

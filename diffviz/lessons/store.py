@@ -16,6 +16,8 @@ import sqlalchemy as sql
 from sqlalchemy.dialects import sqlite
 from sqlalchemy.exc import SQLAlchemyError
 
+from diffviz.lessons.content import current_id
+
 FORMAT = 1
 # Kinds that had another name when the answer was stored or exported.
 RENAMED_KINDS = {"work_quiz": "scenario_quiz", "on_the_pages": "page_quiz"}
@@ -89,13 +91,14 @@ class Store:
         self._do(sql.insert(_EVENTS).values(learner=learner, **_as_row(event)))
 
     def events(self, learner: str) -> list[Event]:
-        """All answers of a learner, oldest first."""
+        """All answers of a learner, oldest first; those to a merged question count for the one that was kept."""
         columns = (_EVENTS.c.kind, _EVENTS.c.item, _EVENTS.c.result, _EVENTS.c.sure, _EVENTS.c.at)
         rows = self._do(
             sql.select(*columns).where(_EVENTS.c.learner == learner).order_by(_EVENTS.c.at, _EVENTS.c.id)
         )
         return [
-            Event(current_kind(r.kind), r.item, r.result, r.sure, datetime.fromisoformat(r.at)) for r in rows
+            Event(current_kind(r.kind), current_id(r.item), r.result, r.sure, datetime.fromisoformat(r.at))
+            for r in rows
         ]
 
     def put(self, learner: str, key: str, value: dict[str, Any]) -> None:
@@ -150,7 +153,7 @@ def _as_row(event: Event) -> dict[str, Any]:
 def _from_row(row: dict[str, Any]) -> Event:
     event = Event(
         current_kind(str(row["kind"])[:32]),
-        str(row["item"])[:64],
+        current_id(str(row["item"])[:64]),
         row["result"],
         None if row["sure"] is None else str(row["sure"])[:32],
         datetime.fromisoformat(row["at"]),
