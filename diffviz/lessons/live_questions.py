@@ -1,4 +1,4 @@
-"""Questions whose pictures are drawn, and whose right answer is found, by running the network there and then.
+"""Questions whose images, and whose right answer, come from running the network there and then.
 
 Each function takes the learner's seed and returns a `Question`. What is right is read off the run: nothing here
 knows the answer beforehand. The words of each question are in `assets/lessons/live.toml`.
@@ -9,18 +9,17 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from math import log
-from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from diffviz.analysis import frame_captions, step_comparison
 from diffviz.diffusion.process import add_noise
 from diffviz.diffusion.samplers import draw, seeded
-from diffviz.diffusion.schedules import SCHEDULES, Schedule
+from diffviz.diffusion.schedules import SCHEDULES
 from diffviz.imaging.pixels import to_uint8
 from diffviz.models import checkpoints
 from diffviz.models.denoiser import Denoiser
@@ -29,6 +28,7 @@ from diffviz.pipelines.text_to_image import Settings, recorded, run_steps
 PROMPTS = ("cat face", "red heart", "sunflower", "penguin", "octopus", "palm tree", "fox", "ghost")
 STYLE = "noto"
 LETTERS = "ABCD"
+TIE = 0.05  # distances that differ by less than this share of the larger one are no difference
 
 
 @dataclass(frozen=True)
@@ -46,9 +46,9 @@ class Question:
     right: int
 
 
-def _settings(seed: int, **more: Any) -> Settings:
+def _settings(seed: int, **more: object) -> Settings:
     """A prompt chosen by the seed, in one style."""
-    return replace(Settings(PROMPTS[seed % len(PROMPTS)], STYLE, seed), **more)
+    return Settings(**{"prompt": PROMPTS[seed % len(PROMPTS)], "style": STYLE, "seed": seed} | more)
 
 
 def _which(
@@ -68,8 +68,9 @@ def _which(
 
 
 def first_guess(seed: int) -> Question:
-    """Three guesses of one run: which came first?"""
-    run = recorded(_settings(seed, steps=12))
+    """Three predictions of one run: which came first?"""
+    # Without guidance: with it the first prediction is extrapolated and clipped, and no longer a mean.
+    run = recorded(_settings(seed, steps=12, guidance=1.0))
     at = (1, 4, 10)
     notes = [f"step {i + 1} of 12" for i in at]
     return _which(
@@ -77,7 +78,7 @@ def first_guess(seed: int) -> Question:
         [run.frames("x0")[i] for i in at],
         notes,
         int(np.argmin(at)),
-        [f"It is the guess of {n}." for n in notes],
+        [f"It is the prediction at {n}." for n in notes],
     )
 
 
@@ -91,7 +92,7 @@ def most_calls(seed: int) -> Question:
         pictures,
         notes,
         int(np.argmax(counts)),
-        [f"It took {note}, each of them two calls with guidance." for note in notes],
+        [f"It took {note}, each with two evaluations, since guidance is on." for note in notes],
     )
 
 
@@ -105,27 +106,31 @@ def strongest_guidance(seed: int) -> Question:
 
 
 def nearest_sampler(seed: int) -> Question:
-    """Three samplers at six questions each against a long run from the same noise: who ends nearest?"""
+    """Three samplers at an NFE of six each against a long run from the same noise: who ends nearest, if anyone?"""
     budget, long = 6, 60
     titles = {"ddim": "DDIM", "heun": "Heun", "unipc": "UniPC"}
-    target = recorded(_settings(seed, sampler="dpmpp_2m", steps=long))
+    target = recorded(_settings(seed, sampler="dpmpp_2m", steps=long, guidance=1.0))
     finals = {
-        n: recorded(_settings(seed, sampler=n, steps=step_comparison.steps_for(n, budget))) for n in titles
+        n: recorded(_settings(seed, sampler=n, steps=step_comparison.steps_for(n, budget), guidance=1.0))
+        for n in titles
     }
     far = [step_comparison.rmse(finals[n].x[-1], target.x[-1]) for n in titles]
-    whys = [f"It ended {d:.3f} away from {long} steps (root mean square)." for d in far]
+    best, second = sorted(far)[:2]
+    tie = second - best < TIE * second
+    apart = f"The two nearest are {best:.3f} and {second:.3f} away: {'within' if tie else 'more than'} {TIE:.0%} apart."
+    whys = [f"It ended {d:.3f} away from {long} steps (RMSE). {apart}" for d in far]
     return Question(
         [target.frames("x")[-1], *(finals[n].frames("x")[-1] for n in titles)],
         [f"the long run, {long} steps", *titles.values()],
         ["", *(f"{d:.3f} away" for d in far)],
-        list(titles.values()),
-        whys,
-        int(np.argmin(far)),
+        [*titles.values(), f"A tie: the two nearest are within {TIE:.0%}"],
+        [*whys, apart],
+        len(far) if tie else int(np.argmin(far)),
     )
 
 
 def same_static(seed: int) -> Question:
-    """A picture, and three more of the prompt: which began from the same static?"""
+    """An image, and three more of the prompt: which began from the same noise?"""
     prompt = PROMPTS[seed % len(PROMPTS)]
     given = recorded(_settings(seed, steps=20))
     others = [_settings(seed + k, prompt=prompt, steps=6 if k == 0 else 20) for k in range(3)]
@@ -133,7 +138,7 @@ def same_static(seed: int) -> Question:
     same = [step_comparison.rmse(r.x[0], given.x[0]) == 0 for r in runs]
     notes = [f"seed {s.seed}, {s.steps} steps" for s in others]
     whys = [
-        "Its run began from the same numbers." if e else f"Its run began from other static: {n}."
+        "Its run began from the same noise." if e else f"Its run began from other noise: {n}."
         for e, n in zip(same, notes, strict=True)
     ]
     asked = _which(seed, [r.frames("x")[-1] for r in runs], notes, same.index(True), whys)
@@ -146,8 +151,8 @@ def same_static(seed: int) -> Question:
 
 
 def snr_one(seed: int) -> Question:
-    """A picture of ours under three amounts of noise: where is the SNR one?"""
-    schedule, x0 = SCHEDULES["cosine"], torch.as_tensor(recorded(_settings(seed, steps=12)).x[-1])[None]
+    """An image of ours under three amounts of noise: where is the SNR one?"""
+    schedule, x0 = SCHEDULES["cosine"], torch.from_numpy(recorded(_settings(seed, steps=12)).x[-1])[None]
     eps = draw(seeded([seed]), x0.shape[1:])
     ts = [schedule.time_of(log(snr)) for snr in (30.0, 1.0, 0.03)]
     pictures = [to_uint8(add_noise(x0, eps, t, schedule)[0].numpy()) for t in ts]
@@ -158,75 +163,80 @@ def snr_one(seed: int) -> Question:
 
 
 def dice_again(seed: int) -> Question:
-    """DDPM twice with one seed: how different are the pictures?"""
+    """DDPM twice with one seed: how different are the images?"""
     runs = [recorded(_settings(seed, sampler="ddpm", steps=15)) for _ in range(2)]
     far = step_comparison.rmse(runs[0].x[-1], runs[1].x[-1])
     right = 0 if far == 0 else 1 if far < 0.1 else 2
-    found = f"The two differ by {far:.3f} (root mean square)."
+    found = f"The two differ by {far:.3f} (RMSE)."
     return Question(
         [r.frames("x")[-1] for r in runs],
         ["first run", "second run"],
         ["", ""],
-        ["Not at all", "In small details", "They are different pictures"],
+        ["Not at all", "In small details", "They are different images"],
         [
-            f"{found} The seed fixes the dice of every step, not only the static at the start.",
-            f"{found} Equal seeds give equal dice, so small details would need other dice.",
-            f"{found} Other dice would give another picture, and it would take another seed to throw them.",
+            f"{found} The seed fixes the random noise of every step, not only that at the start.",
+            f"{found} Equal seeds give equal random numbers, to the last detail.",
+            f"{found} Other random numbers would give another image, and they would take another seed.",
         ],
         right,
     )
 
 
 def four_times_the_steps(seed: int) -> Question:
-    """The time of 10 steps against that of 40."""
+    """The NFE of 10 steps against that of 40, counted; the time is shown beside it, and grades nothing."""
     recorded(_settings(seed, steps=2))  # what is loaded once must not be timed
-    took: list[float] = []
+    whole, nfe, took = checkpoints.load(), [], []
     for steps in (10, 40):
+        counted = _Counted(whole.net)
         began = time.perf_counter()
-        recorded(_settings(seed, steps=steps))
+        recorded(_settings(seed, steps=steps), Denoiser(counted, whole.vocabulary))
         took.append(time.perf_counter() - began)
-    ratio, factors = took[1] / took[0], (1, 2, 4, 16)
-    found = f"Measured just now: {took[0]:.2f} s and {took[1]:.2f} s, {ratio:.1f} times as long."
-    right = int(np.argmin([abs(log(ratio / f)) for f in factors]))
+        nfe.append(counted.asked)
+    factors = (1, 2, 4, 16)
+    found = (
+        f"Counted just now: {nfe[0]} and {nfe[1]} evaluations. They took {took[0]:.2f} s and {took[1]:.2f} s, "
+        f"{took[1] / took[0]:.1f} times as long: time also depends on what else this computer has to do."
+    )
+    right = factors.index(nfe[1] // nfe[0])
     return Question(
         [], [], [],
-        ["As long", "Twice as long", "Four times as long", "Sixteen times as long"],
-        [found + (" Each step is one pass, and passes follow one another." if i == right else "") for i in range(4)],
+        ["As many", "Twice as many", "Four times as many", "Sixteen times as many"],
+        [found + (" Each step makes its own, one after the other." if i == right else "") for i in range(4)],
         right,
     )  # fmt: skip
 
 
-@dataclass(frozen=True)
-class _Counted(Denoiser):
-    """A denoiser that keeps how many pictures it was asked about each time."""
+class _Counted(nn.Module):
+    """A network that counts its evaluations, one for each image of a batch."""
 
-    asked: list[int] = field(default_factory=list[int])
+    def __init__(self, net: nn.Module) -> None:
+        super().__init__()
+        self.net, self.config, self.asked = net, net.config, 0
 
-    def predict(self, x: Tensor, t: Tensor, tokens: Tensor, schedule: Schedule) -> Tensor:
-        self.asked.append(len(x))
-        return super().predict(x, t, tokens, schedule)
+    def forward(self, x: Tensor, angle: Tensor, tokens: Tensor) -> Tensor:
+        self.asked += len(x)
+        return self.net(x, angle, tokens)
 
 
 def heun_calls(seed: int) -> Question:
-    """The network calls of a guided Heun run, counted."""
+    """The network function evaluations of a guided Heun run, counted."""
     steps = 10
     whole = checkpoints.load()
-    counted = _Counted(whole.net, whole.vocabulary)
+    counted = Denoiser(_Counted(whole.net), whole.vocabulary)
     run = recorded(_settings(seed, sampler="heun", steps=steps, guidance=3.0), counted)
-    calls = sum(counted.asked)
     options = [steps, 2 * steps, 4 * steps - 2, 8 * steps]
     return Question(
         [run.frames("x")[-1]],
-        ["Heun, 10 steps, guidance 3"],
-        [f"{calls} calls"],
-        [f"{n} calls" for n in options],
+        ["Heun, 10 steps, guidance scale 3"],
+        [f"{counted.net.asked} evaluations"],
+        [f"{n} evaluations" for n in options],
         [
-            "That would be one call a step: neither Heun's second look nor guidance is in it.",
-            "One doubling is missing: Heun asks twice a step, and guidance doubles each question.",
-            "Heun asks twice in every step but the last, and guidance doubles that.",
+            "That would be one a step: neither Heun's second evaluation nor guidance is in it.",
+            "One doubling is missing: Heun evaluates twice a step, and guidance doubles each evaluation.",
+            "Heun evaluates twice in every step but the last, and guidance doubles that.",
             "That is twice too many.",
         ],
-        options.index(calls),
+        options.index(counted.net.asked),
     )
 
 
@@ -244,30 +254,29 @@ def when_layout_settles(seed: int) -> Question:
         ["" for _ in shown],
         [f"Steps {a} to {b}" for a, b in parts],
         [found] * len(parts),
-        next(i for i, (_, b) in enumerate(parts) if at <= b),
+        next(i for i, (a, b) in enumerate(parts) if at <= b),
     )
 
 
 def where_seeds_part(seed: int) -> Question:
-    """Eight seeds after one call, and after twenty: where do they differ more?"""
+    """Eight seeds after one step, and after twenty, without guidance: where do they differ more?"""
     n = 8
-    spread: list[float] = []
-    shown: list[np.ndarray] = []
+    spread, shown = [], []
     for steps in (1, 20):
-        *_, last = run_steps(_settings(seed, steps=steps), seeds=range(seed, seed + n))
+        *_, last = run_steps(_settings(seed, steps=steps, guidance=1.0), seeds=range(seed, seed + n))
         x = last.x.numpy()
         spread.append(float(np.sqrt(((x - x.mean(0)) ** 2).mean())))
         shown.append(to_uint8(x))
     ratio = spread[1] / max(spread[0], 1e-9)
     right = 2 if 0.8 < ratio < 1.25 else int(ratio > 1)
-    found = f"They differ from their mean by {spread[0]:.2f} after one call and by {spread[1]:.2f} after 20 steps."
+    found = f"They differ from their mean by {spread[0]:.2f} after one step and by {spread[1]:.2f} after 20."
     return Question(
         [*shown[0][:4], *shown[1][:4]],
-        [f"seed {seed + i}, {k}" for k in ("1 call", "20 steps") for i in range(4)],
+        [f"seed {seed + i}, {k}" for k in ("1 step", "20 steps") for i in range(4)],
         [""] * 8,
-        ["After one call", "After 20 steps", "About equally (within a quarter)"],
+        ["After one step", "After 20 steps", "About equally (within a quarter)"],
         [
-            f"{found} One call gives nearly the same mean from any static.",
+            f"{found} One step gives nearly the same mean from any noise.",
             f"{found} Each step decides a little more, and seeds decide differently.",
             found,
         ],
@@ -285,7 +294,7 @@ def word_order(seed: int) -> Question:
     equal = [bool(np.allclose(runs[a].x[-1], runs[b].x[-1], atol=1e-3)) for a, b in pairs]
     whys = [
         f"“{order[a]}” and “{order[b]}” "
-        f"{'give the very same picture: the words are a set.' if e else 'are different questions.'}"
+        f"{'give the very same image: the words are a set.' if e else 'are different prompts.'}"
         for (a, b), e in zip(pairs, equal, strict=True)
     ]  # fmt: skip
     return Question(

@@ -16,7 +16,7 @@ from diffviz.lessons.store import Event
 from diffviz.ui import learner
 
 EVERY = [item for kind in KINDS for item in load(kind)]
-COUNTS = {"self_check": 6, "order": 1, "predictions": 3, "flashcards": 10, "scenario_quiz": 5, "page_quiz": 40, "live": 12,
+COUNTS = {"self_check": 6, "order": 1, "predictions": 3, "flashcards": 10, "scenario_quiz": 5, "page_quiz": 78, "live": 12,
           "interview": 20}  # fmt: skip
 
 
@@ -400,16 +400,17 @@ def test_the_self_check_never_blocks_and_sums_up():
     assert sum("not marked" in m.value for m in app.markdown) == 5
 
 
-def test_predictions_are_committed_with_a_reason_and_answered_by_live_runs():
+def test_predictions_are_written_first_then_seen_live_and_compared_point_by_point():
     app = practise("predict")
     for item in load("predictions"):
         commit = next(b for b in app.button if b.label == "Commit and look")
         assert commit.disabled
-        app.radio[0].set_value(item.answer).run()
-        app.text_input(key=f"why-{item.id}").set_value("each needs <b>the last</b>").run()
+        assert not any(item.answer in i.value for i in app.info)
+        app.text_area(key=f"predict-{item.id}").set_value("each needs <b>the last</b>").run()
         press(app, "Commit and look")
-        assert any(f"The answer: **{item.answer}**, as you said" in m.value for m in app.markdown)
-        assert app.text[0].value == "each needs <b>the last</b>"
+        assert any(item.answer in i.value for i in app.info)
+        assert app.text_area(key=f"predict-{item.id}").value == "each needs <b>the last</b>"
+        app.checkbox(key=f"{item.id}-0").check().run()
         press(app, "Next")
     assert app.header[0].value == "All three are settled"
 

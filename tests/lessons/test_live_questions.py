@@ -38,16 +38,33 @@ def fake(settings):
     return text_to_image.Trajectory(x, x, x, flat, flat)
 
 
-def test_the_nearest_sampler_is_the_one_with_the_smallest_distance_shown():
+@pytest.mark.parametrize(
+    ("far", "right"),
+    [((0.2, 0.3, 0.1), 2), ((0.1, 0.3, 0.2), 0), ((0.2, 0.3, 0.196), 3), ((0.2, 0.3, 0.2), 3), ((0.2, 0.3, 0.18), 2)],
+)  # fmt: skip
+def test_the_nearest_sampler_is_the_one_with_the_smallest_distance_unless_two_tie(far, right, monkeypatch):
+    distances = iter(far)
+    monkeypatch.setattr(live_questions, "recorded", lambda settings, denoiser=None: fake(settings))
+    monkeypatch.setattr(live_questions.step_comparison, "rmse", lambda a, b: next(distances))
     q = QUESTIONS["nearest_sampler"](3)
-    far = [float(note.split()[0]) for note in q.notes[1:]]
-    assert far[q.right] == min(far)
+    assert q.right == right
+    assert [float(note.split()[0]) for note in q.notes[1:]] == pytest.approx(far, abs=5e-4)
+    assert len(q.options) == 4
+
+
+def test_four_times_the_steps_are_graded_by_evaluations_on_a_slow_clock_too(monkeypatch):
+    """A loaded machine must not change what is right."""
+    ticks = iter([0.0, 1.0, 1.0, 17.0])
+    monkeypatch.setattr(live_questions.time, "perf_counter", lambda: next(ticks))
+    q = QUESTIONS["four_times_the_steps"](0)
+    assert q.options[q.right] == "Four times as many"
+    assert "20 and 80 evaluations" in q.whys[0] and "16.0 times as long" in q.whys[0]
 
 
 def test_heuns_calls_are_counted_and_not_looked_up(monkeypatch):
     q = QUESTIONS["heun_calls"](0)
     settings = text_to_image.Settings("cat face", sampler="heun", steps=10, guidance=3.0)
-    assert q.options[q.right] == f"{settings.calls} calls"
+    assert q.options[q.right] == f"{settings.calls} evaluations"
     # Another sampler in its place must change the count, and no option would fit.
     plain = live_questions._settings
     monkeypatch.setattr(
@@ -55,7 +72,7 @@ def test_heuns_calls_are_counted_and_not_looked_up(monkeypatch):
         "_settings",
         lambda seed, **more: dataclasses.replace(plain(seed, **more), sampler="ddim"),
     )
-    assert QUESTIONS["heun_calls"](0).options[QUESTIONS["heun_calls"](0).right] == "20 calls"
+    assert QUESTIONS["heun_calls"](0).options[QUESTIONS["heun_calls"](0).right] == "20 evaluations"
 
 
 def test_the_order_of_words_is_decided_by_the_pictures():

@@ -52,12 +52,15 @@ def different() -> None:
 
 
 def hands() -> None:
-    """Hands, to be counted by the learner."""
-    seeds = list(range(4, 10))
-    with st.spinner("Six hands …"):
-        pictures = _finals(Settings("hand with fingers splayed", "noto", steps=20), seeds)
-    st.html(gallery.row(pictures, [f"seed {s}" for s in seeds], ["count the fingers"] * 6, wanted=128))
-    st.caption("Drawn just now and not picked: some are right, some are not. Nothing in the network counts.")
+    """Hands to be counted and clocks to be read by the learner."""
+    asked = {"hand with fingers splayed": "count the fingers", "three o'clock": "read the time"}
+    with st.spinner("Three hands and three clocks …"):
+        for prompt, task in asked.items():
+            pictures = _finals(Settings(prompt, "noto", steps=20), [4, 5, 6])
+            st.html(gallery.row(pictures, [f"{prompt}, seed {s}" for s in (4, 5, 6)], [task] * 3, wanted=128))
+    st.caption(
+        "Drawn just now and not picked: judge each yourself. Nothing in the network counts or tells the time."
+    )
 
 
 def stages_live() -> None:

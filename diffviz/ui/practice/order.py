@@ -24,7 +24,7 @@ def show() -> None:
     state = learner.place("order", _new_order)
     st.header(item.prompt, anchor=False)
     at = {s.id: k for k, s in enumerate(item.stages)}
-    shown = {item.stages[k].id: item.stages[k].text for k in state["order"]}
+    shown = {item.stages[k].id: f"{item.stages[k].letter}) {item.stages[k].text}" for k in state["order"]}
     placed = [at[i] for i in sortable(shown, item.prompt, "order-list", state.get("version", 0))]
     if placed != state["order"]:
         state.update(order=placed, checked=False)
