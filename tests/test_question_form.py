@@ -27,7 +27,7 @@ CONNECTIVES = (
 ABSOLUTES = "always never only all any every everything everybody nothing none no nobody just exactly whatever cannot must"
 HEDGES = "may might can could often usually mostly some most nearly almost hardly likely partly about rather"
 NEGATIONS = "no not nothing none never cannot without neither nor nobody"
-FILLERS = frozenset("a an the of in on at to for by it its is are was were be and or with from that this one".split())
+FILLERS = "a an the of in on at to for by it its is are was were be and or with from that this one"
 
 Rule = Callable[[Choice], Sequence[bool]]
 
@@ -57,12 +57,12 @@ def length(item: Choice, option: O) -> float:
 
 def echo(item: Choice, option: O) -> float:
     """How many words of content an option shares with the question."""
-    return len((set(words(option.text)) & set(words(item.prompt))) - FILLERS)
+    return len((set(words(option.text)) & set(words(item.prompt))) - set(words(FILLERS)))
 
 
 def kinship(item: Choice, option: O) -> float:
     """How many words of content an option shares with the other options, each counted as often as it is shared."""
-    mine = set(words(option.text)) - FILLERS
+    mine = set(words(option.text)) - set(words(FILLERS))
     return sum(len(mine & set(words(o.text))) for o in item.options if o is not option)
 
 

@@ -92,7 +92,9 @@ class Store:
         rows = self._do(
             sql.select(*columns).where(_EVENTS.c.learner == learner).order_by(_EVENTS.c.at, _EVENTS.c.id)
         )
-        return [Event(r.kind, current_id(r.item), r.result, r.sure, datetime.fromisoformat(r.at)) for r in rows]
+        return [
+            Event(r.kind, current_id(r.item), r.result, r.sure, datetime.fromisoformat(r.at)) for r in rows
+        ]
 
     def put(self, learner: str, key: str, value: dict) -> None:
         """Keep the place in one exercise; the newest counts."""

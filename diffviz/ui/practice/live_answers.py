@@ -37,7 +37,7 @@ def slow() -> None:
             took.append(time.perf_counter() - began)
     st.markdown(
         f"Measured just now: 20 steps took {took[0]:.2f} s, 40 steps {took[1]:.2f} s: **{took[1] / took[0]:.1f} times** "
-        "as long."
+        "as long. Twice the steps are twice the evaluations; the time also depends on what else this computer has to do."
     )
 
 
@@ -50,16 +50,21 @@ def different() -> None:
 
 
 def hands() -> None:
-    """Hands, to be counted by the learner."""
-    seeds = list(range(4, 10))
-    with st.spinner("Six hands …"):
-        pictures = _finals(Settings("hand with fingers splayed", "noto", steps=20), seeds)
-    st.html(gallery.row(pictures, [f"seed {s}" for s in seeds], ["count the fingers"] * 6, wanted=128))
-    st.caption("Drawn just now and not picked: some are right, some are not. Nothing in the network counts.")
+    """Hands to be counted and clocks to be read by the learner."""
+    seeds = list(range(4, 8))
+    with st.spinner("Four hands and four clocks …"):
+        hands = _finals(Settings("hand with fingers splayed", "noto", steps=20), seeds)
+        clocks = _finals(Settings("three o'clock", "noto", steps=20), seeds)
+    for pictures, note in ((hands, "how many digits?"), (clocks, "what time is it?")):
+        st.html(gallery.row(pictures, [f"seed {s}" for s in seeds], [note] * len(seeds), wanted=128))
+    st.caption(
+        "“hand with fingers splayed” and “three o'clock”, generated just now and not picked: count and read for "
+        "yourself. How often the model hits each category of things is in the model card."
+    )
 
 
 def stages_live() -> None:
-    """The six stages as pictures of one run of ours: a drawing noised, the guess it is graded by, static, and the loop."""
+    """The six stages as images of one run of ours: an image noised, the prediction, pure noise, and the loop."""
     schedule, steps = SCHEDULES["cosine"], 12
     torch.set_num_threads(1)
     settings = Settings("red heart", "noto", seed=1, steps=steps)
@@ -72,17 +77,17 @@ def stages_live() -> None:
     noised, guessed = to_uint8(noisy[0].numpy()), to_uint8(guess[0].numpy())
     frames = run.frames("x")
     pictures = [noised, guessed, frames[0], frames[1], frames[steps // 2], frames[-1]]
-    titles = ["1 noise a picture", "2 train", "3 static", "4 one step", "5 again", "6 the end"]
+    titles = ["b) add noise", "d) train", "c) fresh noise", "f) one step", "a) again", "e) the end"]
     notes = [
-        "a drawing at t = 0.6",
-        "the guess, graded against the drawing",
+        "an image at t = 0.6",
+        "the prediction, compared with the image",
         "seed 1",
         f"after 1 of {steps} steps",
         f"after {steps // 2}",
         f"after {steps}",
     ]
     st.html(gallery.row(pictures, titles, notes))
-    st.caption("Drawn just now. Stage 2 shows the finished network at the exercise it was trained on.")
+    st.caption("Generated just now. Stage d shows the finished network at the exercise it was trained on.")
 
 
 def _drawing() -> np.ndarray:

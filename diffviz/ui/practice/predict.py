@@ -1,60 +1,90 @@
-"""Predict, then look: a guess and its reason, answered by a live run."""
+"""Predict, then look: a prediction in one's own words, then a live run, our answer, and a mark by oneself."""
 
 from __future__ import annotations
 
 import streamlit as st
 
-from diffviz.learn import content
+from diffviz.learn import content, grading
 from diffviz.ui import learner
-from diffviz.ui.practice import common
+from diffviz.ui.practice import common, self_check
+
+ENOUGH = 20  # characters: shorter than this is no prediction with a reason
 
 
 def _new_predictions() -> dict:
-    return {"at": 0, "picked": {}, "why": {}, "looked": []}
+    return {"at": 0, "own": {}, "met": {}, "looked": []}
 
 
 def show() -> None:
-    """Commit to a prediction and the reason for it, then the live model shows what happens."""
+    """Three things to predict in writing. What happens, and our answer, are shown only afterwards."""
     items = content.load("predictions")
     state = learner.place("predict", _new_predictions)
+    for key, empty in _new_predictions().items():
+        state.setdefault(key, empty)  # a place kept when predictions were picked from a list
     if state["at"] >= len(items):
-        st.header("All three are settled", anchor=False)
-        st.button("Start over", on_click=common.begin_again, args=("predict", _new_predictions))
+        _summary(items, state)
         return
     item = items[state["at"]]
     st.progress(state["at"] / len(items), f"{state['at'] + 1} of {len(items)}")
     st.header(item.prompt, anchor=False)
-    committed = item.id in state["looked"]
-    before = state["picked"].get(item.id)
-    at = item.options.index(before) if before else None
-    picked = st.radio("Your prediction", item.options, at, key=f"predict-{item.id}", disabled=committed)
-    why = st.text_input(
-        "Because …", state["why"].get(item.id, ""), max_chars=200, key=f"why-{item.id}", disabled=committed
+    # What was looked at without a text of its own was kept in the old form: write it first.
+    if item.id in state["looked"] and item.id in state["own"]:
+        _compare(item, state)
+    else:
+        _write(item, state)
+
+
+def _write(item: content.Prediction, state: dict) -> None:
+    own = st.text_area(
+        "Your prediction, and why (nobody else sees it)",
+        state["own"].get(item.id, ""),
+        max_chars=2000,
+        key=f"predict-{item.id}",
     )
-    if not committed:
-        ready = picked is not None and why.strip() != ""
-        st.button(
-            "Commit and look",
-            type="primary",
-            disabled=not ready,
-            on_click=_commit,
-            args=(state, item, picked, why),
-        )
-        if not ready:
-            st.caption("Choose, and give a reason in a line: then the model shows what happens.")
-        return
+    ready = len(own.strip()) >= ENOUGH
+    st.button(
+        "Commit and look", type="primary", disabled=not ready, on_click=_commit, args=(state, item.id, own)
+    )
+    if not ready:
+        st.caption("Write a sentence or two, with a reason: then the model shows what happens.")
+
+
+def _compare(item: content.Prediction, state: dict) -> None:
+    st.markdown("You predicted:")
+    st.text(state["own"][item.id])  # as it was typed: nothing in it is Markdown
     from diffviz.ui.practice.live_answers import ANSWERS  # needs torch: not for those who only read
 
     ANSWERS[item.id]()
-    verdict = "as you said" if before == item.answer else f"and not “{before}”"
-    st.markdown(f"The answer: **{item.answer}**, {verdict}. {item.reason}")
-    st.markdown("Your reason was:")
-    st.text(state["why"][item.id])
+    st.info(item.answer)
+    st.markdown("Compare: which of these stand in your text?")
+    before = state["met"].get(item.id, [])
+    met = [
+        st.checkbox(point, i in before, key=f"{item.id}-point-{i}") for i, point in enumerate(item.key_points)
+    ]
+    state["met"][item.id] = [i for i, ticked in enumerate(met) if ticked]
+    verdict = _verdict(item, state)
+    st.markdown(f"{self_check.MARKS[verdict]} **{verdict}**")
     common.demo_link(item.demo)
-    st.button("Next", type="primary", on_click=common.advance, args=(state,), key=f"next-{item.id}")
+    st.button("Next", type="primary", on_click=_next, args=(state, item), key=f"next-{item.id}")
 
 
-def _commit(state: dict, item: content.Prediction, picked: str, why: str) -> None:
-    state["picked"][item.id], state["why"][item.id] = picked, why
-    state["looked"].append(item.id)
-    learner.log("predictions", item.id, "right" if picked == item.answer else "wrong")
+def _verdict(item: content.Prediction, state: dict) -> str:
+    return grading.mark(len(state["met"].get(item.id, [])), len(item.key_points))
+
+
+def _commit(state: dict, item: str, own: str) -> None:
+    state["own"][item] = own
+    state["looked"].append(item)
+
+
+def _next(state: dict, item: content.Prediction) -> None:
+    learner.log("predictions", item.id, self_check.RESULT_OF_MARK[_verdict(item, state)])
+    common.advance(state)
+
+
+def _summary(items: tuple[content.Prediction, ...], state: dict) -> None:
+    st.header("All three are settled", anchor=False)
+    for item in items:
+        verdict = _verdict(item, state)
+        st.markdown(f"- {self_check.MARKS[verdict]} **{verdict}**: {item.prompt}")
+    st.button("Start over", on_click=common.begin_again, args=("predict", _new_predictions))
