@@ -20,14 +20,16 @@ def row(kind: str, item: Item) -> dict[str, str]:
         question, answer = f"{item.setting}. {item.prompt}", right.text
         wrong = [o.text for o in item.options if not o.right]
         why = [f"{o.text}: {o.why}" for o in item.options]
-    elif isinstance(item, SelfCheck):
+        why += [
+            f"Misconception behind “{o.text}”: {content.misconceptions()[o.misconception].belief}"
+            for o in item.options
+            if not o.right
+        ]
+    elif isinstance(item, SelfCheck | Prediction):
         question, answer, why = item.prompt, item.answer, list(item.key_points)
     elif isinstance(item, Ordering):
-        question, answer = item.prompt, "\n".join(s.text for s in item.stages)
+        question, answer = item.prompt, "\n".join(f"{s.letter}) {s.text}" for s in item.stages)
         why = [item.explanation]
-    elif isinstance(item, Prediction):
-        question, answer, why = item.prompt, item.answer, [item.reason]
-        wrong = [o for o in item.options if o != item.answer]
     elif isinstance(item, Flashcard):
         question, answer, why = item.front, item.back, []
     elif isinstance(item, Interview):

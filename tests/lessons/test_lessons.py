@@ -99,8 +99,9 @@ def test_every_concept_has_more_than_an_interview_question():
     asked = {
         i.concept for kind in ("self_check", "flashcards", "scenario_quiz", "predictions") for i in load(kind)
     }
-    for concept in ("forward process", "reverse process", "training target", "number of steps", "prompt conditioning",
-                    "failure modes", "sampling cost", "other generators", "the whole process"):  # fmt: skip
+    for concept in ("forward process", "reverse process", "training objective", "number of steps",
+                    "prompt conditioning", "failure modes", "sampling cost", "VAE and GAN",
+                    "the whole process"):  # fmt: skip
         assert concept in asked
 
 
@@ -118,11 +119,13 @@ GOOD = """
 id = "a"
 concept = "c"
 difficulty = "easy"
+skill = "recall"
 setting = "s"
 prompt = "p"
 options = [
-  {text = "1", right = true, why = "w"}, {text = "2", right = false, why = "w"},
-  {text = "3", right = false, why = "w"}, {text = "4", right = false, why = "w"},
+  {text = "1", right = true, why = "w"}, {text = "2", right = false, misconception = "m", why = "w"},
+  {text = "3", right = false, misconception = "m", why = "w"},
+  {text = "4", right = false, misconception = "m", why = "w"},
 ]
 demo = {page = "forward", label = "l", state = {}}
 """
@@ -131,8 +134,16 @@ demo = {page = "forward", label = "l", state = {}}
 @pytest.mark.parametrize(
     ("old", "new", "says"),
     [
-        ("right = true", "right = false", "exactly one option"),
+        ("right = true", 'right = false, misconception = "m"', "exactly one option"),
         ('why = "w"}, {text = "2"', 'why = ""}, {text = "2"', "a reason for every option"),
+        ('"2", right = false, misconception = "m"', '"2", right = false', "name a misconception"),
+        (
+            '"2", right = false, misconception = "m"',
+            '"2", right = false, misconception = "n"',
+            "no such misconception: n",
+        ),
+        ('"2", right = false', '"2", wrong = true', "options with missing or unknown"),
+        ('skill = "recall"', 'skill = "magic"', "skill must be"),
         ('difficulty = "easy"', 'difficulty = "trivial"', "difficulty"),
         ('setting = "s"', 'scene = "s"', "scene, setting"),
         ('id = "a"', 'id = "a', "cannot be read"),
@@ -252,8 +263,8 @@ def test_an_order_is_graded_by_pairs_and_the_right_one_plays_live():
     right.switch_page("pages/9_practise.py")
     right.run()
     assert not right.exception, [e.value for e in right.exception]
-    assert "All six stand right" in right.success[0].value
-    assert any("Drawn just now" in c.value for c in right.caption)
+    assert "All six stand right: b, d, c, f, a, e" in right.success[0].value
+    assert any("Generated just now" in c.value for c in right.caption)
     press(right, "Shuffle again")
     assert right.session_state["practice-order"]["order"] != list(range(6))
 
@@ -402,7 +413,7 @@ def test_the_self_check_never_blocks_and_sums_up():
 
 def test_predictions_are_written_first_then_seen_live_and_compared_point_by_point():
     app = practise("predict")
-    for item in load("predictions"):
+    for n, item in enumerate(load("predictions")):
         commit = next(b for b in app.button if b.label == "Commit and look")
         assert commit.disabled
         assert not any(item.answer in i.value for i in app.info)
@@ -413,6 +424,27 @@ def test_predictions_are_written_first_then_seen_live_and_compared_point_by_poin
         app.checkbox(key=f"{item.id}-0").check().run()
         press(app, "Next")
     assert app.header[0].value == "All three are settled"
+    done = [e for e in learner.store().events(app.session_state["learner-fresh"]) if e.kind == "predictions"]
+    assert [(e.item, e.result) for e in done] == [
+        ("predict-slow", "wrong"), ("predict-different", "partly"), ("predict-hands", "right"),
+    ]  # fmt: skip
+
+
+def test_a_place_kept_when_predictions_were_picked_from_a_list_still_opens():
+    app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=60)
+    app.session_state["practice-predict"] = {
+        "at": 0, "picked": {"predict-slow": "it doubles"}, "why": {"predict-slow": "w"}, "looked": ["predict-slow"],
+    }  # fmt: skip
+    app.query_params["way"] = "predict"
+    app.switch_page("pages/9_practise.py")
+    app.run()
+    assert not app.exception
+    assert app.text_area[0].key == "predict-predict-slow"
+
+
+def test_the_stages_of_the_order_carry_the_letters_of_the_exercise():
+    stages = load("order")[0].stages
+    assert "".join(s.letter for s in stages) == "bdcfae"
 
 
 def test_cards_are_flipped_rated_and_leave_until_they_are_due():
@@ -422,6 +454,10 @@ def test_cards_are_flipped_rated_and_leave_until_they_are_due():
         press(app, "Again" if n == 0 else "Good")
     assert app.header[0].value == "Nothing is due"
     assert "minute" in next(m.value for m in app.markdown if "next card" in m.value)
+    assert app.expander[0].label == "Browse the 10 finished cards"
+    shown = " ".join(m.value for m in app.expander[0].markdown)
+    assert all(card.front in shown and card.back in shown for card in load("flashcards"))
+    assert len(app.expander[0].caption) == 10
 
 
 def test_progress_counts_what_was_answered_and_can_be_erased():

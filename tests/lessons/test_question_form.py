@@ -84,12 +84,12 @@ def length(item: Choice, option: O) -> float:
 
 def echo(item: Choice, option: O) -> float:
     """How many words of content an option shares with the question."""
-    return len((set(words(option.text)) & set(words(item.prompt))) - FILLERS)
+    return len((set(words(option.text)) & set(words(item.prompt))) - set(words(FILLERS)))
 
 
 def kinship(item: Choice, option: O) -> float:
     """How many words of content an option shares with the other options, each counted as often as it is shared."""
-    mine = set(words(option.text)) - FILLERS
+    mine = set(words(option.text)) - set(words(FILLERS))
     return sum(len(mine & set(words(o.text))) for o in item.options if o is not option)
 
 

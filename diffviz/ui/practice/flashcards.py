@@ -29,9 +29,24 @@ def show() -> None:
         when = scheduling.next_due(events, list(deck))
         st.header("Nothing is due", anchor=False)
         st.markdown(f"The next card comes up in {_span((when - now).total_seconds())}.")
+        _browse(deck, events, now)
         return
     st.progress(1 - len(waiting) / len(deck), f"{len(waiting)} due")
     ask(deck[waiting[0]], events, now)
+    _browse({c: card for c, card in deck.items() if c not in waiting}, events, now)
+
+
+def _browse(cards: dict[str, content.Flashcard], events: list[Event], now: datetime) -> None:
+    """The cards that are done for now, to be read again; reading them changes nothing in their schedule."""
+    if not cards:
+        return
+    states = review.cards(events)
+    with st.expander(f"Browse the {len(cards)} finished cards", icon=":material/menu_book:"):
+        for card in cards.values():
+            back_in = _span((states[card.id].due - now).total_seconds())
+            st.markdown(f"**{card.front}** {card.back}")
+            st.caption(f"{card.concept} · {card.difficulty} · comes back in {back_in}")
+            common.demo_link(card.demo)
 
 
 def ask(card: content.Flashcard, events: list[Event], now: datetime) -> None:

@@ -81,13 +81,33 @@ def explain(asked: Scene, picked: str, sure: str | None) -> None:
         st.success(f"Right. {chosen.why}{said}", icon=":material/check:")
     else:
         st.error(f"Not this one. {chosen.why if chosen else ''}{said}", icon=":material/close:")
+    if chosen is not None:
+        _refute(chosen, with_belief=True)
     for option in asked.options:
         mark = ":material/check:" if option.right else ":material/close:"
         st.markdown(f"{mark} **{option.text}** {option.why}")
+        if option is not chosen:
+            _refute(option, with_belief=False)
     if isinstance(asked.item, content.Live):
         st.markdown(asked.item.explanation)
         st.caption("Drawn and worked out just now, from a seed of your own.")
     common.demo_link(asked.item.demo)
+
+
+def _refute(option: content.Option, with_belief: bool) -> None:
+    """The misconception behind a wrong option, and a link to the run that refutes it where there is one."""
+    if not option.misconception:  # a right one, or one that a live run made
+        return
+    behind = content.misconceptions()[option.misconception]
+    if with_belief:
+        st.markdown(f"The misconception behind it: *{behind.belief}*")
+    if behind.demo:
+        st.page_link(
+            common.PAGES[behind.demo.page],
+            label=f"The run that refutes it: {behind.demo.label}",
+            icon=":material/science:",
+            query_params=behind.demo.state,
+        )
 
 
 def _head(asked: Scene, answered: bool) -> None:
