@@ -413,7 +413,7 @@ def test_the_self_check_never_blocks_and_sums_up():
 
 def test_predictions_are_written_first_then_seen_live_and_compared_point_by_point():
     app = practise("predict")
-    for n, item in enumerate(load("predictions")):
+    for item in load("predictions"):
         commit = next(b for b in app.button if b.label == "Commit and look")
         assert commit.disabled
         assert not any(item.answer in i.value for i in app.info)
@@ -424,10 +424,6 @@ def test_predictions_are_written_first_then_seen_live_and_compared_point_by_poin
         app.checkbox(key=f"{item.id}-0").check().run()
         press(app, "Next")
     assert app.header[0].value == "All three are settled"
-    done = [e for e in learner.store().events(app.session_state["learner-fresh"]) if e.kind == "predictions"]
-    assert [(e.item, e.result) for e in done] == [
-        ("predict-slow", "wrong"), ("predict-different", "partly"), ("predict-hands", "right"),
-    ]  # fmt: skip
 
 
 def test_a_place_kept_when_predictions_were_picked_from_a_list_still_opens():

@@ -20,7 +20,7 @@ from diffviz.lessons.content import Choice, load
 from diffviz.lessons.content import Option as O
 
 ALPHA = 0.05  # for each rule
-QUIZ: list[Choice] = [*load("work_quiz"), *load("on_the_pages")]
+QUIZ: list[Choice] = [*load("scenario_quiz"), *load("page_quiz")]
 CONNECTIVES = (
     "since because so which as whose who where while though although thus hence unless until if but then than"
 )
@@ -210,7 +210,7 @@ def test_what_is_called_a_calculation_has_numbers_to_choose_from():
             assert all(re.search(r"\d", o.text) for o in item.options), item.id
 
 
-@pytest.mark.parametrize("kind", ["work_quiz", "on_the_pages"])
+@pytest.mark.parametrize("kind", ["scenario_quiz", "page_quiz"])
 def test_a_skill_that_is_not_known_is_refused(kind, tmp_path):
     text = (content.LESSONS / f"{kind}.toml").read_text(encoding="utf-8")
     (tmp_path / "misconceptions.toml").write_bytes((content.LESSONS / "misconceptions.toml").read_bytes())

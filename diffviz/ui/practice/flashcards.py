@@ -40,7 +40,7 @@ def _browse(cards: dict[str, content.Flashcard], events: list[Event], now: datet
     """The cards that are done for now, to be read again; reading them changes nothing in their schedule."""
     if not cards:
         return
-    states = review.cards(events)
+    states = scheduling.cards(events)
     with st.expander(f"Browse the {len(cards)} finished cards", icon=":material/menu_book:"):
         for card in cards.values():
             back_in = _span((states[card.id].due - now).total_seconds())

@@ -39,7 +39,7 @@ def slow() -> None:
             took.append(time.perf_counter() - began)
     st.markdown(
         f"Measured just now: 20 steps took {took[0]:.2f} s, 40 steps {took[1]:.2f} s: **{took[1] / took[0]:.1f} times** "
-        "as long. Twice the steps are twice the evaluations; the time also depends on what else this computer has to do."
+        "as long."
     )
 
 
@@ -64,7 +64,7 @@ def hands() -> None:
 
 
 def stages_live() -> None:
-    """The six stages as images of one run of ours: an image noised, the prediction, pure noise, and the loop."""
+    """The six stages as pictures of one run of ours: a drawing noised, the guess it is graded by, static, and the loop."""
     schedule, steps = SCHEDULES["cosine"], 12
     torch.set_num_threads(1)
     settings = Settings("red heart", "noto", seed=1, steps=steps)
@@ -77,17 +77,17 @@ def stages_live() -> None:
     noised, guessed = to_uint8(noisy[0].numpy()), to_uint8(guess[0].numpy())
     frames = run.frames("x")
     pictures = [noised, guessed, frames[0], frames[1], frames[steps // 2], frames[-1]]
-    titles = ["b) add noise", "d) train", "c) fresh noise", "f) one step", "a) again", "e) the end"]
+    titles = ["1 noise a picture", "2 train", "3 static", "4 one step", "5 again", "6 the end"]
     notes = [
-        "an image at t = 0.6",
-        "the prediction, compared with the image",
+        "a drawing at t = 0.6",
+        "the guess, graded against the drawing",
         "seed 1",
         f"after 1 of {steps} steps",
         f"after {steps // 2}",
         f"after {steps}",
     ]
     st.html(gallery.row(pictures, titles, notes))
-    st.caption("Generated just now. Stage d shows the finished network at the exercise it was trained on.")
+    st.caption("Drawn just now. Stage 2 shows the finished network at the exercise it was trained on.")
 
 
 def _drawing() -> np.ndarray:

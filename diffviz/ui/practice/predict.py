@@ -21,7 +21,8 @@ def show() -> None:
     for key, value in _new_predictions().items():  # a place kept by an earlier version has other parts
         state.setdefault(key, value)
     if state["at"] >= len(items):
-        _summary(items, state)
+        st.header("All three are settled", anchor=False)
+        st.button("Start over", on_click=common.begin_again, args=("predict", _new_predictions))
         return
     item = items[state["at"]]
     st.progress(state["at"] / len(items), f"{state['at'] + 1} of {len(items)}")

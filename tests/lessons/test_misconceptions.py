@@ -4,15 +4,15 @@ from collections import Counter
 from datetime import UTC, datetime
 
 import pytest
-from conftest import ROOT
+from helpers import ROOT
 from streamlit.testing.v1 import AppTest
 
-from diffviz import curves
-from diffviz.learn import content, review
-from diffviz.learn.content import ContentError, load
-from diffviz.learn.store import Event, Store
+from diffviz.evaluation import results
+from diffviz.lessons import content, scheduling
+from diffviz.lessons.content import ContentError, load
+from diffviz.lessons.store import Event, Store
 
-QUIZ = [*load("work_quiz"), *load("on_the_pages")]
+QUIZ = [*load("scenario_quiz"), *load("page_quiz")]
 CATALOGUE = content.misconceptions()
 WRONG = [(item, o) for item in QUIZ for o in item.options if not o.right]
 DEMOS = {(m.demo.page, *sorted(m.demo.state.items())): m.demo for m in CATALOGUE.values() if m.demo}
@@ -58,7 +58,7 @@ def test_a_wrong_answer_names_the_misconception_and_links_the_run():
     app.query_params["way"] = "work quiz"
     app.switch_page("pages/9_practise.py")
     app.run()
-    item = next(i for i in load("work_quiz") if i.prompt == app.header[0].value)
+    item = next(i for i in load("scenario_quiz") if i.prompt == app.header[0].value)
     wrong = next(o for o in item.options if not o.right and CATALOGUE[o.misconception].demo)
     app.radio[0].set_value(wrong.text).run()
     next(b for b in app.button if b.label == "Answer").click().run()
@@ -105,13 +105,13 @@ def test_a_merged_id_is_gone_and_its_heir_is_not_merged_itself():
 @pytest.mark.parametrize("old", content.merged())
 def test_a_stored_answer_to_a_merged_question_counts_for_the_kept_one(old):
     store, at = Store(None), datetime(2026, 1, 5, 12, tzinfo=UTC)
-    store.add("a", Event("on_the_pages", old, "right", "certain", at))
+    store.add("a", Event("page_quiz", old, "right", "certain", at))
     kept = content.current_id(old)
     assert [e.item for e in store.events("a")] == [kept]
     item = next(i for kind in content.KINDS for i in load(kind) if i.id == kept)
-    assert review.standings(store.events("a"), [item])[0].credit == 1
+    assert scheduling.standings(store.events("a"), [item])[0].credit == 1
     # What was exported under the old id is known again, and is not counted twice.
-    old_file = {"format": 1, "events": [{"kind": "on_the_pages", "item": old, "result": "right", "sure": "certain",
+    old_file = {"format": 1, "events": [{"kind": "page_quiz", "item": old, "result": "right", "sure": "certain",
                                          "at": at.isoformat()}]}  # fmt: skip
     assert store.absorb("a", old_file) == 0
     assert Store(None).absorb("b", old_file) == 1
@@ -137,7 +137,7 @@ def test_topics_that_had_no_question_have_some(concept, at_least):
 
 def test_heun_ends_farther_from_the_long_run_than_ddim_at_equal_nfe_as_the_plan_says():
     """If this fails, the curve was measured anew and the phase on equal NFE in plans.toml is to be written again."""
-    curve = curves.load()
+    curve = results.load()
     ddim, heun = ({p["calls"]: p["value"] for p in curve.line(s, "distance")} for s in ("ddim", "heun"))
     compared = 0
     for calls, far in heun.items():
