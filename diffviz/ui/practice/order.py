@@ -19,7 +19,7 @@ def _new_order() -> dict:
 
 
 def show() -> None:
-    """Six scrambled stages, each with its letter; feedback names the first that stands wrong; the right order plays live."""
+    """Six scrambled stages, each with its letter; feedback names the first wrong one; the right order plays live."""
     item = content.load("order")[0]
     state = learner.place("order", _new_order)
     st.header(item.prompt, anchor=False)
