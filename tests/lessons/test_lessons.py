@@ -150,12 +150,14 @@ demo = {page = "forward", label = "l", state = {}}
     ],
 )
 def test_content_that_breaks_a_rule_is_named(tmp_path, old, new, says):
+    (tmp_path / "misconceptions.toml").write_text('[[misconception]]\nid = "m"\nbelief = "b"\n')
     (tmp_path / "scenario_quiz.toml").write_text(GOOD.replace(old, new))
     with pytest.raises(ContentError, match=says):
         load("scenario_quiz", tmp_path)
 
 
 def test_two_items_with_one_id_are_refused(tmp_path):
+    (tmp_path / "misconceptions.toml").write_text('[[misconception]]\nid = "m"\nbelief = "b"\n')
     (tmp_path / "scenario_quiz.toml").write_text(GOOD + GOOD)
     with pytest.raises(ContentError, match="share an id"):
         load("scenario_quiz", tmp_path)
@@ -411,19 +413,24 @@ def test_the_self_check_never_blocks_and_sums_up():
     assert sum("not marked" in m.value for m in app.markdown) == 5
 
 
-def test_predictions_are_written_first_then_seen_live_and_compared_point_by_point():
+def test_predictions_are_written_first_then_looked_at_and_compared():
     app = practise("predict")
-    for item in load("predictions"):
+    for n, item in enumerate(load("predictions")):
         commit = next(b for b in app.button if b.label == "Commit and look")
-        assert commit.disabled
-        assert not any(item.answer in i.value for i in app.info)
-        app.text_area(key=f"predict-{item.id}").set_value("each needs <b>the last</b>").run()
+        assert commit.disabled and not app.info and not app.checkbox  # nothing is given away beforehand
+        app.text_area(key=f"predict-{item.id}").set_value("twice, as each needs <b>the last</b>").run()
         press(app, "Commit and look")
-        assert any(item.answer in i.value for i in app.info)
-        assert app.text_area(key=f"predict-{item.id}").value == "each needs <b>the last</b>"
-        app.checkbox(key=f"{item.id}-0").check().run()
+        assert app.text[0].value == "twice, as each needs <b>the last</b>"
+        assert app.info[0].value == item.answer
+        for box in app.checkbox[: n if n < 2 else len(item.key_points)]:
+            box.check()
+        app.run()
         press(app, "Next")
     assert app.header[0].value == "All three are settled"
+    done = [e for e in learner.store().events(app.session_state["learner-fresh"]) if e.kind == "predictions"]
+    assert [(e.item, e.result) for e in done] == [
+        ("predict-slow", "wrong"), ("predict-different", "partly"), ("predict-hands", "right"),
+    ]  # fmt: skip
 
 
 def test_a_place_kept_when_predictions_were_picked_from_a_list_still_opens():

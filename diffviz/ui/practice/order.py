@@ -19,7 +19,7 @@ def _new_order() -> dict:
 
 
 def show() -> None:
-    """Six shuffled stages; feedback names the first that stands wrong, and why; the right order then plays live."""
+    """Six scrambled stages, each with its letter; feedback names the first wrong one; the right order plays live."""
     item = content.load("order")[0]
     state = learner.place("order", _new_order)
     st.header(item.prompt, anchor=False)
@@ -36,7 +36,8 @@ def show() -> None:
         return
     result = _grade(state, item)
     if result.first_wrong is None:
-        st.success(f"All six stand right. {item.explanation}", icon=":material/check:")
+        letters = ", ".join(stage.letter for stage in item.stages)
+        st.success(f"All six stand right: {letters}. {item.explanation}", icon=":material/check:")
         from diffviz.ui.practice.live_answers import stages_live  # needs torch: not for those who only read
 
         stages_live()
@@ -44,7 +45,7 @@ def show() -> None:
         stage = item.stages[state["order"][result.first_wrong]]
         st.warning(
             f"{result.pairs_right} of {result.pairs} pairs are in the right order. The first that stands wrong is "
-            f"number {result.first_wrong + 1}, “{stage.text}”. {item.stages[result.first_wrong].why}",
+            f"number {result.first_wrong + 1}, {stage.letter}) “{stage.text}”. {item.stages[result.first_wrong].why}",
             icon=":material/low_priority:",
         )
     common.demo_link(item.demo)

@@ -1,4 +1,4 @@
-"""Predict, then look: a prediction in one's own words, a live run, then our answer to compare it with."""
+"""Predict, then look: a prediction in one's own words, then a live run, our answer, and a mark by oneself."""
 
 from __future__ import annotations
 
@@ -6,64 +6,85 @@ import streamlit as st
 
 from diffviz.lessons import content, grading
 from diffviz.ui import learner
-from diffviz.ui.practice import common
-from diffviz.ui.practice.self_check import MARKS, RESULT_OF_MARK
+from diffviz.ui.practice import common, self_check
+
+ENOUGH = 20  # characters: shorter than this is no prediction with a reason
 
 
 def _new_predictions() -> dict:
-    return {"at": 0, "own": {}, "looked": [], "marks": {}}
+    return {"at": 0, "own": {}, "met": {}, "looked": []}
 
 
 def show() -> None:
-    """Write a prediction with its reason, see what the live model does, then compare with our answer point by point."""
+    """Three things to predict in writing. What happens, and our answer, are shown only afterwards."""
     items = content.load("predictions")
     state = learner.place("predict", _new_predictions)
-    for key, value in _new_predictions().items():  # a place kept by an earlier version has other parts
-        state.setdefault(key, value)
+    for key, empty in _new_predictions().items():
+        state.setdefault(key, empty)  # a place kept when predictions were picked from a list
     if state["at"] >= len(items):
-        st.header("All three are settled", anchor=False)
-        st.button("Start over", on_click=common.begin_again, args=("predict", _new_predictions))
+        _summary(items, state)
         return
     item = items[state["at"]]
     st.progress(state["at"] / len(items), f"{state['at'] + 1} of {len(items)}")
     st.header(item.prompt, anchor=False)
-    committed = item.id in state["looked"] and item.id in state["own"]
+    # What was looked at without a text of its own was kept in the old form: write it first.
+    if item.id in state["looked"] and item.id in state["own"]:
+        _compare(item, state)
+    else:
+        _write(item, state)
+
+
+def _write(item: content.Prediction, state: dict) -> None:
     own = st.text_area(
-        "Your prediction, and the reason for it (nobody else sees it)",
+        "Your prediction, and why (nobody else sees it)",
         state["own"].get(item.id, ""),
         max_chars=2000,
         key=f"predict-{item.id}",
-        disabled=committed,
     )
-    if not committed:
-        ready = own.strip() != ""
-        st.button(
-            "Commit and look", type="primary", disabled=not ready, on_click=_commit, args=(state, item, own)
-        )
-        if not ready:
-            st.caption("Write first: then the model shows what happens.")
-        return
+    ready = len(own.strip()) >= ENOUGH
+    st.button(
+        "Commit and look", type="primary", disabled=not ready, on_click=_commit, args=(state, item.id, own)
+    )
+    if not ready:
+        st.caption("Write a sentence or two, with a reason: then the model shows what happens.")
+
+
+def _compare(item: content.Prediction, state: dict) -> None:
+    st.markdown("You predicted:")
+    st.text(state["own"][item.id])  # as it was typed: nothing in it is Markdown
     from diffviz.ui.practice.live_answers import ANSWERS  # needs torch: not for those who only read
 
     ANSWERS[item.id]()
     st.info(item.answer)
-    st.markdown("Compare: which of these did you predict?")
+    st.markdown("Compare: which of these stand in your text?")
+    before = state["met"].get(item.id, [])
     met = [
-        st.checkbox(point, key=f"{item.id}-{i}", persist_state="session")
-        for i, point in enumerate(item.key_points)
+        st.checkbox(point, i in before, key=f"{item.id}-point-{i}") for i, point in enumerate(item.key_points)
     ]
-    verdict = grading.mark(sum(met), len(met))
-    state["marks"][item.id] = verdict
-    st.markdown(f"{MARKS[verdict]} **{verdict}**")
+    state["met"][item.id] = [i for i, ticked in enumerate(met) if ticked]
+    verdict = _verdict(item, state)
+    st.markdown(f"{self_check.MARKS[verdict]} **{verdict}**")
     common.demo_link(item.demo)
     st.button("Next", type="primary", on_click=_next, args=(state, item), key=f"next-{item.id}")
 
 
-def _commit(state: dict, item: content.Prediction, own: str) -> None:
-    state["own"][item.id] = own
-    state["looked"].append(item.id)
+def _verdict(item: content.Prediction, state: dict) -> str:
+    return grading.mark(len(state["met"].get(item.id, [])), len(item.key_points))
+
+
+def _commit(state: dict, item: str, own: str) -> None:
+    state["own"][item] = own
+    state["looked"].append(item)
 
 
 def _next(state: dict, item: content.Prediction) -> None:
-    learner.log("predictions", item.id, RESULT_OF_MARK[state["marks"][item.id]])
+    learner.log("predictions", item.id, self_check.RESULT_OF_MARK[_verdict(item, state)])
     common.advance(state)
+
+
+def _summary(items: tuple[content.Prediction, ...], state: dict) -> None:
+    st.header("All three are settled", anchor=False)
+    for item in items:
+        verdict = _verdict(item, state)
+        st.markdown(f"- {self_check.MARKS[verdict]} **{verdict}**: {item.prompt}")
+    st.button("Start over", on_click=common.begin_again, args=("predict", _new_predictions))
