@@ -14,7 +14,7 @@ from diffviz.diffusion.schedules import Schedule
 
 
 @dataclass(frozen=True)
-class Chain:
+class ForwardTrajectory:
     """Frames of one forward chain of `total` steps; x = signal + noise at every frame.
 
     Arrays over frames: `step` (F,) int, `t`, `alpha`, `sigma`, `log_snr` (F,), `x`, `signal`, `noise`
@@ -35,7 +35,7 @@ class Chain:
         return self.x - self.signal
 
 
-def walk(
+def forward_states(
     x0: np.ndarray, schedule: Schedule, total: int, seed: int, frames: int = 50
 ) -> Iterator[tuple[int, np.ndarray]]:
     """Run the chain of `total` steps on x0 (C, H, W) in [-1, 1]; yields (step, x) of at most `frames` + 1 states.
@@ -50,9 +50,9 @@ def walk(
             yield k, x[0].numpy()
 
 
-def record_chain(
+def record_forward(
     x0: np.ndarray, states: Iterable[tuple[int, np.ndarray]], schedule: Schedule, total: int
-) -> Chain:
+) -> ForwardTrajectory:
     """Collect the states of `walk` into a Chain."""
     steps, x = zip(*states, strict=True)
     t = np.array(steps) / total
@@ -60,7 +60,7 @@ def record_chain(
         f(torch.from_numpy(t)).numpy() for f in (schedule.alpha, schedule.sigma, schedule.log_snr)
     )
     signal = alpha[:, None, None, None].astype(np.float32) * x0[None]
-    return Chain(total, np.array(steps), t, alpha, sigma, log_snr, np.stack(x), signal)
+    return ForwardTrajectory(total, np.array(steps), t, alpha, sigma, log_snr, np.stack(x), signal)
 
 
 def _grid(total: int) -> list[float]:

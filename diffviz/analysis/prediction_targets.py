@@ -8,10 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from diffviz.diffusion.process import add_noise, eps_from_v, per_image, v_from_x0_eps, x0_from_v
-from diffviz.diffusion.samplers import draw, seeded
+from diffviz.diffusion.process import add_noise, append_dims, eps_from_v, v_from_x0_eps, x0_from_v
+from diffviz.diffusion.samplers import make_generators, randn_per_seed
 from diffviz.diffusion.schedules import SCHEDULES
-from diffviz.evaluation.metrics import rms
+from diffviz.evaluation.metrics import PER_IMAGE, rmse
 from diffviz.models.denoiser import Denoiser
 
 TARGETS = ("eps", "x0", "v")
@@ -28,7 +28,7 @@ WEIGHTS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
 
 
 @dataclass(frozen=True)
-class Examples:
+class NoisyPredictions:
     """One picture under one noise at several times: what was put in and what the network answers.
 
     `t` and `log_snr` (F,); `x` (F, C, H, W); `truth` and `answer` the same for each name of TARGETS.
@@ -37,22 +37,22 @@ class Examples:
     t: np.ndarray
     log_snr: np.ndarray
     x: np.ndarray
-    truth: dict[str, np.ndarray]
-    answer: dict[str, np.ndarray]
+    target: dict[str, np.ndarray]
+    prediction: dict[str, np.ndarray]
 
-    def off(self, target: str) -> np.ndarray:
+    def rmse(self, target: str) -> np.ndarray:
         """How far the answers lie from the truth, root mean square: (F,)."""
-        return rms(self.answer[target] - self.truth[target])
+        return rmse(self.prediction[target], self.target[target], PER_IMAGE)
 
-    def off_saying_nothing(self, target: str) -> np.ndarray:
+    def zero_baseline_rmse(self, target: str) -> np.ndarray:
         """How far an answer of all zeros would lie from the truth: (F,)."""
-        return rms(self.truth[target])
+        return rmse(self.target[target], axis=PER_IMAGE)
 
 
 @torch.inference_mode()
-def examples(
+def predict_at_times(
     denoiser: Denoiser, x0: np.ndarray, prompt: str, style: str | None, seed: int, ts: np.ndarray
-) -> Examples:
+) -> NoisyPredictions:
     """Noise x0 (C, H, W) to each of the times ts, above 0 to 1, and ask the network as training does.
 
     The answer is taken as it comes; unlike on a run, nothing is kept to [-1, 1].
@@ -60,14 +60,14 @@ def examples(
     schedule, n = SCHEDULES[SCHEDULE], len(ts)
     t = torch.from_numpy(np.asarray(ts, np.float64))
     picture = torch.from_numpy(x0)[None].expand(n, -1, -1, -1)
-    eps = draw(seeded([seed]), x0.shape).expand(n, -1, -1, -1)
-    alpha, sigma = per_image(schedule.alpha(t), picture), per_image(schedule.sigma(t), picture)
+    eps = randn_per_seed(make_generators([seed]), x0.shape).expand(n, -1, -1, -1)
+    alpha, sigma = append_dims(schedule.alpha(t), picture), append_dims(schedule.sigma(t), picture)
     x = add_noise(picture, eps, t, schedule)
     tokens = denoiser.tokens([prompt] * n, [style or None] * n)
     v = denoiser.net(x, schedule.angle(t).float(), tokens)
     truth = {"x0": picture, "eps": eps, "v": v_from_x0_eps(picture, eps, alpha, sigma)}
     answer = {"x0": x0_from_v(x, v, alpha, sigma), "eps": eps_from_v(x, v, alpha, sigma), "v": v}
-    return Examples(
+    return NoisyPredictions(
         t.numpy(),
         schedule.log_snr(t).numpy(),
         x.numpy(),
@@ -76,7 +76,7 @@ def examples(
     )
 
 
-def graded(error_x0: np.ndarray, snr: np.ndarray, loss: str) -> np.ndarray:
+def weighted_loss(error_x0: np.ndarray, snr: np.ndarray, loss: str) -> np.ndarray:
     """Mean squared errors of x0 (F,) as the loss named (one of WEIGHTS) counts them, scaled to a mean of 1: (F,)."""
     weighted = error_x0 * WEIGHTS[loss](snr)
     return weighted / weighted.mean()

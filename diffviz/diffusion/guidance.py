@@ -7,13 +7,15 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from diffviz.diffusion.process import Denoise, per_image
+from diffviz.diffusion.process import Denoise, append_dims
 from diffviz.diffusion.schedules import Schedule
 
-FAINTEST = 0.05  # the least alpha that a classifier's push is divided by: near t = 1 it would be all there is
+MIN_ALPHA = (
+    0.05  # the least alpha that a classifier's push is divided by: near t = 1 it would be all there is
+)
 
 
-def classifier_free(conditional: Denoise, unconditional: Denoise, scale: float) -> Denoise:
+def classifier_free_guidance(conditional: Denoise, unconditional: Denoise, scale: float) -> Denoise:
     """Push the answer with words away from the answer without them, `scale` times the difference.
 
     x0_hat = unconditional + scale * (conditional - unconditional): Ho & Salimans 2022 (arXiv 2207.12598,
@@ -30,7 +32,7 @@ def classifier_free(conditional: Denoise, unconditional: Denoise, scale: float) 
     return denoise
 
 
-def in_one_batch(both: Denoise, scale: float) -> Denoise:
+def batched_cfg(both: Denoise, scale: float) -> Denoise:
     """`classifier_free` with both questions put at once, which takes a third less time than one after the other.
 
     `both` answers a batch twice as long: first for the words, then without them. Each step still counts as two
@@ -44,7 +46,7 @@ def in_one_batch(both: Denoise, scale: float) -> Denoise:
     return denoise
 
 
-def within(guided: Denoise, plain: Denoise, low: float, high: float) -> Denoise:
+def limited_interval(guided: Denoise, plain: Denoise, low: float, high: float) -> Denoise:
     """`guided` at times from above `low` up to `high`, `plain` at the others, where it saves a call.
 
     Guidance in a limited interval: Kynkäänniemi et al. 2024 (arXiv 2404.07724, section 3), who name it by noise level.
@@ -56,12 +58,12 @@ def within(guided: Denoise, plain: Denoise, low: float, high: float) -> Denoise:
             return guided(x, t)
         if not bool(inside.any()):
             return plain(x, t)
-        return torch.where(per_image(inside, x).bool(), guided(x, t), plain(x, t))
+        return torch.where(append_dims(inside, x).bool(), guided(x, t), plain(x, t))
 
     return denoise
 
 
-def classifier(
+def classifier_guidance(
     denoise: Denoise, log_p: Callable[[Tensor], Tensor], scale: float, schedule: Schedule
 ) -> Denoise:
     """Push each answer the way in which a classifier's log p(y | picture), (B, C, H, W) -> (B,), rises.
@@ -79,7 +81,7 @@ def classifier(
             x = x.clone().requires_grad_(True)
             x0 = denoise(x, t)
             (gradient,) = torch.autograd.grad(log_p(x0).sum(), x)
-        alpha, sigma = per_image(schedule.alpha(t), x), per_image(schedule.sigma(t), x)
-        return (x0.detach() + scale * sigma**2 / alpha.clamp(min=FAINTEST) * gradient).clamp(-1, 1)
+        alpha, sigma = append_dims(schedule.alpha(t), x), append_dims(schedule.sigma(t), x)
+        return (x0.detach() + scale * sigma**2 / alpha.clamp(min=MIN_ALPHA) * gradient).clamp(-1, 1)
 
     return guided

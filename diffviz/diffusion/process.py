@@ -24,10 +24,10 @@ from diffviz.diffusion.schedules import Schedule, Time
 
 # The one contract: x_t (B, C, H, W) and times (B,) in, x0_hat (B, C, H, W) out.
 Denoise = Callable[[Tensor, Tensor], Tensor]
-Level = float | Tensor
+Coefficient = float | Tensor
 
 
-def per_image(value: Tensor, like: Tensor) -> Tensor:
+def append_dims(value: Tensor, like: Tensor) -> Tensor:
     """A number per image, (B,) or (), shaped to multiply images (B, C, H, W), in their dtype."""
     value = value.to(like.dtype).to(like.device)
     return value.view(-1, *[1] * (like.dim() - 1)) if value.dim() else value
@@ -35,7 +35,7 @@ def per_image(value: Tensor, like: Tensor) -> Tensor:
 
 def add_noise(x0: Tensor, eps: Tensor, t: Time, schedule: Schedule) -> Tensor:
     """x_t in one jump: alpha(t) x0 + sigma(t) eps (DDPM, arXiv 2006.11239, eq. 4)."""
-    return per_image(schedule.alpha(t), x0) * x0 + per_image(schedule.sigma(t), x0) * eps
+    return append_dims(schedule.alpha(t), x0) * x0 + append_dims(schedule.sigma(t), x0) * eps
 
 
 def noise_one_step(x_s: Tensor, eps: Tensor, s: Time, t: Time, schedule: Schedule) -> Tensor:
@@ -46,9 +46,9 @@ def noise_one_step(x_s: Tensor, eps: Tensor, s: Time, t: Time, schedule: Schedul
     alpha_s = schedule.alpha(s)
     if bool((alpha_s == 0).any()):
         raise ValueError("no picture is left at this time: the forward chain ends here")
-    shrink = schedule.alpha(t) / alpha_s
+    alpha_ts = schedule.alpha(t) / alpha_s
     beta = schedule.beta(t, s).clamp_min(0)
-    return per_image(shrink, x_s) * x_s + per_image(beta.sqrt(), x_s) * eps
+    return append_dims(alpha_ts, x_s) * x_s + append_dims(beta.sqrt(), x_s) * eps
 
 
 def forward_chain(
@@ -69,31 +69,31 @@ def forward_chain(
 # In these, alpha and sigma are numbers, or tensors that `per_image` has shaped.
 
 
-def eps_from_x0(x_t: Tensor, x0: Tensor, alpha: Level, sigma: Level) -> Tensor:
+def eps_from_x0(x_t: Tensor, x0: Tensor, alpha: Coefficient, sigma: Coefficient) -> Tensor:
     """eps = (x_t - alpha x0) / sigma; needs sigma > 0."""
     return (x_t - alpha * x0) / sigma
 
 
-def x0_from_eps(x_t: Tensor, eps: Tensor, alpha: Level, sigma: Level) -> Tensor:
+def x0_from_eps(x_t: Tensor, eps: Tensor, alpha: Coefficient, sigma: Coefficient) -> Tensor:
     """x0 = (x_t - sigma eps) / alpha; needs alpha > 0."""
     return (x_t - sigma * eps) / alpha
 
 
-def v_from_x0_eps(x0: Tensor, eps: Tensor, alpha: Level, sigma: Level) -> Tensor:
+def v_from_x0_eps(x0: Tensor, eps: Tensor, alpha: Coefficient, sigma: Coefficient) -> Tensor:
     """v = alpha eps - sigma x0."""
     return alpha * eps - sigma * x0
 
 
-def x0_from_v(x_t: Tensor, v: Tensor, alpha: Level, sigma: Level) -> Tensor:
+def x0_from_v(x_t: Tensor, v: Tensor, alpha: Coefficient, sigma: Coefficient) -> Tensor:
     """x0 = (alpha x_t - sigma v) / (alpha^2 + sigma^2); finite at both ends."""
     return (alpha * x_t - sigma * v) / (alpha**2 + sigma**2)
 
 
-def eps_from_v(x_t: Tensor, v: Tensor, alpha: Level, sigma: Level) -> Tensor:
+def eps_from_v(x_t: Tensor, v: Tensor, alpha: Coefficient, sigma: Coefficient) -> Tensor:
     """eps = (sigma x_t + alpha v) / (alpha^2 + sigma^2); finite at both ends."""
     return (sigma * x_t + alpha * v) / (alpha**2 + sigma**2)
 
 
-def x0_from_u(x_t: Tensor, u: Tensor, alpha: Level, sigma: Level) -> Tensor:
+def x0_from_u(x_t: Tensor, u: Tensor, alpha: Coefficient, sigma: Coefficient) -> Tensor:
     """x0 = (x_t - sigma u) / (alpha + sigma), of u = eps - x0; on the flow schedule alpha + sigma = 1."""
     return (x_t - sigma * u) / (alpha + sigma)

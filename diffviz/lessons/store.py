@@ -112,7 +112,7 @@ class Store:
         """Everything kept of a learner, fit for JSON and for `absorb`."""
         return {"format": FORMAT, "events": [_as_row(e) for e in self.events(learner)]}
 
-    def absorb(self, learner: str, data: object) -> int:
+    def import_events(self, learner: str, data: object) -> int:
         """Add the answers of an export that are not here yet; returns how many. Raises StoreError if it is none."""
         if (
             not isinstance(data, dict)

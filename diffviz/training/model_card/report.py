@@ -18,11 +18,11 @@ import tomllib
 
 import torch
 
-from diffviz.diffusion.samplers import draw, seeded
+from diffviz.diffusion.samplers import make_generators, randn_per_seed
 from diffviz.diffusion.schedules import SCHEDULES
 from diffviz.models import checkpoints
 from diffviz.paths import ASSETS
-from diffviz.training.batch_generation import grid, tile
+from diffviz.training.batch_generation import generate_grid, image_grid
 from diffviz.training.model_card.sections import (
     colours_text,
     commands,
@@ -30,25 +30,29 @@ from diffviz.training.model_card.sections import (
     core_hours,
     guidance_text,
     histogram,
-    memory_text,
+    memorization_text,
     overfitting,
     prediction,
     recipe_text,
     section,
 )
-from diffviz.training.model_card.tables import figures_table, kinds_table, loss_table
-from diffviz.training.prompts import EVERYDAY_64, NEW_24
+from diffviz.training.model_card.tables import categories_table, figures_table, loss_table
+from diffviz.training.prompts import COMMON_64, NOVEL_24
 from diffviz.training.sources import SOURCES
 
-GRIDS = {"everyday": EVERYDAY_64, "new": NEW_24}
+GRIDS = {"everyday": COMMON_64, "new": NOVEL_24}
 SAMPLER = "unipc"  # of the grids: the best one by the measured curve
 
 
 def call_ms(denoiser: checkpoints.Denoiser, rounds: int = 40) -> float:
     """Milliseconds of one network call at batch 1 on one thread: the median of several."""
     torch.set_num_threads(1)
-    denoise = denoiser.prompted(["cat face"], ["noto"], SCHEDULES["cosine"])
-    x, t, seen = draw(seeded([0]), denoiser.shape), torch.tensor([0.5], dtype=torch.float64), []
+    denoise = denoiser.conditioned(["cat face"], ["noto"], SCHEDULES["cosine"])
+    x, t, seen = (
+        randn_per_seed(make_generators([0]), denoiser.shape),
+        torch.tensor([0.5], dtype=torch.float64),
+        [],
+    )
     for _ in range(rounds):
         began = time.perf_counter()
         denoise(x, t)
@@ -56,7 +60,7 @@ def call_ms(denoiser: checkpoints.Denoiser, rounds: int = 40) -> float:
     return 1000 * sorted(seen)[rounds // 2]
 
 
-def judged(name: str, which: str, digest: str) -> str:
+def human_eval_text(name: str, which: str, digest: str) -> str:
     """The human judgement of a grid, or why there is none for these weights."""
     path = ASSETS / "model" / "human_eval.toml"
     raw = tomllib.loads(path.read_text(encoding="utf-8")).get(f"{name}-{which}") if path.exists() else None
@@ -86,7 +90,7 @@ def weights_row(name: str) -> str:
     )
 
 
-def network(name: str) -> list[str]:
+def network_section(name: str) -> list[str]:
     """Everything about one network."""
     path = ASSETS / checkpoints.manifest()[name].file
     digest = checkpoints.sha256_of(path)
@@ -102,7 +106,8 @@ def network(name: str) -> list[str]:
         lines += [
             f"![Fixed {title}, picture i from seed i](model/{which}-{name}.png)",
             "",
-            f"{judged(name, which, digest)} {len(prompts)} {title}, seeds 0 to {len(prompts) - 1}, {SAMPLER}, 30 steps, "
+            f"{human_eval_text(name, which, digest)} {len(prompts)} {title}, seeds 0 to "
+            f"{len(prompts) - 1}, {SAMPLER}, 30 steps, "
             f"guidance 3, not picked from several: {listed}.",
             "",
         ]
@@ -147,17 +152,19 @@ def network(name: str) -> list[str]:
         lines += section(
             "### Which things",
             "All labels, by kind, the worst first: how often the judge has the label among its first five.",
-            kinds_table(evaluation["all"]["kinds"]),
+            categories_table(evaluation["all"]["kinds"]),
         )
     if "colours" in evaluation:
         lines += colours_text(evaluation["colours"])
     swept = ASSETS / "curves" / f"guidance-{name}.json"
     if swept.exists():
         lines += guidance_text(json.loads(swept.read_text()), digest)
-    return lines + (memory_text(name, evaluation["memorisation"]) if "memorisation" in evaluation else [])
+    return lines + (
+        memorization_text(name, evaluation["memorisation"]) if "memorisation" in evaluation else []
+    )
 
 
-def tried() -> list[str]:
+def ablation_log() -> list[str]:
     """What was tried and measured, a line each."""
     path = ASSETS / "model" / "ablation_log.toml"
     raw = tomllib.loads(path.read_text(encoding="utf-8"))["tried"] if path.exists() else []
@@ -190,11 +197,11 @@ def card() -> str:
             f"{everyday} labels count as everyday ones (faces, hearts, hands, animals, plants, fruit, vehicles, weather "
             "and some things). 5 % of the (label, drawing) pairs were never trained on. See [DATA.md](DATA.md).",
             "",
-            *(line for name in reversed(names) for line in network(name)),
+            *(line for name in reversed(names) for line in network_section(name)),
             *comparisons(),
             "## What was tried",
             "",
-            *tried(),
+            *ablation_log(),
             "",
             "## What they are bad at",
             "",
@@ -226,8 +233,8 @@ def main() -> None:
         denoiser = checkpoints.load(name)
         zoom = 64 // denoiser.shape[-1]
         for which, prompts in GRIDS.items():
-            pictures = grid(denoiser, prompts, sampler=SAMPLER)
-            tile(pictures, 8, zoom).save(folder / f"{which}-{name}.png", optimize=True)
+            pictures = generate_grid(denoiser, prompts, sampler=SAMPLER)
+            image_grid(pictures, 8, zoom).save(folder / f"{which}-{name}.png", optimize=True)
         measured = ASSETS / "curves" / f"evaluation-{name}.json"
         memory = json.loads(measured.read_text()).get("memorisation") if measured.exists() else None
         if memory:

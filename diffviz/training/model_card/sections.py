@@ -18,7 +18,7 @@ from diffviz.training.model_card.tables import (
     recipes_table,
     sizes_table,
 )
-from diffviz.training.train_denoiser import ADJUSTABLE, Recipe
+from diffviz.training.train_denoiser import ADJUSTABLE, Recipe, current_recipe
 
 
 def section(heading: str, text: str, table: Sequence[str] = ()) -> list[str]:
@@ -33,7 +33,7 @@ def core_hours(facts: dict) -> float:
 
 def recipe_text(facts: dict, name: str) -> str:
     """How a network was trained, in sentences."""
-    recipe = facts["recipe"]
+    recipe = current_recipe(facts["recipe"])
     said = [
         f"{facts['images']:,} images in {core_hours(facts):.1f} core-hours on a CPU shared with other work, batch "
         f"{recipe['batch']}, bf16.",
@@ -41,8 +41,9 @@ def recipe_text(facts: dict, name: str) -> str:
         f"down to nothing over the last {recipe['decay']:.0%}; average of weights with decay "
         f"{facts.get('ema', recipe['ema'])} a step.",
         f"Loss: v, unweighted, {recipe['schedule']} schedule, times spread evenly in each batch.",
-        f"From {recipe['focus_from']:.0%} of the run on, {recipe['focus_share']:.0%} of the pictures were everyday ones."
-        if recipe["focus_share"]
+        f"From {recipe['oversample_from']:.0%} of the run on, {recipe['oversample_share']:.0%} of the "
+        "pictures were everyday ones."
+        if recipe["oversample_share"]
         else "Everyday drawings came as often as any other.",
         f"The caption was dropped {recipe['dropout']['caption']:.0%} of the time, the style "
         f"{recipe['dropout']['style']:.0%}.",
@@ -59,29 +60,29 @@ def recipe_text(facts: dict, name: str) -> str:
             "caption; the combinations of the second grid were never made."
         )
     if facts.get("data", name) != name:
-        said.append(f"Skin tones as extra data, {recipe['toned']:g} as often as other drawings.")
+        said.append(f"Skin tones as extra data, {recipe['skin_tone_weight']:g} as often as other drawings.")
     if "heldout_by_ema" in facts:
         losses = ", ".join(f"{loss:.4f} at {decay}" for decay, loss in facts["heldout_by_ema"].items())
         said.append(f"The length of the average was chosen after the fact: held-out loss {losses}.")
     if facts.get("earlier"):
         said.append(
-            f"In {len(facts['earlier']) + 1} sittings, each of which began again at the full rate; what is said here is "
+            f"In {len(facts['earlier']) + 1} sessions, each of which began again at the full rate; what is said here is "
             "of the last, the commands are those of all."
         )
     return " ".join(said)
 
 
 def commands(name: str, size: int, facts: dict, runs: str = "runs") -> list[str]:
-    """The commands that make the weights again: their data, each sitting in turn, publishing and evaluating them."""
-    sittings = [*facts.get("earlier", []), {"data": name, **facts}]
+    """The commands that make the weights again: their data, each session in turn, publishing and evaluating them."""
+    sessions = [*facts.get("earlier", []), {"data": name, **facts}]
     lines = [f"build_dataset --size {size} --out data/{name}.npz"]  # evaluate needs it in any case
-    if any(s["data"].endswith("-tones") for s in sittings):
+    if any(s["data"].endswith("-tones") for s in sessions):
         lines.append(f"build_dataset --size {size} --out data/{name}-tones.npz --skin-tones")
-    for i, sitting in enumerate(sittings):
-        recipe = sitting["recipe"]
+    for i, session in enumerate(sessions):
+        recipe = current_recipe(session["recipe"])
         lines.append(
-            f"train_denoiser --data data/{sitting['data']}.npz --out {runs}/{name} --images {sitting['images']} "
-            f"--workers {sitting['workers']} --channels {' '.join(map(str, recipe['channels']))}{flags(recipe)}"
+            f"train_denoiser --data data/{session['data']}.npz --out {runs}/{name} --images {session['images']} "
+            f"--workers {session['workers']} --channels {' '.join(map(str, recipe['channels']))}{flags(recipe)}"
             f"{' --resume' if i else ''}"
         )
     lines += [f"train_denoiser --out {runs}/{name} --publish", f"evaluate --model {name}"]
@@ -151,7 +152,7 @@ def guidance_text(sweep: dict, digest: str) -> list[str]:
     )
 
 
-def memory_text(name: str, memory: dict) -> list[str]:
+def memorization_text(name: str, memory: dict) -> list[str]:
     """What the distances to the training pictures say, with the histogram."""
     new, known, held = memory["new_captions"], memory["trained_captions"], memory["heldout"]
 
@@ -246,7 +247,7 @@ def comparisons() -> list[str]:
         lines += section(
             "## Guidance trained in",
             f"A copy of `emoji32` taught for {found['images']:,} images to give its own guided answer (scale 3) in one "
-            f"call (`compare --guided`). UniPC, 30 steps, everyday captions, N = {found['n']} a line; shares of the real "
+            f"call (`ablations --guided`). UniPC, 30 steps, everyday captions, N = {found['n']} a line; shares of the real "
             "pictures' own.",
             guided_table(found),
         )

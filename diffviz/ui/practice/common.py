@@ -35,6 +35,6 @@ def advance(state: dict) -> None:
     state["at"] += 1
 
 
-def begin_again(key: str, make: Callable[[], dict]) -> None:
+def restart_exercise(key: str, make: Callable[[], dict]) -> None:
     """Put an exercise back to its beginning."""
     st.session_state[f"practice-{key}"] = make()
