@@ -75,7 +75,7 @@ def test_a_catalogue_with_an_id_twice_or_an_unknown_field_is_refused(tmp_path):
     with pytest.raises(ContentError, match="m: two entries share this id"):
         content.misconceptions(tmp_path)
     (tmp_path / "misconceptions.toml").write_text(entry + "truth = 1\n")
-    with pytest.raises(ContentError, match=r"m: these fields .* truth"):
+    with pytest.raises(ContentError, match=r"m: these fields .*truth"):
         content.misconceptions.__wrapped__(tmp_path)
 
 
@@ -147,3 +147,15 @@ def test_heun_ends_farther_from_the_long_run_than_ddim_at_equal_nfe_as_the_plan_
             assert far > ddim[max(fewer)]
             compared += 1
     assert compared >= 5
+
+
+def test_clocks_are_a_failure_that_was_measured():
+    """The questions on failures send learners to clocks: the model card must bear out that these go wrong."""
+    card = (ROOT / "assets" / "MODEL.md").read_text(encoding="utf-8")
+    section = card.split("## emoji64")[1]
+    row = next(line for line in section.splitlines() if line.startswith("| clocks |"))
+    generated, real = (cell.split(",")[0] for cell in row.split("|")[2:4])
+    most = float(generated.split(" to ")[1].split("%")[0])  # the upper end of its interval
+    assert most < float(real.split("%")[0])
+    asked = [i for kind in content.KINDS for i in load(kind) if i.demo and "o'clock" in str(i.demo.state)]
+    assert len(asked) >= 4
