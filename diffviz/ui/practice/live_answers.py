@@ -53,18 +53,20 @@ def different() -> None:
 
 def hands() -> None:
     """Hands to be counted and clocks to be read by the learner."""
-    asked = {"hand with fingers splayed": "count the fingers", "three o'clock": "read the time"}
-    with st.spinner("Three hands and three clocks …"):
-        for prompt, task in asked.items():
-            pictures = _finals(Settings(prompt, "noto", steps=20), [4, 5, 6])
-            st.html(gallery.row(pictures, [f"{prompt}, seed {s}" for s in (4, 5, 6)], [task] * 3, wanted=128))
+    seeds = list(range(4, 8))
+    with st.spinner("Four hands and four clocks …"):
+        hands = _finals(Settings("hand with fingers splayed", "noto", steps=20), seeds)
+        clocks = _finals(Settings("three o'clock", "noto", steps=20), seeds)
+    for pictures, note in ((hands, "how many digits?"), (clocks, "what time is it?")):
+        st.html(gallery.row(pictures, [f"seed {s}" for s in seeds], [note] * len(seeds), wanted=128))
     st.caption(
-        "Drawn just now and not picked: judge each yourself. Nothing in the network counts or tells the time."
+        "“hand with fingers splayed” and “three o'clock”, generated just now and not picked: count and read for "
+        "yourself. How often the model hits each category of things is in the model card."
     )
 
 
 def stages_live() -> None:
-    """The six stages as pictures of one run of ours: a drawing noised, the guess it is graded by, static, and the loop."""
+    """The six stages as images of one run of ours: an image noised, the prediction, pure noise, and the loop."""
     schedule, steps = SCHEDULES["cosine"], 12
     torch.set_num_threads(1)
     settings = Settings("red heart", "noto", seed=1, steps=steps)
@@ -77,17 +79,17 @@ def stages_live() -> None:
     noised, guessed = to_uint8(noisy[0].numpy()), to_uint8(guess[0].numpy())
     frames = run.frames("x")
     pictures = [noised, guessed, frames[0], frames[1], frames[steps // 2], frames[-1]]
-    titles = ["1 noise a picture", "2 train", "3 static", "4 one step", "5 again", "6 the end"]
+    titles = ["b) add noise", "d) train", "c) fresh noise", "f) one step", "a) again", "e) the end"]
     notes = [
-        "a drawing at t = 0.6",
-        "the guess, graded against the drawing",
+        "an image at t = 0.6",
+        "the prediction, compared with the image",
         "seed 1",
         f"after 1 of {steps} steps",
         f"after {steps // 2}",
         f"after {steps}",
     ]
     st.html(gallery.row(pictures, titles, notes))
-    st.caption("Drawn just now. Stage 2 shows the finished network at the exercise it was trained on.")
+    st.caption("Generated just now. Stage d shows the finished network at the exercise it was trained on.")
 
 
 def _drawing() -> np.ndarray:
