@@ -18,12 +18,13 @@ from torch import Tensor, nn
 
 from diffviz.analysis import frame_captions, step_comparison
 from diffviz.diffusion.process import add_noise
-from diffviz.diffusion.samplers import draw, seeded
+from diffviz.diffusion.samplers import SAMPLERS, make_generators, randn_per_seed
 from diffviz.diffusion.schedules import SCHEDULES
+from diffviz.evaluation.metrics import rmse
 from diffviz.imaging.pixels import to_uint8
 from diffviz.models import checkpoints
 from diffviz.models.denoiser import Denoiser
-from diffviz.pipelines.text_to_image import Settings, recorded, run_steps
+from diffviz.pipelines.text_to_image import Settings, sample_steps, sample_trajectory
 
 PROMPTS = ("cat face", "red heart", "sunflower", "penguin", "octopus", "palm tree", "fox", "ghost")
 STYLE = "noto"
@@ -41,7 +42,7 @@ class Question:
     titles: Sequence[str]
     notes: Sequence[str]
     options: Sequence[str]
-    whys: Sequence[str]
+    feedback: Sequence[str]
     right: int
 
 
@@ -51,7 +52,7 @@ def _settings(seed: int, **more: object) -> Settings:
 
 
 def _which(
-    seed: int, pictures: Sequence[np.ndarray], notes: Sequence[str], right: int, whys: Sequence[str]
+    seed: int, pictures: Sequence[np.ndarray], notes: Sequence[str], right: int, feedback: Sequence[str]
 ) -> Question:
     """Pictures in an order fixed by the seed, to be chosen among by letter."""
     order = list(range(len(pictures)))
@@ -61,14 +62,14 @@ def _which(
         list(LETTERS[: len(order)]),
         [notes[k] for k in order],
         [f"Picture {LETTERS[i]}" for i in range(len(order))],
-        [whys[k] for k in order],
+        [feedback[k] for k in order],
         order.index(right),
     )
 
 
 def first_guess(seed: int) -> Question:
     """Three guesses of one run: which came first?"""
-    run = recorded(_settings(seed, steps=12))
+    run = sample_trajectory(_settings(seed, steps=12))
     at = (1, 4, 10)
     notes = [f"step {i + 1} of 12" for i in at]
     return _which(
@@ -83,7 +84,7 @@ def first_guess(seed: int) -> Question:
 def most_calls(seed: int) -> Question:
     """One noise, three numbers of steps: which picture cost the most?"""
     counts = (1, 4, 40)
-    pictures = [recorded(_settings(seed, steps=n)).frames("x")[-1] for n in counts]
+    pictures = [sample_trajectory(_settings(seed, steps=n)).frames("x")[-1] for n in counts]
     notes = [f"{n} step{'s' if n > 1 else ''}" for n in counts]
     return _which(
         seed,
@@ -97,7 +98,7 @@ def most_calls(seed: int) -> Question:
 def strongest_guidance(seed: int) -> Question:
     """One noise, three guidance scales: which is the highest?"""
     scales = (1.0, 3.0, 10.0)
-    pictures = [recorded(_settings(seed, steps=20, guidance=g)).frames("x")[-1] for g in scales]
+    pictures = [sample_trajectory(_settings(seed, steps=20, guidance=g)).frames("x")[-1] for g in scales]
     strength = [float((p.max(-1).astype(float) - p.min(-1)).mean()) for p in pictures]
     notes = [f"guidance {g:g}, colourfulness {c:.0f} of 255" for g, c in zip(scales, strength, strict=True)]
     return _which(seed, pictures, notes, int(np.argmax(scales)), [f"Drawn at {n}." for n in notes])
@@ -106,19 +107,20 @@ def strongest_guidance(seed: int) -> Question:
 def nearest_sampler(seed: int) -> Question:
     """Three samplers at six questions each against a long run from the same noise: who ends nearest?"""
     budget, long = 6, 60
-    titles = {"ddim": "DDIM", "heun": "Heun", "unipc": "UniPC"}
-    target = recorded(_settings(seed, sampler="dpmpp_2m", steps=long))
+    titles = {name: SAMPLERS[name].title for name in ("ddim", "heun", "unipc")}
+    target = sample_trajectory(_settings(seed, sampler="dpmpp_2m", steps=long))
     finals = {
-        n: recorded(_settings(seed, sampler=n, steps=step_comparison.steps_for(n, budget))) for n in titles
+        n: sample_trajectory(_settings(seed, sampler=n, steps=step_comparison.max_steps(n, budget)))
+        for n in titles
     }
-    far = [step_comparison.rmse(finals[n].x[-1], target.x[-1]) for n in titles]
-    whys = [f"It ended {d:.3f} away from {long} steps (root mean square)." for d in far]
+    far = [rmse(finals[n].x[-1], target.x[-1]) for n in titles]
+    feedback = [f"It ended {d:.3f} away from {long} steps (root mean square)." for d in far]
     return Question(
         [target.frames("x")[-1], *(finals[n].frames("x")[-1] for n in titles)],
         [f"the long run, {long} steps", *titles.values()],
         ["", *(f"{d:.3f} away" for d in far)],
         list(titles.values()),
-        whys,
+        feedback,
         int(np.argmin(far)),
     )
 
@@ -126,16 +128,16 @@ def nearest_sampler(seed: int) -> Question:
 def same_static(seed: int) -> Question:
     """A picture, and three more of the prompt: which began from the same static?"""
     prompt = PROMPTS[seed % len(PROMPTS)]
-    given = recorded(_settings(seed, steps=20))
+    given = sample_trajectory(_settings(seed, steps=20))
     others = [_settings(seed + k, prompt=prompt, steps=6 if k == 0 else 20) for k in range(3)]
-    runs = [recorded(s) for s in others]
-    same = [step_comparison.rmse(r.x[0], given.x[0]) == 0 for r in runs]
+    runs = [sample_trajectory(s) for s in others]
+    same = [rmse(r.x[0], given.x[0]) == 0 for r in runs]
     notes = [f"seed {s.seed}, {s.steps} steps" for s in others]
-    whys = [
+    feedback = [
         "Its run began from the same numbers." if e else f"Its run began from other static: {n}."
         for e, n in zip(same, notes, strict=True)
     ]
-    asked = _which(seed, [r.frames("x")[-1] for r in runs], notes, same.index(True), whys)
+    asked = _which(seed, [r.frames("x")[-1] for r in runs], notes, same.index(True), feedback)
     return replace(
         asked,
         pictures=[given.frames("x")[-1], *asked.pictures],
@@ -146,9 +148,12 @@ def same_static(seed: int) -> Question:
 
 def snr_one(seed: int) -> Question:
     """A picture of ours under three amounts of noise: where is the SNR one?"""
-    schedule, x0 = SCHEDULES["cosine"], torch.from_numpy(recorded(_settings(seed, steps=12)).x[-1])[None]
-    eps = draw(seeded([seed]), x0.shape[1:])
-    ts = [schedule.time_of(log(snr)) for snr in (30.0, 1.0, 0.03)]
+    schedule, x0 = (
+        SCHEDULES["cosine"],
+        torch.from_numpy(sample_trajectory(_settings(seed, steps=12)).x[-1])[None],
+    )
+    eps = randn_per_seed(make_generators([seed]), x0.shape[1:])
+    ts = [schedule.inverse_log_snr(log(snr)) for snr in (30.0, 1.0, 0.03)]
     pictures = [to_uint8(add_noise(x0, eps, t, schedule)[0].numpy()) for t in ts]
     snr = [float(schedule.alpha(t) ** 2 / schedule.sigma(t) ** 2) for t in map(torch.tensor, ts)]
     notes = [f"SNR {v:.2g}" for v in snr]
@@ -158,8 +163,8 @@ def snr_one(seed: int) -> Question:
 
 def dice_again(seed: int) -> Question:
     """DDPM twice with one seed: how different are the pictures?"""
-    runs = [recorded(_settings(seed, sampler="ddpm", steps=15)) for _ in range(2)]
-    far = step_comparison.rmse(runs[0].x[-1], runs[1].x[-1])
+    runs = [sample_trajectory(_settings(seed, sampler="ddpm", steps=15)) for _ in range(2)]
+    far = rmse(runs[0].x[-1], runs[1].x[-1])
     right = 0 if far == 0 else 1 if far < 0.1 else 2
     found = f"The two differ by {far:.3f} (root mean square)."
     return Question(
@@ -178,11 +183,11 @@ def dice_again(seed: int) -> Question:
 
 def four_times_the_steps(seed: int) -> Question:
     """The time of 10 steps against that of 40."""
-    recorded(_settings(seed, steps=2))  # what is loaded once must not be timed
+    sample_trajectory(_settings(seed, steps=2))  # what is loaded once must not be timed
     took = []
     for steps in (10, 40):
         began = time.perf_counter()
-        recorded(_settings(seed, steps=steps))
+        sample_trajectory(_settings(seed, steps=steps))
         took.append(time.perf_counter() - began)
     ratio, factors = took[1] / took[0], (1, 2, 4, 16)
     found = f"Measured just now: {took[0]:.2f} s and {took[1]:.2f} s, {ratio:.1f} times as long."
@@ -212,7 +217,7 @@ def heun_calls(seed: int) -> Question:
     steps = 10
     whole = checkpoints.load()
     counted = Denoiser(_Counted(whole.net), whole.vocabulary)
-    run = recorded(_settings(seed, sampler="heun", steps=steps, guidance=3.0), counted)
+    run = sample_trajectory(_settings(seed, sampler="heun", steps=steps, guidance=3.0), counted)
     options = [steps, 2 * steps, 4 * steps - 2, 8 * steps]
     return Question(
         [run.frames("x")[-1]],
@@ -232,8 +237,8 @@ def heun_calls(seed: int) -> Question:
 def when_layout_settles(seed: int) -> Question:
     """In which part of a run half of the layout is decided."""
     steps = 24
-    run = recorded(_settings(seed, steps=steps))
-    at = int(np.argmax(frame_captions.settled(run).layout >= 0.5)) + 1
+    run = sample_trajectory(_settings(seed, steps=steps))
+    at = int(np.argmax(frame_captions.convergence(run).layout >= 0.5)) + 1
     parts = ((1, 3), (4, 10), (11, 17), (18, 24))
     found = f"In this run half of the layout was settled by step {at}."
     shown = (0, 3, 10, 17, 24)
@@ -252,9 +257,9 @@ def where_seeds_part(seed: int) -> Question:
     n = 8
     spread, shown = [], []
     for steps in (1, 20):
-        *_, last = run_steps(_settings(seed, steps=steps), seeds=range(seed, seed + n))
+        *_, last = sample_steps(_settings(seed, steps=steps), seeds=range(seed, seed + n))
         x = last.x.numpy()
-        spread.append(float(np.sqrt(((x - x.mean(0)) ** 2).mean())))
+        spread.append(float(rmse(x, x.mean(0))))
         shown.append(to_uint8(x))
     ratio = spread[1] / max(spread[0], 1e-9)
     right = 2 if 0.8 < ratio < 1.25 else int(ratio > 1)
@@ -278,10 +283,10 @@ def word_order(seed: int) -> Question:
     prompts = ("red fox", "fox red", "fox")
     order = list(prompts)
     random.Random(seed).shuffle(order)
-    runs = [recorded(_settings(seed, prompt=p, steps=15)) for p in order]
+    runs = [sample_trajectory(_settings(seed, prompt=p, steps=15)) for p in order]
     pairs = ((0, 1), (0, 2), (1, 2))
     equal = [bool(np.allclose(runs[a].x[-1], runs[b].x[-1], atol=1e-3)) for a, b in pairs]
-    whys = [
+    feedback = [
         f"“{order[a]}” and “{order[b]}” "
         f"{'give the very same picture: the words are a set.' if e else 'are different questions.'}"
         for (a, b), e in zip(pairs, equal, strict=True)
@@ -291,7 +296,7 @@ def word_order(seed: int) -> Question:
         list(LETTERS[:3]),
         [f"“{p}”" for p in order],
         [*(f"{LETTERS[a]} and {LETTERS[b]}" for a, b in pairs), "None of them"],
-        [*whys, "Two of the three prompts hold the same words." if any(equal) else "All three differ."],
+        [*feedback, "Two of the three prompts hold the same words." if any(equal) else "All three differ."],
         equal.index(True) if any(equal) else 3,
     )
 

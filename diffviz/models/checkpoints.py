@@ -17,7 +17,7 @@ from pathlib import Path
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
-from torch import nn
+from torch import Tensor, nn
 
 from diffviz.models.denoiser import Denoiser
 from diffviz.models.text_encoder import Vocabulary
@@ -27,6 +27,17 @@ from diffviz.paths import ASSETS
 MANIFEST = "manifest.toml"
 QUICK, SHARP = "emoji32", "emoji64"
 DEFAULT = SHARP
+
+
+# Parts of the network that had another name when the shipped weights were written. The files stay as they are: stored
+# results name their SHA-256.
+RENAMED_PARTS = {
+    "stem": "conv_in",
+    "head": "conv_out",
+    "shrink": "downsample",
+    "grow": "upsample",
+    "level": "noise_embed",
+}
 
 
 class CheckpointError(RuntimeError):
@@ -69,6 +80,14 @@ def metadata(path: Path) -> tuple[dict, dict]:
         ) from error
 
 
+def current_names(state: dict[str, Tensor]) -> dict[str, Tensor]:
+    """A state dict with the present name of each part of the network; a key that has it already stays as it is."""
+    parts = {key: key.partition(".") for key in state}
+    return {
+        f"{RENAMED_PARTS.get(part, part)}{dot}{rest}": state[key] for key, (part, dot, rest) in parts.items()
+    }
+
+
 def read(path: Path) -> UNet:
     """The network of a weights file, in float32 and ready to be asked."""
     if not path.exists():
@@ -78,7 +97,7 @@ def read(path: Path) -> UNet:
         net = UNet(UNetConfig.from_dict(config))
         with safe_open(path, "pt") as file:
             tensors = {k: file.get_tensor(k).float() for k in file.keys()}  # noqa: SIM118 - not a dict
-        net.load_state_dict(tensors, strict=True)
+        net.load_state_dict(current_names(tensors), strict=True)
     except (OSError, SafetensorError, TypeError, RuntimeError) as error:
         raise CheckpointError(
             f"The weights in {path.name} do not fit this version of the network: restore both from the repository."

@@ -1,4 +1,4 @@
-"""A small classifier of our own: the judge that measures the denoiser, and the source of picture features.
+"""A small classifier of our own: it measures the denoiser, and gives features of images.
 
 It is trained on the same real pictures (see `diffviz.training.train_classifier`) and knows their labels and
 subgroups. What it says of generated pictures is only as good as what it says of held-out real ones, so the
@@ -67,7 +67,7 @@ class Classifier(nn.Module):
 
 
 @dataclass(frozen=True)
-class Judge:
+class LabelClassifier:
     """A trained classifier with the names of its classes."""
 
     net: Classifier
@@ -76,13 +76,13 @@ class Judge:
     facts: dict
 
     @torch.inference_mode()
-    def look(self, pictures: Tensor, batch: int = 256) -> tuple[Tensor, Tensor, Tensor]:
+    def predict(self, pictures: Tensor, batch: int = 256) -> tuple[Tensor, Tensor, Tensor]:
         """Label logits (N, L), subgroup logits (N, G) and features (N, 128) of pictures in [-1, 1]."""
         parts = [self.net(chunk) for chunk in pictures.split(batch)]
         return tuple(torch.cat(column) for column in zip(*parts, strict=True))
 
     def log_p(self, label: str) -> Callable[[Tensor], Tensor]:
-        """The log of how sure it is of a label, of pictures (B, 3, S, S): (B,), with a gradient.
+        """log p(label given image) of images (B, 3, S, S): (B,), with a gradient.
 
         Raises ValueError for a label that it does not know.
         """
@@ -93,7 +93,7 @@ class Judge:
 
 
 @functools.lru_cache(maxsize=2)
-def load(path: Path) -> Judge:
+def load(path: Path) -> LabelClassifier:
     """Read a classifier written by `train_classifier`. Raises FileNotFoundError or ValueError."""
     if not path.exists():
         raise FileNotFoundError(f"The classifier {path.name} is missing: restore it from the repository.")
@@ -105,7 +105,7 @@ def load(path: Path) -> Judge:
             net.load_state_dict({k: file.get_tensor(k).float() for k in file.keys()})  # noqa: SIM118
     except (SafetensorError, KeyError, TypeError, RuntimeError) as error:
         raise ValueError(f"The classifier {path.name} is damaged: restore it from the repository.") from error
-    return Judge(
+    return LabelClassifier(
         net.eval().requires_grad_(False),
         tuple(names["labels"]),
         tuple(names["subgroups"]),

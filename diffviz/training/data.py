@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from diffviz.imaging.pixels import normalize
-from diffviz.models.text_encoder import Vocabulary, words_of
+from diffviz.models.text_encoder import Vocabulary, tokenize
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class Dataset:
     labels: list[str]  # (L,)
     keywords: list[list[str]]
     subgroups: np.ndarray  # (L,)
-    everyday: np.ndarray  # (L,) bool
+    common: np.ndarray  # (L,) bool
     styles: list[str]
 
     @classmethod
@@ -42,12 +42,12 @@ class Dataset:
                 labels=[str(s) for s in raw["labels"]],
                 keywords=[str(s).split("|") for s in raw["keywords"]],
                 subgroups=raw["subgroups"],
-                everyday=raw["everyday"],
+                common=raw["everyday"],
                 styles=[str(s) for s in raw["styles"]],
             )
 
     @functools.cached_property
-    def toned(self) -> np.ndarray:
+    def is_skin_tone(self) -> np.ndarray:
         """Which labels are skin-tone variants: (L,) bool."""
         return np.array(["skin tone" in label for label in self.labels])
 
@@ -55,10 +55,10 @@ class Dataset:
         """Pictures in [-1, 1]: (len(rows), 3, S, S) float."""
         return normalize(self.images[torch.from_numpy(rows)].float())
 
-    def rows(self, *, heldout: bool, everyday: bool = False) -> np.ndarray:
+    def rows(self, *, heldout: bool, common: bool = False) -> np.ndarray:
         """Indices of the held-out or the training pictures, of everyday labels only if asked."""
         keep = self.heldout == heldout
-        return np.flatnonzero(keep & self.everyday[self.label] if everyday else keep)
+        return np.flatnonzero(keep & self.common[self.label] if common else keep)
 
 
 @dataclass(frozen=True)
@@ -76,8 +76,8 @@ class Captions:
 
     def __init__(self, data: Dataset, vocabulary: Vocabulary, dropout: CaptionDropout) -> None:
         self.vocabulary, self.dropout, self.styles = vocabulary, dropout, data.styles
-        self.label_words = [words_of(label) for label in data.labels]
-        self.keyword_words = [[words_of(k) for k in keywords if words_of(k)] for keywords in data.keywords]
+        self.label_words = [tokenize(label) for label in data.labels]
+        self.keyword_words = [[tokenize(k) for k in keywords if tokenize(k)] for keywords in data.keywords]
 
     def words(self, label: int, rng: np.random.Generator) -> list[str]:
         """The words of a caption: the label, at times with keywords or keywords in its place."""

@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 import pytest
 
-from diffviz.analysis import step_comparison
+from diffviz.evaluation.metrics import rmse
 from diffviz.lessons import live_questions
 from diffviz.lessons.live_questions import QUESTIONS
 from diffviz.pipelines import text_to_image
@@ -15,8 +15,8 @@ from diffviz.pipelines import text_to_image
 @pytest.mark.parametrize("name", QUESTIONS)
 def test_every_question_has_one_right_option_and_a_reason_for_each(name, seed):
     q = QUESTIONS[name](seed)
-    assert len(set(q.options)) == len(q.options) == len(q.whys) >= 3
-    assert all(q.whys)
+    assert len(set(q.options)) == len(q.options) == len(q.feedback) >= 3
+    assert all(q.feedback)
     assert 0 <= q.right < len(q.options)
     assert len(q.pictures) == len(q.titles) == len(q.notes)
     assert all(p.dtype == np.uint8 and p.shape[-1] == 3 for p in q.pictures)
@@ -27,7 +27,7 @@ def test_every_question_has_one_right_option_and_a_reason_for_each(name, seed):
 )
 def test_the_right_letter_moves_with_the_seed(name, monkeypatch):
     """Otherwise a learner who comes back would know it without looking."""
-    monkeypatch.setattr(live_questions, "recorded", lambda settings, denoiser=None: fake(settings))
+    monkeypatch.setattr(live_questions, "sample_trajectory", lambda settings, denoiser=None: fake(settings))
     assert len({QUESTIONS[name](seed).right for seed in range(12)}) == 3
 
 
@@ -47,7 +47,7 @@ def test_the_nearest_sampler_is_the_one_with_the_smallest_distance_shown():
 def test_heuns_calls_are_counted_and_not_looked_up(monkeypatch):
     q = QUESTIONS["heun_calls"](0)
     settings = text_to_image.Settings("cat face", sampler="heun", steps=10, guidance=3.0)
-    assert q.options[q.right] == f"{settings.calls} calls"
+    assert q.options[q.right] == f"{settings.nfe} calls"
     # Another sampler in its place must change the count, and no option would fit.
     plain = live_questions._settings
     monkeypatch.setattr(
@@ -61,5 +61,5 @@ def test_heuns_calls_are_counted_and_not_looked_up(monkeypatch):
 def test_the_order_of_words_is_decided_by_the_pictures():
     q = QUESTIONS["word_order"](4)
     a, b = (q.titles.index(letter) for letter in q.options[q.right].split(" and "))
-    assert step_comparison.rmse(q.pictures[a], q.pictures[b]) < 1
+    assert rmse(q.pictures[a], q.pictures[b]) < 1
     assert {q.notes[a], q.notes[b]} == {"“red fox”", "“fox red”"}

@@ -78,3 +78,17 @@ def test_written_weights_come_back_the_same_up_to_half_precision(tmp_path, tiny)
     for (name, p), (_, q) in zip(tiny.net.named_parameters(), again.named_parameters(), strict=True):
         assert (p - q).abs().max() <= 1e-3 * p.abs().max() + 1e-7, name
     assert not list(tmp_path.glob("*.tmp"))
+
+
+def test_parts_of_the_network_are_read_by_the_names_they_had_and_by_those_they_have():
+    old = {"stem.weight": 1, "shrink.0.bias": 2, "level.2.weight": 3, "position": 4, "down.0.norm1.weight": 5}
+    now = checkpoints.current_names(old)
+    assert list(now) == [
+        "conv_in.weight",
+        "downsample.0.bias",
+        "noise_embed.2.weight",
+        "position",
+        "down.0.norm1.weight",
+    ]
+    assert list(now.values()) == list(old.values())
+    assert checkpoints.current_names(now) == now

@@ -21,7 +21,7 @@ def _new_order() -> dict:
 def show() -> None:
     """Six shuffled stages; feedback names the first that stands wrong, and why; the right order then plays live."""
     item = content.load("order")[0]
-    state = learner.place("order", _new_order)
+    state = learner.load_progress("order", _new_order)
     st.header(item.prompt, anchor=False)
     at = {s.id: k for k, s in enumerate(item.stages)}
     shown = {item.stages[k].id: item.stages[k].text for k in state["order"]}
@@ -51,7 +51,7 @@ def show() -> None:
 
 
 def _shuffle() -> None:
-    common.begin_again("order", _new_order)
+    common.restart_exercise("order", _new_order)
     st.session_state.pop("order-list", None)
 
 

@@ -16,10 +16,10 @@ def _new_predictions() -> dict:
 def show() -> None:
     """Commit to a prediction and the reason for it, then the live model shows what happens."""
     items = content.load("predictions")
-    state = learner.place("predict", _new_predictions)
+    state = learner.load_progress("predict", _new_predictions)
     if state["at"] >= len(items):
         st.header("All three are settled", anchor=False)
-        st.button("Start over", on_click=common.begin_again, args=("predict", _new_predictions))
+        st.button("Start over", on_click=common.restart_exercise, args=("predict", _new_predictions))
         return
     item = items[state["at"]]
     st.progress(state["at"] / len(items), f"{state['at'] + 1} of {len(items)}")
