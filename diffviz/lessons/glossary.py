@@ -14,7 +14,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TypeVar
 
-from diffviz.lessons.content import ContentError, Demo, _read
+from diffviz.lessons.content import ContentError, Demo, read_toml
 from diffviz.paths import LESSONS
 
 T = TypeVar("T")
@@ -118,7 +118,7 @@ def _record(kind: type[T], raw: Mapping[str, object], where: str) -> T:
 def papers(folder: Path = LESSONS) -> dict[str, Paper]:
     """Every paper by its id."""
     found = {}
-    for key, raw in _read(folder / "papers.toml").items():
+    for key, raw in read_toml(folder / "papers.toml").items():
         found[key] = _record(Paper, {"id": key, **raw}, f"papers.toml, {key}")
         if bool(found[key].arxiv) == bool(found[key].doi):
             raise ContentError(f"papers.toml, {key}: either an arXiv id or a DOI is needed")
@@ -130,7 +130,7 @@ def entries(folder: Path = LESSONS) -> dict[str, Entry]:
     """Every entry by its id, in the order of the file."""
     found: dict[str, Entry] = {}
     owner: dict[str, str] = {}
-    for raw in _read(folder / "glossary.toml")["entry"]:
+    for raw in read_toml(folder / "glossary.toml")["entry"]:
         where = f"glossary.toml, {raw.get('id', 'an entry without id')}"
         entry = _record(Entry, raw, where)
         problem = _problem(entry, folder)
@@ -161,7 +161,7 @@ def _problem(entry: Entry, folder: Path) -> str | None:
 def lessons(folder: Path = LESSONS) -> dict[str, Lesson]:
     """The objectives, prerequisites and reading of each lesson, by its page."""
     found: dict[str, Lesson] = {}
-    for raw in _read(folder / "objectives.toml")["lesson"]:
+    for raw in read_toml(folder / "objectives.toml")["lesson"]:
         where = f"objectives.toml, {raw.get('page', 'a lesson without page')}"
         lesson = _record(Lesson, raw, where)
         know = tuple(_record(Known, k, where) for k in lesson.know)

@@ -1,6 +1,6 @@
 """Encode the training images once, so that a latent denoiser trains on latents and never runs the encoder.
 
-    python -m diffviz.training.encode_dataset --data data/emoji128.npz --autoencoder runs/autoencoder128/ema.safetensors
+    python -m diffviz.training.encode_dataset --data data/emoji128.npz --out data/latent128.npz
 
 What augmentation does to pixels has to happen before the encoder, so every image is encoded as it is, mirrored where
 its label stays true, and in each other colour where it has one main hue (see `augment`). The file holds the captions
@@ -22,6 +22,8 @@ from torch import Tensor
 
 from diffviz.models import checkpoints
 from diffviz.models.autoencoder import Autoencoder
+from diffviz.models.text_encoder import words_of
+from diffviz.paths import ASSETS
 from diffviz.training.augment import HUES, in_colour, mirrors, recolour, recolours
 from diffviz.training.data import Dataset
 
@@ -39,7 +41,7 @@ def variants(data: Dataset) -> Iterator[tuple[int, int, bool, Tensor]]:
         if not recolours(data.labels[label]):
             continue
         for i, colour in enumerate(HUES):
-            if in_colour(data.labels[label].split(), colour) is None:  # a combination kept for testing
+            if in_colour(words_of(data.labels[label]), colour) is None:  # a combination kept for testing
                 continue
             painted = recolour(image, colour)
             if painted is None:  # several colours or hardly any: no other colour will do either
@@ -50,9 +52,8 @@ def variants(data: Dataset) -> Iterator[tuple[int, int, bool, Tensor]]:
 @torch.inference_mode()
 def encode(net: Autoencoder, images: list[Tensor]) -> np.ndarray:
     """Latents (B, C, H, W) float16 of a list of images."""
-    with torch.autocast(
-        "cpu", torch.bfloat16
-    ):  # halves the time; the rounding is far below the noise of training
+    # bf16 halves the time, and its rounding is far below the noise of training.
+    with torch.autocast("cpu", torch.bfloat16):
         return net.encode(torch.stack(images)).half().numpy()
 
 
@@ -82,7 +83,8 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--data", type=Path, default=Path("data/emoji128.npz"))
-    parser.add_argument("--autoencoder", type=Path, default=Path("runs/autoencoder128/ema.safetensors"))
+    shipped = ASSETS / f"{checkpoints.AUTOENCODER}.safetensors"  # the one that training decodes with
+    parser.add_argument("--autoencoder", type=Path, default=shipped)
     parser.add_argument("--out", type=Path, default=Path("data/latent128.npz"))
     parser.add_argument("--threads", type=int, default=1)
     args = parser.parse_args()

@@ -21,7 +21,7 @@ import torch
 
 from diffviz.evaluation import outside_judge
 from diffviz.evaluation.outside_judge import Extractor
-from diffviz.imaging.pixels import to_uint8
+from diffviz.imaging.pixels import normalize, to_uint8
 from diffviz.models import checkpoints
 from diffviz.paths import ASSETS, CURVES
 from diffviz.training.batch_generation import for_rows
@@ -44,10 +44,9 @@ def kept(path: Path, head: dict, name: str) -> np.ndarray | None:
 def keep(path: Path, head: dict, **arrays: np.ndarray) -> None:
     """Write arrays and what they were made with; the file is replaced at once."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    buffer, temporary = io.BytesIO(), path.with_suffix(".tmp")
+    buffer = io.BytesIO()
     np.savez(buffer, head=np.array(json.dumps(head)), **arrays)
-    temporary.write_bytes(buffer.getvalue())
-    temporary.replace(path)
+    checkpoints.replace(path, buffer.getvalue())
 
 
 def generated(
@@ -135,7 +134,7 @@ def main() -> None:
         raise SystemExit(f"{args.model} draws {images.shape[1]} pixels and the data has {size}")
     extract = Extractor()
     real = real_features(extract, data, args.features or Path(f"data/features-{size}.npz"))
-    made = extract(torch.from_numpy(images).permute(0, 3, 1, 2).float() / 127.5 - 1)
+    made = extract(normalize(torch.from_numpy(images).permute(0, 3, 1, 2).float()))
     common = data.everyday[data.label[rows]]
     found = {
         **head,

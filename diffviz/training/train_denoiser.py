@@ -208,6 +208,13 @@ def inherit(net: UNet, smaller: UNet) -> int:
 # --- optimisation ------------------------------------------------------------------------------------------
 
 
+def as_matrix(p: nn.Parameter) -> nn.Parameter:
+    """A weight (N, …) and its gradient as matrices (N, M) that share their memory, which is what torch's Muon wants."""
+    matrix = nn.Parameter(p.data.view(len(p), -1))
+    matrix.grad = p.grad.view(len(p), -1)
+    return matrix
+
+
 class Optimizer:
     """Muon on the matrices and AdamW on the rest, over one flat gradient that workers can add up at once."""
 
@@ -222,10 +229,7 @@ class Optimizer:
             start += p.numel()
             p.grad = grad.view_as(p)
             if p.dim() >= 2 and id(p) not in edges and p is not net.position:
-                # torch's Muon wants matrices: a view of the convolution's weight shares its memory.
-                matrix = nn.Parameter(p.data.view(len(p), -1))
-                matrix.grad = grad.view(len(p), -1)
-                matrices.append(matrix)
+                matrices.append(as_matrix(p))
             else:
                 rest.append(p)
         self.muon = torch.optim.Muon(

@@ -2,8 +2,7 @@ import re
 
 import pytest
 import torch
-from helpers import ROOT
-from streamlit.testing.v1 import AppTest
+from helpers import control_keys, open_page
 
 from diffviz.diffusion.schedules import SCHEDULES
 from diffviz.lessons import glossary
@@ -73,17 +72,9 @@ STATES = sorted({(e.page, tuple(e.state.items())) for e in ENTRIES if e.page})
 
 @pytest.mark.parametrize(("page", "state"), STATES, ids=[f"{p}-{i}" for i, (p, _) in enumerate(STATES)])
 def test_a_page_reads_every_key_of_a_state_and_takes_its_value(page, state):
-    app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=60)
-    for key, value in state:
-        app.query_params[key] = value
-    app.switch_page(PAGES[page])
-    app.run()
-    assert not app.exception
+    app = open_page(page, dict(state))
     assert not app.warning, [w.value for w in app.warning]
-    keys = {w.key for group in (app.text_input, app.number_input, app.slider, app.select_slider, app.selectbox,
-                                app.segmented_control)
-            for w in group}  # fmt: skip
-    assert {key for key, _ in state} <= keys
+    assert {key for key, _ in state} <= control_keys(app)
 
 
 def test_a_term_without_a_page_has_no_link():

@@ -4,7 +4,7 @@ from itertools import pairwise, permutations
 from types import SimpleNamespace
 
 import pytest
-from helpers import ROOT
+from helpers import ROOT, control_keys, open_page
 from hypothesis import given
 from hypothesis import strategies as st
 from streamlit.testing.v1 import AppTest
@@ -39,18 +39,9 @@ DEMOS = [(i.id, i.demo) for i in EVERY if i.demo] + [
 
 @pytest.mark.parametrize("demo", [d for _, d in DEMOS], ids=[i for i, _ in DEMOS])
 def test_every_demo_link_opens_a_page_that_takes_its_state(demo):
-    pages = {p.stem.split("_", 1)[1]: p for p in (ROOT / "pages").glob("*.py")}
-    app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=60)
-    for key, value in demo.state.items():
-        app.query_params[key] = value
-    app.switch_page(f"pages/{pages[demo.page].name}")
-    app.run()
-    assert not app.exception
+    app = open_page(demo.page, demo.state)
     assert not app.warning, [w.value for w in app.warning]
-    keys = {w.key for group in (app.text_input, app.number_input, app.slider, app.select_slider, app.selectbox,
-                                   app.segmented_control)
-            for w in group}  # fmt: skip
-    assert set(demo.state) <= keys
+    assert set(demo.state) <= control_keys(app)
 
 
 def test_the_right_option_does_not_give_itself_away_by_its_length():

@@ -4,7 +4,7 @@ from collections import Counter
 from datetime import UTC, datetime
 
 import pytest
-from helpers import ROOT
+from helpers import ROOT, control_keys, open_page
 from streamlit.testing.v1 import AppTest
 
 from diffviz.evaluation import results
@@ -38,19 +38,10 @@ def test_the_kept_question_has_a_run_wherever_a_page_of_ours_shows_the_answer():
 
 @pytest.mark.parametrize("demo", DEMOS.values(), ids=[d.label for d in DEMOS.values()])
 def test_the_run_that_refutes_opens_in_its_state(demo):
-    pages = {p.stem.split("_", 1)[1]: p for p in (ROOT / "pages").glob("*.py")}
-    app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=60)
-    for key, value in demo.state.items():
-        app.query_params[key] = value
-    app.switch_page(f"pages/{pages[demo.page].name}")
-    app.run()
-    assert not app.exception
+    app = open_page(demo.page, demo.state)
     # A prompt may hold a word that the network lacks: the page says so, and that is what is to be seen.
     assert not [w.value for w in app.warning if "The link asks for" in w.value]
-    keys = {w.key for group in (app.text_input, app.number_input, app.slider, app.select_slider, app.selectbox,
-                                   app.segmented_control)
-            for w in group}  # fmt: skip
-    assert set(demo.state) <= keys
+    assert set(demo.state) <= control_keys(app)
 
 
 def test_a_wrong_answer_names_the_misconception_and_links_the_run():
@@ -121,7 +112,7 @@ def test_a_stored_answer_to_a_merged_question_counts_for_the_kept_one(old):
 
 
 def test_every_concept_can_come_up_in_mixed_practice():
-    from diffviz.ui.practice.now import KINDS
+    from diffviz.ui.practice.mixed_practice import KINDS
 
     assert {i.concept for kind in KINDS for i in load(kind)} == set(content.concepts())
 
