@@ -27,34 +27,7 @@ CONNECTIVES = (
 ABSOLUTES = "always never only all any every everything everybody nothing none no nobody just exactly whatever cannot must"
 HEDGES = "may might can could often usually mostly some most nearly almost hardly likely partly about rather"
 NEGATIONS = "no not nothing none never cannot without neither nor nobody"
-FILLERS = frozenset(
-    [
-        "a",
-        "an",
-        "the",
-        "of",
-        "in",
-        "on",
-        "at",
-        "to",
-        "for",
-        "by",
-        "it",
-        "its",
-        "is",
-        "are",
-        "was",
-        "were",
-        "be",
-        "and",
-        "or",
-        "with",
-        "from",
-        "that",
-        "this",
-        "one",
-    ]
-)
+FILLERS = "a an the of in on at to for by it its is are was were be and or with from that this one"
 
 Rule = Callable[[Choice], Sequence[bool]]
 
