@@ -93,6 +93,11 @@ _CSS = """
   color: var(--dv-ground) !important;
 }
 kbd { opacity: 1 !important; }
+/* A long formula wraps between its parts; it would scroll otherwise, out of a keyboard's reach. */
+.stMainBlockContainer .katex-display { overflow: visible; }
+.stMainBlockContainer .katex-display > .katex, .stMainBlockContainer .katex-display > .katex > .katex-html {
+  white-space: normal;
+}
 .st-key-lessons [data-testid="stCaptionContainer"] { padding: 0 0 .55rem 2.15rem; line-height: 1.35; }
 .st-key-lessons .stPageLink a { padding-block: .1rem; }
 .st-key-phases h2 { font-size: 1.12rem; padding: 0 0 .3rem; }

@@ -497,7 +497,7 @@ def test_the_order_can_be_put_right_by_keyboard_and_then_plays(page):
     page.wait_for_timeout(600)  # the server hears of the last move
     page.get_by_role("button", name="Check the order").press("Enter")
     expect(page.get_by_text("All six stand right")).to_be_visible(timeout=30_000)
-    expect(page.get_by_text("Drawn just now")).to_be_visible(timeout=60_000)
+    expect(page.get_by_text("Generated just now")).to_be_visible(timeout=60_000)
     assert page.locator(".dv-gallery img").count() == 6
 
 
