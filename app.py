@@ -2,7 +2,7 @@
 
 from diffviz.ui import frame
 
-frame.begin(
+frame.setup_page(
     "Pictures out of static",
     "diffviz shows how a diffusion model draws: it starts from pure static and takes the noise away, step by "
     "step. Everything you see is a small neural network at work right now, on this computer's processor.",
@@ -25,7 +25,7 @@ with left:
 
 # From here on torch is needed; the page above is already on screen.
 with stage:
-    frame.wake()
+    frame.load_torch()
     from diffviz.pipelines.text_to_image import Settings
     from diffviz.ui import live
 
@@ -51,7 +51,7 @@ with stage:
     said = st.empty()
     said.markdown(f"**{prompt}**, style {style}, seed {seed}")
     run = live.compute(Settings(prompt, style, seed=seed), "home-run", names=("x", "x0"), largest=288)
-    took = f"{run.settings.calls} network calls in {run.seconds:.1f} s"
+    took = f"{run.settings.nfe} network calls in {run.seconds:.1f} s"
     said.markdown(f"**{prompt}**, style {style}, seed {seed}: {took}.")
     live.show(run, "home-run", names=("x", "x0"), largest=288)
     with st.container(horizontal=True, vertical_alignment="center"):

@@ -6,10 +6,10 @@ import streamlit as st
 import torch
 
 from diffviz.imaging.pixels import to_uint8
-from diffviz.pipelines.text_to_image import Settings, run_steps
+from diffviz.pipelines.text_to_image import Settings, sample_steps
 from diffviz.pipelines.trajectory import encode_png
 
 torch.set_num_threads(1)
-*_, last = run_steps(Settings("cat face", "noto"))
+*_, last = sample_steps(Settings("cat face", "noto"))
 picture = base64.b64encode(encode_png(to_uint8(last.x[0].numpy()))).decode()
 st.html(f'<div class="dv-panel"><img alt="" src="data:image/png;base64,{picture}"></div>')

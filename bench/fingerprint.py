@@ -56,7 +56,7 @@ def runs() -> Iterator[tuple[str, object]]:
         image, mask = gradient(size), np.zeros((size, size), bool)
         mask[size // 4 : size // 2, size // 4 :] = True
         yield f"{model} img2img", diffviz.img2img(image, "fox", strength=0.7, sampler="heun", **base)
-        yield f"{model} inpaint", diffviz.inpaint(image, mask, "dog face", rounds=2, **base)
+        yield f"{model} inpaint", diffviz.inpaint(image, mask, "dog face", resampling_steps=2, **base)
 
 
 def main(argv: list[str] | None = None) -> int:

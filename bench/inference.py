@@ -20,7 +20,7 @@ from contextlib import nullcontext
 import torch
 from torch import nn
 
-from diffviz.diffusion.samplers import draw, seeded
+from diffviz.diffusion.samplers import make_generators, randn_per_seed
 from diffviz.diffusion.schedules import SCHEDULES
 from diffviz.models import checkpoints
 
@@ -43,9 +43,11 @@ def multiply_adds(denoiser: checkpoints.Denoiser) -> int:
     """Multiply-adds of one call at batch 1: convolutions and matrix products, counted by torch."""
     from torch.utils.flop_counter import FlopCounterMode
 
-    denoise = denoiser.prompted(["cat face"], ["noto"], SCHEDULES["cosine"])
+    denoise = denoiser.conditioned(["cat face"], ["noto"], SCHEDULES["cosine"])
     with FlopCounterMode(display=False) as counter:
-        denoise(draw(seeded([0]), denoiser.shape), torch.tensor([0.5], dtype=torch.float64))
+        denoise(
+            randn_per_seed(make_generators([0]), denoiser.shape), torch.tensor([0.5], dtype=torch.float64)
+        )
     return counter.get_total_flops() // 2
 
 
@@ -90,9 +92,9 @@ def main() -> None:
                 for layout in (torch.contiguous_format, torch.channels_last):
                     denoiser.net.to(memory_format=layout)
                     for batch in BATCHES:
-                        x = draw(seeded(range(batch)), denoiser.shape)
+                        x = randn_per_seed(make_generators(range(batch)), denoiser.shape)
                         t = torch.full((batch,), 0.5, dtype=torch.float64)
-                        denoise = denoiser.prompted(
+                        denoise = denoiser.conditioned(
                             ["cat face"] * batch, ["noto"] * batch, SCHEDULES["cosine"]
                         )
                         with precision(name):

@@ -18,28 +18,29 @@ import torch
 
 from bench.sampling import bare_calls
 from diffviz.analysis.step_comparison import REFERENCE
-from diffviz.diffusion.samplers import SAMPLERS, calls, draw, seeded, times
+from diffviz.diffusion.samplers import SAMPLERS, make_generators, randn_per_seed, timesteps
 from diffviz.diffusion.schedules import SCHEDULES
+from diffviz.evaluation.metrics import PER_IMAGE, rmse
 from diffviz.models import checkpoints
 from diffviz.training.batch_generation import generate_many
-from diffviz.training.prompts import EVERYDAY_32
+from diffviz.training.prompts import COMMON_32
 
 STEPS = (3, 5, 8, 12, 20, 30, 50)
 
 
 def overhead(rounds: int, steps: int) -> None:
     denoiser, schedule = checkpoints.load(), SCHEDULES["cosine"]
-    denoise = denoiser.prompted(["cat face"], ["noto"], schedule)
-    start = draw(seeded([0]), denoiser.shape)
+    denoise = denoiser.conditioned(["cat face"], ["noto"], schedule)
+    start = randn_per_seed(make_generators([0]), denoiser.shape)
     ratios: dict[str, list[float]] = {name: [] for name in SAMPLERS}
     for r in range(rounds + 1):
         for name, sampler in SAMPLERS.items():
             began = time.perf_counter()
-            for _ in sampler(denoise, start, times(steps), schedule, rng=seeded([1])):
+            for _ in sampler(denoise, start, timesteps(steps), schedule, rng=make_generators([1])):
                 pass
             run = time.perf_counter() - began
             began = time.perf_counter()
-            bare_calls(denoise, start, calls(name, steps))
+            bare_calls(denoise, start, SAMPLERS[name].nfe(steps))
             if r:  # the first round warms up
                 ratios[name].append(run / (time.perf_counter() - began))
     for name, seen in ratios.items():
@@ -48,7 +49,7 @@ def overhead(rounds: int, steps: int) -> None:
 
 def savings(pictures: int, guidance: float) -> None:
     denoiser = checkpoints.load()
-    prompts, styles = zip(*EVERYDAY_32[:pictures], strict=True)
+    prompts, styles = zip(*COMMON_32[:pictures], strict=True)
 
     def run(sampler: str, steps: int) -> np.ndarray:
         made = generate_many(
@@ -59,10 +60,10 @@ def savings(pictures: int, guidance: float) -> None:
     target = run(**REFERENCE)
 
     def far(sampler: str, steps: int) -> float:
-        return float(np.sqrt(((run(sampler, steps) - target) ** 2).mean((1, 2, 3))).mean())
+        return float(rmse(run(sampler, steps), target, PER_IMAGE).mean())
 
-    rivals = [s for s in SAMPLERS if s not in ("ddim", "ddpm", "euler")]
-    reached = {name: [(calls(name, n), far(name, n)) for n in STEPS] for name in ("ddim", *rivals)}
+    rivals = [name for name, sampler in SAMPLERS.items() if sampler.order > 1]
+    reached = {name: [(SAMPLERS[name].nfe(n), far(name, n)) for n in STEPS] for name in ("ddim", *rivals)}
     print(f"\ncalls to come as near to {REFERENCE['steps']} steps of {REFERENCE['sampler']} as DDIM "
           f"({pictures} pictures, guidance {guidance:g} not counted)")  # fmt: skip
     print(f"{'ddim':>6}{'distance':>10}" + "".join(f"{r:>10}" for r in rivals))

@@ -15,7 +15,7 @@ import time
 import torch
 from diffusers import DDIMScheduler
 
-from diffviz.diffusion.samplers import ddim, draw, seeded, times
+from diffviz.diffusion.samplers import ddim, make_generators, randn_per_seed, timesteps
 from diffviz.diffusion.schedules import SCHEDULES
 from diffviz.models import checkpoints
 
@@ -27,7 +27,7 @@ def bare_calls(denoise, start, steps):
 
 
 def our_loop(denoise, start, steps):
-    for _ in ddim(denoise, start, times(steps), SCHEDULES["cosine"]):
+    for _ in ddim(denoise, start, timesteps(steps), SCHEDULES["cosine"]):
         pass
 
 
@@ -58,8 +58,8 @@ def main() -> None:
     args = parser.parse_args()
     torch.set_num_threads(1)
     denoiser = checkpoints.load()
-    denoise = denoiser.prompted(["cat face"], ["noto"], SCHEDULES["cosine"])
-    start = draw(seeded([0]), denoiser.shape)
+    denoise = denoiser.conditioned(["cat face"], ["noto"], SCHEDULES["cosine"])
+    start = randn_per_seed(make_generators([0]), denoiser.shape)
     loops = {"bare network calls": bare_calls, "our loop": our_loop, "diffusers' loop": their_loop}
     rounds = []
     for r in range(args.rounds + 1):

@@ -140,14 +140,14 @@ def _generate(args: argparse.Namespace) -> int:
 
 
 def _img2img_arguments(parser: argparse.ArgumentParser) -> None:
-    from diffviz.pipelines.editing import Redrawing
+    from diffviz.pipelines.editing import Img2ImgSettings
 
     _image_argument(parser)
     _prompt_argument(parser)
     _option(
         parser,
         "--strength",
-        Redrawing.strength,
+        Img2ImgSettings.strength,
         "time t that the image is noised to, from above 0 (all of it is kept) to 1 (nothing is)",
         type=float,
     )
@@ -156,14 +156,14 @@ def _img2img_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _img2img(args: argparse.Namespace) -> int:
-    from diffviz.pipelines.editing import Redrawing, img2img
+    from diffviz.pipelines.editing import Img2ImgSettings, img2img
 
     image = _open(args.image)
-    return _make(args, Redrawing, lambda settings: img2img(image, **settings), strength=args.strength)
+    return _make(args, Img2ImgSettings, lambda settings: img2img(image, **settings), strength=args.strength)
 
 
 def _inpaint_arguments(parser: argparse.ArgumentParser) -> None:
-    from diffviz.pipelines.editing import MOST_ROUNDS, Filling
+    from diffviz.pipelines.editing import MAX_RESAMPLING_STEPS, InpaintSettings
 
     _image_argument(parser)
     _prompt_argument(parser)
@@ -173,15 +173,15 @@ def _inpaint_arguments(parser: argparse.ArgumentParser) -> None:
         required=True,
         help="an image of the same proportions: inpainted where it is neither black nor transparent",
     )
-    how = f"how often RePaint takes each step, 1 to {MOST_ROUNDS}"
-    _option(parser, "--resampling-steps", Filling.rounds, how, type=int)
+    how = f"how often RePaint takes each step, 1 to {MAX_RESAMPLING_STEPS}"
+    _option(parser, "--resampling-steps", InpaintSettings.resampling_steps, how, type=int)
     _settings_arguments(parser)
 
 
 def _inpaint(args: argparse.Namespace) -> int:
     from PIL import Image, UnidentifiedImageError
 
-    from diffviz.pipelines.editing import Filling, inpaint
+    from diffviz.pipelines.editing import InpaintSettings, inpaint
 
     image = _open(args.image)
     try:
@@ -190,7 +190,10 @@ def _inpaint(args: argparse.Namespace) -> int:
     except (UnidentifiedImageError, SyntaxError) as error:
         raise ValueError(f"{args.mask} is not an image") from error
     return _make(
-        args, Filling, lambda settings: inpaint(image, mask, **settings), rounds=args.resampling_steps
+        args,
+        InpaintSettings,
+        lambda settings: inpaint(image, mask, **settings),
+        resampling_steps=args.resampling_steps,
     )
 
 
@@ -212,7 +215,8 @@ def _make(
     """Check everything that can be checked before the run, run, save, and say where."""
     from diffviz.models import checkpoints
 
-    shared = [field.name for field in dataclasses.fields(kind) if hasattr(args, field.name)]
+    files = {"image", "mask"}  # `args` has their paths, which `make` has read
+    shared = [f.name for f in dataclasses.fields(kind) if hasattr(args, f.name) and f.name not in files]
     settings = {name: getattr(args, name) for name in shared} | {"interval": tuple(args.interval)} | more
     planned = kind(**settings)
     _check_out(args.out)
@@ -230,7 +234,7 @@ def _make(
         run.save_gif(args.out, args.panels, args.zoom)
     else:
         run.save_png(args.out, args.zoom)
-    print(f"wrote {args.out}: {planned.frames} steps, {planned.calls} network evaluations, seed {args.seed}")
+    print(f"wrote {args.out}: {planned.frames} steps, {planned.nfe} network evaluations, seed {args.seed}")
     return 0
 
 

@@ -2,7 +2,7 @@
 
 from diffviz.ui import frame
 
-page = frame.begin(
+page = frame.setup_page(
     "For teachers",
     "Class plans in minutes: what to do, what to ask, what you will hear, and the very state of the very page to click "
     "on. Switch <b>Presenter view</b> on in the menu, and the back row can read it.",

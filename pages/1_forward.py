@@ -2,7 +2,7 @@
 
 from diffviz.ui import frame
 
-page = frame.begin(
+page = frame.setup_page(
     "Adding noise",
     'A <span class="dv-c-signal">picture</span> is buried in <span class="dv-c-noise">static</span>, a little '
     "more at every step. This half of diffusion is a fixed recipe: no network, nothing learned.",
@@ -12,7 +12,7 @@ page = frame.begin(
 
 import streamlit as st
 
-frame.wake()
+frame.load_torch()
 
 from diffviz.ui import image_input
 from diffviz.ui.controls import Controls
@@ -26,10 +26,10 @@ with left:
         "Schedule", "schedule", tuple(forward.SCHEDULES), "cosine", help="How fast the picture fades"
     )
     with st.expander("More"):
-        total = c.stops("Steps T of the chain", "T", 50, forward.LENGTHS)
-        seed = c.whole("Seed of the noise", "seed", 0, 0, 999_999)
+        total = c.select("Steps T of the chain", "T", 50, forward.LENGTHS)
+        seed = c.integer("Seed of the noise", "seed", 0, 0, 999_999)
 with right:
-    chain = forward.player(picture, schedule, total, seed)
+    chain = forward.chain_player(picture, schedule, total, seed)
 
 st.header("One jump lands in the same place", anchor=False)
 st.markdown(
@@ -61,9 +61,9 @@ st.markdown(
     "what it was. Any picture gives as many practice problems as we like (a noisy state, and the answer that goes "
     "with it) for the network that will learn to undo this."
 )
-frame.ask(
+frame.closing_question(
     "Suppose the chain ran for ten times as many steps, with the same schedule. Would the last frame be noisier?",
     "No. The schedule says how much noise there is at the end, and it is the same for any T. More steps only "
     "make each one smaller. Open **More** above, set T to 10 and then to 1000, and compare the last frames.",
 )
-frame.go_on(frame.LESSONS[1], "What can be learned from that?")
+frame.next_lesson(frame.LESSONS[1], "What can be learned from that?")

@@ -2,7 +2,7 @@
 
 from diffviz.ui import frame
 
-page = frame.begin(
+page = frame.setup_page(
     "Telling it what",
     'The words go in at every step. <b>Guidance</b> asks twice, <span class="dv-c-conditional">with the words</span> '
     'and <span class="dv-c-unconditional">without them</span>, and pushes the answer further the way the words point.',
@@ -12,13 +12,14 @@ page = frame.begin(
 
 import streamlit as st
 
-frame.wake()
+frame.load_torch()
 
 from diffviz.pipelines.text_to_image import Settings
 from diffviz.ui import live
 from diffviz.ui.controls import Controls
-from diffviz.ui.lessons import classifier_guidance, prompt_ablation, reverse
+from diffviz.ui.lessons import classifier_guidance, prompt_ablation
 from diffviz.ui.lessons import guidance as parts
+from diffviz.ui.sampling_controls import example_prompts, seed_control
 
 words = live.vocabulary()
 c = Controls(page)
@@ -38,32 +39,32 @@ with left:
     guidance = 1.0 if part == "scales" else c.slider("Guidance (1 is off)", "guidance", 3.0, 1.0, 10.0, 0.5)
     with st.expander("More"):
         style = c.choice("Style", "style", ("", *words.styles), "noto", {"": "any"})
-        seed = reverse.seed_control(c)
+        seed = seed_control(c)
         net = live.network(c)
     if part == "avoid":
-        prompt_ablation.ideas_to_avoid()
+        prompt_ablation.negative_examples()
     else:
-        reverse.ideas(classifier_guidance.IDEAS if part == "judge" else parts.IDEAS)
+        example_prompts(classifier_guidance.EXAMPLE_LABELS if part == "judge" else parts.EXAMPLE_PROMPTS)
 settings = Settings(prompt, style, seed, parts.STEPS, "ddim", guidance, avoid, model=net)
 with right:
-    live.word_notes(prompt, words, net)
+    live.prompt_notices(prompt, words, net)
     if part == "two":
-        parts.two_answers(settings)
+        parts.cond_and_uncond(settings)
     elif part == "scales":
-        parts.scales(settings)
+        parts.guidance_scales(settings)
     elif part == "when":
-        parts.when(settings)
+        parts.guidance_interval(settings)
     elif part == "words":
-        prompt_ablation.word_by_word(settings, words)
+        prompt_ablation.leave_one_out(settings, words)
     elif part == "judge":
-        classifier_guidance.judged(settings)
+        classifier_guidance.show(settings)
     else:
-        prompt_ablation.avoid(settings, words)
+        prompt_ablation.negative_prompt(settings, words)
 
-frame.ask(
+frame.closing_question(
     "Guidance makes pictures clearer. Why not always turn it up to 10?",
     "Because the push goes past every answer the network was trained to give. A little of it drops what the words make "
     "unlikely; much of it exaggerates whatever sets the words apart: colours turn loud, shapes turn typical, and seeds "
     "come out alike. It also costs: any scale but 1 asks the network twice a step. See **How hard to push**.",
 )
-frame.go_on(frame.LESSONS[5], "And if there is a picture already?")
+frame.next_lesson(frame.LESSONS[5], "And if there is a picture already?")

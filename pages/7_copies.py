@@ -2,7 +2,7 @@
 
 from diffviz.ui import frame
 
-page = frame.begin(
+page = frame.setup_page(
     "Does it copy?",
     "A network that learned from drawings could simply hand one back. Here is what it drew, and the training drawings "
     "that come nearest to it. Look for yourself.",
@@ -12,37 +12,38 @@ page = frame.begin(
 
 import streamlit as st
 
-frame.wake()
+frame.load_torch()
 
 from diffviz.evaluation import nearest_neighbors
 from diffviz.pipelines.text_to_image import Settings
 from diffviz.ui import live, source
 from diffviz.ui.controls import Controls
-from diffviz.ui.lessons import memorization, reverse
+from diffviz.ui.lessons import memorization
+from diffviz.ui.sampling_controls import example_prompts, prompt_controls
 
 words = live.vocabulary()
 c = Controls(page)
 left, right = st.columns([1, 2.9], gap="large")
 with left:
-    prompt, style, seed = reverse.asked(c, words.styles)
+    prompt, style, seed = prompt_controls(c, words.styles)
     with st.expander("More"):
         guidance = c.slider("Guidance (1 is off)", "guidance", 3.0, 1.0, 10.0, 0.5)
         net = live.network(c)
-    reverse.ideas(memorization.IDEAS)
+    example_prompts(memorization.EXAMPLE_PROMPTS)
 settings = Settings(prompt, style, seed, memorization.STEPS, "unipc", guidance, model=net)
 with right:
-    live.word_notes(prompt, words, net)
+    live.prompt_notices(prompt, words, net)
     run = live.compute(settings, "copies-run", ("x", "x0"), largest=memorization.LARGEST)
-    looked = memorization.look(run)
+    looked = memorization.show_nearest(run)
 
 if looked:
     st.header("Eight seeds, eight neighbours", anchor=False)
     memorization.eight_seeds(settings)
     st.header("Measured on thousands", anchor=False)
     memorization.measured(net, looked[0].distance)
-memorization.how(settings)
+memorization.explain_distance(settings)
 source.show(nearest_neighbors.distances)
-frame.ask(
+frame.closing_question(
     "Why does it come near to some drawings and not to others?",
     "It comes nearest where there is only one answer. Seven sets agree on what a red heart looks like: there the average "
     "of all that fits is nearly a drawing itself. Rockets differ from set to set, so what it draws lies between them. And "
@@ -51,4 +52,4 @@ frame.ask(
     "network, the more it keeps. Large models do it too: pictures that stood in their data many times could be drawn out "
     "of them almost unchanged (Carlini et al. 2023, arXiv 2301.13188).",
 )
-frame.go_on(frame.LESSONS[7], "Is this the only way to make new pictures?")
+frame.next_lesson(frame.LESSONS[7], "Is this the only way to make new pictures?")

@@ -2,7 +2,7 @@
 
 from diffviz.ui import frame
 
-page = frame.begin(
+page = frame.setup_page(
     "Check yourself",
     "Recall beats rereading: answer first, in your own words, then compare. Every question links to the demo that "
     "shows its answer.",
@@ -14,10 +14,12 @@ from diffviz.ui import learner, practice
 from diffviz.ui.controls import Controls
 from diffviz.ui.practice import handouts
 
-way = Controls(page).choice("Way to practise", "way", tuple(practice.WAYS), "practise now", segmented=True)
-learner.identity()
-practice.WAYS[way]()
+way = Controls(page).choice(
+    "Way to practise", "way", tuple(practice.EXERCISES), "practise now", segmented=True
+)
+learner.identify()
+practice.EXERCISES[way]()
 if way in practice.KEYS:
-    learner.keep(practice.KEYS[way])
+    learner.save_progress(practice.KEYS[way])
 handouts.show()
 frame.read_more()

@@ -20,7 +20,7 @@ def make_tiny(seed: int = 0) -> Denoiser:
     vocabulary = Vocabulary(
         words=("apple", "cat", "dog", "face", "red", "zebra"),
         styles=("noto", "flat"),
-        everyday_words=frozenset({"cat", "dog", "face"}),
+        common_words=frozenset({"cat", "dog", "face"}),
     )
     torch.manual_seed(seed)
     net = UNet(

@@ -107,7 +107,7 @@ def test_inpaint_leaves_what_is_black_in_the_mask(cat, left_half, capsys):
 def test_what_cannot_be_done_gets_one_clear_line_before_anything_is_computed(
     monkeypatch, capsys, arguments, says
 ):
-    monkeypatch.setattr("diffviz.pipelines.text_to_image.walk", lambda *_: pytest.fail("a run was begun"))
+    monkeypatch.setattr("diffviz.pipelines.text_to_image.sample", lambda *_: pytest.fail("a run was begun"))
     assert main(["generate", "cat", *arguments]) == 2
     error = capsys.readouterr().err
     assert says in error

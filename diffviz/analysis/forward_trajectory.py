@@ -1,4 +1,4 @@
-"""The forward chain, recorded: what the noise does to one picture, frame by frame."""
+"""The forward process of one image, recorded frame by frame."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from diffviz.diffusion.schedules import Schedule
 
 
 @dataclass(frozen=True)
-class Chain:
-    """Frames of one forward chain of `total` steps; x = signal + noise at every frame.
+class ForwardTrajectory:
+    """Frames of a forward trajectory of `total` steps; x = signal + noise at every frame.
 
     Arrays over frames: `step` (F,) int, `t`, `alpha`, `sigma`, `log_snr` (F,), `x`, `signal`, `noise`
     (F, C, H, W). Frame 0 is the clean picture.
@@ -35,7 +35,7 @@ class Chain:
         return self.x - self.signal
 
 
-def walk(
+def forward_states(
     x0: np.ndarray, schedule: Schedule, total: int, seed: int, frames: int = 50
 ) -> Iterator[tuple[int, np.ndarray]]:
     """Run the chain of `total` steps on x0 (C, H, W) in [-1, 1]; yields (step, x) of at most `frames` + 1 states.
@@ -50,17 +50,17 @@ def walk(
             yield k, x[0].numpy()
 
 
-def record_chain(
+def record_forward(
     x0: np.ndarray, states: Iterable[tuple[int, np.ndarray]], schedule: Schedule, total: int
-) -> Chain:
-    """Collect the states of `walk` into a Chain."""
+) -> ForwardTrajectory:
+    """Collect the states of `forward_states` into a ForwardTrajectory."""
     steps, x = zip(*states, strict=True)
     t = np.array(steps) / total
     alpha, sigma, log_snr = (
         f(torch.from_numpy(t)).numpy() for f in (schedule.alpha, schedule.sigma, schedule.log_snr)
     )
     signal = alpha[:, None, None, None].astype(np.float32) * x0[None]
-    return Chain(total, np.array(steps), t, alpha, sigma, log_snr, np.stack(x), signal)
+    return ForwardTrajectory(total, np.array(steps), t, alpha, sigma, log_snr, np.stack(x), signal)
 
 
 def _grid(total: int) -> list[float]:

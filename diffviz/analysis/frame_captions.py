@@ -6,13 +6,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from diffviz.evaluation.metrics import PER_IMAGE, rmse
 from diffviz.pipelines.trajectory import Trajectory
 
 SQUARES = 8  # a picture's layout is its averages over this many squares a side
 
 
 @dataclass(frozen=True)
-class Settled:
+class Convergence:
     """How much of the finished picture is already in x0_hat at each frame, from 0 to 1: two (F,) arrays.
 
     `layout` compares averages over 8 × 8 squares, `detail` what is left when those are taken away. 1 means
@@ -23,7 +24,7 @@ class Settled:
     detail: np.ndarray
 
 
-def split(pictures: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def split_layout_detail(pictures: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Pictures (…, C, H, W) as layout (block averages) and detail (the rest); they add up to the picture."""
     *lead, c, h, w = pictures.shape
     blocks = pictures.reshape(*lead, c, SQUARES, h // SQUARES, SQUARES, w // SQUARES)
@@ -32,20 +33,20 @@ def split(pictures: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return layout, pictures - layout
 
 
-def settled(run: Trajectory) -> Settled:
-    """How far the estimate has come towards the picture that this run ends in."""
+def convergence(run: Trajectory) -> Convergence:
+    """Convergence of the estimate x0_hat to the image that this trajectory ends in."""
 
     def share(part: np.ndarray) -> np.ndarray:
-        gap = np.sqrt(((part - part[-1]) ** 2).mean((1, 2, 3)))
+        gap = rmse(part, part[-1], PER_IMAGE)
         return np.clip(1 - gap / gap[0], 0, 1) if gap[0] > 0 else np.ones_like(gap)
 
-    layout, detail = split(run.x0)
-    return Settled(share(layout), share(detail))
+    layout, detail = split_layout_detail(run.x0)
+    return Convergence(share(layout), share(detail))
 
 
-def reverse(run: Trajectory, planned: int | None = None) -> list[str]:
-    """Captions of a reverse run, one per frame; `planned` is the number of steps it was meant to have."""
-    steps, done = planned or run.steps, settled(run)
+def reverse_captions(run: Trajectory, planned: int | None = None) -> list[str]:
+    """Captions of a sampling trajectory, one per frame; `planned` is the number of steps it was meant to have."""
+    steps, done = planned or run.steps, convergence(run)
     texts = []
     for i, (layout, detail) in enumerate(zip(done.layout, done.detail, strict=True)):
         if i == run.steps:
@@ -62,24 +63,24 @@ def reverse(run: Trajectory, planned: int | None = None) -> list[str]:
     return texts
 
 
-def redrawn(run: Trajectory, planned: int) -> list[str]:
-    """Captions of a run that sets out from a picture: as `reverse`, but for the first frame."""
+def img2img_captions(run: Trajectory, planned: int) -> list[str]:
+    """Captions of an image-to-image trajectory: as `reverse_captions`, but for the first frame."""
     first = f"Step 1 of {planned}: the picture, buried as far as t = {run.t[0]:.2f}. What the guess has of it will stay."
-    return [first, *reverse(run, planned)[1:]]
+    return [first, *reverse_captions(run, planned)[1:]]
 
 
-def filled(run: Trajectory, planned: int, known: np.ndarray, hole: np.ndarray) -> list[str]:
-    """Captions of a run that fills a `hole` (H, W) of `known` (C, H, W): how wrong its guess is of what is known."""
-    outside = hole == 0
+def inpaint_captions(run: Trajectory, planned: int, known: np.ndarray, mask: np.ndarray) -> list[str]:
+    """Captions of inpainting where `mask` (H, W) is not 0: the error of x0_hat in the `known` (C, H, W) part."""
+    outside = mask == 0
     texts = []
     for i, (t, x0) in enumerate(zip(run.t, run.x0, strict=True)):
         if i == planned:
             texts.append("Finished: outside the hole every pixel is the picture's own.")
             continue
-        off = float(np.sqrt(((x0 - known)[:, outside] ** 2).mean())) if outside.any() else 0.0
+        error = float(rmse(x0[:, outside], known[:, outside])) if outside.any() else 0.0
         again = ", taken again" if i and t == run.t[i - 1] else ""
         texts.append(
-            f"Step {i + 1} of {planned}{again}: of the part that is known it makes a guess too, {off:.2f} off "
+            f"Step {i + 1} of {planned}{again}: of the part that is known it makes a guess too, {error:.2f} off "
             "(root mean square), which is put right before the step is taken."
         )
     return texts
@@ -97,8 +98,8 @@ def _stage(layout: float, detail: float) -> str:
     return "only the last traces of noise are left to clear"
 
 
-def forward(alpha: np.ndarray, sigma: np.ndarray, steps: np.ndarray, total: int) -> list[str]:
-    """Captions of a forward chain: shares of picture and noise (F,), and the step number of each frame."""
+def forward_captions(alpha: np.ndarray, sigma: np.ndarray, steps: np.ndarray, total: int) -> list[str]:
+    """Captions of a forward trajectory: alpha and sigma (F,), and the step number of each frame."""
     texts = []
     for a, s, k in zip(alpha, sigma, steps, strict=True):
         if k == 0:

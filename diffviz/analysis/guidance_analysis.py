@@ -1,4 +1,4 @@
-"""What steers a run: the two answers that guidance weighs, how hard it pushes, and what each word does."""
+"""Guidance taken apart: conditional and unconditional predictions, scales, intervals, words, cross-attention."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from typing import TypeVar
 import numpy as np
 import torch
 
-from diffviz.diffusion.guidance import classifier
-from diffviz.diffusion.samplers import draw, last, seeded
+from diffviz.diffusion.guidance import classifier_guidance
+from diffviz.diffusion.samplers import final_step, make_generators, randn_per_seed
 from diffviz.diffusion.schedules import SCHEDULES
-from diffviz.evaluation.metrics import rms
+from diffviz.evaluation.metrics import PER_IMAGE, rmse
 from diffviz.models import checkpoints
-from diffviz.models.classifier import Judge
+from diffviz.models.classifier import LabelClassifier
 from diffviz.models.denoiser import Denoiser
 from diffviz.models.text_encoder import Vocabulary
-from diffviz.pipelines.text_to_image import Settings, asked, finals, walk
+from diffviz.pipelines.text_to_image import Settings, build_denoiser, sample, sample_images
 from diffviz.pipelines.trajectory import Trajectory
 
 Net = TypeVar("Net", bound=torch.nn.Module)
@@ -29,45 +29,45 @@ THIRDS = {"first": (0.67, 1.0), "middle": (0.34, 0.67), "last": (0.0, 0.34)}
 
 
 @dataclasses.dataclass(frozen=True)
-class BothAnswers:
-    """The network's guesses x0_hat at each state of a run, asked in both ways: (steps, C, H, W) each."""
+class CondUncond:
+    """Conditional and unconditional x0_hat at each state of a trajectory: (steps, C, H, W) each."""
 
-    with_words: np.ndarray
-    without: np.ndarray
+    cond: np.ndarray
+    uncond: np.ndarray
 
     @property
     def difference(self) -> np.ndarray:
-        """How far the words move the guess at each state, root mean square: (steps,)."""
-        return rms(self.with_words - self.without)
+        """RMSE between the two at each state: (steps,)."""
+        return rmse(self.cond, self.uncond, PER_IMAGE)
 
-    def pushed(self, guided: np.ndarray) -> np.ndarray:
-        """How far the answers that were used, (steps, C, H, W), lie from the ones without words: (steps,)."""
-        return rms(guided - self.without)
+    def guided_difference(self, guided: np.ndarray) -> np.ndarray:
+        """RMSE between the guided x0_hat (steps, C, H, W) and the unconditional one: (steps,)."""
+        return rmse(guided, self.uncond, PER_IMAGE)
 
 
-def both_answers(run: Trajectory, settings: Settings, denoiser: Denoiser) -> BothAnswers:
-    """Put every state of a recorded run to the network again, with its words and without them, in one batch.
+def cond_uncond(run: Trajectory, settings: Settings, denoiser: Denoiser) -> CondUncond:
+    """Evaluate every state of a recorded trajectory with and without its condition, in one batch.
 
-    "Without" is what guidance pushes away from: no words and no style, or the negative prompt. Of a guided run
-    of a sampler that asks once a step, these are the very answers it was steered by.
+    The unconditional prediction is the one that guidance extrapolates from: no words and no style, or the negative
+    prompt. For a sampler of one evaluation a step, these are the very predictions that the guided run was made of.
     """
     n = run.steps
-    denoise = denoiser.prompted(
+    denoise = denoiser.conditioned(
         [*[settings.prompt] * n, *[settings.negative] * n],
         [*[settings.style or None] * n, *[None] * n],
         SCHEDULES[settings.schedule],
     )
     x, t = torch.from_numpy(run.x[:n]), torch.from_numpy(run.t[:n])
-    answers = denoise(torch.cat([x, x]), torch.cat([t, t])).numpy()
-    return BothAnswers(answers[:n], answers[n:])
+    x0_hat = denoise(torch.cat([x, x]), torch.cat([t, t])).numpy()
+    return CondUncond(x0_hat[:n], x0_hat[n:])
 
 
 @torch.inference_mode()
-def attention(run: Trajectory, settings: Settings, denoiser: Denoiser) -> np.ndarray:
-    """Which words each place of the picture looks at, at each state of a run: (steps, 1 + words, h, w).
+def cross_attention_maps(run: Trajectory, settings: Settings, denoiser: Denoiser) -> np.ndarray:
+    """Cross-attention maps of each token at each state of a trajectory: (steps, 1 + words, h, w).
 
-    The shares of the cross-attention, averaged over heads and blocks, at the network's lowest resolution; those of
-    one place add up to 1. The first is the style's, the others stand in the order of the words that are known.
+    Attention weights, averaged over heads and blocks, at the network's lowest resolution; those of one place add up
+    to 1. The first is the style's, the others stand in the order of the words that are known.
     """
     n, seen = run.steps, []
     net = _same_weights(denoiser.net)  # other visitors are using the one that is shared: it must get no hooks
@@ -76,7 +76,7 @@ def attention(run: Trajectory, settings: Settings, denoiser: Denoiser) -> np.nda
             lambda module, asked, _: seen.append(module.weights(*asked).mean(1))
         )
     again = Denoiser(net, denoiser.vocabulary)
-    denoise = again.prompted(
+    denoise = again.conditioned(
         [settings.prompt] * n, [settings.style or None] * n, SCHEDULES[settings.schedule]
     )
     denoise(torch.from_numpy(run.x[:n]), torch.from_numpy(run.t[:n]))
@@ -97,36 +97,42 @@ def at_scales(
 ) -> Iterator[np.ndarray]:
     """The finished pictures of the same seeds at each guidance scale, one scale after another: (N, C, H, W)."""
     for scale in scales:
-        yield finals(dataclasses.replace(settings, guidance=scale), seeds).numpy()
+        yield sample_images(dataclasses.replace(settings, guidance=scale), seeds).numpy()
 
 
-def by_thirds(settings: Settings) -> dict[str, Settings]:
-    """The same run pushed always, in one third of it alone, and never."""
+def interval_variants(settings: Settings) -> dict[str, Settings]:
+    """The same settings with guidance always on, on in one third of the times alone, and off."""
     limited = {third: dataclasses.replace(settings, interval=interval) for third, interval in THIRDS.items()}
     return {"always": settings, **limited, "never": dataclasses.replace(settings, guidance=1.0)}
 
 
-def by_judge(settings: Settings, seeds: Sequence[int], judge: Judge, label: str, scale: float) -> np.ndarray:
-    """Finished pictures (N, C, H, W) of runs without words that a judge pushes towards one of its labels."""
+def sample_with_classifier(
+    settings: Settings, seeds: Sequence[int], label_classifier: LabelClassifier, label: str, scale: float
+) -> np.ndarray:
+    """Unconditional samples (N, C, H, W) with classifier guidance towards one of its labels."""
     denoiser, schedule = checkpoints.load(settings.model), SCHEDULES[settings.schedule]
     alone = dataclasses.replace(settings, prompt="", guidance=1.0)
-    denoise = classifier(asked(alone, denoiser, len(seeds)), judge.log_p(label), scale, schedule)
-    rng = seeded(seeds)
-    return last(walk(alone, denoise, draw(rng, denoiser.shape), alone.times, rng)).x.numpy()
+    denoise = classifier_guidance(
+        build_denoiser(alone, denoiser, len(seeds)), label_classifier.log_p(label), scale, schedule
+    )
+    rng = make_generators(seeds)
+    return final_step(
+        sample(alone, denoise, randn_per_seed(rng, denoiser.shape), alone.timesteps, rng)
+    ).x.numpy()
 
 
-def certainty(pictures: np.ndarray, judge: Judge, label: str) -> np.ndarray:
-    """How sure the judge is that each of the pictures (N, C, H, W) is of this label, from 0 to 1: (N,)."""
+def class_probability(pictures: np.ndarray, label_classifier: LabelClassifier, label: str) -> np.ndarray:
+    """p(label given image) of the classifier for each of the images (N, C, H, W): (N,)."""
     with torch.inference_mode():
-        return judge.log_p(label)(torch.from_numpy(pictures)).exp().numpy()
+        return label_classifier.log_p(label)(torch.from_numpy(pictures)).exp().numpy()
 
 
-def likeness(pictures: np.ndarray, judge: Judge) -> float:
-    """How alike two or more pictures (N, C, H, W) are to the judge: the mean cosine of its features, 1 for the same.
+def feature_similarity(pictures: np.ndarray, label_classifier: LabelClassifier) -> float:
+    """Mean pairwise cosine similarity of the classifier's features of two or more images (N, C, H, W): 1 for the same.
 
     Pixels would not do: guidance makes contrasts harder, and with them every difference of pixel values.
     """
-    features = judge.look(torch.from_numpy(pictures))[2].numpy()
+    features = label_classifier.predict(torch.from_numpy(pictures))[2].numpy()
     features /= np.linalg.norm(features, axis=1, keepdims=True)
     n = len(features)
     return float(((features @ features.T).sum() - n) / (n * (n - 1)))
@@ -137,7 +143,7 @@ def colourfulness(pictures: np.ndarray) -> float:
     return float((pictures.max(-3) - pictures.min(-3)).mean() / 2)
 
 
-def one_word_less(prompt: str, vocabulary: Vocabulary) -> list[tuple[str, str]]:
+def leave_one_word_out(prompt: str, vocabulary: Vocabulary) -> list[tuple[str, str]]:
     """(the word that is left out, the prompt without it) for each word the network knows, in their order."""
     words = vocabulary.read(prompt).words
     return [(word, " ".join(w for w in words if w != word)) for word in words]

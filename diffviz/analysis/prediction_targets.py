@@ -1,4 +1,4 @@
-"""What the network is trained to say: one example taken apart, and its error in the three ways of naming the answer."""
+"""Prediction targets: the network's output for one training example as eps, x0 and v, and the errors of each."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from diffviz.diffusion.process import add_noise, eps_from_v, per_image, v_from_x0_eps, x0_from_v
-from diffviz.diffusion.samplers import draw, seeded
+from diffviz.diffusion.process import add_noise, append_dims, eps_from_v, v_from_x0_eps, x0_from_v
+from diffviz.diffusion.samplers import make_generators, randn_per_seed
 from diffviz.diffusion.schedules import SCHEDULES
-from diffviz.evaluation.metrics import rms
+from diffviz.evaluation.metrics import PER_IMAGE, rmse
 from diffviz.models.denoiser import Denoiser
 
 TARGETS = ("eps", "x0", "v")
 SCHEDULE = "cosine"  # the one the shipped networks were trained on
-# What each loss makes of one and the same mistake: its weight on the squared error of x0, of the SNR. With x_t given,
+# The weight that each loss puts on the squared error of x0, as a function of the SNR. With x_t given,
 # eps_hat - eps = -(alpha / sigma) (x0_hat - x0) and v_hat - v = -(x0_hat - x0) / sigma (arXiv 2202.00512, appendix D);
 # Min-SNR caps the first (Hang et al. 2023, arXiv 2303.09556, section 3.4).
 WEIGHTS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
@@ -28,46 +28,46 @@ WEIGHTS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
 
 
 @dataclass(frozen=True)
-class Examples:
-    """One picture under one noise at several times: what was put in and what the network answers.
+class NoisyPredictions:
+    """One image under one noise at several times, with what the network predicts from it.
 
-    `t` and `log_snr` (F,); `x` (F, C, H, W); `truth` and `answer` the same for each name of TARGETS.
+    `t` and `log_snr` (F,); `x` (F, C, H, W); `target` and `prediction` the same for each name of TARGETS.
     """
 
     t: np.ndarray
     log_snr: np.ndarray
     x: np.ndarray
-    truth: dict[str, np.ndarray]
-    answer: dict[str, np.ndarray]
+    target: dict[str, np.ndarray]
+    prediction: dict[str, np.ndarray]
 
-    def off(self, target: str) -> np.ndarray:
-        """How far the answers lie from the truth, root mean square: (F,)."""
-        return rms(self.answer[target] - self.truth[target])
+    def rmse(self, target: str) -> np.ndarray:
+        """RMSE of the predictions: (F,)."""
+        return rmse(self.prediction[target], self.target[target], PER_IMAGE)
 
-    def off_saying_nothing(self, target: str) -> np.ndarray:
-        """How far an answer of all zeros would lie from the truth: (F,)."""
-        return rms(self.truth[target])
+    def zero_baseline_rmse(self, target: str) -> np.ndarray:
+        """RMSE of the zero baseline, a prediction of all zeros: (F,)."""
+        return rmse(self.target[target], axis=PER_IMAGE)
 
 
 @torch.inference_mode()
-def examples(
+def predict_at_times(
     denoiser: Denoiser, x0: np.ndarray, prompt: str, style: str | None, seed: int, ts: np.ndarray
-) -> Examples:
-    """Noise x0 (C, H, W) to each of the times ts, above 0 to 1, and ask the network as training does.
+) -> NoisyPredictions:
+    """Noise x0 (C, H, W) to each of the times ts, above 0 to 1, and evaluate the network as training does.
 
-    The answer is taken as it comes; unlike on a run, nothing is kept to [-1, 1].
+    Unlike in sampling, the prediction is not clipped to [-1, 1].
     """
     schedule, n = SCHEDULES[SCHEDULE], len(ts)
     t = torch.from_numpy(np.asarray(ts, np.float64))
     picture = torch.from_numpy(x0)[None].expand(n, -1, -1, -1)
-    eps = draw(seeded([seed]), x0.shape).expand(n, -1, -1, -1)
-    alpha, sigma = per_image(schedule.alpha(t), picture), per_image(schedule.sigma(t), picture)
+    eps = randn_per_seed(make_generators([seed]), x0.shape).expand(n, -1, -1, -1)
+    alpha, sigma = append_dims(schedule.alpha(t), picture), append_dims(schedule.sigma(t), picture)
     x = add_noise(picture, eps, t, schedule)
     tokens = denoiser.tokens([prompt] * n, [style or None] * n)
     v = denoiser.net(x, schedule.angle(t).float(), tokens)
     truth = {"x0": picture, "eps": eps, "v": v_from_x0_eps(picture, eps, alpha, sigma)}
     answer = {"x0": x0_from_v(x, v, alpha, sigma), "eps": eps_from_v(x, v, alpha, sigma), "v": v}
-    return Examples(
+    return NoisyPredictions(
         t.numpy(),
         schedule.log_snr(t).numpy(),
         x.numpy(),
@@ -76,7 +76,7 @@ def examples(
     )
 
 
-def graded(error_x0: np.ndarray, snr: np.ndarray, loss: str) -> np.ndarray:
-    """Mean squared errors of x0 (F,) as the loss named (one of WEIGHTS) counts them, scaled to a mean of 1: (F,)."""
+def weighted_loss(error_x0: np.ndarray, snr: np.ndarray, loss: str) -> np.ndarray:
+    """Mean squared errors of x0 (F,) weighted as the loss named (one of WEIGHTS) does, scaled to a mean of 1: (F,)."""
     weighted = error_x0 * WEIGHTS[loss](snr)
     return weighted / weighted.mean()

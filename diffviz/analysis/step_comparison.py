@@ -1,4 +1,4 @@
-"""Runs set side by side: the same start at several numbers of steps, and samplers racing from one noise."""
+"""Samplers and numbers of steps compared: sampling trajectories from the same noise."""
 
 from __future__ import annotations
 
@@ -8,58 +8,56 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 import torch
 
-from diffviz.diffusion.samplers import Step, calls, draw, seeded
+from diffviz.diffusion.samplers import SAMPLERS, Step, make_generators, randn_per_seed
 from diffviz.diffusion.schedules import SCHEDULES
+from diffviz.evaluation.metrics import rmse
 from diffviz.models.denoiser import Denoiser
-from diffviz.pipelines.text_to_image import Settings, recorded, run_steps
+from diffviz.pipelines.text_to_image import Settings, sample_steps, sample_trajectory
 from diffviz.pipelines.trajectory import Trajectory
 
-LADDER = (1, 2, 3, 5, 8, 12, 20, 30, 50, 100, 250)
-REFERENCE = {"sampler": "dpmpp_2m", "steps": 250}  # the long run that others are held against
+STEP_COUNTS = (1, 2, 3, 5, 8, 12, 20, 30, 50, 100, 250)
+REFERENCE = {"sampler": "dpmpp_2m", "steps": 250}  # what others are compared with
 
 
-def rmse(a: np.ndarray, b: np.ndarray) -> float:
-    """Root of the mean squared difference of two pictures in [-1, 1]: 0 for the same, 2 at the very most."""
-    return float(np.sqrt(np.mean((np.asarray(a) - np.asarray(b)) ** 2)))
-
-
-def ladder(settings: Settings, counts: Sequence[int] = LADDER) -> Iterator[Trajectory]:
+def step_sweep(settings: Settings, counts: Sequence[int] = STEP_COUNTS) -> Iterator[Trajectory]:
     """The same prompt, seed and sampler at each number of steps, one run after another."""
     for steps in counts:
-        yield recorded(dataclasses.replace(settings, steps=steps))
+        yield sample_trajectory(dataclasses.replace(settings, steps=steps))
 
 
-def reference(settings: Settings) -> Iterator[Step]:
+def reference_steps(settings: Settings) -> Iterator[Step]:
     """The long run from the same noise; its last step is what shorter runs try to reach."""
-    return run_steps(dataclasses.replace(settings, **REFERENCE))
+    return sample_steps(dataclasses.replace(settings, **REFERENCE))
 
 
-def steps_for(sampler: str, budget: int) -> int:
+def max_steps(sampler: str, budget: int) -> int:
     """The most steps a sampler can take within this many network calls (guidance not counted)."""
-    return max(n for n in range(1, budget + 1) if calls(sampler, n) <= budget)
+    return max(n for n in range(1, budget + 1) if SAMPLERS[sampler].nfe(n) <= budget)
 
 
-def asked_by(sampler: str, frame: int, steps: int) -> int:
+def nfe_at_frame(sampler: str, frame: int, steps: int) -> int:
     """Network calls made when a run of `steps` yields frame number `frame`."""
-    return calls(sampler, frame + 1) if frame < steps else calls(sampler, steps)
+    return SAMPLERS[sampler].nfe(frame + 1) if frame < steps else SAMPLERS[sampler].nfe(steps)
 
 
-def race(settings: Settings, samplers: Sequence[str], budget: int) -> Iterator[dict[str, list[Step]]]:
+def race_samplers(
+    settings: Settings, samplers: Sequence[str], budget: int
+) -> Iterator[dict[str, list[Step]]]:
     """Run samplers in lockstep from the same noise; yields, after each network call, the frames of each so far.
 
     The lists are the same objects each time and grow. All have ended when the iterator does.
     """
     if budget < 1:
         raise ValueError("a race needs at least one network call")
-    counts = {name: steps_for(name, budget) for name in samplers}
+    counts = {name: max_steps(name, budget) for name in samplers}
     runs = {
-        name: run_steps(dataclasses.replace(settings, sampler=name, steps=n)) for name, n in counts.items()
+        name: sample_steps(dataclasses.replace(settings, sampler=name, steps=n)) for name, n in counts.items()
     }
     seen: dict[str, list[Step]] = {name: [] for name in samplers}
     for made in range(1, budget + 1):
         for name, run in runs.items():
             frames, n = seen[name], counts[name]
-            while len(frames) <= n and asked_by(name, len(frames), n) <= made:
+            while len(frames) <= n and nfe_at_frame(name, len(frames), n) <= made:
                 frames.append(next(run))
         yield seen
 
@@ -68,13 +66,13 @@ def distances(
     frames: Sequence[Step], sampler: str, steps: int, target: np.ndarray
 ) -> tuple[list[int], list[float]]:
     """Calls made and the distance of the newest estimate x0_hat to `target` (C, H, W), for each frame."""
-    made = [asked_by(sampler, step.i, steps) for step in frames]
-    return made, [rmse(step.x0[0].numpy(), target) for step in frames]
+    made = [nfe_at_frame(sampler, step.i, steps) for step in frames]
+    return made, [float(rmse(step.x0[0].numpy(), target)) for step in frames]
 
 
-def lockstep(frames: np.ndarray, sampler: str, steps: int, budget: int) -> np.ndarray:
+def align_by_nfe(frames: np.ndarray, sampler: str, steps: int, budget: int) -> np.ndarray:
     """Frames (steps + 1, …) repeated so that frame j is what the sampler has after j calls: (budget + 1, …)."""
-    made = np.array([asked_by(sampler, i, steps) for i in range(steps + 1)])
+    made = np.array([nfe_at_frame(sampler, i, steps) for i in range(steps + 1)])
     # Before its first answer a sampler has its noise, which is frame 0 itself.
     shown = [max(0, int(np.searchsorted(made, j, "right")) - 1) for j in range(budget + 1)]
     shown[-1] = steps
@@ -93,12 +91,14 @@ class OnePass:
 def one_pass(settings: Settings, denoiser: Denoiser, seeds: Sequence[int]) -> OnePass:
     """Ask once, at t = 1, from each of the seeds; the first is the one shown alone. No guidance."""
     schedule, n = SCHEDULES[settings.schedule], len(seeds)
-    denoise = denoiser.prompted([settings.prompt] * n, [settings.style or None] * n, schedule)
-    x0 = denoise(draw(seeded(seeds), denoiser.shape), torch.ones(n, dtype=torch.float64)).numpy()
+    denoise = denoiser.conditioned([settings.prompt] * n, [settings.style or None] * n, schedule)
+    x0 = denoise(
+        randn_per_seed(make_generators(seeds), denoiser.shape), torch.ones(n, dtype=torch.float64)
+    ).numpy()
     mean = x0.mean(0)
-    return OnePass(x0[0], mean, float(np.sqrt(((x0 - mean) ** 2).mean())))
+    return OnePass(x0[0], mean, float(rmse(x0, mean)))
 
 
-def nearest(finals: dict[str, np.ndarray], target: np.ndarray) -> list[tuple[str, float]]:
+def rank_by_distance(finals: dict[str, np.ndarray], target: np.ndarray) -> list[tuple[str, float]]:
     """Samplers with the distance of their final picture to `target`, nearest first."""
-    return sorted(((name, rmse(x, target)) for name, x in finals.items()), key=lambda pair: pair[1])
+    return sorted(((name, float(rmse(x, target))) for name, x in finals.items()), key=lambda pair: pair[1])

@@ -7,18 +7,20 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from diffviz.diffusion.process import Denoise, per_image
+from diffviz.diffusion.process import Denoise, append_dims
 from diffviz.diffusion.schedules import Schedule
 
-FAINTEST = 0.05  # the least alpha that a classifier's push is divided by: near t = 1 it would be all there is
+MIN_ALPHA = (
+    0.05  # the least alpha that a classifier's gradient is divided by: near t = 1 it would be all there is
+)
 
 
-def classifier_free(conditional: Denoise, unconditional: Denoise, scale: float) -> Denoise:
-    """Push the answer with words away from the answer without them, `scale` times the difference.
+def classifier_free_guidance(conditional: Denoise, unconditional: Denoise, scale: float) -> Denoise:
+    """Classifier-free guidance: `scale` times the difference of the conditional and unconditional predictions.
 
     x0_hat = unconditional + scale * (conditional - unconditional): Ho & Salimans 2022 (arXiv 2207.12598,
-    eq. 6), written as in Imagen (arXiv 2205.11487, eq. 2) so that scale 1 is off. Scale 1 asks the network
-    once a step, any other scale twice. The result is kept to [-1, 1], where pictures live.
+    eq. 6), written as in Imagen (arXiv 2205.11487, eq. 2) so that scale 1 is off. Scale 1 takes one network
+    evaluation, any other scale two. The result is clipped to [-1, 1], the range of images.
     """
     if scale == 1.0:
         return conditional
@@ -30,11 +32,10 @@ def classifier_free(conditional: Denoise, unconditional: Denoise, scale: float) 
     return denoise
 
 
-def in_one_batch(both: Denoise, scale: float) -> Denoise:
-    """`classifier_free` with both questions put at once, which takes a third less time than one after the other.
+def batched_cfg(both: Denoise, scale: float) -> Denoise:
+    """`classifier_free_guidance` with both predictions in one batch, which takes a third less time than one by one.
 
-    `both` answers a batch twice as long: first for the words, then without them. Each step still counts as two
-    network calls, since the network answers twice.
+    `both` takes a batch twice as long: conditional first, then unconditional. It still counts as two evaluations.
     """
 
     def denoise(x: Tensor, t: Tensor) -> Tensor:
@@ -44,8 +45,8 @@ def in_one_batch(both: Denoise, scale: float) -> Denoise:
     return denoise
 
 
-def within(guided: Denoise, plain: Denoise, low: float, high: float) -> Denoise:
-    """`guided` at times from above `low` up to `high`, `plain` at the others, where it saves a call.
+def limited_interval(guided: Denoise, plain: Denoise, low: float, high: float) -> Denoise:
+    """`guided` at times from above `low` up to `high`, `plain` at the others, where it saves an evaluation.
 
     Guidance in a limited interval: Kynkäänniemi et al. 2024 (arXiv 2404.07724, section 3), who name it by noise level.
     """
@@ -56,20 +57,20 @@ def within(guided: Denoise, plain: Denoise, low: float, high: float) -> Denoise:
             return guided(x, t)
         if not bool(inside.any()):
             return plain(x, t)
-        return torch.where(per_image(inside, x).bool(), guided(x, t), plain(x, t))
+        return torch.where(append_dims(inside, x).bool(), guided(x, t), plain(x, t))
 
     return denoise
 
 
-def classifier(
+def classifier_guidance(
     denoise: Denoise, log_p: Callable[[Tensor], Tensor], scale: float, schedule: Schedule
 ) -> Denoise:
-    """Push each answer the way in which a classifier's log p(y | picture), (B, C, H, W) -> (B,), rises.
+    """Classifier guidance: along the gradient of log p(y | image), `log_p` (B, C, H, W) -> (B,).
 
     eps_hat - scale * sigma * grad log p (Dhariwal & Nichol 2021, arXiv 2105.05233, algorithm 2), which is
-    x0_hat + scale * sigma^2 / alpha * grad. Theirs has learned to see through noise; one that has not is asked
-    of x0_hat instead, and the gradient taken through the network (Bansal et al. 2023, arXiv 2302.07121, eq. 6).
-    `denoise` must have a gradient where x does. Kept to [-1, 1]; scale 0 is off.
+    x0_hat + scale * sigma^2 / alpha * grad. Their classifier was trained on noisy images; one that was not is
+    evaluated on x0_hat, and the gradient taken through the network (Bansal et al. 2023, arXiv 2302.07121, eq. 6).
+    `denoise` must have a gradient where x does. Clipped to [-1, 1]; scale 0 is off.
     """
     if scale == 0.0:
         return denoise
@@ -79,7 +80,7 @@ def classifier(
             x = x.clone().requires_grad_(True)
             x0 = denoise(x, t)
             (gradient,) = torch.autograd.grad(log_p(x0).sum(), x)
-        alpha, sigma = per_image(schedule.alpha(t), x), per_image(schedule.sigma(t), x)
-        return (x0.detach() + scale * sigma**2 / alpha.clamp(min=FAINTEST) * gradient).clamp(-1, 1)
+        alpha, sigma = append_dims(schedule.alpha(t), x), append_dims(schedule.sigma(t), x)
+        return (x0.detach() + scale * sigma**2 / alpha.clamp(min=MIN_ALPHA) * gradient).clamp(-1, 1)
 
     return guided

@@ -1,16 +1,16 @@
-"""The forward process and the ways of naming what the network predicts.
+"""The forward process and the prediction targets of the network.
 
 Symbols, used with these names in the whole project (shapes are (B, C, H, W) unless stated):
 
-    t         time, 0 the picture … 1 pure noise
-    x0        the picture, values in [-1, 1]
+    t         time from 0 (data) to 1 (noise)
+    x0        the image, values in [-1, 1]
     eps       the noise, standard normal
-    alpha     share of picture at t         sigma   standard deviation of the noise at t
+    alpha     scale of the image at t       sigma   standard deviation of the noise at t
     x_t       alpha * x0 + sigma * eps      SNR     alpha^2 / sigma^2
     x0_hat    the network's estimate of x0 (the code's `x0` in a sampler's step)
     eps_hat   the noise that goes with it:  (x_t - alpha * x0_hat) / sigma
-    v         alpha * eps - sigma * x0, the third way to say the same (arXiv 2202.00512, appendix D)
-    u         eps - x0, the velocity that flow matching names (arXiv 2210.02747)
+    v         alpha * eps - sigma * x0, the target of the shipped networks (arXiv 2202.00512, appendix D)
+    u         eps - x0, the velocity, target of flow matching (arXiv 2210.02747)
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ from diffviz.diffusion.schedules import Schedule, Time
 
 # The one contract: x_t (B, C, H, W) and times (B,) in, x0_hat (B, C, H, W) out.
 Denoise = Callable[[Tensor, Tensor], Tensor]
-Level = float | Tensor
+Coefficient = float | Tensor
 
 
-def per_image(value: Tensor, like: Tensor) -> Tensor:
+def append_dims(value: Tensor, like: Tensor) -> Tensor:
     """A number per image, (B,) or (), shaped to multiply images (B, C, H, W), in their dtype."""
     value = value.to(like.dtype).to(like.device)
     return value.view(-1, *[1] * (like.dim() - 1)) if value.dim() else value
@@ -35,20 +35,20 @@ def per_image(value: Tensor, like: Tensor) -> Tensor:
 
 def add_noise(x0: Tensor, eps: Tensor, t: Time, schedule: Schedule) -> Tensor:
     """x_t in one jump: alpha(t) x0 + sigma(t) eps (DDPM, arXiv 2006.11239, eq. 4)."""
-    return per_image(schedule.alpha(t), x0) * x0 + per_image(schedule.sigma(t), x0) * eps
+    return append_dims(schedule.alpha(t), x0) * x0 + append_dims(schedule.sigma(t), x0) * eps
 
 
 def noise_one_step(x_s: Tensor, eps: Tensor, s: Time, t: Time, schedule: Schedule) -> Tensor:
     """From x_s to the noisier x_t, t > s, with fresh noise eps (DDPM, eq. 2, for any schedule).
 
-    At alpha(s) = 0 there is nothing left to shrink: raises ValueError.
+    Raises ValueError where alpha(s) = 0: nothing of the image is left.
     """
     alpha_s = schedule.alpha(s)
     if bool((alpha_s == 0).any()):
         raise ValueError("no picture is left at this time: the forward chain ends here")
-    shrink = schedule.alpha(t) / alpha_s
+    alpha_ts = schedule.alpha(t) / alpha_s
     beta = schedule.beta(t, s).clamp_min(0)
-    return per_image(shrink, x_s) * x_s + per_image(beta.sqrt(), x_s) * eps
+    return append_dims(alpha_ts, x_s) * x_s + append_dims(beta.sqrt(), x_s) * eps
 
 
 def forward_chain(
@@ -66,34 +66,34 @@ def forward_chain(
         yield x
 
 
-# In these, alpha and sigma are numbers, or tensors that `per_image` has shaped.
+# In these, alpha and sigma are numbers, or tensors that `append_dims` has shaped.
 
 
-def eps_from_x0(x_t: Tensor, x0: Tensor, alpha: Level, sigma: Level) -> Tensor:
+def eps_from_x0(x_t: Tensor, x0: Tensor, alpha: Coefficient, sigma: Coefficient) -> Tensor:
     """eps = (x_t - alpha x0) / sigma; needs sigma > 0."""
     return (x_t - alpha * x0) / sigma
 
 
-def x0_from_eps(x_t: Tensor, eps: Tensor, alpha: Level, sigma: Level) -> Tensor:
+def x0_from_eps(x_t: Tensor, eps: Tensor, alpha: Coefficient, sigma: Coefficient) -> Tensor:
     """x0 = (x_t - sigma eps) / alpha; needs alpha > 0."""
     return (x_t - sigma * eps) / alpha
 
 
-def v_from_x0_eps(x0: Tensor, eps: Tensor, alpha: Level, sigma: Level) -> Tensor:
+def v_from_x0_eps(x0: Tensor, eps: Tensor, alpha: Coefficient, sigma: Coefficient) -> Tensor:
     """v = alpha eps - sigma x0."""
     return alpha * eps - sigma * x0
 
 
-def x0_from_v(x_t: Tensor, v: Tensor, alpha: Level, sigma: Level) -> Tensor:
+def x0_from_v(x_t: Tensor, v: Tensor, alpha: Coefficient, sigma: Coefficient) -> Tensor:
     """x0 = (alpha x_t - sigma v) / (alpha^2 + sigma^2); finite at both ends."""
     return (alpha * x_t - sigma * v) / (alpha**2 + sigma**2)
 
 
-def eps_from_v(x_t: Tensor, v: Tensor, alpha: Level, sigma: Level) -> Tensor:
+def eps_from_v(x_t: Tensor, v: Tensor, alpha: Coefficient, sigma: Coefficient) -> Tensor:
     """eps = (sigma x_t + alpha v) / (alpha^2 + sigma^2); finite at both ends."""
     return (sigma * x_t + alpha * v) / (alpha**2 + sigma**2)
 
 
-def x0_from_u(x_t: Tensor, u: Tensor, alpha: Level, sigma: Level) -> Tensor:
+def x0_from_u(x_t: Tensor, u: Tensor, alpha: Coefficient, sigma: Coefficient) -> Tensor:
     """x0 = (x_t - sigma u) / (alpha + sigma), of u = eps - x0; on the flow schedule alpha + sigma = 1."""
     return (x_t - sigma * u) / (alpha + sigma)

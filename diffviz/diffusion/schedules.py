@@ -52,7 +52,7 @@ class Schedule:
         t = _time(t)
         return 2 * (torch.log(self._alpha(t)) - torch.log(self._sigma(t)))
 
-    def time_of(self, log_snr: float) -> float:
+    def inverse_log_snr(self, log_snr: float) -> float:
         """The time with this log-SNR, by bisection; 0 or 1 where the schedule does not reach it."""
         early, late = 0.0, 1.0
         for _ in range(60):

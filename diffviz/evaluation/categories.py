@@ -12,11 +12,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from diffviz.evaluation import results
-from diffviz.models.text_encoder import Vocabulary, words_of
+from diffviz.models.text_encoder import Vocabulary, tokenize
 from diffviz.paths import ASSETS
 
 # Kind -> subgroups, or what several subgroups begin with; the longest match counts.
-KINDS = {
+CATEGORIES = {
     "faces": ("face", "cat-face", "monkey-face"),
     "hearts": ("heart",),
     "signs of feeling": ("emotion",),
@@ -40,11 +40,11 @@ KINDS = {
     "tools and devices": ("tool", "lock", "computer", "phone", "light-video", "science", "medical"),
     "household things": ("household", "other-object", "arts-crafts"),
 }
-_STARTS = {start: kind for kind, starts in KINDS.items() for start in starts}
-FEWEST = 20  # test pictures below which nothing is said of a kind
+_STARTS = {start: kind for kind, starts in CATEGORIES.items() for start in starts}
+MIN_SAMPLES = 20  # test pictures below which nothing is said of a kind
 
 
-def kind_of(subgroup: str) -> str:
+def category_of(subgroup: str) -> str:
     """The kind that a subgroup belongs to. Raises ValueError for one of no kind."""
     starts = [start for start in _STARTS if subgroup.startswith(start)]
     if not starts:
@@ -53,10 +53,10 @@ def kind_of(subgroup: str) -> str:
 
 
 @dataclass(frozen=True)
-class Measured:
-    """How often the judge names what was asked for among its first five guesses, in pictures of one kind."""
+class CategoryResult:
+    """How often the classifier names what was asked for among its first five guesses, in pictures of one kind."""
 
-    kind: str
+    category: str
     n: int  # generated test pictures
     value: float
     interval: tuple[float, float]  # 95 %
@@ -66,17 +66,17 @@ class Measured:
     @property
     def weak(self) -> bool:
         """Whether it is sure that the network gets less than half of what real drawings get."""
-        return self.n >= FEWEST and self.interval[1] < self.real / 2
+        return self.n >= MIN_SAMPLES and self.interval[1] < self.real / 2
 
 
 @functools.lru_cache
-def measured(name: str, sha256: str = "", assets: Path = ASSETS) -> dict[str, Measured]:
+def category_results(name: str, sha256: str = "", assets: Path = ASSETS) -> dict[str, CategoryResult]:
     """What was measured of a network, by kind; nothing where its weights are not those of `sha256`, if given."""
-    file = results.of_network("evaluation", name, assets / "curves")
-    if file is None or (sha256 and not file.is_of(sha256)):
+    file = results.load_result("evaluation", name, assets / "curves")
+    if file is None or (sha256 and not file.matches(sha256)):
         return {}
     return {
-        kind: Measured(
+        kind: CategoryResult(
             kind,
             row["generated"]["n"],
             row["generated"]["label_top5"]["value"],
@@ -88,15 +88,15 @@ def measured(name: str, sha256: str = "", assets: Path = ASSETS) -> dict[str, Me
     }
 
 
-def of_prompt(words: Sequence[str], vocabulary: Vocabulary) -> str | None:
+def category_of_prompt(words: Sequence[str], vocabulary: Vocabulary) -> str | None:
     """The kind of the label that a prompt's words name; None where they name none, or labels of several kinds.
 
     A label is named by the words it shares with the prompt, if they are more than half of the words of both.
     """
     asked, fits = set(words), {}
     for label in vocabulary.labels:
-        own = set(words_of(label["label"]))
+        own = set(tokenize(label["label"]))
         if 2 * len(asked & own) > len(asked | own):
-            fits.setdefault(len(asked & own) / len(asked | own), set()).add(kind_of(label["subgroup"]))
+            fits.setdefault(len(asked & own) / len(asked | own), set()).add(category_of(label["subgroup"]))
     best = fits[max(fits)] if fits else set()
     return best.pop() if len(best) == 1 else None

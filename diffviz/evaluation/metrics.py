@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import numpy as np
 
+PER_IMAGE = (-3, -2, -1)  # the axes of an image (C, H, W), whatever stands before them
 
-def rms(pictures: np.ndarray) -> np.ndarray:
-    """Root mean square of each picture (N, C, H, W): (N,)."""
-    return np.sqrt((pictures**2).mean((1, 2, 3)))
+
+def rmse(a: np.ndarray, b: np.ndarray | float = 0.0, axis: tuple[int, ...] | None = None) -> np.ndarray:
+    """Root of the mean squared difference of `a` and `b`, over all values or over `axis`.
+
+    Of images in [-1, 1]: 0 for the same, 2 at the very most. With b = 0 it is the root mean square of `a`.
+    """
+    return np.sqrt(np.mean((np.asarray(a) - b) ** 2, axis=axis))
 
 
 def frechet_distance(a: np.ndarray, b: np.ndarray) -> float:

@@ -27,10 +27,12 @@ from diffviz.imaging.pixels import normalize
 from diffviz.paths import ASSETS
 
 SIDE = 32  # pictures are averaged down to this before they are compared
-SUSPICIOUS = 0.05  # share of the real new drawings that lie nearer: below it, a picture is as good as a copy
+COPY_QUANTILE = (
+    0.05  # share of the real new drawings that lie nearer: below it, a picture is as good as a copy
+)
 
 
-def shrink(pictures: Tensor) -> Tensor:
+def downsample(pictures: Tensor) -> Tensor:
     """Pictures (N, 3, S, S) averaged down to (N, 3, 32, 32)."""
     return F.interpolate(pictures, (SIDE, SIDE), mode="area")
 
@@ -40,40 +42,42 @@ def distances(pictures: Tensor, drawings: Tensor, at_once: int = 1000) -> Tensor
 
     Values are in [-1, 1], or uint8 in the drawings, which are turned into floats `at_once` at a time.
     """
-    wanted = shrink(pictures)
+    wanted = downsample(pictures)
     both = torch.cat([wanted, wanted.flip(-1)]).flatten(1)
     found = []
     for part in drawings.split(at_once):
         values = normalize(part.float()) if part.dtype == torch.uint8 else part
-        found.append(torch.cdist(both, shrink(values).flatten(1)))
+        found.append(torch.cdist(both, downsample(values).flatten(1)))
     straight, mirrored = torch.cat(found, 1).chunk(2)
     return torch.minimum(straight, mirrored) / both.shape[1] ** 0.5
 
 
 @dataclass(frozen=True)
-class Neighbour:
+class Neighbor:
     """A training drawing near a picture."""
 
     label: str
     style: str
     distance: float
-    picture: np.ndarray  # (32, 32, 3) uint8
+    image: np.ndarray  # (32, 32, 3) uint8
 
 
 @dataclass(frozen=True)
-class Drawings:
+class ReferenceSet:
     """The training drawings, and how far real new ones lie from them."""
 
     pictures: Tensor  # (M, 3, 32, 32) uint8
     labels: tuple[str, ...]  # (M,)
     styles: tuple[str, ...]  # (M,)
-    new: np.ndarray  # distance of each real drawing never trained on to the nearest of them, ascending
+    heldout_distances: (
+        np.ndarray
+    )  # distance of each real drawing never trained on to the nearest of them, ascending
 
-    def nearest(self, picture: Tensor, k: int = 5) -> list[Neighbour]:
+    def nearest(self, picture: Tensor, k: int = 5) -> list[Neighbor]:
         """The k nearest drawings to a picture (3, S, S) in [-1, 1], nearest first."""
         far = distances(picture.unsqueeze(0), self.pictures)[0]
         return [
-            Neighbour(
+            Neighbor(
                 self.labels[i],
                 self.styles[i],
                 float(far[i]),
@@ -82,13 +86,13 @@ class Drawings:
             for i in far.argsort()[:k].tolist()
         ]
 
-    def share_nearer(self, distance: float) -> float:
+    def percentile(self, distance: float) -> float:
         """Share of the real new drawings that lie nearer to a training drawing than `distance`."""
-        return float(np.searchsorted(self.new, distance) / len(self.new))
+        return float(np.searchsorted(self.heldout_distances, distance) / len(self.heldout_distances))
 
 
 @functools.lru_cache(maxsize=1)
-def load(assets: Path = ASSETS) -> Drawings | None:
+def load_reference_set(assets: Path = ASSETS) -> ReferenceSet | None:
     """The training drawings, or None where they have not been made."""
     sheet, facts = assets / "drawings.avif", assets / "drawings.json"
     if not (sheet.exists() and facts.exists()):
@@ -98,7 +102,7 @@ def load(assets: Path = ASSETS) -> Drawings | None:
     rows, columns = pixels.shape[0] // SIDE, pixels.shape[1] // SIDE
     cells = pixels.reshape(rows, SIDE, columns, SIDE, 3).transpose(0, 2, 4, 1, 3).reshape(-1, 3, SIDE, SIDE)
     count = len(raw["label"])
-    return Drawings(
+    return ReferenceSet(
         torch.from_numpy(np.ascontiguousarray(cells[:count])),
         tuple(raw["labels"][i] for i in raw["label"]),
         tuple(raw["styles"][i] for i in raw["style"]),
@@ -106,13 +110,13 @@ def load(assets: Path = ASSETS) -> Drawings | None:
     )
 
 
-def measured(name: str, assets: Path = ASSETS) -> dict | None:
+def memorization_results(name: str, assets: Path = ASSETS) -> dict | None:
     """What `diffviz.training.evaluate` measured of a network's copying, or None.
 
     `memorisation` of its file, with `sampler`, `steps` and `guidance` it was measured at, and the SHA-256 of
     the weights.
     """
-    measured = results.of_network("evaluation", name, assets / "curves")
+    measured = results.load_result("evaluation", name, assets / "curves")
     found = measured.raw if measured else {}
     if "memorisation" not in found:
         return None

@@ -1,4 +1,4 @@
-"""What was measured beforehand: the curve of quality against steps, and the pictures of the blind test."""
+"""Stored results: quality against network evaluations, and the image pairs of the blind test."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from PIL import Image
 from diffviz.paths import CURVES
 
 # measure -> (title, is a higher value better)
-MEASURES = {
+METRICS = {
     "frechet": ("Fréchet distance", False),
     "subgroup_top1": ("subgroup agreement", True),
     "distance": ("distance to the long run", False),
@@ -25,24 +25,24 @@ MEASURES = {
 
 
 @dataclass(frozen=True)
-class Measured:
-    """A file that a command made with the weights of its day."""
+class MeasuredResult:
+    """The file of a command: results tied to the SHA-256 of the weights they were measured with."""
 
     raw: dict
 
-    def is_of(self, sha256: str) -> bool:
+    def matches(self, sha256: str) -> bool:
         """Whether it was made with weights of this SHA-256."""
         return self.raw["weights_sha256"] == sha256
 
 
-def of_network(what: str, name: str, folder: Path = CURVES) -> Measured | None:
+def load_result(what: str, name: str, folder: Path = CURVES) -> MeasuredResult | None:
     """The file `what`-`name`.json of one network, or None where that was not measured."""
     path = folder / f"{what}-{name}.json"
-    return Measured(json.loads(path.read_text(encoding="utf-8"))) if path.exists() else None
+    return MeasuredResult(json.loads(path.read_text(encoding="utf-8"))) if path.exists() else None
 
 
 @dataclass(frozen=True)
-class OutsideJudge(Measured):
+class OutsideJudge(MeasuredResult):
     """The file of `eval_outside`: what a feature network that was not trained on this data says of the images."""
 
     def share(self, measure: str, captions: str = "all") -> dict:
@@ -52,13 +52,13 @@ class OutsideJudge(Measured):
 
 def outside_judge(name: str, folder: Path = CURVES) -> OutsideJudge | None:
     """The file of one network, or None where that was not measured."""
-    found = of_network("outside", name, folder)
+    found = load_result("outside", name, folder)
     return OutsideJudge(found.raw) if found else None
 
 
 @dataclass(frozen=True)
-class Curve(Measured):
-    """The file of `measure_steps`: what it was measured on, and its points."""
+class QualityCurve(MeasuredResult):
+    """The file of `eval_steps`: what it was measured on, and its points."""
 
     @property
     def n(self) -> int:
@@ -90,9 +90,9 @@ class Curve(Measured):
         return next((p for p in self.raw["points"] if (p["sampler"], p["steps"]) == (sampler, steps)), None)
 
 
-def load(path: Path = CURVES / "steps.json") -> Curve | None:
+def load_quality_curve(path: Path = CURVES / "steps.json") -> QualityCurve | None:
     """The shipped curve, or None where none was measured yet."""
-    return Curve(json.loads(path.read_text(encoding="utf-8"))) if path.exists() else None
+    return QualityCurve(json.loads(path.read_text(encoding="utf-8"))) if path.exists() else None
 
 
 @dataclass(frozen=True)
@@ -126,8 +126,8 @@ class DistanceHistogram:
 
 
 @dataclass(frozen=True)
-class Ladders(Measured):
-    """The pictures of `draw_ladders`: pair i at each number of steps, from the same noise."""
+class BlindTest(MeasuredResult):
+    """The images of `build_blind_test`: pair i at each number of steps, from the same noise."""
 
     sheet: np.ndarray  # (pairs * side, columns * side, 3) uint8
 
@@ -141,23 +141,23 @@ class Ladders(Measured):
         """{prompt, style, seed} of each row."""
         return self.raw["pairs"]
 
-    def picture(self, pair: int, steps: int) -> np.ndarray:
+    def image(self, pair: int, steps: int) -> np.ndarray:
         """(side, side, 3) uint8. Raises ValueError for a number of steps that was not drawn."""
         side, column = self.raw["side"], self.steps.index(steps)
         return self.sheet[pair * side : (pair + 1) * side, column * side : (column + 1) * side]
 
 
 @lru_cache
-def ladders(folder: Path = CURVES) -> Ladders | None:
+def load_blind_test(folder: Path = CURVES) -> BlindTest | None:
     """The shipped pictures of the blind test, decoded once a process, or None where none were drawn yet."""
     if not (folder / "ladders.json").exists():
         return None
     raw = json.loads((folder / "ladders.json").read_text(encoding="utf-8"))
     with Image.open(folder / "ladders.webp") as sheet:
-        return Ladders(raw, np.asarray(sheet.convert("RGB")))
+        return BlindTest(raw, np.asarray(sheet.convert("RGB")))
 
 
-def good_enough(line: list[dict], higher_is_better: bool) -> dict | None:
+def first_within_interval(line: list[dict], higher_is_better: bool) -> dict | None:
     """The first point whose 95 % interval overlaps that of the best point of the line; None without intervals."""
     line = [p for p in line if p["interval"]]
     if not line:
@@ -168,7 +168,7 @@ def good_enough(line: list[dict], higher_is_better: bool) -> dict | None:
     return next(p for p in line if p["interval"][0] <= best["interval"][1])
 
 
-def near_best(line: list[dict], higher_is_better: bool, within: float = 0.05) -> dict | None:
+def first_near_best(line: list[dict], higher_is_better: bool, within: float = 0.05) -> dict | None:
     """The first point from which on every value is within this share of the best value of the line."""
     if not line:
         return None
@@ -177,7 +177,7 @@ def near_best(line: list[dict], higher_is_better: bool, within: float = 0.05) ->
     return next((p for i, p in enumerate(line) if not any(off[i:])), None)
 
 
-def published(path: Path = CURVES / "published.toml") -> tuple[list[int], list[dict]]:
+def published_results(path: Path = CURVES / "published.toml") -> tuple[list[int], list[dict]]:
     """Published figures: the columns (network evaluations) and the rows, each with its source."""
     raw = tomllib.loads(path.read_text(encoding="utf-8"))
     return raw["columns"], raw["row"]

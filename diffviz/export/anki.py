@@ -61,7 +61,7 @@ def files() -> dict[str, bytes]:
         for item in content.load(kind):
             picture = ""
             if item.demo:
-                media[f"diffviz-{item.id}.png"] = pictures.of(item.demo)
+                media[f"diffviz-{item.id}.png"] = pictures.image_strip(item.demo)
                 picture = f'<img src="diffviz-{item.id}.png" alt="">'
             question, answer = sides(item)
             deck.add_note(

@@ -9,21 +9,21 @@ import torch
 from PIL import Image
 
 from diffviz.analysis import forward_trajectory
-from diffviz.analysis.step_comparison import ladder
+from diffviz.analysis.step_comparison import step_sweep
 from diffviz.diffusion.schedules import SCHEDULES
 from diffviz.imaging import uploads
 from diffviz.imaging.pixels import from_uint8, to_uint8
 from diffviz.lessons.content import Demo
 from diffviz.models import checkpoints
 from diffviz.paths import ASSETS
-from diffviz.pipelines.text_to_image import Settings, recorded
+from diffviz.pipelines.text_to_image import Settings, sample_trajectory
 from diffviz.pipelines.trajectory import strip
 
-DRAWING = ASSETS / "samples" / "cat-face-noto.png"
-RUNGS = (1, 2, 3, 5, 8, 12, 20, 30)
+SAMPLE_IMAGE = ASSETS / "samples" / "cat-face-noto.png"
+STEP_COUNTS = (1, 2, 3, 5, 8, 12, 20, 30)
 
 
-def of(demo: Demo) -> bytes:
+def image_strip(demo: Demo) -> bytes:
     """A PNG strip of eight frames: a forward chain, a reverse run, or a ladder of step counts."""
     return _strip(demo.page, tuple(sorted(demo.state.items())))
 
@@ -40,9 +40,9 @@ def _strip(page: str, state: tuple[tuple[str, str], ...]) -> bytes:
 
 def _drawn(page: str, asked: dict[str, str]) -> bytes:
     if page == "forward":
-        drawing = from_uint8(uploads.resize(Image.open(DRAWING), checkpoints.load().shape[-1]))
+        drawing = from_uint8(uploads.resize(Image.open(SAMPLE_IMAGE), checkpoints.load().shape[-1]))
         schedule = SCHEDULES[asked.get("schedule", "cosine")]
-        chain = forward_trajectory.walk(drawing, schedule, int(asked.get("T", 50)), seed=0)
+        chain = forward_trajectory.forward_states(drawing, schedule, int(asked.get("T", 50)), seed=0)
         return strip(to_uint8(np.stack([x for _, x in chain])))
     style = asked.get("style", "noto")
     settings = Settings(
@@ -53,5 +53,5 @@ def _drawn(page: str, asked: dict[str, str]) -> bytes:
         guidance=float(asked.get("guidance", 3.0)),
     )
     if page == "steps":
-        return strip(np.stack([run.frames("x")[-1] for run in ladder(settings, RUNGS)]))
-    return strip(recorded(settings).frames("x"))
+        return strip(np.stack([run.frames("x")[-1] for run in step_sweep(settings, STEP_COUNTS)]))
+    return strip(sample_trajectory(settings).frames("x"))

@@ -18,12 +18,13 @@ from torch import Tensor, nn
 
 from diffviz.analysis import frame_captions, step_comparison
 from diffviz.diffusion.process import add_noise
-from diffviz.diffusion.samplers import draw, seeded
+from diffviz.diffusion.samplers import SAMPLERS, make_generators, randn_per_seed
 from diffviz.diffusion.schedules import SCHEDULES
+from diffviz.evaluation.metrics import rmse
 from diffviz.imaging.pixels import to_uint8
 from diffviz.models import checkpoints
 from diffviz.models.denoiser import Denoiser
-from diffviz.pipelines.text_to_image import Settings, recorded, run_steps
+from diffviz.pipelines.text_to_image import Settings, sample_steps, sample_trajectory
 
 PROMPTS = ("cat face", "red heart", "sunflower", "penguin", "octopus", "palm tree", "fox", "ghost")
 STYLE = "noto"
@@ -42,7 +43,7 @@ class Question:
     titles: Sequence[str]
     notes: Sequence[str]
     options: Sequence[str]
-    whys: Sequence[str]
+    feedback: Sequence[str]
     right: int
 
 
@@ -52,7 +53,7 @@ def _settings(seed: int, **more: object) -> Settings:
 
 
 def _which(
-    seed: int, pictures: Sequence[np.ndarray], notes: Sequence[str], right: int, whys: Sequence[str]
+    seed: int, pictures: Sequence[np.ndarray], notes: Sequence[str], right: int, feedback: Sequence[str]
 ) -> Question:
     """Pictures in an order fixed by the seed, to be chosen among by letter."""
     order = list(range(len(pictures)))
@@ -62,7 +63,7 @@ def _which(
         list(LETTERS[: len(order)]),
         [notes[k] for k in order],
         [f"Picture {LETTERS[i]}" for i in range(len(order))],
-        [whys[k] for k in order],
+        [feedback[k] for k in order],
         order.index(right),
     )
 
@@ -70,7 +71,7 @@ def _which(
 def first_guess(seed: int) -> Question:
     """Three predictions of one run: which came first?"""
     # Without guidance: with it the first prediction is extrapolated and clipped, and no longer a mean.
-    run = recorded(_settings(seed, steps=12, guidance=1.0))
+    run = sample_trajectory(_settings(seed, steps=12, guidance=1.0))
     at = (1, 4, 10)
     notes = [f"step {i + 1} of 12" for i in at]
     return _which(
@@ -85,7 +86,7 @@ def first_guess(seed: int) -> Question:
 def most_calls(seed: int) -> Question:
     """One noise, three numbers of steps: which picture cost the most?"""
     counts = (1, 4, 40)
-    pictures = [recorded(_settings(seed, steps=n)).frames("x")[-1] for n in counts]
+    pictures = [sample_trajectory(_settings(seed, steps=n)).frames("x")[-1] for n in counts]
     notes = [f"{n} step{'s' if n > 1 else ''}" for n in counts]
     return _which(
         seed,
@@ -99,7 +100,7 @@ def most_calls(seed: int) -> Question:
 def strongest_guidance(seed: int) -> Question:
     """One noise, three guidance scales: which is the highest?"""
     scales = (1.0, 3.0, 10.0)
-    pictures = [recorded(_settings(seed, steps=20, guidance=g)).frames("x")[-1] for g in scales]
+    pictures = [sample_trajectory(_settings(seed, steps=20, guidance=g)).frames("x")[-1] for g in scales]
     strength = [float((p.max(-1).astype(float) - p.min(-1)).mean()) for p in pictures]
     notes = [f"guidance {g:g}, colourfulness {c:.0f} of 255" for g, c in zip(scales, strength, strict=True)]
     return _which(seed, pictures, notes, int(np.argmax(scales)), [f"Drawn at {n}." for n in notes])
@@ -108,23 +109,25 @@ def strongest_guidance(seed: int) -> Question:
 def nearest_sampler(seed: int) -> Question:
     """Three samplers at an NFE of six each against a long run from the same noise: who ends nearest, if anyone?"""
     budget, long = 6, 60
-    titles = {"ddim": "DDIM", "heun": "Heun", "unipc": "UniPC"}
-    target = recorded(_settings(seed, sampler="dpmpp_2m", steps=long, guidance=1.0))
+    titles = {name: SAMPLERS[name].title for name in ("ddim", "heun", "unipc")}
+    target = sample_trajectory(_settings(seed, sampler="dpmpp_2m", steps=long, guidance=1.0))
     finals = {
-        n: recorded(_settings(seed, sampler=n, steps=step_comparison.steps_for(n, budget), guidance=1.0))
+        n: sample_trajectory(
+            _settings(seed, sampler=n, steps=step_comparison.max_steps(n, budget), guidance=1.0)
+        )
         for n in titles
     }
-    far = [step_comparison.rmse(finals[n].x[-1], target.x[-1]) for n in titles]
+    far = [rmse(finals[n].x[-1], target.x[-1]) for n in titles]
     best, second = sorted(far)[:2]
     tie = second - best < TIE * second
     apart = f"The two nearest are {best:.3f} and {second:.3f} away: {'within' if tie else 'more than'} {TIE:.0%} apart."
-    whys = [f"It ended {d:.3f} away from {long} steps (RMSE). {apart}" for d in far]
+    feedback = [f"It ended {d:.3f} away from {long} steps (RMSE). {apart}" for d in far]
     return Question(
         [target.frames("x")[-1], *(finals[n].frames("x")[-1] for n in titles)],
         [f"the long run, {long} steps", *titles.values()],
         ["", *(f"{d:.3f} away" for d in far)],
         [*titles.values(), f"A tie: the two nearest are within {TIE:.0%}"],
-        [*whys, apart],
+        [*feedback, apart],
         len(far) if tie else int(np.argmin(far)),
     )
 
@@ -132,16 +135,16 @@ def nearest_sampler(seed: int) -> Question:
 def same_static(seed: int) -> Question:
     """An image, and three more of the prompt: which began from the same noise?"""
     prompt = PROMPTS[seed % len(PROMPTS)]
-    given = recorded(_settings(seed, steps=20))
+    given = sample_trajectory(_settings(seed, steps=20))
     others = [_settings(seed + k, prompt=prompt, steps=6 if k == 0 else 20) for k in range(3)]
-    runs = [recorded(s) for s in others]
-    same = [step_comparison.rmse(r.x[0], given.x[0]) == 0 for r in runs]
+    runs = [sample_trajectory(s) for s in others]
+    same = [rmse(r.x[0], given.x[0]) == 0 for r in runs]
     notes = [f"seed {s.seed}, {s.steps} steps" for s in others]
-    whys = [
+    feedback = [
         "Its run began from the same noise." if e else f"Its run began from other noise: {n}."
         for e, n in zip(same, notes, strict=True)
     ]
-    asked = _which(seed, [r.frames("x")[-1] for r in runs], notes, same.index(True), whys)
+    asked = _which(seed, [r.frames("x")[-1] for r in runs], notes, same.index(True), feedback)
     return replace(
         asked,
         pictures=[given.frames("x")[-1], *asked.pictures],
@@ -152,9 +155,12 @@ def same_static(seed: int) -> Question:
 
 def snr_one(seed: int) -> Question:
     """An image of ours under three amounts of noise: where is the SNR one?"""
-    schedule, x0 = SCHEDULES["cosine"], torch.from_numpy(recorded(_settings(seed, steps=12)).x[-1])[None]
-    eps = draw(seeded([seed]), x0.shape[1:])
-    ts = [schedule.time_of(log(snr)) for snr in (30.0, 1.0, 0.03)]
+    schedule, x0 = (
+        SCHEDULES["cosine"],
+        torch.from_numpy(sample_trajectory(_settings(seed, steps=12)).x[-1])[None],
+    )
+    eps = randn_per_seed(make_generators([seed]), x0.shape[1:])
+    ts = [schedule.inverse_log_snr(log(snr)) for snr in (30.0, 1.0, 0.03)]
     pictures = [to_uint8(add_noise(x0, eps, t, schedule)[0].numpy()) for t in ts]
     snr = [float(schedule.alpha(t) ** 2 / schedule.sigma(t) ** 2) for t in map(torch.tensor, ts)]
     notes = [f"SNR {v:.2g}" for v in snr]
@@ -164,8 +170,8 @@ def snr_one(seed: int) -> Question:
 
 def dice_again(seed: int) -> Question:
     """DDPM twice with one seed: how different are the images?"""
-    runs = [recorded(_settings(seed, sampler="ddpm", steps=15)) for _ in range(2)]
-    far = step_comparison.rmse(runs[0].x[-1], runs[1].x[-1])
+    runs = [sample_trajectory(_settings(seed, sampler="ddpm", steps=15)) for _ in range(2)]
+    far = rmse(runs[0].x[-1], runs[1].x[-1])
     right = 0 if far == 0 else 1 if far < 0.1 else 2
     found = f"The two differ by {far:.3f} (RMSE)."
     return Question(
@@ -184,12 +190,12 @@ def dice_again(seed: int) -> Question:
 
 def four_times_the_steps(seed: int) -> Question:
     """The NFE of 10 steps against that of 40, counted; the time is shown beside it, and grades nothing."""
-    recorded(_settings(seed, steps=2))  # what is loaded once must not be timed
+    sample_trajectory(_settings(seed, steps=2))  # what is loaded once must not be timed
     whole, nfe, took = checkpoints.load(), [], []
     for steps in (10, 40):
         counted = _Counted(whole.net)
         began = time.perf_counter()
-        recorded(_settings(seed, steps=steps), Denoiser(counted, whole.vocabulary))
+        sample_trajectory(_settings(seed, steps=steps), Denoiser(counted, whole.vocabulary))
         took.append(time.perf_counter() - began)
         nfe.append(counted.asked)
     factors = (1, 2, 4, 16)
@@ -223,7 +229,7 @@ def heun_calls(seed: int) -> Question:
     steps = 10
     whole = checkpoints.load()
     counted = Denoiser(_Counted(whole.net), whole.vocabulary)
-    run = recorded(_settings(seed, sampler="heun", steps=steps, guidance=3.0), counted)
+    run = sample_trajectory(_settings(seed, sampler="heun", steps=steps, guidance=3.0), counted)
     options = [steps, 2 * steps, 4 * steps - 2, 8 * steps]
     return Question(
         [run.frames("x")[-1]],
@@ -243,8 +249,8 @@ def heun_calls(seed: int) -> Question:
 def when_layout_settles(seed: int) -> Question:
     """In which part of a run half of the layout is decided."""
     steps = 24
-    run = recorded(_settings(seed, steps=steps))
-    at = int(np.argmax(frame_captions.settled(run).layout >= 0.5)) + 1
+    run = sample_trajectory(_settings(seed, steps=steps))
+    at = int(np.argmax(frame_captions.convergence(run).layout >= 0.5)) + 1
     parts = ((1, 3), (4, 10), (11, 17), (18, 24))
     found = f"In this run half of the layout was settled by step {at}."
     shown = (0, 3, 10, 17, 24)
@@ -263,9 +269,9 @@ def where_seeds_part(seed: int) -> Question:
     n = 8
     spread, shown = [], []
     for steps in (1, 20):
-        *_, last = run_steps(_settings(seed, steps=steps, guidance=1.0), seeds=range(seed, seed + n))
+        *_, last = sample_steps(_settings(seed, steps=steps, guidance=1.0), seeds=range(seed, seed + n))
         x = last.x.numpy()
-        spread.append(float(np.sqrt(((x - x.mean(0)) ** 2).mean())))
+        spread.append(float(rmse(x, x.mean(0))))
         shown.append(to_uint8(x))
     ratio = spread[1] / max(spread[0], 1e-9)
     right = 2 if 0.8 < ratio < 1.25 else int(ratio > 1)
@@ -289,10 +295,10 @@ def word_order(seed: int) -> Question:
     prompts = ("red fox", "fox red", "fox")
     order = list(prompts)
     random.Random(seed).shuffle(order)
-    runs = [recorded(_settings(seed, prompt=p, steps=15)) for p in order]
+    runs = [sample_trajectory(_settings(seed, prompt=p, steps=15)) for p in order]
     pairs = ((0, 1), (0, 2), (1, 2))
     equal = [bool(np.allclose(runs[a].x[-1], runs[b].x[-1], atol=1e-3)) for a, b in pairs]
-    whys = [
+    feedback = [
         f"“{order[a]}” and “{order[b]}” "
         f"{'give the very same image: the words are a set.' if e else 'are different prompts.'}"
         for (a, b), e in zip(pairs, equal, strict=True)
@@ -302,7 +308,7 @@ def word_order(seed: int) -> Question:
         list(LETTERS[:3]),
         [f"“{p}”" for p in order],
         [*(f"{LETTERS[a]} and {LETTERS[b]}" for a, b in pairs), "None of them"],
-        [*whys, "Two of the three prompts hold the same words." if any(equal) else "All three differ."],
+        [*feedback, "Two of the three prompts hold the same words." if any(equal) else "All three differ."],
         equal.index(True) if any(equal) else 3,
     )
 

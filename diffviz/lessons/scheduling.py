@@ -53,7 +53,7 @@ def intervals(events: Sequence[Event], card: str, now: datetime) -> dict[str, fl
 
 
 @dataclass(frozen=True)
-class Standing:
+class ConceptMastery:
     """How one concept stands: items answered of all there are, and the mean credit of the newest answers."""
 
     concept: str
@@ -69,17 +69,17 @@ class Standing:
         return "known" if self.credit >= 0.8 and self.done >= self.total / 2 else "begun"
 
 
-def standings(events: Iterable[Event], items: Iterable[Item]) -> list[Standing]:
-    """One Standing per concept, in the order in which the concepts first appear."""
+def concept_mastery(events: Iterable[Event], items: Iterable[Item]) -> list[ConceptMastery]:
+    """One ConceptMastery per concept, in the order in which the concepts first appear."""
     newest = {e.item: CREDIT[e.result] for e in events}
     by_concept: dict[str, list[str]] = {}
     for item in items:
         by_concept.setdefault(item.concept, []).append(item.id)
-    found: list[Standing] = []
+    found: list[ConceptMastery] = []
     for concept, ids in by_concept.items():
         credits = [newest[i] for i in ids if i in newest]
         found.append(
-            Standing(concept, len(credits), len(ids), sum(credits) / len(credits) if credits else 0.0)
+            ConceptMastery(concept, len(credits), len(ids), sum(credits) / len(credits) if credits else 0.0)
         )
     return found
 
@@ -95,7 +95,7 @@ def next_item(
     and nothing comes back within `rest` seconds. `kinds` gives the kind of each item by id.
     """
     newest = {e.item: e for e in events}
-    credit = {s.concept: s.credit for s in standings(events, items)}
+    credit = {s.concept: s.credit for s in concept_mastery(events, items)}
     states = cards(events)
 
     def rank(item: Item) -> int | None:
@@ -128,7 +128,7 @@ def next_item(
     return best[3] if best else None
 
 
-def advice(standing: Sequence[Standing], cards_due: int) -> str:
+def advice(standing: Sequence[ConceptMastery], cards_due: int) -> str:
     """One sentence: what to do next, and why."""
     if not any(s.done for s in standing):
         return "Nothing answered yet: the self-check is a good place to begin."

@@ -114,10 +114,10 @@ class Store:
         return json.loads(rows[0].value) if rows else None
 
     def export(self, learner: str) -> dict[str, Any]:
-        """Everything kept of a learner, fit for JSON and for `absorb`."""
+        """Everything kept of a learner, fit for JSON and for `import_events`."""
         return {"format": FORMAT, "events": [_as_row(e) for e in self.events(learner)]}
 
-    def absorb(self, learner: str, data: Any) -> int:
+    def import_events(self, learner: str, data: Any) -> int:
         """Add the answers of an export that are not here yet; returns how many. Raises StoreError if it is none."""
         try:
             found, rows = data["format"], list(data["events"])

@@ -38,6 +38,17 @@ AUTOENCODER = "autoencoder128"
 Net = TypeVar("Net", bound=nn.Module)
 
 
+# Parts of the network that had another name when the shipped weights were written. The files stay as they are: stored
+# results name their SHA-256.
+RENAMED_PARTS = {
+    "stem": "conv_in",
+    "head": "conv_out",
+    "shrink": "downsample",
+    "grow": "upsample",
+    "level": "noise_embed",
+}
+
+
 class CheckpointError(RuntimeError):
     """Weights that cannot be used; the message says which and what to do, in one sentence."""
 
@@ -105,14 +116,22 @@ def metadata(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
         ) from error
 
 
+def current_names(state: dict[str, Tensor]) -> dict[str, Tensor]:
+    """A state dict with the present name of each part of the network; a key that has it already stays as it is."""
+    parts = {key: key.partition(".") for key in state}
+    return {
+        f"{RENAMED_PARTS.get(part, part)}{dot}{rest}": state[key] for key, (part, dot, rest) in parts.items()
+    }
+
+
 def _read(path: Path, make: Callable[[dict], Net]) -> Net:
-    """The network that `make` builds from a weights file's configuration, in float32 and ready to be asked."""
+    """The network that `make` builds from a weights file's configuration, in float32 and in evaluation mode."""
     if not path.exists():
         raise CheckpointError(f"The weights file {path.name} is missing: restore it from the repository.")
     config, _ = metadata(path)
     try:
         tensors, _ = parts(path)
-        net = with_weights(lambda: make(config), tensors)
+        net = with_weights(lambda: make(config), current_names(tensors))
     except (OSError, SafetensorError, TypeError, KeyError, RuntimeError) as error:
         raise CheckpointError(
             f"The weights in {path.name} do not fit this version of the network: restore both from the repository."

@@ -1,4 +1,4 @@
-"""A small classifier of our own: the judge that measures the denoiser, and the source of picture features.
+"""A small classifier of our own: it measures the denoiser, and gives features of images.
 
 It is trained on the same real pictures (see `diffviz.training.train_classifier`) and knows their labels and
 subgroups. What it says of generated pictures is only as good as what it says of held-out real ones, so the
@@ -70,7 +70,7 @@ class Classifier(nn.Module):
 
 
 @dataclass(frozen=True)
-class Judge:
+class LabelClassifier:
     """A trained classifier with the names of its classes."""
 
     net: Classifier
@@ -79,14 +79,14 @@ class Judge:
     facts: dict[str, Any]
 
     @torch.inference_mode()
-    def look(self, pictures: Tensor, batch: int = 256) -> tuple[Tensor, Tensor, Tensor]:
+    def predict(self, pictures: Tensor, batch: int = 256) -> tuple[Tensor, Tensor, Tensor]:
         """Label logits (N, L), subgroup logits (N, G) and features (N, 128) of pictures in [-1, 1]."""
         parts = [self.net(pictures[i : i + batch]) for i in range(0, len(pictures), batch)]
         labels, subgroups, features = zip(*parts, strict=True)
         return torch.cat(labels), torch.cat(subgroups), torch.cat(features)
 
     def log_p(self, label: str) -> Callable[[Tensor], Tensor]:
-        """The log of how sure it is of a label, of pictures (B, 3, S, S): (B,), with a gradient.
+        """log p(label given image) of images (B, 3, S, S): (B,), with a gradient.
 
         Raises ValueError for a label that it does not know.
         """
@@ -97,7 +97,7 @@ class Judge:
 
 
 @functools.lru_cache(maxsize=2)
-def load(path: Path) -> Judge:
+def load(path: Path) -> LabelClassifier:
     """Read a classifier written by `train_classifier`.
 
     Raises FileNotFoundError, ValueError where it is damaged, and CheckpointError where it is not the one that ships.
@@ -113,7 +113,7 @@ def load(path: Path) -> Judge:
         )
     except (SafetensorError, KeyError, TypeError, RuntimeError) as error:
         raise ValueError(f"The classifier {path.name} is damaged: restore it from the repository.") from error
-    return Judge(
+    return LabelClassifier(
         net.eval().requires_grad_(False),
         tuple(names["labels"]),
         tuple(names["subgroups"]),

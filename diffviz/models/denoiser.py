@@ -1,4 +1,4 @@
-"""A trained network made into the one contract that samplers use: denoise(x, t) -> x0_hat."""
+"""The contract between networks and samplers: denoise(x, t) -> x0_hat."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from diffviz.diffusion.process import Denoise, per_image, x0_from_v
+from diffviz.diffusion.process import Denoise, append_dims, x0_from_v
 from diffviz.diffusion.schedules import Schedule
 from diffviz.models.autoencoder import PATCH, Autoencoder
 from diffviz.models.text_encoder import Vocabulary
@@ -17,10 +17,10 @@ from diffviz.models.unet import UNet
 
 @dataclass(frozen=True)
 class Denoiser:
-    """Network and vocabulary together; `prompted` gives the function a sampler calls.
+    """Network and vocabulary together; `conditioned` gives the function a sampler calls.
 
     A latent one has an autoencoder as well: samplers and guidance work on its latents all the same, and only `encode`
-    and `decode` lead from pictures to the states of a run and back.
+    and `decode` lead from images to the states of a run and back.
     """
 
     net: UNet
@@ -54,7 +54,9 @@ class Denoiser:
         """Token ids (B, L) of prompts and styles, one pair per image."""
         return torch.tensor([self.vocabulary.encode(p, s) for p, s in zip(prompts, styles, strict=True)])
 
-    def prompted(self, prompts: Sequence[str], styles: Sequence[str | None], schedule: Schedule) -> Denoise:
+    def conditioned(
+        self, prompts: Sequence[str], styles: Sequence[str | None], schedule: Schedule
+    ) -> Denoise:
         """denoise(x, t) for these prompts and styles, one of each per image, on this schedule."""
         tokens = self.tokens(prompts, styles)
         return lambda x, t: self.predict(x, t, tokens, schedule)
@@ -68,9 +70,9 @@ class Denoiser:
         """
         with torch.inference_mode(not x.requires_grad):
             alpha, sigma = schedule.alpha(t), schedule.sigma(t)
-            scale = per_image(torch.rsqrt(alpha**2 + sigma**2), x)
+            scale = append_dims(torch.rsqrt(alpha**2 + sigma**2), x)
             angle = torch.atan2(sigma, alpha)
             v = self.net(x * scale, angle.to(x.dtype).to(x.device), tokens.to(x.device))
-            x0 = x0_from_v(x * scale, v, per_image(torch.cos(angle), x), per_image(torch.sin(angle), x))
+            x0 = x0_from_v(x * scale, v, append_dims(torch.cos(angle), x), append_dims(torch.sin(angle), x))
             # Pictures live in [-1, 1]: an estimate outside it is an error we can see. Latents have no such bounds.
             return x0 if self.autoencoder else x0.clamp(-1, 1)

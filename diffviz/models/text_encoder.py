@@ -4,7 +4,7 @@ A prompt becomes a short row of token ids. The first token names the drawing sty
 in the order they were written (the network sees them as a set: it has no notion of word order).
 
     id 0          padding, never attended to
-    id 1          "no caption": what the network saw when the words were dropped in training
+    id 1          the null token, "no caption": what the network saw when the words were dropped in training
     id 2          "no style"
     id 3 … 3+S-1  the styles
     after that    the words
@@ -23,17 +23,17 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-PAD, NO_CAPTION, NO_STYLE, FIRST_STYLE = 0, 1, 2, 3
+PAD, NULL_TOKEN, NO_STYLE, FIRST_STYLE = 0, 1, 2, 3
 MAX_TOKENS = 12
 _WORD = re.compile(r"[a-z0-9]+")
 _ANY_WORD = re.compile(r"\w+")  # in any script
-# Glue words carry no picture; the captions have them ("face with tears of joy") and prompts do too.
-_GLUE = frozenset(("a", "an", "the", "of", "with", "and", "in", "on", "at", "to", "for", "by", "or"))
+# These words carry no picture; the captions have them ("face with tears of joy") and prompts do too.
+STOP_WORDS = frozenset(("a", "an", "the", "of", "with", "and", "in", "on", "at", "to", "for", "by", "or"))
 
 
-def words_of(text: str) -> list[str]:
-    """The words of a text as the network knows them: lower case, letters and digits, no glue words."""
-    return [w for w in _WORD.findall(_plain(text)) if w not in _GLUE]
+def tokenize(text: str) -> list[str]:
+    """The words of a text as the network knows them: lower case, letters and digits, no stop words."""
+    return [w for w in _WORD.findall(_plain(text)) if w not in STOP_WORDS]
 
 
 def _plain(text: str) -> str:
@@ -55,7 +55,7 @@ class Vocabulary:
 
     words: tuple[str, ...]
     styles: tuple[str, ...]
-    everyday_words: frozenset[str] = frozenset()
+    common_words: frozenset[str] = frozenset()
     labels: tuple[dict[str, Any], ...] = ()
     _ids: dict[str, int] = field(init=False, repr=False, compare=False)
 
@@ -83,7 +83,7 @@ class Vocabulary:
     def nearest(self, word: str, n: int = 3) -> list[str]:
         """Up to n known words spelled like this one, everyday words first."""
         close = difflib.get_close_matches(word.lower(), self.words, n=4 * n, cutoff=0.6)
-        return sorted(close, key=lambda w: w not in self.everyday_words)[:n]
+        return sorted(close, key=lambda w: w not in self.common_words)[:n]
 
     def read(self, text: str) -> Prompt:
         """Split a prompt into the words the network will be told and those it cannot be told.
@@ -91,7 +91,7 @@ class Vocabulary:
         A word with letters that the network's alphabet lacks (猫, naïve) is unknown as a whole, though known words that
         stand in its plain letters are used.
         """
-        words = list(dict.fromkeys(words_of(text)))
+        words = list(dict.fromkeys(tokenize(text)))
         known = [w for w in words if self.knows(w)]
         foreign = [w for w in _ANY_WORD.findall(_plain(text)) if not w.isascii()]
         parts = {part for w in foreign for part in _WORD.findall(w)}
@@ -111,7 +111,7 @@ class Vocabulary:
             raise ValueError(f"unknown style {style!r}: choose one of {', '.join(self.styles)}")
         words = self.read(text).words if isinstance(text, str) else tuple(text)[: MAX_TOKENS - 1]
         row = [FIRST_STYLE + self.styles.index(style) if style else NO_STYLE]
-        row += [self._ids[w] for w in words if w in self._ids] or [NO_CAPTION]
+        row += [self._ids[w] for w in words if w in self._ids] or [NULL_TOKEN]
         return row + [PAD] * (MAX_TOKENS - len(row))
 
 

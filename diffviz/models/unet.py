@@ -48,7 +48,7 @@ class UNetConfig:
         return cls(**known)
 
 
-def level_embedding(angle: Tensor, dim: int) -> Tensor:
+def noise_level_embedding(angle: Tensor, dim: int) -> Tensor:
     """Sinusoidal features of the noise level (Vaswani et al. 2017, section 3.5): (B,) -> (B, dim)."""
     frequencies = torch.exp(
         torch.arange(dim // 2, device=angle.device) * (-math.log(1000.0) / (dim // 2 - 1))
@@ -145,11 +145,11 @@ class UNet(nn.Module):
         c, emb_dim = config.channels, 4 * config.channels[0]
         pixels = config.in_channels * config.patch**2
         self.text = TextEncoder(config.n_tokens, config.text_dim)
-        self.level = nn.Sequential(nn.Linear(128, emb_dim), nn.SiLU(), nn.Linear(emb_dim, emb_dim))
+        self.noise_embed = nn.Sequential(nn.Linear(128, emb_dim), nn.SiLU(), nn.Linear(emb_dim, emb_dim))
         self.pooled = nn.Linear(config.text_dim, emb_dim)
-        self.stem = nn.Conv2d(pixels, c[0], 3, padding=1)
+        self.conv_in = nn.Conv2d(pixels, c[0], 3, padding=1)
 
-        self.down, self.shrink = nn.ModuleList(), nn.ModuleList()
+        self.down, self.downsample = nn.ModuleList(), nn.ModuleList()
         c_now, skips = c[0], [c[0]]
         for level, width in enumerate(c):
             for _ in range(config.blocks):
@@ -157,35 +157,35 @@ class UNet(nn.Module):
                 c_now = width
                 skips.append(width)
             if level + 1 < len(c):
-                self.shrink.append(nn.Conv2d(width, width, 3, stride=2, padding=1))
+                self.downsample.append(nn.Conv2d(width, width, 3, stride=2, padding=1))
                 skips.append(width)
         grid = config.size // config.patch // 2 ** (len(c) - 1)
         self.position = nn.Parameter(torch.zeros(1, grid * grid, c_now))
         self.middle = nn.ModuleList(
             TransformerBlock(c_now, config.text_dim, config.heads) for _ in range(config.attention_blocks)
         )
-        self.up, self.grow = nn.ModuleList(), nn.ModuleList()
+        self.up, self.upsample = nn.ModuleList(), nn.ModuleList()
         for level, width in reversed(list(enumerate(c))):
             for _ in range(config.blocks + 1):
                 self.up.append(ResBlock(c_now + skips.pop(), width, emb_dim))
                 c_now = width
             if level:
-                self.grow.append(nn.Conv2d(width, width, 3, padding=1))
+                self.upsample.append(nn.Conv2d(width, width, 3, padding=1))
         self.norm = nn.GroupNorm(8, c_now)
-        self.head = zeroed(nn.Conv2d(c_now, pixels, 3, padding=1))
+        self.conv_out = zeroed(nn.Conv2d(c_now, pixels, 3, padding=1))
 
     def forward(self, x: Tensor, angle: Tensor, tokens: Tensor) -> Tensor:
         words, pooled, mask = self.text(tokens)
-        emb = F.silu(self.level(level_embedding(angle, 128)) + self.pooled(pooled))  # (B, E)
+        emb = F.silu(self.noise_embed(noise_level_embedding(angle, 128)) + self.pooled(pooled))  # (B, E)
 
-        h = self.stem(F.pixel_unshuffle(x, self.config.patch))  # (B, C0, S/2, S/2)
-        skips, blocks, last = [h], iter(self.down), len(self.shrink)
+        h = self.conv_in(F.pixel_unshuffle(x, self.config.patch))  # (B, C0, S/2, S/2)
+        skips, blocks, last = [h], iter(self.down), len(self.downsample)
         for level in range(last + 1):
             for _ in range(self.config.blocks):
                 h = next(blocks)(h, emb)
                 skips.append(h)
             if level < last:
-                h = self.shrink[level](h)
+                h = self.downsample[level](h)
                 skips.append(h)
 
         height, width = h.shape[2:]
@@ -199,5 +199,5 @@ class UNet(nn.Module):
             for _ in range(self.config.blocks + 1):
                 h = next(blocks)(torch.cat([h, skips.pop()], dim=1), emb)
             if level < last:
-                h = self.grow[level](F.interpolate(h, scale_factor=2.0, mode="nearest"))
-        return F.pixel_shuffle(self.head(F.silu(self.norm(h))), self.config.patch)
+                h = self.upsample[level](F.interpolate(h, scale_factor=2.0, mode="nearest"))
+        return F.pixel_shuffle(self.conv_out(F.silu(self.norm(h))), self.config.patch)

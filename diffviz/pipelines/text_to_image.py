@@ -1,4 +1,4 @@
-"""The front door: words and a seed in, a recorded run out.
+"""Text-to-image API: prompt and seed in, sampling trajectory out.
 
 import diffviz
 run = diffviz.generate("cat face", style="noto", seed=0, steps=30)
@@ -17,17 +17,23 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from diffviz.diffusion.guidance import in_one_batch, within
+from diffviz.diffusion.guidance import batched_cfg, limited_interval
 from diffviz.diffusion.process import Denoise
-from diffviz.diffusion.samplers import SAMPLERS, SPACINGS, Step, draw, last, questions, seeded
+from diffviz.diffusion.samplers import (
+    SAMPLERS,
+    SPACINGS,
+    Step,
+    final_step,
+    make_generators,
+    randn_per_seed,
+)
 from diffviz.diffusion.schedules import SCHEDULES
 from diffviz.models import checkpoints
 from diffviz.models.denoiser import Denoiser
 from diffviz.pipelines.trajectory import Trajectory, record
 
 MAX_STEPS = 1000
-ALWAYS = (0.0, 1.0)  # the whole of t
-TAKES_ETA = ("ddim",)
+FULL_INTERVAL = (0.0, 1.0)  # the whole of t
 
 
 def whole_number(name: str, value: Any, low: int, high: int) -> int:
@@ -66,7 +72,7 @@ class Settings:
     sampler: str = "ddim"
     guidance: float = 3.0
     negative: str = ""
-    interval: tuple[float, float] = ALWAYS
+    interval: tuple[float, float] = FULL_INTERVAL
     schedule: str = "cosine"
     eta: float = 0.0
     spacing: str = "trailing"
@@ -93,9 +99,10 @@ class Settings:
         if low > high:
             raise ValueError(f"interval must rise within 0 to 1, not {self.interval}")
         self._normalize("interval", (low, high))
-        if self.eta and self.sampler not in TAKES_ETA:
+        if self.eta and "eta" not in SAMPLERS[self.sampler].options:
+            takers = ", ".join(name for name, sampler in SAMPLERS.items() if "eta" in sampler.options)
             raise ValueError(
-                f"eta is an option of {', '.join(TAKES_ETA)}, and {self.sampler} would ignore it: leave it at 0"
+                f"eta is an option of {takers}, and {self.sampler} would ignore it: leave it at 0"
             )
 
     def _normalize(self, name: str, value: object) -> None:
@@ -110,68 +117,75 @@ class Settings:
     @property
     def frames(self) -> int:
         """Moments of the run before the finished picture, one for each state that the network is asked about."""
-        return len(self.times) - 1
+        return len(self.timesteps) - 1
 
     @property
-    def calls(self) -> int:
-        """Network calls of the whole run: guidance asks twice each time, where it acts."""
-        asked = questions(self.sampler, self.times)
+    def nfe(self) -> int:
+        """Network function evaluations of the whole trajectory: guidance doubles each, where it acts."""
+        times = SAMPLERS[self.sampler].eval_times(self.timesteps)
         low, high = self.interval
-        return len(asked) + (sum(low < t <= high for t in asked) if self.guided else 0)
+        return len(times) + (sum(low < t <= high for t in times) if self.guided else 0)
 
     @property
-    def times(self) -> list[float]:
-        """The times of the run's states, from noise to picture."""
+    def timesteps(self) -> list[float]:
+        """The times of the states, from noise to image."""
         return SPACINGS[self.spacing](self.steps, SCHEDULES[self.schedule])
 
 
-def asked(settings: Settings, denoiser: Denoiser, n: int = 1) -> Denoise:
-    """The denoiser of a run of `n` pictures, with its words, its style and its guidance put in.
+def build_denoiser(settings: Settings, denoiser: Denoiser, n: int = 1) -> Denoise:
+    """The denoiser of `n` images with prompt, style and guidance applied.
 
-    A prompt of unknown words alone, or an empty one, is asked without words.
+    A prompt that is empty or has no known word is unconditional.
     """
     schedule = SCHEDULES[settings.schedule]
     words, style = [settings.prompt] * n, [settings.style or None] * n
     if not settings.guided:
-        return denoiser.prompted(words, style, schedule)
-    both = denoiser.prompted([*words, *[settings.negative] * n], [*style, *[None] * n], schedule)
-    guided = in_one_batch(both, settings.guidance)
-    if settings.interval == ALWAYS:
+        return denoiser.conditioned(words, style, schedule)
+    both = denoiser.conditioned([*words, *[settings.negative] * n], [*style, *[None] * n], schedule)
+    guided = batched_cfg(both, settings.guidance)
+    if settings.interval == FULL_INTERVAL:
         return guided
-    return within(guided, denoiser.prompted(words, style, schedule), *settings.interval)
+    return limited_interval(guided, denoiser.conditioned(words, style, schedule), *settings.interval)
 
 
-def walk(
+def sample(
     settings: Settings, denoise: Denoise, x: Tensor, ts: Sequence[float], rng: Sequence[torch.Generator]
 ) -> Iterator[Step]:
     """The steps of the chosen sampler from the state x (B, C, H, W) at ts[0] down to ts[-1]."""
-    extra = {"eta": settings.eta} if settings.sampler in TAKES_ETA else {}
-    return SAMPLERS[settings.sampler](denoise, x, ts, SCHEDULES[settings.schedule], rng=rng, **extra)
+    sampler = SAMPLERS[settings.sampler]
+    options = {name: getattr(settings, name) for name in sampler.options}
+    return sampler(denoise, x, ts, SCHEDULES[settings.schedule], rng=rng, **options)
 
 
-def run_steps(
+def sample_steps(
     settings: Settings, denoiser: Denoiser | None = None, seeds: Sequence[int] | None = None
 ) -> Iterator[Step]:
-    """The steps of a run as they are computed; several `seeds` run as one batch."""
+    """The steps of a sampling trajectory as they are computed; several `seeds` are one batch."""
     denoiser = denoiser or checkpoints.load(settings.model)
-    rng = seeded([settings.seed] if seeds is None else seeds)
-    return walk(settings, asked(settings, denoiser, len(rng)), draw(rng, denoiser.shape), settings.times, rng)
+    rng = make_generators([settings.seed] if seeds is None else seeds)
+    return sample(
+        settings,
+        build_denoiser(settings, denoiser, len(rng)),
+        randn_per_seed(rng, denoiser.shape),
+        settings.timesteps,
+        rng,
+    )
 
 
-def finals(settings: Settings, seeds: Sequence[int]) -> Tensor:
-    """The finished pictures of several seeds, run as one batch: (N, C, H, W)."""
-    return last(run_steps(settings, seeds=seeds)).x
+def sample_images(settings: Settings, seeds: Sequence[int]) -> Tensor:
+    """The samples of several seeds, in one batch: (N, C, H, W)."""
+    return final_step(sample_steps(settings, seeds=seeds)).x
 
 
-def recorded(settings: Settings, denoiser: Denoiser | None = None) -> Trajectory:
-    """A run to its end, every step kept."""
-    steps = run_steps(settings, denoiser)
+def sample_trajectory(settings: Settings, denoiser: Denoiser | None = None) -> Trajectory:
+    """The whole sampling trajectory."""
+    steps = sample_steps(settings, denoiser)
     return record(steps, SCHEDULES[settings.schedule], dataclasses.asdict(settings))[0]
 
 
 def generate(prompt: str = "", **settings: Any) -> Trajectory:
-    """One picture and its whole way there; the fields of `Settings` are the keyword arguments.
+    """One image with its sampling trajectory; the fields of `Settings` are the keyword arguments.
 
     >>> generate("cat face", style="noto", seed=0, steps=30).image      # doctest: +SKIP
     """
-    return recorded(Settings(prompt=prompt, **settings))
+    return sample_trajectory(Settings(prompt=prompt, **settings))

@@ -1,6 +1,6 @@
-"""Other ways from static to points: a VAE, a GAN, and networks that learn from what diffusion made.
+"""Other generative models of points: a VAE, a GAN, and networks that are distilled from diffusion.
 
-All are made of the same small network as `toy.Diffusion`, and trained by `toy.train` on the same points.
+All are made of the same small network as `diffusion2d.Diffusion`, and trained by `diffusion2d.train` on the same points.
 """
 
 from __future__ import annotations
@@ -9,125 +9,128 @@ import torch
 from torch import Tensor
 from torch.nn.functional import softplus
 
-from diffviz.toy.diffusion2d import REACH, Adam, Diffusion, PointNet
+from diffviz.toy.diffusion2d import DATA_LIMIT, Adam, Diffusion, PointNet
 
-SPREAD = 0.15  # how far from the decoder's point a VAE's data may lie, as a standard deviation
-PAIRS = 4096  # of static and what the teacher makes of it, for its pupil
+DECODER_STD = 0.15  # standard deviation of the data round the VAE decoder's output
+N_PAIRS = 4096  # cached (noise, sample) pairs of a teacher
 
 
-def ask(net: PointNet, x: Tensor) -> Tensor:
-    """A PointNet without its time: (B, 2) in, (B, said) out."""
+def apply_net(net: PointNet, x: Tensor) -> Tensor:
+    """A PointNet at noise level 0, for models without time: (B, 2) in, (B, outputs) out."""
     return net(x, torch.zeros(len(x)))
 
 
-def divergence(mean: Tensor, log_variance: Tensor) -> Tensor:
+def kl_divergence(mean: Tensor, log_variance: Tensor) -> Tensor:
     """KL of N(mean, variance) from the standard normal, summed over the last axis (Kingma & Welling 2013, appendix B)."""
     return (mean.pow(2) + log_variance.exp() - log_variance - 1).sum(-1) / 2
 
 
 class VAE:
-    """One network turns a point into a bell of codes, another turns a code back; to draw, a code is rolled.
+    """An encoder gives a Gaussian posterior over a latent z, a decoder maps z to a point; samples decode z ~ N(0, I).
 
-    The loss is the bound of Kingma & Welling 2013 (arXiv 1312.6114, eq. 10), for points spread by SPREAD round what is
-    decoded. What is drawn is the decoder's point itself, as VAEs of pictures show theirs.
+    The loss is the negative ELBO of Kingma & Welling 2013 (arXiv 1312.6114, eq. 10) with a Gaussian likelihood of
+    standard deviation DECODER_STD. A sample is the decoder's mean, as VAEs of images show theirs.
     """
 
-    calls = 1
+    nfe = 1
 
     def __init__(self) -> None:
-        self.encoder, self.decoder = PointNet(said=4), PointNet()
+        self.encoder, self.decoder = PointNet(outputs=4), PointNet()
         self._adam = Adam(self.encoder, self.decoder)
 
     def step(self, x0: Tensor, rng: torch.Generator, rate: float) -> float:
-        mean, log_variance = ask(self.encoder, x0).chunk(2, dim=1)
-        code = mean + (log_variance / 2).exp() * torch.randn(mean.shape, generator=rng)
-        missed = (ask(self.decoder, code) - x0).pow(2).sum(1) / (2 * SPREAD**2)
-        return self._adam.step((missed + divergence(mean, log_variance)).mean(), rate)
+        mean, log_variance = apply_net(self.encoder, x0).chunk(2, dim=1)
+        z = mean + (log_variance / 2).exp() * torch.randn(mean.shape, generator=rng)
+        reconstruction = (apply_net(self.decoder, z) - x0).pow(2).sum(1) / (2 * DECODER_STD**2)
+        return self._adam.step((reconstruction + kl_divergence(mean, log_variance)).mean(), rate)
 
     @torch.inference_mode()
-    def draw(self, static: Tensor) -> Tensor:
-        return ask(self.decoder, static).clamp(-REACH, REACH)
+    def sample(self, noise: Tensor) -> Tensor:
+        return apply_net(self.decoder, noise).clamp(-DATA_LIMIT, DATA_LIMIT)
 
 
 class GAN:
-    """A generator that turns static into points, against a second network that tells them from the data.
+    """A generator maps noise to points; a discriminator is trained to tell them from the data.
 
-    Both take a step in turn. The generator's loss is the one that Goodfellow et al. 2014 (arXiv 1406.2661, section 3)
-    train with: minus the log of the chance that its points pass for data. That loss is the one returned.
+    Both take a step in turn. The generator has the non-saturating loss -log D(G(z)) of Goodfellow et al. 2014 (arXiv
+    1406.2661, section 3), which is the one returned.
     """
 
-    calls = 1
+    nfe = 1
 
     def __init__(self) -> None:
-        self.generator, self.critic = PointNet(), PointNet(said=1)
-        self._adams = Adam(self.critic, betas=(0.5, 0.99)), Adam(self.generator, betas=(0.5, 0.99))
+        self.generator, self.discriminator = PointNet(), PointNet(outputs=1)
+        self._adams = Adam(self.discriminator, betas=(0.5, 0.99)), Adam(self.generator, betas=(0.5, 0.99))
 
     def step(self, x0: Tensor, rng: torch.Generator, rate: float) -> float:
-        critic, generator = self._adams
-        made = ask(self.generator, torch.randn(x0.shape, generator=rng))
-        # softplus(-s) = -log of the chance, by the logit s, that it is data; softplus(s), that it is not
-        told = softplus(-ask(self.critic, x0)).mean() + softplus(ask(self.critic, made.detach())).mean()
-        critic.step(told, rate)
-        return generator.step(softplus(-ask(self.critic, made)).mean(), rate)
+        discriminator, generator = self._adams
+        fake = apply_net(self.generator, torch.randn(x0.shape, generator=rng))
+        # With the logit s of D: softplus(-s) = -log D and softplus(s) = -log(1 - D)
+        loss = (
+            softplus(-apply_net(self.discriminator, x0)).mean()
+            + softplus(apply_net(self.discriminator, fake.detach())).mean()
+        )
+        discriminator.step(loss, rate)
+        return generator.step(softplus(-apply_net(self.discriminator, fake)).mean(), rate)
 
     @torch.inference_mode()
-    def draw(self, static: Tensor) -> Tensor:
-        return ask(self.generator, static).clamp(-REACH, REACH)
+    def sample(self, noise: Tensor) -> Tensor:
+        return apply_net(self.generator, noise).clamp(-DATA_LIMIT, DATA_LIMIT)
 
 
-class Pairs:
-    """What a teacher makes of which static: PAIRS of both, drawn when they are first asked for."""
+class TeacherPairs:
+    """Cached (noise, sample) pairs of a teacher: N_PAIRS, made when the first are needed."""
 
     def __init__(self, teacher: Diffusion) -> None:
         self._teacher, self._known = teacher, None
 
-    def draw(self, n: int, rng: torch.Generator) -> tuple[Tensor, Tensor]:
-        """n pairs: static (n, 2) and the points it became (n, 2)."""
+    def sample(self, n: int, rng: torch.Generator) -> tuple[Tensor, Tensor]:
+        """n pairs at random: noise (n, 2) and the teacher's samples from it (n, 2)."""
         if self._known is None:
-            static = torch.randn(PAIRS, 2, generator=rng)
-            self._known = static, self._teacher.draw(static).clone()
-        picked = torch.randint(PAIRS, (n,), generator=rng)
+            noise = torch.randn(N_PAIRS, 2, generator=rng)
+            self._known = noise, self._teacher.sample(noise).clone()
+        picked = torch.randint(N_PAIRS, (n,), generator=rng)
         return self._known[0][picked], self._known[1][picked]
 
 
-class Pupil:
-    """Learns to say in one call what its teacher makes of the same static in all of its own.
+class DistilledStudent:
+    """Knowledge distillation: one evaluation in place of the teacher's whole sampling trajectory.
 
-    Plain regression (Luhman & Luhman 2021, arXiv 2101.02388, section 3). It sees no data: the points it is shown in
-    training are passed over.
+    Regression of the teacher's samples on their noise (Luhman & Luhman 2021, arXiv 2101.02388, section 3). The points
+    that `step` is given are ignored: the student sees no data.
     """
 
-    calls = 1
+    nfe = 1
 
     def __init__(self, teacher: Diffusion) -> None:
-        self.net, self._pairs = PointNet(), Pairs(teacher)
+        self.net, self._pairs = PointNet(), TeacherPairs(teacher)
         self._adam = Adam(self.net)
 
     def step(self, x0: Tensor, rng: torch.Generator, rate: float) -> float:
-        static, end = self._pairs.draw(len(x0), rng)
-        return self._adam.step((ask(self.net, static) - end).pow(2).mean(), rate)
+        noise, end = self._pairs.sample(len(x0), rng)
+        return self._adam.step((apply_net(self.net, noise) - end).pow(2).mean(), rate)
 
     @torch.inference_mode()
-    def draw(self, static: Tensor) -> Tensor:
-        return ask(self.net, static).clamp(-REACH, REACH)
+    def sample(self, noise: Tensor) -> Tensor:
+        return apply_net(self.net, noise).clamp(-DATA_LIMIT, DATA_LIMIT)
 
 
-class Straightened(Diffusion):
-    """Flow matching once more, on the pairs of a first flow: with no two ways that cross, they can be straight.
+class Reflow(Diffusion):
+    """Rectified flow: flow matching on the (noise, sample) pairs of a first flow, whose paths do not cross.
 
-    The "reflow" of Liu et al. 2023 (arXiv 2209.03003, section 2.1). Like a Pupil it sees no data.
+    The "reflow" of Liu et al. 2023 (arXiv 2209.03003, section 2.1). Like a DistilledStudent it sees no data.
     """
 
     def __init__(self, teacher: Diffusion) -> None:
         super().__init__("u", "flow")
-        self._pairs = Pairs(teacher)
+        self._pairs = TeacherPairs(teacher)
 
     def step(self, x0: Tensor, rng: torch.Generator, rate: float) -> float:
-        static, end = self._pairs.draw(len(x0), rng)
-        return self.learn(end, static, rng, rate)
+        noise, end = self._pairs.sample(len(x0), rng)
+        return self.denoising_step(end, noise, rng, rate)
 
 
-def detour(path: Tensor) -> float:
-    """How much longer the ways of points (steps + 1, N, 2) are than straight ones between their ends: 1 if straight."""
-    walked = path.diff(dim=0).norm(dim=-1).sum()
-    return float(walked / (path[-1] - path[0]).norm(dim=-1).sum())
+def path_length_ratio(path: Tensor) -> float:
+    """Length of the paths of points (steps + 1, N, 2) over the distance between their ends: 1 for straight ones."""
+    length = path.diff(dim=0).norm(dim=-1).sum()
+    return float(length / (path[-1] - path[0]).norm(dim=-1).sum())

@@ -13,13 +13,13 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from diffviz.diffusion.process import add_noise, per_image, v_from_x0_eps, x0_from_eps, x0_from_u, x0_from_v
-from diffviz.diffusion.samplers import ddim, draw, seeded, times
+from diffviz.diffusion.process import add_noise, append_dims, v_from_x0_eps, x0_from_eps, x0_from_u, x0_from_v
+from diffviz.diffusion.samplers import ddim, make_generators, randn_per_seed, timesteps
 from diffviz.diffusion.schedules import SCHEDULES
 
-REACH = 2.2  # points are drawn from -REACH to REACH
-START = 0.99  # where runs by eps_hat begin: at t = 1 it says nothing about x0
-RUN_STEPS, POINTS, BATCH, RATE = 25, 400, 256, 2e-3
+DATA_LIMIT = 2.2  # points are drawn from -DATA_LIMIT to DATA_LIMIT
+MAX_T_EPS = 0.99  # where sampling by eps_hat begins: at t = 1 it says nothing about x0
+SAMPLING_STEPS, POINTS, BATCH, RATE = 25, 400, 256, 2e-3
 
 
 def _ring(u: np.ndarray, rng: np.random.Generator) -> np.ndarray:
@@ -71,13 +71,13 @@ def points(shape: str, n: int, seed: int) -> np.ndarray:
 
 
 class PointNet(nn.Module):
-    """Three hidden layers: a point (B, 2) and its noise level as an angle (B,) in, `said` numbers (B, said) out."""
+    """Three hidden layers: a point (B, 2) and its noise level as an angle (B,) in, (B, outputs) out."""
 
-    def __init__(self, said: int = 2, width: int = 128) -> None:
+    def __init__(self, outputs: int = 2, width: int = 128) -> None:
         super().__init__()
         sizes = [14 + 12, width, width, width]
         layers = [m for i, o in pairwise(sizes) for m in (nn.Linear(i, o), nn.SiLU())]
-        self.layers = nn.Sequential(*layers, nn.Linear(width, said))
+        self.layers = nn.Sequential(*layers, nn.Linear(width, outputs))
         self.register_buffer("waves", torch.tensor([1.0, 2.0, 4.0]))
 
     def forward(self, x: Tensor, angle: Tensor) -> Tensor:
@@ -88,15 +88,15 @@ class PointNet(nn.Module):
         )
 
 
-class Maker(Protocol):
-    """What learns to turn static into points like those it is shown."""
+class GenerativeModel(Protocol):
+    """What learns to draw points like those it is trained on."""
 
-    calls: int  # of its network, for one drawing
+    nfe: int  # network function evaluations of one sample
 
     def step(self, x0: Tensor, rng: torch.Generator, rate: float) -> float:
         """One training step on points x0 (B, 2), at `rate` times the full learning rate; returns its loss."""
 
-    def draw(self, static: Tensor) -> Tensor:
+    def sample(self, noise: Tensor) -> Tensor:
         """Points (N, 2) out of standard normal noise (N, 2)."""
 
 
@@ -115,58 +115,58 @@ class Adam:
         return float(loss.detach())
 
 
-# How x0 follows from x_t and what the network says, for each of the targets it may be trained on.
-READ = {"eps": x0_from_eps, "x0": lambda x, said, alpha, sigma: said, "v": x0_from_v, "u": x0_from_u}
+# x0 from x_t and the network's output, for each of the targets it may be trained on.
+TO_X0 = {"eps": x0_from_eps, "x0": lambda x, output, alpha, sigma: output, "v": x0_from_v, "u": x0_from_u}
 
 
 class Diffusion:
-    """A network that says `target` of a noisy point, and DDIM to draw with it.
+    """A network that predicts `target` from a noisy point, and DDIM to sample with it.
 
-    The loss is the mean squared error of `target`, one of READ, at times spread evenly (Ho et al. 2020, arXiv
+    The loss is the mean squared error of `target`, one of TO_X0, at times spread evenly (Ho et al. 2020, arXiv
     2006.11239, algorithm 1). With target "u" on the schedule "flow" this is flow matching on straight paths (Lipman et
     al. 2023, arXiv 2210.02747, eq. 23; Liu et al. 2023, arXiv 2209.03003), and DDIM is Euler's method along u.
     """
 
-    calls = RUN_STEPS
+    nfe = SAMPLING_STEPS
 
     def __init__(self, target: str, schedule: str = "cosine") -> None:
         self.net, self.target, self.schedule = PointNet(), target, SCHEDULES[schedule]
         self._adam = Adam(self.net)
 
     def step(self, x0: Tensor, rng: torch.Generator, rate: float) -> float:
-        return self.learn(x0, torch.randn(x0.shape, generator=rng), rng, rate)
+        return self.denoising_step(x0, torch.randn(x0.shape, generator=rng), rng, rate)
 
-    def learn(self, x0: Tensor, eps: Tensor, rng: torch.Generator, rate: float) -> float:
+    def denoising_step(self, x0: Tensor, eps: Tensor, rng: torch.Generator, rate: float) -> float:
         """One training step on points and their noise, (B, 2) each, at times of its own."""
         n = len(x0)
         t = ((torch.arange(n) + torch.rand(n, generator=rng)) / n).double()
         alpha, sigma = self._levels(t, x0)
-        right = {"x0": x0, "eps": eps, "v": v_from_x0_eps(x0, eps, alpha, sigma), "u": eps - x0}[self.target]
-        said = self.net(add_noise(x0, eps, t, self.schedule), self.schedule.angle(t).float())
-        return self._adam.step((said - right).pow(2).mean(), rate)
+        target = {"x0": x0, "eps": eps, "v": v_from_x0_eps(x0, eps, alpha, sigma), "u": eps - x0}[self.target]
+        output = self.net(add_noise(x0, eps, t, self.schedule), self.schedule.angle(t).float())
+        return self._adam.step((output - target).pow(2).mean(), rate)
 
-    def draw(self, static: Tensor) -> Tensor:
-        return self.path(static, self.calls)[-1]
+    def sample(self, noise: Tensor) -> Tensor:
+        return self.path(noise, self.nfe)[-1]
 
-    def path(self, static: Tensor, steps: int) -> Tensor:
-        """Every state of a run of so many steps, one network call each: (steps + 1, N, 2)."""
-        start = START if self.target == "eps" else 1.0
-        run = ddim(self.denoise, static, times(steps, start), self.schedule)
+    def path(self, noise: Tensor, steps: int) -> Tensor:
+        """Every state of a sampling trajectory of so many steps, one evaluation each: (steps + 1, N, 2)."""
+        start = MAX_T_EPS if self.target == "eps" else 1.0
+        run = ddim(self.denoise, noise, timesteps(steps, start), self.schedule)
         return torch.stack([step.x for step in run])
 
     @torch.inference_mode()
     def denoise(self, x: Tensor, t: Tensor) -> Tensor:
-        """x0_hat (N, 2) of x (N, 2) at times t (N,), kept within reach."""
-        said = self.net(x, self.schedule.angle(t).float())
-        return READ[self.target](x, said, *self._levels(t, x)).clamp(-REACH, REACH)
+        """x0_hat (N, 2) of x (N, 2) at times t (N,), clipped to the limit of the data."""
+        output = self.net(x, self.schedule.angle(t).float())
+        return TO_X0[self.target](x, output, *self._levels(t, x)).clamp(-DATA_LIMIT, DATA_LIMIT)
 
     def _levels(self, t: Tensor, like: Tensor) -> tuple[Tensor, Tensor]:
-        return per_image(self.schedule.alpha(t), like), per_image(self.schedule.sigma(t), like)
+        return append_dims(self.schedule.alpha(t), like), append_dims(self.schedule.sigma(t), like)
 
 
 @dataclass(frozen=True)
 class Snapshot:
-    """A maker after `step` training steps: its mean loss since the last one, and what it draws (N, 2)."""
+    """A model after `step` training steps: its mean loss since the last one, and its samples (N, 2)."""
 
     step: int
     loss: float
@@ -176,48 +176,50 @@ class Snapshot:
 _SEEDING = threading.Lock()  # one visitor at a time: torch's own generator is everybody's
 
 
-def made(kind: Callable[[], Maker], seed: int) -> Maker:
-    """A maker of this kind, untrained. Its first weights follow from the seed and disturb nobody else's numbers."""
+def init_model(kind: Callable[[], GenerativeModel], seed: int) -> GenerativeModel:
+    """A model of this kind, untrained, with weights that follow from the seed; the global random state is restored."""
     with _SEEDING, torch.random.fork_rng():
         torch.manual_seed(seed)  # torch draws a layer's first weights from its own generator alone
         return kind()
 
 
-def static(seed: int, n: int = POINTS) -> Tensor:
-    """What everything is drawn from: standard normal noise (n, 2)."""
-    return draw(seeded([seed]), (n, 2))[0]
+def initial_noise(seed: int, n: int = POINTS) -> Tensor:
+    """Standard normal noise (n, 2), the start of every sample."""
+    return randn_per_seed(make_generators([seed]), (n, 2))[0]
 
 
-def train(maker: Maker, data: np.ndarray, steps: int, seed: int, at: Sequence[int]) -> Iterator[Snapshot]:
-    """Train on points (N, 2) and yield what is drawn, from the same static, after each of the steps `at`.
+def train(
+    model: GenerativeModel, data: np.ndarray, steps: int, seed: int, at: Sequence[int]
+) -> Iterator[Snapshot]:
+    """Train on points (N, 2) and yield samples, from the same noise, after each of the steps `at`.
 
     Each step sees BATCH of the points, and the learning rate falls to nothing at the end.
     """
     rng = torch.Generator().manual_seed(seed)
-    begin, known, losses = static(seed), torch.from_numpy(data), []
+    begin, known, losses = initial_noise(seed), torch.from_numpy(data), []
     for step in range(steps + 1):
         if step in at:
-            samples = maker.draw(begin).numpy()
+            samples = model.sample(begin).numpy()
             yield Snapshot(step, float(np.mean(losses)) if losses else math.nan, samples)
             losses = []
         if step == steps:
             return
         x0 = known[torch.randint(len(known), (BATCH,), generator=rng)]
-        losses.append(maker.step(x0, rng, 1 - step / steps))
+        losses.append(model.step(x0, rng, 1 - step / steps))
 
 
-def away(a: np.ndarray, b: np.ndarray) -> float:
-    """How far the points a (N, 2) lie from the nearest of b (M, 2), on average."""
+def mean_nn_distance(a: np.ndarray, b: np.ndarray) -> float:
+    """Distance of the points a (N, 2) to their nearest neighbours in b (M, 2), on average."""
     return float(np.linalg.norm(a[:, None] - b[None], axis=-1).min(1).mean())
 
 
-def apart(a: np.ndarray, b: np.ndarray) -> float:
-    """How far a lies `away` from b, or b from a: the larger. What a lacks counts as much as what it has too much."""
-    return max(away(a, b), away(b, a))
+def max_nn_distance(a: np.ndarray, b: np.ndarray) -> float:
+    """The larger of the mean distances from a to b and from b to a: missing parts count like stray points."""
+    return max(mean_nn_distance(a, b), mean_nn_distance(b, a))
 
 
-def trails(path: np.ndarray, n: int) -> np.ndarray:
-    """The ways of the first n points of a path (steps + 1, N, 2), as points close enough to look like lines: (M, 2)."""
+def paths(path: np.ndarray, n: int) -> np.ndarray:
+    """The paths of the first n points of `path` (steps + 1, N, 2), as points close enough to look like lines: (M, 2)."""
     between = np.linspace(0, 1, 1 + 240 // max(len(path) - 1, 1))[:, None, None, None]
     return (path[:-1, :n] + between * np.diff(path[:, :n], axis=0)).reshape(-1, 2)
 
@@ -230,11 +232,11 @@ class Dots(NamedTuple):
     wide: int = 3
 
 
-def picture(*layers: Dots, size: int) -> np.ndarray:
-    """Points on white, later layers on top: (size, size, 3) uint8. Those out of reach are left out."""
+def scatter_image(*layers: Dots, size: int) -> np.ndarray:
+    """Points on white, later layers on top: (size, size, 3) uint8. Those beyond the limit are left out."""
     sheet = np.full((size, size, 3), 255, np.uint8)
     for points, colour, wide in layers:
-        place = ((points + REACH) / (2 * REACH) * (size - wide)).round().astype(int)
+        place = ((points + DATA_LIMIT) / (2 * DATA_LIMIT) * (size - wide)).round().astype(int)
         column, row = place[((place >= 0) & (place <= size - wide)).all(1)].T
         for dx in range(wide):
             for dy in range(wide):

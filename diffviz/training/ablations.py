@@ -11,7 +11,7 @@ same number: `heldout_loss` of its averaged weights, the error of v on held-out 
 What is done is kept, so that a run that was stopped goes on; --workers 2 does two at a time, each on a thread of
 its own. The recipes' runs are short: they say what learns fastest at first, not what ends best.
 
---guided trains guidance into a copy of emoji32, so that one call does for two, and lets the judge compare.
+--guided trains guidance into a copy of emoji32, so that one call does for two, and lets the classifier compare.
 """
 
 from __future__ import annotations
@@ -138,7 +138,9 @@ RECIPES = {
     ),
     "flip": Variant("Half of the drawings mirrored", {"flip": 0.5}),
     "recolour": Variant("15 % of the drawings in another colour", {"recolour": 0.15}),
-    "skin-tones": Variant("Skin tones as extra data, a third as often", {"toned": 0.35}, data="-tones"),
+    "skin-tones": Variant(
+        "Skin tones as extra data, a third as often", {"skin_tone_weight": 0.35}, data="-tones"
+    ),
 }
 SIZES = {
     "48-48-128": Variant("smaller", {"channels": (48, 48, 128)}),
@@ -151,7 +153,9 @@ SIZES = {
 }
 
 
-def learn(variant: Variant, data: Dataset, vocabulary: Vocabulary, images: int, minutes: float) -> dict:
+def train_variant(
+    variant: Variant, data: Dataset, vocabulary: Vocabulary, images: int, minutes: float
+) -> dict:
     """Train one variant until so many images or minutes of processor time; its losses and its speed."""
     recipe = train.Recipe(**{"warm_up": WARM_UP, **variant.recipe})
     config = UNetConfig(
@@ -160,22 +164,22 @@ def learn(variant: Variant, data: Dataset, vocabulary: Vocabulary, images: int, 
     torch.manual_seed(recipe.seed)
     net = UNet(config)
     if recipe.start:
-        train.inherit(net, checkpoints.load(recipe.start).net)
+        train.init_from_smaller(net, checkpoints.load(recipe.start).net)
     model = variant.wrap(net) if variant.wrap else net
-    optimizer, average = variant.optimizer(net, recipe), copy.deepcopy(model)
+    average, optimizer = train.moving_average(model, recipe.ema[0]), variant.optimizer(net, recipe)
     batches = train.Batches(data, vocabulary, recipe, recipe.batch, recipe.seed)
     seen, step, losses, began = 0, 0, [], time.process_time()
-    while (done := max(seen / images if images else 0, spent(began) / minutes if minutes else 0)) < 1:
-        x0, eps, t, tokens = batches.draw(done)
+    while (done := max(seen / images if images else 0, cpu_minutes(began) / minutes if minutes else 0)) < 1:
+        x0, eps, t, tokens = batches.next_batch(done)
         t = variant.times(t) if variant.times else t
         weight = variant.weight(t) if variant.weight else None
         loss = train.loss_v(model, x0, eps, t, tokens, recipe.schedule, weight)
         loss.backward()
-        optimizer.step(train.rate(step, done, recipe))
-        train.update_average(average, model, step, recipe.ema[0])
+        optimizer.step(train.lr_factor(step, done, recipe))
+        average.update_parameters(model)
         losses.append(float(loss.detach()))
         seen, step = seen + recipe.batch, step + 1
-    took = spent(began)
+    took = cpu_minutes(began)
     return {
         "what": variant.what,
         "images": seen,
@@ -197,16 +201,16 @@ def missing(variants: dict[str, Variant], found: dict[str, dict], images: int, m
 
 
 def run(name: str, path: Path, images: int, minutes: float) -> dict:
-    """`learn` of a variant by its name and its data by their file, as another process is told of them."""
+    """`train_variant` by the name of the variant and the file of its data, as another process is told of them."""
     variant = (RECIPES | SIZES)[name]
     data = Dataset.load(path.with_stem(path.stem + variant.data))
-    return learn(variant, data, Vocabulary.load(ASSETS / "vocabulary.json"), images, minutes)
+    return train_variant(variant, data, Vocabulary.load(ASSETS / "vocabulary.json"), images, minutes)
 
 
-def guided(data: Dataset, vocabulary: Vocabulary, images: int, scale: float = 3.0) -> nn.Module:
+def distill_guidance(data: Dataset, vocabulary: Vocabulary, images: int, scale: float = 3.0) -> nn.Module:
     """A copy of emoji32 that has learned to answer as it does under guidance, for one scale (Meng et al. 2023,
     arXiv 2210.03142, section 3.1, without the scale as an input)."""
-    recipe = train.Recipe(lr_muon=1e-3, lr_adam=5e-4, warm_up=20, decay=0.7, focus_from=0.0)
+    recipe = train.Recipe(lr_muon=1e-3, lr_adam=5e-4, warm_up=20, decay=0.7, oversample_from=0.0)
     teacher = checkpoints.load(checkpoints.QUICK).net
     student = copy.deepcopy(teacher).to(memory_format=torch.contiguous_format)
     student.train().requires_grad_(True)
@@ -216,7 +220,7 @@ def guided(data: Dataset, vocabulary: Vocabulary, images: int, scale: float = 3.
     schedule = train.SCHEDULES[recipe.schedule]
     for step in range(images // recipe.batch):
         done = step * recipe.batch / images
-        x0, eps, t, tokens = batches.draw(done)
+        x0, eps, t, tokens = batches.next_batch(done)
         x, angle = add_noise(x0, eps, t, schedule), schedule.angle(t).float()
         with torch.autocast("cpu", torch.bfloat16):
             with torch.no_grad():
@@ -224,23 +228,23 @@ def guided(data: Dataset, vocabulary: Vocabulary, images: int, scale: float = 3.
             answer = student(x, angle, tokens)
         loss = (answer.float() - (without + scale * (with_words - without))).pow(2).mean()
         loss.backward()
-        optimizer.step(train.rate(step, done, recipe))
+        optimizer.step(train.lr_factor(step, done, recipe))
     return student.eval().requires_grad_(False)
 
 
-def compare_guided(data: Dataset, vocabulary: Vocabulary, images: int) -> dict:
-    """The judge's figures for emoji32 without guidance, with it, and with guidance trained in."""
-    judge = classifier.load(ASSETS / "classifier32.safetensors")
+def evaluate_guidance(data: Dataset, vocabulary: Vocabulary, images: int) -> dict:
+    """The classifier's figures for emoji32 without guidance, with it, and with guidance trained in."""
+    label_classifier = classifier.load(ASSETS / "classifier32.safetensors")
     plain = checkpoints.load(checkpoints.QUICK)
     rows = {
         "without": (plain, 1.0, 1),
         "two calls": (plain, 3.0, 2),
-        "trained in": (Denoiser(guided(data, vocabulary, images), vocabulary), 1.0, 1),
+        "trained in": (Denoiser(distill_guidance(data, vocabulary, images), vocabulary), 1.0, 1),
     }
     found = {"images": images, "n": 400, "weights_sha256": checkpoints.manifest()[checkpoints.QUICK].sha256}
     for name, (denoiser, guidance, calls) in rows.items():
         settings = {"steps": 30, "sampler": "unipc", "guidance": guidance}
-        figures, _ = evaluate(denoiser, judge, data, found["n"], True, settings)
+        figures, _ = evaluate(denoiser, label_classifier, data, found["n"], True, settings)
         found[name] = {
             "calls": calls,
             **figures["share_of_real"],
@@ -250,7 +254,7 @@ def compare_guided(data: Dataset, vocabulary: Vocabulary, images: int) -> dict:
     return found
 
 
-def spent(began: float) -> float:
+def cpu_minutes(began: float) -> float:
     """Minutes of this process's own time on the processor: other work on the machine counts less in it."""
     return (time.process_time() - began) / 60
 
@@ -274,7 +278,7 @@ def main() -> None:
     out = args.out or ASSETS / "curves" / f"{kind}.json"
     if args.guided:
         data, vocabulary = Dataset.load(args.data), Vocabulary.load(ASSETS / "vocabulary.json")
-        out.write_text(json.dumps(compare_guided(data, vocabulary, args.images), indent=1) + "\n")
+        out.write_text(json.dumps(evaluate_guidance(data, vocabulary, args.images), indent=1) + "\n")
         return
     variants, length = (RECIPES, (args.images, 0)) if args.recipes else (SIZES, (0, args.minutes))
     found = json.loads(out.read_text()) if out.exists() else {}

@@ -14,8 +14,8 @@ from PIL import Image
 from torch import Tensor
 
 from diffviz.imaging.pixels import from_uint8, to_uint8
-from diffviz.models.text_encoder import words_of
-from diffviz.training.prompts import NEW_24
+from diffviz.models.text_encoder import tokenize
+from diffviz.training.prompts import NOVEL_24
 
 # Mirrored, these would no longer be what their caption says, or would be written backwards.
 ONE_SIDED_SUBGROUPS = (
@@ -38,9 +38,9 @@ COLOURS = frozenset(HUES) | {"black", "white", "brown", "grey", "gray", "rainbow
 ONE_COLOUR = 0.8
 COLOURED = (60, 60)  # a pixel counts as coloured from this saturation and value on, of 255
 VIVID = 100  # chroma, of 255, below which another hue gives another brown, not the colour that was asked for
-LEAST = 0.12  # share of coloured pixels below which there is nothing to repaint
+MIN_COLOURED = 0.12  # share of coloured pixels below which there is nothing to repaint
 
-_NEW = [set(words_of(prompt)) for prompt, _ in NEW_24]
+_NOVEL = [set(tokenize(prompt)) for prompt, _ in NOVEL_24]
 
 
 def mirrors(label: str, subgroup: str) -> bool:
@@ -50,13 +50,13 @@ def mirrors(label: str, subgroup: str) -> bool:
 
 def recolours(label: str) -> bool:
     """Whether a drawing of this label may get another colour: not where the label names one."""
-    return not COLOURS & set(words_of(label))
+    return not COLOURS & set(tokenize(label))
 
 
 def in_colour(words: Sequence[str], colour: str) -> list[str] | None:
     """The caption of a repainted drawing; None for a combination that the model card tests as new."""
     caption = [colour, *(w for w in words if w not in COLOURS)]
-    return None if any(new <= set(caption) for new in _NEW) else caption
+    return None if any(new <= set(caption) for new in _NOVEL) else caption
 
 
 def _hsv(picture: Tensor) -> np.ndarray:
@@ -65,7 +65,7 @@ def _hsv(picture: Tensor) -> np.ndarray:
 
 def _main_hue(hsv: np.ndarray) -> float | None:
     coloured = (hsv[..., 1] > COLOURED[0]) & (hsv[..., 2] > COLOURED[1])
-    if coloured.mean() < LEAST or np.median(hsv[..., 1:][coloured].prod(-1, dtype=int)) < 255 * VIVID:
+    if coloured.mean() < MIN_COLOURED or np.median(hsv[..., 1:][coloured].prod(-1, dtype=int)) < 255 * VIVID:
         return None
     mean = np.exp(2j * np.pi / 256 * hsv[..., 0][coloured].astype(float)).mean()
     return float(np.angle(mean) / (2 * np.pi) * 256 % 256) if abs(mean) >= ONE_COLOUR else None

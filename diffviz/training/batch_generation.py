@@ -10,24 +10,24 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from diffviz.diffusion.guidance import classifier_free
+from diffviz.diffusion.guidance import classifier_free_guidance
 from diffviz.diffusion.process import Denoise
-from diffviz.diffusion.samplers import SAMPLERS, draw, seeded, times
+from diffviz.diffusion.samplers import SAMPLERS, make_generators, randn_per_seed, timesteps
 from diffviz.diffusion.schedules import SCHEDULES
 from diffviz.imaging.pixels import to_uint8
 from diffviz.models.denoiser import Denoiser
 from diffviz.training.data import Dataset
-from diffviz.training.prompts import EVERYDAY_32
+from diffviz.training.prompts import COMMON_32
 
 
-def guided(
+def guided_denoiser(
     denoiser: Denoiser, prompts: Sequence[str], styles: Sequence[str | None], guidance: float
 ) -> Denoise:
     """The denoiser of a batch with its words and its guidance put in, on the cosine schedule."""
     schedule, n = SCHEDULES["cosine"], len(prompts)
-    return classifier_free(
-        denoiser.prompted(prompts, styles, schedule),
-        denoiser.prompted([""] * n, [None] * n, schedule),
+    return classifier_free_guidance(
+        denoiser.conditioned(prompts, styles, schedule),
+        denoiser.conditioned([""] * n, [None] * n, schedule),
         guidance,
     )
 
@@ -48,16 +48,16 @@ def generate_many(
     pictures = []
     for start in range(0, len(prompts), batch):
         part = slice(start, start + batch)
-        denoise = guided(denoiser, prompts[part], styles[part], guidance)
-        rng = seeded(seeds[part])
-        x = draw(rng, denoiser.shape).to(device)
-        for step in SAMPLERS[sampler](denoise, x, times(steps), schedule, rng=rng):
+        denoise = guided_denoiser(denoiser, prompts[part], styles[part], guidance)
+        rng = make_generators(seeds[part])
+        x = randn_per_seed(rng, denoiser.shape).to(device)
+        for step in SAMPLERS[sampler](denoise, x, timesteps(steps), schedule, rng=rng):
             x = step.x
         pictures.append(denoiser.decode(x).float().cpu())
     return torch.cat(pictures)
 
 
-def for_rows(
+def generate_for_rows(
     denoiser: Denoiser,
     data: Dataset,
     rows: np.ndarray,
@@ -77,9 +77,9 @@ def for_rows(
         )
 
 
-def grid(
+def generate_grid(
     denoiser: Denoiser,
-    wanted: Sequence[tuple[str, str]] = EVERYDAY_32,
+    wanted: Sequence[tuple[str, str]] = COMMON_32,
     steps: int = 30,
     guidance: float = 3.0,
     sampler: str = "ddim",
@@ -91,7 +91,7 @@ def grid(
     )
 
 
-def tile(pictures: Tensor, columns: int, zoom: int = 3) -> Image.Image:
+def image_grid(pictures: Tensor, columns: int, zoom: int = 3) -> Image.Image:
     """Pictures (N, 3, S, S) in rows, pixels enlarged without smoothing."""
     n, _, s, _ = pictures.shape
     rows = math.ceil(n / columns)

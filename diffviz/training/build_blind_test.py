@@ -19,7 +19,7 @@ from diffviz.imaging.pixels import to_uint8
 from diffviz.models import checkpoints
 from diffviz.paths import ASSETS
 from diffviz.training.batch_generation import generate_many
-from diffviz.training.prompts import EVERYDAY_32
+from diffviz.training.prompts import COMMON_32
 
 STEPS = (1, 2, 3, 5, 8, 12, 20, 30, 50, 250)
 SAMPLER, GUIDANCE, FIRST_SEED = "ddim", 3.0, 30_000
@@ -31,7 +31,7 @@ def main() -> None:
     ).parse_args()
     torch.set_num_threads(1)
     denoiser = checkpoints.load(checkpoints.QUICK)
-    prompts, styles = zip(*EVERYDAY_32, strict=True)
+    prompts, styles = zip(*COMMON_32, strict=True)
     seeds = range(FIRST_SEED, FIRST_SEED + len(prompts))
     columns = []
     for steps in STEPS:

@@ -27,7 +27,7 @@ import numpy as np
 from PIL import Image
 
 from diffviz.models import checkpoints
-from diffviz.models.text_encoder import words_of
+from diffviz.models.text_encoder import tokenize
 from diffviz.paths import ASSETS
 from diffviz.training.sources import (
     CAPTIONS,
@@ -48,7 +48,7 @@ LEFT_OUT_SUBGROUPS = {
     "skin-tone", "hair-style",
 }  # fmt: skip
 LEFT_OUT_LABELS = {"middle finger", "ZZZ", "hundred points", "ATM sign", "pinching hand"}
-EVERYDAY_SUBGROUPS = {
+COMMON_SUBGROUPS = {
     "face-smiling", "face-affection", "face-tongue", "face-hand", "face-neutral-skeptical", "face-sleepy",
     "face-unwell", "face-hat", "face-glasses", "face-concerned", "face-negative", "face-costume", "cat-face",
     "monkey-face", "heart", "hand-fingers-open", "hand-fingers-partial", "hand-single-finger",
@@ -56,7 +56,7 @@ EVERYDAY_SUBGROUPS = {
     "animal-marine", "animal-bug", "plant-flower", "plant-other", "food-fruit", "food-vegetable",
     "food-sweet", "food-marine", "transport-water", "sky-weather", "geometric",
 }  # fmt: skip
-EVERYDAY_LABELS = {
+COMMON_LABELS = {
     "eye", "eyes", "ear", "nose", "mouth", "foot", "automobile", "oncoming automobile", "taxi", "police car",
     "ambulance", "fire engine", "bus", "delivery truck", "tractor", "racing car", "sport utility vehicle",
     "bicycle", "motorcycle", "locomotive", "airplane", "helicopter", "rocket", "flying saucer", "house",
@@ -124,8 +124,8 @@ def is_held_out(hexcode: str, drawing: str) -> bool:
     return int.from_bytes(digest[:4], "big") % 100 < HELD_OUT_PERCENT
 
 
-def is_everyday(caption: dict) -> bool:
-    return caption["subgroup"] in EVERYDAY_SUBGROUPS or caption["label"] in EVERYDAY_LABELS
+def is_common(caption: dict) -> bool:
+    return caption["subgroup"] in COMMON_SUBGROUPS or caption["label"] in COMMON_LABELS
 
 
 def _render(job: tuple[Callable[[int], Image.Image], int]) -> np.ndarray:
@@ -173,7 +173,7 @@ def build(size: int, cache: Path, skin_tones: bool, workers: int) -> tuple[dict[
         "keywords": np.array(["|".join(table[h]["keywords"]) for h in used]),
         "groups": np.array([table[h]["group"] for h in used]),
         "subgroups": np.array([table[h]["subgroup"] for h in used]),
-        "everyday": np.array([is_everyday(table[h]) for h in used]),
+        "everyday": np.array([is_common(table[h]) for h in used]),
         "hexcodes": np.array(used),
         "styles": np.array([s.style for s in SOURCES]),
     }
@@ -182,9 +182,9 @@ def build(size: int, cache: Path, skin_tones: bool, workers: int) -> tuple[dict[
 
 def vocabulary(data: dict[str, np.ndarray]) -> dict:
     """What the pages need of the captions: the words, the labels by group, and the everyday ones."""
-    words = {w for label in data["labels"] for w in words_of(label)}
-    words |= {w for keywords in data["keywords"] for k in keywords.split("|") for w in words_of(k)}
-    everyday = {w for label in data["labels"][data["everyday"]] for w in words_of(label)}
+    words = {w for label in data["labels"] for w in tokenize(label)}
+    words |= {w for keywords in data["keywords"] for k in keywords.split("|") for w in tokenize(k)}
+    everyday = {w for label in data["labels"][data["everyday"]] for w in tokenize(label)}
     return {
         "words": sorted(words),
         "styles": [str(s) for s in data["styles"]],

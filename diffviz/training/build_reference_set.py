@@ -53,13 +53,13 @@ def main() -> None:
         "new": [],
     }
     write(args.out, facts)
-    nearest_neighbors.load.cache_clear()
-    drawings = nearest_neighbors.load(args.out)
-    heldout = data.pictures(data.rows(heldout=True, everyday=True))
+    nearest_neighbors.load_reference_set.cache_clear()
+    drawings = nearest_neighbors.load_reference_set(args.out)
+    heldout = data.pictures(data.rows(heldout=True, common=True))
     far = nearest_neighbors.distances(heldout, drawings.pictures).amin(1)
     facts["new"] = sorted(round(float(d), 4) for d in far)
     write(args.out, facts)
-    limit = np.quantile(facts["new"], nearest_neighbors.SUSPICIOUS)
+    limit = np.quantile(facts["new"], nearest_neighbors.COPY_QUANTILE)
     print(
         f"{path}: {len(rows)} drawings, {path.stat().st_size / 1e6:.1f} MB; {len(far)} real new ones lie "
         f"{np.median(facts['new']):.3f} away (median), 95 % of them more than {limit:.3f}"

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from diffviz.imaging.pixels import normalize
-from diffviz.models.text_encoder import Vocabulary, words_of
+from diffviz.models.text_encoder import Vocabulary, tokenize
 from diffviz.training.augment import HUES, recolour
 
 
@@ -28,7 +28,7 @@ class Dataset:
     labels: list[str]  # (L,)
     keywords: list[list[str]]
     subgroups: np.ndarray  # (L,)
-    everyday: np.ndarray  # (L,) bool
+    common: np.ndarray  # (L,) bool
     styles: list[str]
 
     @classmethod
@@ -51,12 +51,12 @@ class Dataset:
             "labels": [str(s) for s in raw["labels"]],
             "keywords": [str(s).split("|") for s in raw["keywords"]],
             "subgroups": raw["subgroups"],
-            "everyday": raw["everyday"],
+            "common": raw["everyday"],
             "styles": [str(s) for s in raw["styles"]],
         }
 
     @functools.cached_property
-    def toned(self) -> np.ndarray:
+    def is_skin_tone(self) -> np.ndarray:
         """Which labels are skin-tone variants: (L,) bool."""
         return np.array(["skin tone" in label for label in self.labels])
 
@@ -72,10 +72,10 @@ class Dataset:
         """`picture`, of this row, in another colour (a key of HUES); None where it has none to exchange."""
         return recolour(picture, colour)
 
-    def rows(self, *, heldout: bool, everyday: bool = False) -> np.ndarray:
+    def rows(self, *, heldout: bool, common: bool = False) -> np.ndarray:
         """Indices of the held-out or the training pictures, of everyday labels only if asked."""
         keep = self.heldout == heldout
-        return np.flatnonzero(keep & self.everyday[self.label] if everyday else keep)
+        return np.flatnonzero(keep & self.common[self.label] if common else keep)
 
 
 @dataclass(frozen=True)
@@ -131,8 +131,8 @@ class Captions:
 
     def __init__(self, data: Dataset, vocabulary: Vocabulary, dropout: CaptionDropout) -> None:
         self.vocabulary, self.dropout, self.styles = vocabulary, dropout, data.styles
-        self.label_words = [words_of(label) for label in data.labels]
-        self.keyword_words = [[words_of(k) for k in keywords if words_of(k)] for keywords in data.keywords]
+        self.label_words = [tokenize(label) for label in data.labels]
+        self.keyword_words = [[tokenize(k) for k in keywords if tokenize(k)] for keywords in data.keywords]
 
     def words(self, label: int, rng: np.random.Generator) -> list[str]:
         """The words of a caption: the label, at times with keywords or keywords in its place."""

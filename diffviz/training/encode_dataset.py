@@ -22,7 +22,7 @@ from torch import Tensor
 
 from diffviz.models import checkpoints
 from diffviz.models.autoencoder import Autoencoder
-from diffviz.models.text_encoder import words_of
+from diffviz.models.text_encoder import tokenize
 from diffviz.paths import ASSETS
 from diffviz.training.augment import HUES, in_colour, mirrors, recolour, recolours
 from diffviz.training.data import Dataset
@@ -41,7 +41,7 @@ def variants(data: Dataset) -> Iterator[tuple[int, int, bool, Tensor]]:
         if not recolours(data.labels[label]):
             continue
         for i, colour in enumerate(HUES):
-            if in_colour(words_of(data.labels[label]), colour) is None:  # a combination kept for testing
+            if in_colour(tokenize(data.labels[label]), colour) is None:  # a combination kept for testing
                 continue
             painted = recolour(image, colour)
             if painted is None:  # several colours or hardly any: no other colour will do either

@@ -20,16 +20,16 @@ import torch
 from torch import Tensor
 
 from diffviz.diffusion.process import Denoise
-from diffviz.diffusion.samplers import SAMPLERS, Step, last, seeded, times
+from diffviz.diffusion.samplers import SAMPLERS, Step, final_step, make_generators, timesteps
 from diffviz.diffusion.schedules import SCHEDULES
 from diffviz.evaluation.metrics import mean_figure
 from diffviz.models import checkpoints, classifier
 from diffviz.models.denoiser import Denoiser
 from diffviz.paths import ASSETS
 from diffviz.pipelines import editing
-from diffviz.training.batch_generation import guided
+from diffviz.training.batch_generation import guided_denoiser
 from diffviz.training.data import Dataset
-from diffviz.training.evaluate import hits, keep, subgroup_numbers
+from diffviz.training.evaluate import subgroup_numbers, top_k_hits, write_results
 
 SETTINGS = {"sampler": "unipc", "steps": 20, "guidance": 3.0, "fill_steps": 20}
 FIRST_SEED, BATCH = 40_000, 64
@@ -38,7 +38,7 @@ COSINE = SCHEDULES["cosine"]
 
 def other_labels(data: Dataset, rows: np.ndarray, seed: int = 3) -> np.ndarray:
     """For each row an everyday label of another subgroup, drawn at random: (len(rows),)."""
-    rng, everyday = np.random.default_rng(seed), np.flatnonzero(data.everyday)
+    rng, everyday = np.random.default_rng(seed), np.flatnonzero(data.common)
     return np.array(
         [rng.choice(everyday[data.subgroups[everyday] != data.subgroups[data.label[row]]]) for row in rows]
     )
@@ -55,79 +55,88 @@ def in_batches(
     for start in range(0, len(pictures), BATCH):
         part = slice(start, start + BATCH)
         prompts, styles = zip(*captions[part], strict=True)
-        rng = seeded(range(FIRST_SEED + start, FIRST_SEED + start + len(prompts)))
+        rng = make_generators(range(FIRST_SEED + start, FIRST_SEED + start + len(prompts)))
         with torch.autocast("cpu", torch.bfloat16):
-            denoise = guided(denoiser, prompts, styles, SETTINGS["guidance"])
-            done.append(last(run(denoise, pictures[part], rng)).x)
+            denoise = guided_denoiser(denoiser, prompts, styles, SETTINGS["guidance"])
+            done.append(final_step(run(denoise, pictures[part], rng)).x)
     return torch.cat(done)
 
 
-def at_strength(strength: float) -> Callable:
-    """A run from pictures with the noise of time `strength`."""
-    ts = editing.times_from(strength, SETTINGS["steps"])
+def img2img_run(strength: float) -> Callable:
+    """Image-to-image at this strength."""
+    ts = editing.img2img_timesteps(strength, SETTINGS["steps"])
 
     def run(denoise: Denoise, pictures: Tensor, rng: list[torch.Generator]) -> Iterator[Step]:
-        x = editing.bury(pictures, strength, COSINE, rng)
+        x = editing.sdedit_init(pictures, strength, COSINE, rng)
         return SAMPLERS[SETTINGS["sampler"]](denoise, x, ts, COSINE, rng=rng)
 
     return run
 
 
-def in_rounds(rounds: int, hole: Tensor) -> Callable:
-    """A run that fills a hole and takes each step `rounds` times."""
+def inpaint_run(resampling_steps: int, mask: Tensor) -> Callable:
+    """Inpainting that takes each step `resampling_steps` times."""
 
     def run(denoise: Denoise, pictures: Tensor, rng: list[torch.Generator]) -> Iterator[Step]:
-        ts = times(SETTINGS["fill_steps"])
-        return editing.fill(denoise, pictures, hole, ts, COSINE, rounds=rounds, rng=rng)
+        ts = timesteps(SETTINGS["fill_steps"])
+        return editing.repaint(
+            denoise, pictures, mask, ts, COSINE, resampling_steps=resampling_steps, rng=rng
+        )
 
     return run
 
 
-def strengths(denoiser: Denoiser, judge: classifier.Judge, data: Dataset, rows: np.ndarray) -> list[dict]:
+def measure_strengths(
+    denoiser: Denoiser, label_classifier: classifier.LabelClassifier, data: Dataset, rows: np.ndarray
+) -> list[dict]:
     """Which of the two subgroups is seen at each strength; at strength 0 the drawings themselves."""
-    subgroup, others = subgroup_numbers(judge, data), other_labels(data, rows)
+    subgroup, others = subgroup_numbers(label_classifier, data), other_labels(data, rows)
     given, table = data.pictures(rows), []
     captions = [
         (data.labels[label], data.styles[data.style[row]]) for label, row in zip(others, rows, strict=True)
     ]
     for strength in (0.0, *editing.STRENGTHS):
-        made = in_batches(denoiser, captions, given, at_strength(strength)) if strength else given
-        seen = judge.look(made)[1]
+        made = in_batches(denoiser, captions, given, img2img_run(strength)) if strength else given
+        seen = label_classifier.predict(made)[1]
         table.append(
             {
                 "strength": strength,
-                "given": mean_figure(hits(seen, subgroup[data.label[rows]], 1)),
-                "words": mean_figure(hits(seen, subgroup[others], 1)),
+                "given": mean_figure(top_k_hits(seen, subgroup[data.label[rows]], 1)),
+                "words": mean_figure(top_k_hits(seen, subgroup[others], 1)),
             }
         )
         print(table[-1], flush=True)
     return table
 
 
-def rounds(denoiser: Denoiser, judge: classifier.Judge, data: Dataset, rows: np.ndarray) -> dict:
+def measure_resampling(
+    denoiser: Denoiser, label_classifier: classifier.LabelClassifier, data: Dataset, rows: np.ndarray
+) -> dict:
     """The edge of a filled half, and what is seen in the whole, by how often each step is taken."""
-    subgroup = subgroup_numbers(judge, data)[data.label[rows]]
+    subgroup = subgroup_numbers(label_classifier, data)[data.label[rows]]
     given, table = data.pictures(rows), []
     side = given.shape[-1]
-    hole = torch.zeros(1, 1, side, side, dtype=torch.bool)
-    hole[..., : side // 2] = True
+    mask = torch.zeros(1, 1, side, side, dtype=torch.bool)
+    mask[..., : side // 2] = True
     captions = [(data.labels[data.label[row]], data.styles[data.style[row]]) for row in rows]
 
     def seams(pictures: Tensor) -> np.ndarray:
-        return np.array([editing.seam(picture.numpy(), hole[0, 0].numpy()) for picture in pictures])
+        return np.array([editing.boundary_jump(picture.numpy(), mask[0, 0].numpy()) for picture in pictures])
 
     real = seams(given).mean()
-    for n in editing.ROUNDS:
-        made = in_batches(denoiser, captions, given, in_rounds(n, hole))
+    for n in editing.RESAMPLING_STEPS:
+        made = in_batches(denoiser, captions, given, inpaint_run(n, mask))
         table.append(
             {
                 "rounds": n,
                 "seam_to_real": mean_figure(seams(made) / real),
-                "subgroup": mean_figure(hits(judge.look(made)[1], subgroup, 1)),
+                "subgroup": mean_figure(top_k_hits(label_classifier.predict(made)[1], subgroup, 1)),
             }
         )
         print(table[-1], flush=True)
-    return {"rounds": table, "real_subgroup": mean_figure(hits(judge.look(given)[1], subgroup, 1))}
+    return {
+        "rounds": table,
+        "real_subgroup": mean_figure(top_k_hits(label_classifier.predict(given)[1], subgroup, 1)),
+    }
 
 
 def main() -> None:
@@ -140,14 +149,16 @@ def main() -> None:
     args = parser.parse_args()
     torch.set_num_threads(1)
     denoiser, entry = checkpoints.load(args.model), checkpoints.manifest()[args.model]
-    judge = classifier.load(ASSETS / "classifier32.safetensors")
+    label_classifier = classifier.load(ASSETS / "classifier32.safetensors")
     data = Dataset.load(args.data or Path(f"data/{args.model}.npz"))
-    rows = data.rows(heldout=True, everyday=True)
+    rows = data.rows(heldout=True, common=True)
     out = args.out or ASSETS / "curves" / f"edits-{args.model}.json"
     head = {"weights_sha256": entry.sha256, "settings": SETTINGS, "n": len(rows)}
-    table = strengths(denoiser, judge, data, rows)
+    table = measure_strengths(denoiser, label_classifier, data, rows)
     # Kept together: the page shows both.
-    keep(out, head, {"strengths": table, **rounds(denoiser, judge, data, rows)})
+    write_results(
+        out, head, {"strengths": table, **measure_resampling(denoiser, label_classifier, data, rows)}
+    )
     print(f"wrote {out}")
 
 

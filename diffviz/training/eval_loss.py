@@ -21,7 +21,7 @@ from diffviz.models import checkpoints
 from diffviz.models.denoiser import Denoiser
 from diffviz.paths import ASSETS
 from diffviz.training.data import Dataset
-from diffviz.training.evaluate import keep
+from diffviz.training.evaluate import write_results
 
 TIMES = np.linspace(1 / 24, 1, 24)
 FIRST_SEED = 70_000
@@ -33,8 +33,8 @@ def errors(denoiser: Denoiser, data: Dataset, rows: np.ndarray) -> tuple[np.ndar
     for i, row in enumerate(rows):
         x0 = data.pictures(np.array([row]))[0].numpy()
         label, style = data.labels[data.label[row]], data.styles[data.style[row]]
-        one = prediction_targets.examples(denoiser, x0, label, style, FIRST_SEED + i, TIMES)
-        found.append(one.off("x0") ** 2)
+        one = prediction_targets.predict_at_times(denoiser, x0, label, style, FIRST_SEED + i, TIMES)
+        found.append(one.rmse("x0") ** 2)
     return np.array(found), np.exp(one.log_snr)
 
 
@@ -58,17 +58,15 @@ def main() -> None:
     torch.set_num_threads(1)
     denoiser, entry = checkpoints.load(args.model), checkpoints.manifest()[args.model]
     data = Dataset.load(args.data or Path(f"data/{args.model}.npz"))
-    unseen = data.rows(heldout=True, everyday=True)
-    seen = np.random.default_rng(4).choice(
-        data.rows(heldout=False, everyday=True), len(unseen), replace=False
-    )
+    unseen = data.rows(heldout=True, common=True)
+    seen = np.random.default_rng(4).choice(data.rows(heldout=False, common=True), len(unseen), replace=False)
     parts = {}
     for name, rows in (("heldout", unseen), ("trained", seen)):
         found, snr = errors(denoiser, data, rows)
         parts[name] = [_figure(column) for column in found.T]
     out = args.out or ASSETS / "curves" / f"loss-{args.model}.json"
     head = {"weights_sha256": entry.sha256, "n": len(unseen)}
-    keep(out, head, {"t": TIMES.round(5).tolist(), "snr": [_short(v) for v in snr], **parts})
+    write_results(out, head, {"t": TIMES.round(5).tolist(), "snr": [_short(v) for v in snr], **parts})
     print(f"wrote {out}")
 
 

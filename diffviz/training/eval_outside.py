@@ -24,7 +24,7 @@ from diffviz.evaluation.outside_judge import Extractor
 from diffviz.imaging.pixels import normalize, to_uint8
 from diffviz.models import checkpoints
 from diffviz.paths import ASSETS, CURVES
-from diffviz.training.batch_generation import for_rows
+from diffviz.training.batch_generation import generate_for_rows
 from diffviz.training.data import Dataset
 from diffviz.training.sources import SOURCES
 
@@ -58,7 +58,9 @@ def generated(
     denoiser = checkpoints.load(model) if done < len(rows) else None
     for start in range(done, len(rows), CHUNK):
         part = rows[start : start + CHUNK]
-        made = to_uint8(for_rows(denoiser, data, part, FIRST_SEED + start, batch=BATCH, **settings).numpy())
+        made = to_uint8(
+            generate_for_rows(denoiser, data, part, FIRST_SEED + start, batch=BATCH, **settings).numpy()
+        )
         images = made if images is None else np.concatenate([images, made])
         keep(path, head, images=images)
         print(f"{len(images)} of {len(rows)} pictures", flush=True)
@@ -135,7 +137,7 @@ def main() -> None:
     extract = Extractor()
     real = real_features(extract, data, args.features or Path(f"data/features-{size}.npz"))
     made = extract(normalize(torch.from_numpy(images).permute(0, 3, 1, 2).float()))
-    common = data.everyday[data.label[rows]]
+    common = data.common[data.label[rows]]
     found = {
         **head,
         "feature_network": extract.facts,

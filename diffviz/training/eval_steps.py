@@ -25,13 +25,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from diffviz.diffusion.samplers import SAMPLERS, calls
+from diffviz.diffusion.samplers import SAMPLERS
 from diffviz.evaluation import metrics
 from diffviz.models import checkpoints, classifier
 from diffviz.paths import ASSETS
-from diffviz.training.batch_generation import for_rows
+from diffviz.training.batch_generation import generate_for_rows
 from diffviz.training.data import Dataset
-from diffviz.training.evaluate import begun, hits, real_training_rows, subgroup_numbers
+from diffviz.training.evaluate import read_results, real_training_rows, subgroup_numbers, top_k_hits
 
 STEPS = (1, 2, 3, 5, 8, 12, 20, 30, 50)
 LONG = {"ddim": (100,), "ddpm": (100,)}
@@ -61,15 +61,15 @@ def grid(quick: bool) -> list[tuple[str, int]]:
 
 def measure_point(
     pictures: Tensor,
-    judge: classifier.Judge,
+    label_classifier: classifier.LabelClassifier,
     real: np.ndarray,
     subgroup: np.ndarray,
     reference: Tensor | None,
 ) -> dict:
     """The figures of one set of pictures; `reference` None leaves the distance to the long run out."""
-    _, by_subgroup, features = judge.look(pictures)
+    _, by_subgroup, features = label_classifier.predict(pictures)
     made = features.numpy()
-    right = hits(by_subgroup, subgroup, 1)
+    right = top_k_hits(by_subgroup, subgroup, 1)
     precision, recall = metrics.precision_recall(real, made)
     point = {
         "frechet": metrics.as_figure(
@@ -80,7 +80,7 @@ def measure_point(
         "recall": round(recall, 4),
     }
     if reference is not None:
-        far = (pictures - reference).pow(2).mean((1, 2, 3)).sqrt().numpy()
+        far = metrics.rmse(pictures.numpy(), reference.numpy(), metrics.PER_IMAGE)
         point["distance"] = metrics.mean_figure(far)
     return point
 
@@ -118,12 +118,14 @@ def main() -> None:
     n = args.n or (QUICK_N if args.quick else FULL_N)
     denoiser, data = checkpoints.load(checkpoints.QUICK), Dataset.load(args.data)
     weights = ASSETS / checkpoints.manifest()[checkpoints.QUICK].file
-    judge = classifier.load(ASSETS / "classifier32.safetensors")
-    rows = data.rows(heldout=True, everyday=True)
+    label_classifier = classifier.load(ASSETS / "classifier32.safetensors")
+    rows = data.rows(heldout=True, common=True)
     picked = np.resize(rows, n)
-    subgroup = subgroup_numbers(judge, data)[data.label[picked]]
-    real = judge.look(data.pictures(rows))[2].numpy()
-    floor = judge.look(data.pictures(real_training_rows(data, rows, n, everyday=True)))[2].numpy()
+    subgroup = subgroup_numbers(label_classifier, data)[data.label[picked]]
+    real = label_classifier.predict(data.pictures(rows))[2].numpy()
+    floor = label_classifier.predict(data.pictures(real_training_rows(data, rows, n, everyday=True)))[
+        2
+    ].numpy()
 
     head = {
         "weights_sha256": checkpoints.sha256_of(weights),
@@ -136,11 +138,11 @@ def main() -> None:
         "precision": "bfloat16",
         "frechet_floor": round(metrics.frechet_distance(floor, real), 4),
     }
-    found = begun(args.out, head)
+    found = read_results(args.out, head)
     found.setdefault("points", [])
 
     def pictures(sampler: str, steps: int, n: int = n, precise: bool = False) -> Tensor:
-        return for_rows(
+        return generate_for_rows(
             denoiser,
             data,
             picked[:n],
@@ -161,16 +163,18 @@ def main() -> None:
     reference = reference_pictures(args.cache, head, pictures)
     if "rounding" not in found:
         precise = pictures(**REFERENCE, n=ROUNDING_N, precise=True)
-        far = (reference[:ROUNDING_N] - precise).pow(2).mean((1, 2, 3)).sqrt()
+        far = metrics.rmse(reference[:ROUNDING_N].numpy(), precise.numpy(), metrics.PER_IMAGE)
         found = {**head, "rounding": {"n": ROUNDING_N, "value": round(float(far.mean()), 5)}, "points": []}
     args.out.parent.mkdir(parents=True, exist_ok=True)
     for sampler, steps in todo:
         began = time.perf_counter()
         made = pictures(sampler, steps)
         seconds = (time.perf_counter() - began) / n
-        # DDPM walks to another picture on purpose: its distance to the reference says nothing.
-        point = measure_point(made, judge, real, subgroup, None if sampler == "ddpm" else reference)
-        asked = calls(sampler, steps) * (2 if args.guidance != 1 else 1)
+        # A stochastic sampler ends in another image on purpose: its distance to the reference says nothing.
+        point = measure_point(
+            made, label_classifier, real, subgroup, None if SAMPLERS[sampler].stochastic else reference
+        )
+        asked = SAMPLERS[sampler].nfe(steps) * (2 if args.guidance != 1 else 1)
         found["points"].append(
             {"sampler": sampler, "steps": steps, "calls": asked, "seconds": round(seconds, 4), **point}
         )

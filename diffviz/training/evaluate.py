@@ -9,7 +9,7 @@ The captions are those of held-out pictures: (label, style) pairs whose drawing 
 drawn from several seeds until there are N pictures. A classifier of ours then says which label and which
 subgroup it sees, in the generated pictures and in the held-out real ones, and its features give a Fréchet
 distance between the two; the floor is that distance for as many real training pictures of the same captions'
-labels. It is not an "FID": the features are not Inception's. The judge looks at 32 × 32 pixels: larger pictures
+labels. It is not an "FID": the features are not Inception's. The classifier looks at 32 × 32 pixels: larger pictures
 are averaged down for it, real and generated alike. The network runs in bfloat16, which halves the hours.
 """
 
@@ -30,7 +30,7 @@ from diffviz.models.denoiser import Denoiser
 from diffviz.models.text_encoder import Vocabulary
 from diffviz.paths import ASSETS
 from diffviz.training.augment import HUES, main_hue, recolours
-from diffviz.training.batch_generation import for_rows, generate_many
+from diffviz.training.batch_generation import generate_for_rows, generate_many
 from diffviz.training.data import Dataset
 
 SWEPT = (1.0, 1.5, 2.0, 3.0, 4.0, 5.0, 7.0)  # guidance scales
@@ -40,44 +40,46 @@ HUE_MARGIN = 14  # of 256: 20 degrees, less than half the way between most neigh
 SWEPT_N = 400  # pictures per scale and set of captions
 
 
-def hits(logits: Tensor, truth: np.ndarray, k: int) -> np.ndarray:
+def top_k_hits(logits: Tensor, truth: np.ndarray, k: int) -> np.ndarray:
     """For each row whether the true class is among the k likeliest: (N,) bool."""
     return (logits.topk(k).indices.numpy() == truth[:, None]).any(1)
 
 
-def agreement(judge: classifier.Judge, pictures: Tensor, label: np.ndarray, subgroup: np.ndarray) -> dict:
-    """Shares of pictures in which the judge sees the right label and subgroup, with 95 % intervals."""
-    by_label, by_subgroup, _ = judge.look(pictures)
+def agreement(
+    label_classifier: classifier.LabelClassifier, pictures: Tensor, label: np.ndarray, subgroup: np.ndarray
+) -> dict:
+    """Shares of pictures in which the classifier sees the right label and subgroup, with 95 % intervals."""
+    by_label, by_subgroup, _ = label_classifier.predict(pictures)
     found = {
-        "label_top1": hits(by_label, label, 1),
-        "label_top5": hits(by_label, label, 5),
-        "subgroup_top1": hits(by_subgroup, subgroup, 1),
+        "label_top1": top_k_hits(by_label, label, 1),
+        "label_top5": top_k_hits(by_label, label, 5),
+        "subgroup_top1": top_k_hits(by_subgroup, subgroup, 1),
     }
     return {name: mean_figure(h) for name, h in found.items()} | {"n": len(pictures)}
 
 
-def real_training_rows(data: Dataset, heldout_rows: np.ndarray, n: int, everyday: bool) -> np.ndarray:
+def real_training_rows(data: Dataset, heldout_rows: np.ndarray, n: int, common: bool) -> np.ndarray:
     """Rows of n real training pictures with the labels of the held-out ones: what the floor is measured on."""
-    pool = data.rows(heldout=False, everyday=everyday)
+    pool = data.rows(heldout=False, common=common)
     same = pool[np.isin(data.label[pool], data.label[heldout_rows])]
     return np.random.default_rng(0).choice(same, n, replace=len(same) < n)
 
 
-def nearest(pictures: Tensor, training: Tensor, batch: int = 64) -> np.ndarray:
+def nearest_distances(pictures: Tensor, training: Tensor, batch: int = 64) -> np.ndarray:
     """Distance (N,) of each picture to the nearest training picture, as `evaluation.nearest_neighbors` takes it."""
-    small = nearest_neighbors.shrink(training)
+    small = nearest_neighbors.downsample(training)
     return np.concatenate(
         [nearest_neighbors.distances(part, small).amin(1).numpy() for part in pictures.split(batch)]
     )
 
 
-def memorisation(made: dict[str, np.ndarray], heldout: np.ndarray) -> dict:
+def memorization_figures(made: dict[str, np.ndarray], heldout: np.ndarray) -> dict:
     """How near generated pictures come to training pictures, beside how near held-out real ones do.
 
     `suspicious` is the share of generated pictures that lie nearer to a training picture than all but 5 % of the
     held-out ones do: about 5 % where nothing is copied.
     """
-    limit = float(np.quantile(heldout, nearest_neighbors.SUSPICIOUS))
+    limit = float(np.quantile(heldout, nearest_neighbors.COPY_QUANTILE))
     edges = np.linspace(0, 1, 41)
 
     def shares(far: np.ndarray) -> list[float]:
@@ -103,18 +105,18 @@ def memorisation(made: dict[str, np.ndarray], heldout: np.ndarray) -> dict:
     }
 
 
-def by_kind(
-    judge: classifier.Judge,
+def by_category(
+    label_classifier: classifier.LabelClassifier,
     data: Dataset,
     generated: tuple[Tensor, np.ndarray],
     real: tuple[Tensor, np.ndarray],
 ) -> dict:
     """Agreement on the label in each kind of thing, worst first; both are pictures and the rows of their captions."""
-    kind = np.array([categories.kind_of(s) for s in data.subgroups])[data.label]  # of each picture
+    kind = np.array([categories.category_of(s) for s in data.subgroups])[data.label]  # of each picture
 
     def of(name: str, pictures: Tensor, rows: np.ndarray) -> dict:
         here = np.flatnonzero(kind[rows] == name)
-        hit = hits(judge.look(pictures[here])[0], data.label[rows[here]], 5)
+        hit = top_k_hits(label_classifier.predict(pictures[here])[0], data.label[rows[here]], 5)
         return {"n": len(here), "label_top5": mean_figure(hit)}
 
     found = {
@@ -124,28 +126,33 @@ def by_kind(
     return dict(sorted(found.items(), key=lambda item: item[1]["generated"]["label_top5"]["value"]))
 
 
-def subgroup_numbers(judge: classifier.Judge, data: Dataset) -> np.ndarray:
-    """The judge's number for the subgroup of each label: (L,)."""
-    numbers = {name: i for i, name in enumerate(judge.subgroups)}
+def subgroup_numbers(label_classifier: classifier.LabelClassifier, data: Dataset) -> np.ndarray:
+    """The classifier's number for the subgroup of each label: (L,)."""
+    numbers = {name: i for i, name in enumerate(label_classifier.subgroups)}
     return np.array([numbers[s] for s in data.subgroups])
 
 
 def evaluate(
-    denoiser: Denoiser, judge: classifier.Judge, data: Dataset, n: int, everyday: bool, settings: dict
+    denoiser: Denoiser,
+    label_classifier: classifier.LabelClassifier,
+    data: Dataset,
+    n: int,
+    common: bool,
+    settings: dict,
 ) -> tuple[dict, Tensor]:
     """All figures for one set of captions, everyday labels only or every label; and the pictures behind them."""
-    rows = data.rows(heldout=True, everyday=everyday)
-    subgroup = subgroup_numbers(judge, data)
+    rows = data.rows(heldout=True, common=common)
+    subgroup = subgroup_numbers(label_classifier, data)
     real = data.pictures(rows)
     picked = np.resize(rows, n)
-    generated = for_rows(denoiser, data, picked, 10_000, **settings)
-    other = real_training_rows(data, rows, n, everyday)
-    features = [judge.look(p)[2].numpy() for p in (generated, real, data.pictures(other))]
+    generated = generate_for_rows(denoiser, data, picked, 10_000, **settings)
+    other = real_training_rows(data, rows, n, common)
+    features = [label_classifier.predict(p)[2].numpy() for p in (generated, real, data.pictures(other))]
     truth = [(data.label[r], subgroup[data.label[r]]) for r in (picked, rows)]
     result = {
         "captions": len(rows),
-        "generated": agreement(judge, generated, *truth[0]),
-        "real": agreement(judge, real, *truth[1]),
+        "generated": agreement(label_classifier, generated, *truth[0]),
+        "real": agreement(label_classifier, real, *truth[1]),
         "frechet": round(frechet_distance(features[0], features[1]), 3),
         "frechet_floor": round(frechet_distance(features[2], features[1]), 3),
     }
@@ -153,18 +160,24 @@ def evaluate(
         k: round(result["generated"][k]["value"] / result["real"][k]["value"], 4)
         for k in ("label_top1", "label_top5", "subgroup_top1")
     }
-    if not everyday:
-        result["kinds"] = by_kind(judge, data, (generated, picked), (real, rows))
+    if not common:
+        result["kinds"] = by_category(label_classifier, data, (generated, picked), (real, rows))
     return result, generated
 
 
 def sweep(
-    denoiser: Denoiser, judge: classifier.Judge, data: Dataset, everyday: bool, settings: dict
+    denoiser: Denoiser,
+    label_classifier: classifier.LabelClassifier,
+    data: Dataset,
+    common: bool,
+    settings: dict,
 ) -> list[dict]:
     """The figures at each guidance scale, from the same noises and captions."""
     table = []
     for guidance in SWEPT:
-        found, _ = evaluate(denoiser, judge, data, SWEPT_N, everyday, {**settings, "guidance": guidance})
+        found, _ = evaluate(
+            denoiser, label_classifier, data, SWEPT_N, common, {**settings, "guidance": guidance}
+        )
         table.append(
             {
                 "guidance": guidance,
@@ -176,7 +189,7 @@ def sweep(
     return table
 
 
-def show(name: str, result: dict) -> None:
+def print_results(name: str, result: dict) -> None:
     print(f"\n{name}: {result['captions']} held-out captions")
     for kind in ("label_top1", "label_top5", "subgroup_top1"):
         g, r = result["generated"][kind], result["real"][kind]
@@ -213,57 +226,64 @@ def main() -> None:
     torch.set_num_threads(args.threads)
     weights = args.weights or ASSETS / checkpoints.manifest()[args.model].file
     denoiser = Denoiser(checkpoints.read(weights), Vocabulary.load(ASSETS / "vocabulary.json"))
-    judge, data = classifier.load(args.classifier), Dataset.load(args.data or Path(f"data/{args.model}.npz"))
+    label_classifier, data = (
+        classifier.load(args.classifier),
+        Dataset.load(args.data or Path(f"data/{args.model}.npz")),
+    )
     settings = {"steps": args.steps, "guidance": args.guidance, "sampler": args.sampler}
     if args.sweep:
         out = args.out or ASSETS / "curves" / f"guidance-{args.model}.json"
         head = {"weights_sha256": checkpoints.sha256_of(weights), "settings": settings, "n": SWEPT_N}
         for name in args.sets:
-            keep(out, head, {name: sweep(denoiser, judge, data, SETS[name], settings)})
+            write_results(out, head, {name: sweep(denoiser, label_classifier, data, SETS[name], settings)})
         print(f"wrote {out}")
         return
     head = {
         "weights_sha256": checkpoints.sha256_of(weights),
         "classifier_sha256": checkpoints.sha256_of(args.classifier),
-        "classifier_heldout": judge.facts["heldout"],
+        "classifier_heldout": label_classifier.facts["heldout"],
         "settings": settings,
     }
     out = args.out or ASSETS / "curves" / f"evaluation-{args.model}.json"
     out.parent.mkdir(parents=True, exist_ok=True)
-    print(f"classifier on held-out real pictures: {judge.facts['heldout']}")
+    print(f"classifier on held-out real pictures: {label_classifier.facts['heldout']}")
     for name in args.sets:
-        figures, pictures = evaluate(denoiser, judge, data, args.n, SETS[name], settings)
-        show(name, figures)
-        keep(out, head, {name: figures})
+        figures, pictures = evaluate(denoiser, label_classifier, data, args.n, SETS[name], settings)
+        print_results(name, figures)
+        write_results(out, head, {name: figures})
         if name == "everyday":
-            keep(
+            write_results(
                 out,
                 head,
-                {"memorisation": copying(denoiser, data, trained_on(weights, data), pictures, settings)},
+                {
+                    "memorisation": memorization(
+                        denoiser, data, training_data(weights, data), pictures, settings
+                    )
+                },
             )
-            keep(out, head, {"colours": colours(denoiser, data, settings)})
+            write_results(out, head, {"colours": colours(denoiser, data, settings)})
     print(f"\nwrote {out}")
 
 
-def trained_on(weights: Path, data: Dataset) -> Dataset:
+def training_data(weights: Path, data: Dataset) -> Dataset:
     """The data that weights were trained on, where they say it was other than `data`."""
     _, facts = checkpoints.metadata(weights)
     return Dataset.load(Path("data") / f"{facts['data']}.npz") if "data" in facts else data
 
 
-def copying(
+def memorization(
     denoiser: Denoiser, data: Dataset, trained: Dataset, new_captions: Tensor, settings: dict
 ) -> dict:
     """`memorisation` of pictures for new captions, of a quarter as many for trained ones, and of real ones."""
     training = trained.pictures(trained.rows(heldout=False))
-    known = np.random.default_rng(1).choice(data.rows(heldout=False, everyday=True), len(new_captions) // 4)
+    known = np.random.default_rng(1).choice(data.rows(heldout=False, common=True), len(new_captions) // 4)
     made = {
         "new_captions": new_captions,
-        "trained_captions": for_rows(denoiser, data, known, 60_000, **settings),
+        "trained_captions": generate_for_rows(denoiser, data, known, 60_000, **settings),
     }
-    found = memorisation(
-        {k: nearest(v, training) for k, v in made.items()},
-        nearest(data.pictures(data.rows(heldout=True, everyday=True)), training),
+    found = memorization_figures(
+        {k: nearest_distances(v, training) for k, v in made.items()},
+        nearest_distances(data.pictures(data.rows(heldout=True, common=True)), training),
     )
     for k in made:
         print(f"  nearer to a training picture than 95 % of held-out ones: {k} {found[k]['suspicious']}")
@@ -275,7 +295,7 @@ def colour_prompts(data: Dataset, n: int = COLOUR_LABELS) -> list[tuple[str, str
 
     The drawings need not be of the colour that is asked for; labels that name a colour are left out.
     """
-    rows = np.random.default_rng(2).permutation(data.rows(heldout=False, everyday=True))
+    rows = np.random.default_rng(2).permutation(data.rows(heldout=False, common=True))
     found: dict[str, str] = {}
     for row in rows:
         label = data.labels[data.label[row]]
@@ -317,15 +337,15 @@ def has_hue(picture: Tensor, wanted: float) -> bool:
     return main is not None and min(abs(main - wanted), 256 - abs(main - wanted)) < HUE_MARGIN
 
 
-def begun(path: Path, head: dict) -> dict:
+def read_results(path: Path, head: dict) -> dict:
     """What is in the file if it was measured under the same head, else the head alone."""
     found = json.loads(path.read_text()) if path.exists() else {}
     return found if {k: found.get(k) for k in head} == head else dict(head)
 
 
-def keep(path: Path, head: dict, part: dict) -> None:
+def write_results(path: Path, head: dict, part: dict) -> None:
     """Add a part to the file; parts that were measured under another head are dropped."""
-    path.write_text(json.dumps({**begun(path, head), **part}, indent=1) + "\n")
+    path.write_text(json.dumps({**read_results(path, head), **part}, indent=1) + "\n")
 
 
 if __name__ == "__main__":

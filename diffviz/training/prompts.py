@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 # (prompt, style); picture i of a grid always starts from seed i.
-EVERYDAY_32: tuple[tuple[str, str], ...] = (
+COMMON_32: tuple[tuple[str, str], ...] = (
     ("grinning face", "noto"), ("smiling face with sunglasses", "twemoji"), ("crying face", "flat"),
     ("angry face", "3d"), ("ghost", "noto"), ("cat face", "noto"), ("dog face", "gradient"),
     ("panda", "twemoji"),
@@ -14,8 +14,8 @@ EVERYDAY_32: tuple[tuple[str, str], ...] = (
     ("watermelon", "gradient"), ("sunflower", "noto"), ("palm tree", "3d"), ("cactus", "flat"),
     ("automobile", "noto"), ("sun", "twemoji"), ("rainbow", "3d"), ("umbrella", "gradient"),
 )  # fmt: skip
-EVERYDAY_64: tuple[tuple[str, str], ...] = (
-    *EVERYDAY_32,
+COMMON_64: tuple[tuple[str, str], ...] = (
+    *COMMON_32,
     ("winking face", "noto"), ("face with tears of joy", "3d"), ("sleeping face", "twemoji"), ("robot", "noto"),
     ("alien", "flat"), ("skull", "gradient"), ("clown face", "noto"), ("nerd face", "3d"),
     ("lion", "noto"), ("tiger face", "twemoji"), ("rabbit face", "flat"), ("bear", "3d"), ("koala", "noto"),
@@ -26,7 +26,7 @@ EVERYDAY_64: tuple[tuple[str, str], ...] = (
     ("bus", "flat"), ("snowman", "3d"), ("star", "gradient"),
 )  # fmt: skip
 # Combinations that no training caption has: a colour, a style or a thing that is never drawn together.
-NEW_24: tuple[tuple[str, str], ...] = (
+NOVEL_24: tuple[tuple[str, str], ...] = (
     ("blue apple", "noto"), ("purple banana", "flat"), ("green sun", "twemoji"), ("blue strawberry", "3d"),
     ("red cactus", "noto"), ("pink frog", "flat"), ("green fox", "gradient"), ("blue lion", "noto"),
     ("purple octopus", "twemoji"), ("yellow heart with sunglasses", "noto"), ("cat with sunglasses", "noto"),

@@ -3,7 +3,7 @@
     python -m diffviz.training.reproduce emoji64           # into runs/again/emoji64
     python -m diffviz.training.reproduce emoji64 --list    # only say what would be run
 
-Builds the data, then does each sitting of the training in turn, which takes the core-hours that the model card
+Builds the data, then does each session of the training in turn, which takes the core-hours that the model card
 gives. The weights come out alike and not the same to the bit: what several workers add up depends on the machine.
 Nothing in assets/ changes; the last line printed is the command that would put them there.
 """

@@ -16,7 +16,6 @@ It trains on crops with something in them, and on whole images over the last ten
 from __future__ import annotations
 
 import argparse
-import copy
 import csv
 import os
 import time
@@ -33,7 +32,7 @@ from diffviz.imaging.pixels import normalize
 from diffviz.models import checkpoints
 from diffviz.models.autoencoder import PATCH, Autoencoder, AutoencoderConfig
 from diffviz.training.data import Dataset
-from diffviz.training.train_denoiser import as_matrix, rate, update_average
+from diffviz.training.train_denoiser import as_matrix, lr_factor, moving_average
 
 
 @dataclass(frozen=True)
@@ -77,12 +76,12 @@ class Perceptual(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         net = feature_network()
-        self.stem = nn.Sequential(net._conv_stem, net._bn0, nn.ReLU6())
+        self.conv_in = nn.Sequential(net._conv_stem, net._bn0, nn.ReLU6())
         self.blocks = nn.ModuleList(net._blocks[: self.LAYERS[-1]])
         self.eval().requires_grad_(False)
 
     def features(self, x: Tensor) -> list[Tensor]:
-        h, found = self.stem(x), []
+        h, found = self.conv_in(x), []
         for i, block in enumerate(self.blocks, start=1):
             h = block(h)
             if i in self.LAYERS:
@@ -217,7 +216,7 @@ class Run:
             AutoencoderConfig(size=data.images.shape[-1], latent_channels=recipe.latent_channels)
         )
         self.net.start_from_principal_components(principal_patches(data))
-        self.average = copy.deepcopy(self.net).requires_grad_(False)
+        self.average = moving_average(self.net, recipe.ema)
         self.optimizers = make_optimizers(self.net, recipe)
         self.state = {"step": 0, "images": 0.0, "minutes": 0.0, "core_hours": 0.0}
         if args.resume:
@@ -238,12 +237,11 @@ class Run:
         }
         torch.save(saved, self.args.out / "last.tmp")
         os.replace(self.args.out / "last.tmp", self.args.out / "last.pt")
-        measure_latents(self.average, self.data)
-        quality = heldout_psnr(self.average, self.data)
+        net: Autoencoder = self.average.module
+        measure_latents(net, self.data)
+        quality = heldout_psnr(net, self.data)
         facts = {**self.state, "recipe": asdict(self.recipe), "heldout_psnr_96": round(quality, 3)}
-        checkpoints.write(
-            self.args.out / "ema.safetensors", self.average, self.average.config.as_dict(), facts
-        )
+        checkpoints.write(self.args.out / "ema.safetensors", net, net.config.as_dict(), facts)
         return quality
 
     def step(
@@ -251,14 +249,14 @@ class Run:
     ) -> dict[str, float]:
         terms = losses(self.net, x, perceptual, self.recipe, noise)
         torch.stack(list(terms.values())).sum().backward()
-        share = rate(self.state["step"], done, self.recipe)
+        share = lr_factor(self.state["step"], done, self.recipe)
         for optimizer, peak in zip(self.optimizers, (self.recipe.lr_muon, self.recipe.lr_adam), strict=True):
             optimizer.param_groups[0]["lr"] = peak * share
             optimizer.step()
         for p in self.net.parameters():
             if p.grad is not None:
                 p.grad.zero_()
-        update_average(self.average, self.net, self.state["step"], self.recipe.ema)
+        self.average.update_parameters(self.net)
         return {name: float(term.detach()) for name, term in terms.items()}
 
 
@@ -294,7 +292,7 @@ def train(args: argparse.Namespace, recipe: Recipe) -> None:
                     ]
                 )
                 recent = []
-            if state["minutes"] >= look + args.look_every:
+            if state["minutes"] >= look + args.evaluate_every:
                 log.writerow(
                     [f"{state['images']:.0f}", f"{state['minutes']:.2f}", "psnr", f"{run.save():.3f}"]
                 )
@@ -312,7 +310,7 @@ def main() -> None:
         "--minutes", type=float, required=True, help="length of the run in minutes of training"
     )
     parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--look-every", type=float, default=10, help="minutes between checkpoints")
+    parser.add_argument("--evaluate-every", type=float, default=10, help="minutes between checkpoints")
     parser.add_argument("--resume", action="store_true", help="go on from last.pt in --out")
     for name in ADJUSTABLE:
         default = getattr(Recipe, name)

@@ -7,13 +7,14 @@
 The network for 64-pixel pictures starts from the one for 32 and has one level more:
 
     python -m diffviz.training.train_denoiser --data data/emoji64.npz --out runs/emoji64 --minutes 125 \\
-        --channels 64 64 192 --start emoji32 --lr-muon 3e-3 --flip 0.5 --focus-from 0.15
+        --channels 64 64 192 --start emoji32 --lr-muon 3e-3 --flip 0.5 --oversample-from 0.15
 
 The network for 128-pixel pictures works on latents, which are encoded beforehand:
 
     python -m diffviz.training.encode_dataset --data data/emoji128.npz --out data/latent128.npz
     python -m diffviz.training.train_denoiser --data data/latent128.npz --out runs/emoji128 --minutes 1800 \\
-        --channels 128 256 --patch 1 --attention-blocks 3 --flip 0.5 --recolour 0.2 --focus-from 0.15 --focus-share 0
+        --channels 128 192 --patch 1 --attention-blocks 3 --flip 0.5 --recolour 0.2 \\
+        --oversample-from 0.15 --oversample-share 0
 
 It trains on the CPU or, where there is one, on a CUDA device. In --out it keeps `log.csv`, `last.pt` (all
 that --resume needs), `ema.safetensors` (the averaged weights; of several lengths, the one with the lowest
@@ -26,7 +27,6 @@ share of it that is done: flat, then down to nothing over the last `decay` of it
 from __future__ import annotations
 
 import argparse
-import copy
 import csv
 import os
 import shutil
@@ -41,16 +41,18 @@ import torch
 import torch.distributed as dist
 import torch.multiprocessing as mp
 from torch import Tensor, nn
+from torch.optim.swa_utils import AveragedModel
 
-from diffviz.diffusion.process import add_noise, per_image, v_from_x0_eps
+from diffviz.diffusion.process import add_noise, append_dims, v_from_x0_eps
 from diffviz.diffusion.schedules import SCHEDULES
 from diffviz.models import checkpoints
+from diffviz.models.autoencoder import Autoencoder
 from diffviz.models.denoiser import Denoiser
 from diffviz.models.text_encoder import Vocabulary
 from diffviz.models.unet import UNet, UNetConfig
 from diffviz.paths import ASSETS
 from diffviz.training.augment import HUES, in_colour, mirrors, recolours
-from diffviz.training.batch_generation import grid, tile
+from diffviz.training.batch_generation import generate_grid, image_grid
 from diffviz.training.data import CaptionDropout, Captions, Dataset, LatentDataset
 
 
@@ -73,12 +75,12 @@ class Recipe:
     ema: tuple[float, ...] = (0.998, 0.9995, 0.9999)
     schedule: str = "cosine"
     # From this share of the run on, everyday drawings make up this share of the batches.
-    focus_from: float = 0.35
-    focus_share: float = 0.85
+    oversample_from: float = 0.35
+    oversample_share: float = 0.85
     dropout: CaptionDropout = field(default_factory=CaptionDropout)
     flip: float = 0.0  # chance of the mirror image, for labels that stay true in it
     recolour: float = 0.0  # chance of another colour, named in the caption, for drawings of one colour
-    toned: float = 1.0  # how often a skin-tone variant is drawn, beside 1 for any other picture
+    skin_tone_weight: float = 1.0  # how often a skin-tone variant is drawn, beside 1 for any other picture
     start: str = ""  # name of shipped weights for half the size, whose levels this network inherits
     seed: int = 0
 
@@ -94,11 +96,26 @@ ADJUSTABLE = (
     "decay",
     "flip",
     "recolour",
-    "toned",
+    "skin_tone_weight",
     "start",
-    "focus_from",
-    "focus_share",
+    "oversample_from",
+    "oversample_share",
 )
+
+# Fields that had another name when shipped weights were trained: their records say so still.
+RENAMED_FIELDS = {
+    "focus_from": "oversample_from",
+    "focus_share": "oversample_share",
+    "toned": "skin_tone_weight",
+}
+
+
+def current_recipe(recorded: dict) -> dict:
+    """A recipe as weights or checkpoints record it, by the present names of its fields."""
+    return {RENAMED_FIELDS.get(name, name): value for name, value in recorded.items()}
+
+
+LOG_STEPS = 200
 
 # --- the objective -----------------------------------------------------------------------------------------
 
@@ -114,7 +131,7 @@ def loss_v(
 ) -> Tensor:
     """Mean squared error of v (Salimans & Ho 2022, arXiv 2202.00512, section 4), unweighted but for comparisons."""
     chosen = SCHEDULES[schedule]
-    alpha, sigma = per_image(chosen.alpha(t), x0), per_image(chosen.sigma(t), x0)
+    alpha, sigma = append_dims(chosen.alpha(t), x0), append_dims(chosen.sigma(t), x0)
     v = v_from_x0_eps(x0, eps, alpha, sigma)
     angle = chosen.angle(t).float()
     # bf16 halves the work of a batch; the loss itself is taken in float32.
@@ -122,10 +139,10 @@ def loss_v(
     with mixed if x0.device.type in ("cpu", "cuda") else nullcontext():
         v_hat = net(add_noise(x0, eps, t, chosen), angle, tokens)
     errors = (v_hat.float() - v).pow(2)
-    return (errors if weight is None else errors * per_image(weight, errors)).mean()
+    return (errors if weight is None else errors * append_dims(weight, errors)).mean()
 
 
-def stratified(n: int, rng: torch.Generator) -> Tensor:
+def stratified_times(n: int, rng: torch.Generator) -> Tensor:
     """n times spread evenly over [0, 1), jittered together: the same mean loss, less noise in it."""
     return ((torch.arange(n) + torch.rand(n, generator=rng)) / n).double()
 
@@ -139,25 +156,27 @@ def stream_seed(seed: int, rank: int, step: int) -> int:
 
 
 class Batches:
-    """Random training pictures with drawn captions; each worker has its own stream."""
+    """Random training images with drawn captions; each worker has its own stream."""
 
     def __init__(self, data: Dataset, vocabulary: Vocabulary, recipe: Recipe, size: int, seed: int) -> None:
         self.data, self.recipe, self.size = data, recipe, size
         self.captions = Captions(data, vocabulary, recipe.dropout)
         self.may_flip = np.array([mirrors(*pair) for pair in zip(data.labels, data.subgroups, strict=True)])
         self.may_recolour = np.array([recolours(label) for label in data.labels])
-        self.every, self.everyday = data.rows(heldout=False), data.rows(heldout=False, everyday=True)
-        weight = np.where(data.toned, recipe.toned, 1.0)[data.label]  # of each picture
-        self.chance, self.everyday_chance = (weight[r] / weight[r].sum() for r in (self.every, self.everyday))
+        self.all_rows, self.common_rows = data.rows(heldout=False), data.rows(heldout=False, common=True)
+        weight = np.where(data.is_skin_tone, recipe.skin_tone_weight, 1.0)[data.label]  # of each picture
+        self.all_chances, self.common_chances = (
+            weight[r] / weight[r].sum() for r in (self.all_rows, self.common_rows)
+        )
         self.rng, self.noise = np.random.default_rng(seed), torch.Generator().manual_seed(seed)
 
-    def draw(self, done: float) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    def next_batch(self, done: float) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """x0, eps, t, tokens for one step, at `done` of the run (0 to 1)."""
-        rows = self.rng.choice(self.every, self.size, p=self.chance)
-        if done >= self.recipe.focus_from:
-            focus = self.rng.random(self.size) < self.recipe.focus_share
-            everyday = self.rng.choice(self.everyday, self.size, p=self.everyday_chance)
-            rows = np.where(focus, everyday, rows)
+        rows = self.rng.choice(self.all_rows, self.size, p=self.all_chances)
+        if done >= self.recipe.oversample_from:
+            oversampled = self.rng.random(self.size) < self.recipe.oversample_share
+            common_rows = self.rng.choice(self.common_rows, self.size, p=self.common_chances)
+            rows = np.where(oversampled, common_rows, rows)
         x0 = self.data.pictures(rows)
         if self.recipe.flip:
             flip = self.may_flip[self.data.label[rows]] & (self.rng.random(self.size) < self.recipe.flip)
@@ -174,32 +193,32 @@ class Batches:
                     x0[i], words = painted, caption
             tokens.append(self.captions.tokens(words, self.data.style[row], self.rng))
         eps = torch.randn(x0.shape, generator=self.noise)
-        return x0, eps, stratified(self.size, self.noise), torch.tensor(tokens)
+        return x0, eps, stratified_times(self.size, self.noise), torch.tensor(tokens)
 
 
 # --- the start ---------------------------------------------------------------------------------------------
 
 
-def inherit(net: UNet, smaller: UNet) -> int:
+def init_from_smaller(net: UNet, smaller: UNet) -> int:
     """Copy a network for half the size into the inner levels of one with an outer level more.
 
-    The outer level halves the picture, so what follows it is the smaller network, level for level; only stem,
-    head and the outer blocks start anew. Returns how many tensors were copied; raises ValueError where the
-    inner levels are of other widths.
+    The outer level halves the picture, so what follows it is the smaller network, level for level; only the first and
+    the last convolution and the outer blocks start anew. Returns how many tensors were copied; raises ValueError where
+    the inner levels are of other widths.
     """
     if net.config.channels[1:] != smaller.config.channels or net.config.channels[0] != net.config.channels[1]:
         raise ValueError(f"{net.config.channels} has no {smaller.config.channels} inside to inherit")
     source, target, copied = smaller.state_dict(), net.state_dict(), 0
     for name, tensor in source.items():
         part, _, rest = name.partition(".")
-        if part in ("stem", "norm", "head"):
+        if part in ("conv_in", "norm", "conv_out"):
             continue
         if part == "down":  # the outer level adds its blocks in front on the way down, behind on the way up
             index, _, tail = rest.partition(".")
             name = f"down.{int(index) + net.config.blocks}.{tail}"
-        elif part == "shrink":
+        elif part == "downsample":
             index, _, tail = rest.partition(".")
-            name = f"shrink.{int(index) + 1}.{tail}"
+            name = f"downsample.{int(index) + 1}.{tail}"
         target[name].copy_(tensor)
         copied += 1
     return copied
@@ -223,7 +242,7 @@ class Optimizer:
         params = list(net.parameters())
         self.flat_grad = torch.zeros(sum(p.numel() for p in params), device=params[0].device)
         matrices, rest, start = [], [], 0
-        edges = {id(p) for m in (net.stem, net.head, net.text.embed) for p in m.parameters()}
+        edges = {id(p) for m in (net.conv_in, net.conv_out, net.text.embed) for p in m.parameters()}
         for p in params:
             grad = self.flat_grad[start : start + p.numel()]
             start += p.numel()
@@ -255,49 +274,183 @@ class Optimizer:
         self.adam.load_state_dict(state["adam"])
 
 
-def rate(step: int, done: float, recipe: Recipe) -> float:
+def lr_factor(step: int, done: float, recipe: Recipe) -> float:
     """The learning rate as a share of its peak: up over `warm_up` steps, flat, then down to nothing."""
     fall = min(1.0, (1 - done) / recipe.decay) if recipe.decay else 1.0
     return min(1.0, (step + 1) / recipe.warm_up) * max(fall, 0.0)
 
 
-@torch.no_grad()
-def update_average(average: nn.Module, net: nn.Module, step: int, longest: float) -> None:
-    """Exponential moving average whose memory grows with the run, so that it never lags behind it."""
-    keep = min(longest, (1 + step) / (10 + step))
-    torch._foreach_lerp_(list(average.parameters()), list(net.parameters()), 1 - keep)
+def moving_average(net: nn.Module, decay: float) -> AveragedModel:
+    """Exponential moving average of the weights whose memory grows with the run, so that it never lags behind it."""
+
+    def lerp(averaged: list[Tensor], current: list[Tensor], n: Tensor) -> None:
+        keep = min(decay, float(n) / (9 + float(n)))
+        torch._foreach_lerp_(averaged, current, 1 - keep)
+
+    average = AveragedModel(net, multi_avg_fn=lerp).eval()
+    average.n_averaged += (
+        1  # the first weights are the first of the average: at 0 an update would replace them
+    )
+    return average
 
 
-# --- looking -----------------------------------------------------------------------------------------------
+# --- evaluation --------------------------------------------------------------------------------------------
 
 
 @torch.inference_mode()
 def heldout_loss(net: nn.Module, data: Dataset, vocabulary: Vocabulary, recipe: Recipe) -> float:
     """loss_v on up to 128 everyday pictures never trained on, at fixed noise, full caption and style."""
-    rows = data.rows(heldout=True, everyday=True)
-    rows = rows[~data.toned[data.label[rows]]][:128]  # the same pictures with and without tones in the data
+    rows = data.rows(heldout=True, common=True)
+    rows = rows[~data.is_skin_tone[data.label[rows]]][
+        :128
+    ]  # the same pictures with and without tones in the data
     rng, device = torch.Generator().manual_seed(1), next(net.parameters()).device
     tokens = [vocabulary.encode(data.labels[data.label[r]], data.styles[data.style[r]]) for r in rows]
     x0 = data.pictures(rows)
-    eps, t = torch.randn(x0.shape, generator=rng), stratified(len(rows), rng)
+    eps, t = torch.randn(x0.shape, generator=rng), stratified_times(len(rows), rng)
     moved = (v.to(device) for v in (x0, eps, t, torch.tensor(tokens)))
     return float(loss_v(net, *moved, recipe.schedule))
+
+
+# --- what a run keeps ---------------------------------------------------------------------------------------
+
+
+@dataclass
+class Training:
+    """All that a run needs to go on after it was stopped.
+
+    `session` says how it is trained (recipe, workers, data), `planned` for how long, in minutes and images; `state` what
+    was done, with the sessions before this one under "earlier".
+    """
+
+    net: UNet
+    averages: dict[float, AveragedModel]
+    optimizer: Optimizer
+    session: dict
+    planned: list[float]
+    state: dict = field(
+        default_factory=lambda: {"step": 0, "images": 0, "minutes": 0.0, "core_hours": 0.0, "earlier": []}
+    )
+
+    def save(self, path: Path) -> None:
+        """Write `last.pt`; a run that is killed meanwhile leaves the older file whole."""
+        saved = {
+            "net": self.net.state_dict(),
+            "averages": {decay: average.state_dict() for decay, average in self.averages.items()},
+            "optimizer": self.optimizer.state_dict(),
+            "state": self.state,
+            "session": self.session,
+            "planned": self.planned,
+        }
+        torch.save(saved, path.with_suffix(".tmp"))
+        os.replace(path.with_suffix(".tmp"), path)
+
+    def resume(self, path: Path, device: torch.device) -> None:
+        """Go on from `last.pt`; with another recipe or length this is a new session, else it was only interrupted."""
+        saved = current_checkpoint(torch.load(path, map_location=device, weights_only=True))
+        self.net.load_state_dict(saved["net"])
+        for decay, average in self.averages.items():
+            average.load_state_dict(saved["averages"][decay])
+        self.optimizer.load_state_dict(saved["optimizer"])
+        self.state = saved["state"]
+        if (saved["session"], saved["planned"]) != (self.session, self.planned):
+            self.state["earlier"].append({"images": self.state["images"], **saved["session"]})
+
+
+def current_checkpoint(saved: dict) -> dict:
+    """The content of a `last.pt`, by present names: older files name parts otherwise and hold plain averages."""
+    if "sitting" not in saved:
+        return saved
+    updates = torch.tensor(saved["state"]["step"] + 1)
+
+    def averaged(state: dict[str, Tensor]) -> dict[str, Tensor]:
+        named = checkpoints.current_names(state)
+        return {"n_averaged": updates.clone(), **{f"module.{name}": value for name, value in named.items()}}
+
+    session = {**saved["sitting"], "recipe": current_recipe(saved["sitting"]["recipe"])}
+    return {
+        **{name: saved[name] for name in ("optimizer", "state", "planned")},
+        "net": checkpoints.current_names(saved["net"]),
+        "averages": {decay: averaged(state) for decay, state in saved["averages"].items()},
+        "session": session,
+    }
+
+
+class Log:
+    """`log.csv`: the training loss and the speed every LOG_STEPS steps, and the held-out loss of each evaluation."""
+
+    COLUMNS = ("images", "minutes", "loss", "heldout_loss", "rate", "images_per_second")
+
+    def __init__(self, path: Path, append: bool) -> None:
+        self._file = path.open("a" if append else "w", buffering=1, newline="")
+        self._rows = csv.DictWriter(self._file, self.COLUMNS, restval="")
+        if not append:
+            self._rows.writeheader()
+        self._losses, self._since = [], time.monotonic()
+
+    def training_step(self, loss: float, factor: float, state: dict, batch: int) -> None:
+        """Note the loss of a step on `batch` images, at `factor` times the peak learning rate."""
+        self._losses.append(loss)
+        if len(self._losses) < LOG_STEPS:
+            return
+        speed = LOG_STEPS * batch / (time.monotonic() - self._since)
+        self._write(
+            state, loss=f"{np.mean(self._losses):.4f}", rate=f"{factor:.3f}", images_per_second=f"{speed:.0f}"
+        )
+        self._losses, self._since = [], time.monotonic()
+
+    def evaluation(self, loss: float, seconds: float, state: dict) -> None:
+        """Note a held-out loss; the `seconds` it took are not counted as training."""
+        self._since += seconds
+        self._write(state, heldout_loss=f"{loss:.4f}")
+
+    def _write(self, state: dict, **cells: str) -> None:
+        self._rows.writerow({"images": state["images"], "minutes": f"{state['minutes']:.2f}", **cells})
+
+    def close(self) -> None:
+        self._file.close()
+
+
+def save_and_evaluate(
+    training: Training,
+    data: Dataset,
+    vocabulary: Vocabulary,
+    recipe: Recipe,
+    out: Path,
+    autoencoder: Autoencoder | None = None,
+) -> float:
+    """Save everything, write the average that does best on held-out drawings, and draw with it; returns its loss."""
+    training.save(out / "last.pt")
+    averages, state = training.averages, training.state
+    losses = {decay: heldout_loss(average, data, vocabulary, recipe) for decay, average in averages.items()}
+    best = min(losses, key=losses.get)
+    net: UNet = averages[best].module
+    facts = {
+        **state,
+        **training.session,
+        "ema": best,
+        "heldout_by_ema": {str(decay): round(loss, 5) for decay, loss in losses.items()},
+    }
+    checkpoints.write(out / "ema.safetensors", net, net.config.as_dict(), facts)
+    drawn = generate_grid(Denoiser(net, vocabulary, autoencoder), steps=20)
+    image_grid(drawn, 8, zoom=1 if autoencoder else 3).save(out / f"grid-{state['images']:08d}.png")
+    return losses[best]
 
 
 # --- the run -----------------------------------------------------------------------------------------------
 
 
-def _clock(minutes: float, images: float, args: argparse.Namespace) -> float:
+def _share_done(minutes: float, images: float, args: argparse.Namespace) -> float:
     shares = [minutes / args.minutes] if args.minutes else []
     shares += [images / args.images] if args.images else []
     return min(1.0, max(shares))
 
 
-def _steps(state: dict, args: argparse.Namespace, per_step: int) -> Iterator[float]:
+def _timed_steps(state: dict, args: argparse.Namespace, per_step: int) -> Iterator[float]:
     """Yield the share of the run that is done, until it is all done; keeps the clock of `state`."""
     began, before = time.monotonic(), state["minutes"]
     busy, busy_before = time.process_time(), state["core_hours"]
-    while (done := _clock(state["minutes"], state["images"], args)) < 1:
+    while (done := _share_done(state["minutes"], state["images"], args)) < 1:
         yield done
         state["step"] += 1
         state["images"] += per_step
@@ -311,16 +464,8 @@ def _steps(state: dict, args: argparse.Namespace, per_step: int) -> Iterator[flo
         state["core_hours"] = busy_before + (time.process_time() - busy) / 3600 * args.workers
 
 
-def worker(rank: int, args: argparse.Namespace, recipe: Recipe) -> None:
-    """One process of a run; the first also logs, saves and draws."""
-    torch.set_num_threads(args.threads)
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    if args.workers > 1:
-        dist.init_process_group(
-            "gloo", f"file://{(args.out / 'workers').resolve()}", rank=rank, world_size=args.workers
-        )
-    data = Dataset.load(args.data)
-    vocabulary = Vocabulary.load(ASSETS / "vocabulary.json")
+def build_network(data: Dataset, vocabulary: Vocabulary, recipe: Recipe) -> UNet:
+    """The network as training begins; the same in every worker."""
     config = UNetConfig(
         size=data.images.shape[-1],
         in_channels=data.images.shape[1],
@@ -329,101 +474,69 @@ def worker(rank: int, args: argparse.Namespace, recipe: Recipe) -> None:
         attention_blocks=recipe.attention_blocks,
         n_tokens=len(vocabulary),
     )
-    autoencoder = checkpoints.load_autoencoder() if isinstance(data, LatentDataset) else None
-    torch.manual_seed(recipe.seed)  # the same first weights in every worker
-    net = UNet(config).to(device)
+    torch.manual_seed(recipe.seed)
+    net = UNet(config)
     if recipe.start:
-        inherit(net, checkpoints.load(recipe.start).net)
-    averages = {decay: copy.deepcopy(net).eval() for decay in recipe.ema}
-    optimizer = Optimizer(net, recipe)
-    sitting = {"recipe": asdict(recipe), "workers": args.workers, "data": args.data.stem}
-    planned = [args.minutes, args.images]
-    state = {"step": 0, "images": 0, "minutes": 0.0, "core_hours": 0.0, "earlier": []}
-    last = args.out / "last.pt"
+        init_from_smaller(net, checkpoints.load(recipe.start).net)
+    return net
+
+
+def worker(rank: int, args: argparse.Namespace, recipe: Recipe) -> None:
+    """One process of a run; the first also averages, logs, saves and evaluates."""
+    torch.set_num_threads(args.threads)
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    if args.workers > 1:
+        dist.init_process_group(
+            "gloo", f"file://{(args.out / 'workers').resolve()}", rank=rank, world_size=args.workers
+        )
+    data = Dataset.load(args.data)
+    vocabulary = Vocabulary.load(ASSETS / "vocabulary.json")
+    net = build_network(data, vocabulary, recipe).to(device)
+    training = Training(
+        net,
+        averages={decay: moving_average(net, decay) for decay in recipe.ema},
+        optimizer=Optimizer(net, recipe),
+        session={"recipe": asdict(recipe), "workers": args.workers, "data": args.data.stem},
+        planned=[args.minutes, args.images],
+    )
     if args.resume:
-        saved = torch.load(last, map_location=device, weights_only=True)
-        net.load_state_dict(saved["net"])
-        for decay, average in averages.items():
-            average.load_state_dict(saved["averages"][decay])
-        optimizer.load_state_dict(saved["optimizer"])
-        state = saved["state"]
-        if (saved["sitting"], saved["planned"]) != (sitting, planned):  # else it was only interrupted
-            state["earlier"].append({"images": state["images"], **saved["sitting"]})
-    per_worker = recipe.batch // args.workers
+        training.resume(args.out / "last.pt", device)
+    state, per_worker = training.state, recipe.batch // args.workers
     batches = Batches(data, vocabulary, recipe, per_worker, stream_seed(recipe.seed, rank, state["step"]))
+    log = Log(args.out / "log.csv", append=args.resume) if rank == 0 else None
+    autoencoder = checkpoints.load_autoencoder() if isinstance(data, LatentDataset) else None
 
-    def look() -> None:
-        """Save everything, write the average that does best on held-out drawings, and draw with it."""
-        saved = {
-            "net": net.state_dict(),
-            "averages": {decay: average.state_dict() for decay, average in averages.items()},
-            "optimizer": optimizer.state_dict(),
-            "state": state,
-            "sitting": sitting,
-            "planned": planned,
-        }
-        torch.save(saved, args.out / "last.tmp")
-        os.replace(args.out / "last.tmp", last)  # a run that is killed leaves the older file whole
-        losses = {
-            decay: heldout_loss(average, data, vocabulary, recipe) for decay, average in averages.items()
-        }
-        best = min(losses, key=losses.get)
-        facts = {
-            **state,
-            **sitting,
-            "ema": best,
-            "heldout_by_ema": {str(decay): round(loss, 5) for decay, loss in losses.items()},
-        }
-        checkpoints.write(args.out / "ema.safetensors", averages[best], config.as_dict(), facts)
-        drawn = grid(Denoiser(averages[best], vocabulary, autoencoder), steps=20)
-        tile(drawn, 8, zoom=1 if autoencoder else 3).save(args.out / f"grid-{state['images']:08d}.png")
-        log.writerow([state["images"], f"{state['minutes']:.2f}", "", f"{losses[best]:.4f}", "", ""])
+    def evaluate() -> None:
+        began = time.monotonic()
+        loss = save_and_evaluate(training, data, vocabulary, recipe, args.out, autoencoder)
+        log.evaluation(loss, time.monotonic() - began, state)
 
-    if rank == 0:
-        log_file = (args.out / "log.csv").open("a" if args.resume else "w", buffering=1, newline="")
-        log = csv.writer(log_file)
-        if not args.resume:
-            log.writerow(["images", "minutes", "loss", "heldout_loss", "rate", "images_per_second"])
-    losses, since = [], time.monotonic()
-    next_look = state["minutes"] + args.look_every
-    for done in _steps(state, args, per_worker * args.workers):
-        x0, eps, t, tokens = (v.to(device) for v in batches.draw(done))
+    next_evaluation = state["minutes"] + args.evaluate_every
+    for done in _timed_steps(state, args, per_worker * args.workers):
+        x0, eps, t, tokens = (v.to(device) for v in batches.next_batch(done))
         loss = loss_v(net, x0, eps, t, tokens, recipe.schedule)
         (loss / args.workers).backward()
         if args.workers > 1:
-            dist.all_reduce(optimizer.flat_grad)
-        optimizer.step(rate(state["step"], done, recipe))
+            dist.all_reduce(training.optimizer.flat_grad)
+        factor = lr_factor(state["step"], done, recipe)
+        training.optimizer.step(factor)
         if rank:
             continue
-        for decay, average in averages.items():
-            update_average(average, net, state["step"], decay)
-        losses.append(float(loss.detach()))
-        if len(losses) == 200:
-            speed = len(losses) * recipe.batch / (time.monotonic() - since)
-            log.writerow(
-                [
-                    state["images"],
-                    f"{state['minutes']:.2f}",
-                    f"{np.mean(losses):.4f}",
-                    "",
-                    f"{rate(state['step'], done, recipe):.3f}",
-                    f"{speed:.0f}",
-                ]
-            )
-            losses, since = [], time.monotonic()
-        if state["minutes"] >= next_look:
-            look()
-            next_look = state["minutes"] + args.look_every
-            since = time.monotonic()
+        for average in training.averages.values():
+            average.update_parameters(net)
+        log.training_step(float(loss.detach()), factor, state, recipe.batch)
+        if state["minutes"] >= next_evaluation:
+            evaluate()
+            next_evaluation = state["minutes"] + args.evaluate_every
     if rank == 0:
-        look()
-        log_file.close()
+        evaluate()
+        log.close()
     if args.workers > 1:
         dist.barrier()
         dist.destroy_process_group()
 
 
-def _one_of_many(rank: int, args: argparse.Namespace, recipe: Recipe) -> None:
+def _spawned_worker(rank: int, args: argparse.Namespace, recipe: Recipe) -> None:
     """`worker` in a process of its own, which ends without Python's teardown.
 
     In one run of many, a thread of gloo's was still alive there and took the process down after its work was done.
@@ -442,7 +555,9 @@ def main() -> None:
     parser.add_argument("--images", type=int, default=0, help="length of the run in images seen")
     parser.add_argument("--workers", type=int, default=1, help="processes that share each batch")
     parser.add_argument("--threads", type=int, default=1, help="threads of each process")
-    parser.add_argument("--look-every", type=float, default=5, help="minutes between grids and checkpoints")
+    parser.add_argument(
+        "--evaluate-every", type=float, default=5, help="minutes between grids and checkpoints"
+    )
     parser.add_argument("--resume", action="store_true", help="go on from last.pt in --out")
     parser.add_argument(
         "--publish", action="store_true", help="copy the averaged weights to assets/ and stop"
@@ -467,7 +582,7 @@ def main() -> None:
         worker(0, args, recipe)
     else:
         (args.out / "workers").unlink(missing_ok=True)
-        mp.spawn(_one_of_many, (args, recipe), nprocs=args.workers)
+        mp.spawn(_spawned_worker, (args, recipe), nprocs=args.workers)
 
 
 if __name__ == "__main__":

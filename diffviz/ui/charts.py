@@ -1,4 +1,4 @@
-"""Plotly figures: arrays in, figures out. Colours come in as a palette of roles, see `diffviz.ui.theme`."""
+"""Plotly figures: arrays in, figures out, and `show`. Colours come in as a palette of roles, see `diffviz.ui.theme`."""
 
 from __future__ import annotations
 
@@ -6,14 +6,22 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 import plotly.graph_objects as go
+import streamlit as st
 from plotly.subplots import make_subplots
+from streamlit.delta_generator import DeltaGenerator
 
 from diffviz.evaluation.results import DistanceHistogram
 
 FONT = "Atkinson Hyperlegible Next, system-ui, sans-serif"
+CONFIG = {"displayModeBar": False}
 
 
-def _finish(figure: go.Figure, colours: Mapping[str, str], height: int) -> go.Figure:
+def show(figure: go.Figure, key: str, place: DeltaGenerator | None = None, **more: object) -> object:
+    """Draw a figure on the page, or at a `place` kept for it, as all charts here are drawn."""
+    return (place or st).plotly_chart(figure, theme=None, config=CONFIG, key=key, **more)
+
+
+def _style(figure: go.Figure, colours: Mapping[str, str], height: int) -> go.Figure:
     figure.update_layout(
         height=height,
         margin={"l": 8, "r": 8, "t": 34, "b": 8},
@@ -60,10 +68,10 @@ def log_snr_curves(
         )
     figure.update_xaxes(title="t")
     figure.update_yaxes(title="log SNR", range=[-12, 12])
-    return _finish(figure, colours, 340)
+    return _style(figure, colours, 340)
 
 
-def two_ways(
+def pixel_histograms(
     titles: Sequence[str],
     one_jump: Sequence[np.ndarray],
     step_by_step: Sequence[np.ndarray],
@@ -111,11 +119,11 @@ def two_ways(
     top = max(1.0, *(float(np.histogram(v, edges, density=True)[0][8:-8].max()) for v in one_jump[1:]))
     figure.update_yaxes(range=[0, min(top * 1.15, 1.6)], showticklabels=False)
     figure.update_xaxes(tickvals=[-2, 0, 2])
-    _finish(figure, colours, 270 * rows)
+    _style(figure, colours, 270 * rows)
     return figure.update_layout(hovermode=False, margin={"t": 64}, legend={"y": 1.16})
 
 
-def settling(layout: np.ndarray, detail: np.ndarray, colours: Mapping[str, str]) -> go.Figure:
+def convergence(layout: np.ndarray, detail: np.ndarray, colours: Mapping[str, str]) -> go.Figure:
     """How much of the finished picture's layout and detail is in the estimate after each step: (F,) each."""
     steps = np.arange(len(layout))
     figure = go.Figure()
@@ -139,14 +147,14 @@ def settling(layout: np.ndarray, detail: np.ndarray, colours: Mapping[str, str])
     )
     figure.update_xaxes(title="step")
     figure.update_yaxes(title="settled", tickformat=".0%", range=[-0.03, 1.05])
-    return _finish(figure, colours, 320)
+    return _style(figure, colours, 320)
 
 
 SERIES_DASHES = ("solid", "dot", "dash", "longdash", "dashdot", "longdashdot")
 SERIES_MARKS = ("circle", "x", "square", "diamond", "triangle-up", "star")
 
 
-def race_lines(
+def distance_by_nfe(
     lines: Mapping[str, tuple[int, Sequence[int], Sequence[float]]], budget: int, colours: Mapping[str, str]
 ) -> go.Figure:
     """Distance to the long run against network calls: title -> (number of its colour, calls, distances)."""
@@ -163,15 +171,15 @@ def race_lines(
         )
     figure.update_xaxes(title="network calls", range=[0, budget + 0.5])
     figure.update_yaxes(title="distance to the long run", rangemode="tozero")
-    return _finish(figure, colours, 320)
+    return _style(figure, colours, 320)
 
 
-def few_calls(
+def distance_by_few_nfe(
     lines: Mapping[str, tuple[int, Sequence[int], Sequence[float]]], colours: Mapping[str, str]
 ) -> go.Figure:
-    """Distance from the data against network calls, few of them drawn wide apart: as for `race_lines`."""
+    """Distance from the data against network calls, few of them drawn wide apart: as for `distance_by_nfe`."""
     made = sorted({calls for _, each, _ in lines.values() for calls in each})
-    figure = race_lines(lines, made[-1], colours)
+    figure = distance_by_nfe(lines, made[-1], colours)
     figure.update_xaxes(
         type="log", tickvals=made, range=[np.log10(made[0]) - 0.05, np.log10(made[-1]) + 0.05]
     )
@@ -185,7 +193,7 @@ def _round_ticks(low: float, high: float) -> dict:
     return {"tickvals": ticks, "ticktext": [f"{v:g}" for v in ticks]}
 
 
-def measured_curve(
+def quality_curve(
     lines: Mapping[str, tuple[int, Sequence[float], Sequence[float], Sequence[Sequence[float]] | None]],
     titles: tuple[str, str],
     floor: float | None,
@@ -249,10 +257,10 @@ def measured_curve(
     if power:
         heights = [v for _, _, y, _ in lines.values() for v in y]
         figure.update_yaxes(type="log", **_round_ticks(min(heights), max(heights)))
-    return _finish(figure, colours, 440).update_layout(hovermode="closest")
+    return _style(figure, colours, 440).update_layout(hovermode="closest")
 
 
-def guidance(table: Sequence[Mapping], colours: Mapping[str, str]) -> go.Figure:
+def guidance_tradeoff(table: Sequence[Mapping], colours: Mapping[str, str]) -> go.Figure:
     """Measured against the guidance scale: how far the words are obeyed, and the distance to real pictures.
 
     Rows hold `guidance`, `label_top5` (share of the real pictures' own) and `frechet_to_floor`.
@@ -275,13 +283,13 @@ def guidance(table: Sequence[Mapping], colours: Mapping[str, str]) -> go.Figure:
             col=column,
         )
     figure.update_xaxes(title="guidance")
-    _finish(figure, colours, 300).update_layout(hovermode="closest")
+    _style(figure, colours, 300).update_layout(hovermode="closest")
     figure.update_yaxes(tickformat=".0%", row=1, col=1)
     return figure
 
 
-def gradings(t: np.ndarray, lines: Mapping[str, np.ndarray], colours: Mapping[str, str]) -> go.Figure:
-    """The same mistakes over t as several losses count them: `lines` by the names of `targets.WEIGHTS`, each (F,)."""
+def weighted_losses(t: np.ndarray, lines: Mapping[str, np.ndarray], colours: Mapping[str, str]) -> go.Figure:
+    """The same errors over t, weighted as several losses do: `lines` by the names of WEIGHTS, each (F,)."""
     looks = {
         "eps": ("by the noise ε", "noise", "dash"),
         "x0": ("by the picture x₀", "signal", "solid"),
@@ -301,10 +309,10 @@ def gradings(t: np.ndarray, lines: Mapping[str, np.ndarray], colours: Mapping[st
         )
     figure.update_xaxes(title="t, from hardly any noise to nothing else", range=[0, 1])
     figure.update_yaxes(title="mistake, as it is counted", rangemode="tozero")
-    return _finish(figure, colours, 340)
+    return _style(figure, colours, 340)
 
 
-def strengths(rows: Sequence[Mapping], colours: Mapping[str, str]) -> go.Figure:
+def img2img_strengths(rows: Sequence[Mapping], colours: Mapping[str, str]) -> go.Figure:
     """Measured against the strength of a redrawing: how often the thing given is seen, and the thing named.
 
     Rows hold `strength`, and `given` and `words`, each with a `value` and its `interval`.
@@ -332,10 +340,10 @@ def strengths(rows: Sequence[Mapping], colours: Mapping[str, str]) -> go.Figure:
         )
     figure.update_xaxes(title="strength", dtick=0.1)
     figure.update_yaxes(title="share of the pictures", tickformat=".0%", rangemode="tozero")
-    return _finish(figure, colours, 340)
+    return _style(figure, colours, 340)
 
 
-def memory(measured: Mapping, distance: float, colours: Mapping[str, str]) -> go.Figure:
+def neighbor_distances(measured: Mapping, distance: float, colours: Mapping[str, str]) -> go.Figure:
     """How far pictures lie from the nearest training drawing: generated ones as bars, real new ones as a line.
 
     `measured` is the memorisation part of an evaluation; `distance` is marked as the picture on the page.
@@ -375,4 +383,4 @@ def memory(measured: Mapping, distance: float, colours: Mapping[str, str]) -> go
         range=[0, max(float(found.edges[found.filled]), distance * 1.1)],
     )
     figure.update_yaxes(title="share of the pictures", tickformat=".0%")
-    return _finish(figure, colours, 360)
+    return _style(figure, colours, 360)

@@ -21,9 +21,9 @@ class Controls:
 
     page: frame.Page
 
-    def _begin(self, key: str, label: str, default: object, why_bad: Callable[[str], str | None]) -> dict:
+    def _prepare(self, key: str, label: str, default: object, why_bad: Callable[[str], str | None]) -> dict:
         """Carry a value in, check the link, and return what every widget needs."""
-        frame.carry_in(key, self.page.arrived)
+        frame.restore_control(key, self.page.arrived)
         raw = st.query_params.get(key)
         problem = why_bad(raw) if raw is not None else None
         if problem:
@@ -37,9 +37,9 @@ class Controls:
     def text(self, label: str, key: str, default: str = "", limit: int = 120, **more: object) -> str:
         """A line of text, at most `limit` characters."""
         problem = f"longer than {limit} characters"
-        common = self._begin(key, label, default, lambda raw: problem if len(raw) > limit else None)
+        common = self._prepare(key, label, default, lambda raw: problem if len(raw) > limit else None)
         typed = st.text_input(label, default, limit, **common, **more)
-        return frame.carry_out(key, typed, default).strip()
+        return frame.remember_control(key, typed, default).strip()
 
     def choice(
         self,
@@ -58,7 +58,7 @@ class Controls:
 
         shown = [title(o) for o in options]
         problem = f"not one of {', '.join(shown)}"
-        common = self._begin(key, label, title(default), lambda raw: None if raw in shown else problem)
+        common = self._prepare(key, label, title(default), lambda raw: None if raw in shown else problem)
         if segmented:
             picked = st.segmented_control(
                 label, options, default=default, format_func=title, required=True, **common, **more
@@ -66,27 +66,31 @@ class Controls:
         else:
             picked = st.selectbox(label, options, options.index(default), format_func=title, **common, **more)
         picked = default if picked is None else picked
-        return frame.carry_out(key, picked, default, title(picked))
+        return frame.remember_control(key, picked, default, title(picked))
 
-    def whole(self, label: str, key: str, default: int, low: int, high: int, **more: object) -> int:
+    def integer(self, label: str, key: str, default: int, low: int, high: int, **more: object) -> int:
         """A whole number to be typed."""
-        common = self._begin(key, label, default, lambda raw: out_of_range(raw, low, high))
+        common = self._prepare(key, label, default, lambda raw: out_of_range(raw, low, high))
         typed = int(st.number_input(label, low, high, default, 1, **common, **more))
-        return frame.carry_out(key, typed, default)
+        return frame.remember_control(key, typed, default)
 
     def slider(
         self, label: str, key: str, default: float, low: float, high: float, step: float, **more: object
     ) -> float:
         """A number on a scale; whole if `low` is."""
-        common = self._begin(key, label, default, lambda raw: out_of_range(raw, low, high))
-        return frame.carry_out(key, st.slider(label, low, high, default, step, **common, **more), default)
+        common = self._prepare(key, label, default, lambda raw: out_of_range(raw, low, high))
+        return frame.remember_control(
+            key, st.slider(label, low, high, default, step, **common, **more), default
+        )
 
-    def stops(self, label: str, key: str, default: int, options: Sequence[int], **more: object) -> int:
+    def select(self, label: str, key: str, default: int, options: Sequence[int], **more: object) -> int:
         """One of a few numbers, on a scale."""
         names = [str(o) for o in options]
         problem = f"not one of {', '.join(names)}"
-        common = self._begin(key, label, default, lambda raw: None if raw in names else problem)
-        return frame.carry_out(key, st.select_slider(label, options, default, **common, **more), default)
+        common = self._prepare(key, label, default, lambda raw: None if raw in names else problem)
+        return frame.remember_control(
+            key, st.select_slider(label, options, default, **common, **more), default
+        )
 
 
 def out_of_range(raw: str, low: float, high: float) -> str | None:

@@ -33,6 +33,11 @@ class Lesson:
     icon: str
     blurb: str
 
+    @property
+    def slug(self) -> str:
+        """The page's name in its address, and in links from questions."""
+        return self.file.removesuffix(".py").partition("_")[2]
+
 
 ICON = ASSETS / "icon.png"
 SIDEBAR_WIDTH = 230
@@ -118,7 +123,7 @@ class Page:
     arrived: bool
 
 
-def begin(title: str, lead: str, *, kicker: str = "", slug: str = "") -> Page:
+def setup_page(title: str, lead: str, *, kicker: str = "", slug: str = "") -> Page:
     """Set up the page and draw its frame; the first call of every page.
 
     `lead` is the plain sentence under the title; it may hold HTML of our own, never a visitor's text. A lesson's
@@ -197,17 +202,17 @@ def _menu(arrived: bool) -> bool:
                 st.html(f'<p class="dv-kicker">{GROUPS[lesson.file]}</p>')
             link(lesson, width="stretch")
         st.space("small")
-        carry_in("presenter", arrived)
+        restore_control("presenter", arrived)
         on = st.toggle(
             "Presenter view",
             key="presenter",
             bind="query-params",
             help="Larger type and controls, readable from the back row",
         )
-        return carry_out("presenter", on, False, "true")
+        return remember_control("presenter", on, False, "true")
 
 
-def wake() -> None:
+def load_torch() -> None:
     """Import what needs torch, saying so where it takes seconds: for a server's first visitor only."""
     if "torch" not in sys.modules:
         with st.spinner("Waking the network up: a few seconds, for the first visitor only …"):
@@ -219,7 +224,7 @@ def link(lesson: Lesson, label: str | None = None, icon: str | None = None, **mo
     st.page_link(lesson.file, label=label or lesson.title, icon=icon or lesson.icon, **more)
 
 
-def carry_in(key: str, arrived: bool) -> None:
+def restore_control(key: str, arrived: bool) -> None:
     """Before a control is made: on arrival from another page, give it the value the visitor brought along.
 
     A value in the address counts more. Streamlit drops a bound control's value and its place in the address
@@ -230,7 +235,7 @@ def carry_in(key: str, arrived: bool) -> None:
         st.session_state[key], st.query_params[key] = carried[key]
 
 
-def carry_out(key: str, value: T, default: T, written: str | None = None) -> T:
+def remember_control(key: str, value: T, default: T, written: str | None = None) -> T:
     """After a control is made: remember its value for the other pages, and pass it on.
 
     `written` is how the address spells it, where that is not simply its text.
@@ -243,7 +248,7 @@ def carry_out(key: str, value: T, default: T, written: str | None = None) -> T:
     return value
 
 
-def ask(question: str, answer: str) -> None:
+def closing_question(question: str, answer: str) -> None:
     """The question that a demo ends in, with the answer folded away."""
     st.header("Before you go on", anchor=False)
     st.markdown(f"**{question}**")
@@ -251,7 +256,7 @@ def ask(question: str, answer: str) -> None:
         st.markdown(answer)
 
 
-def go_on(lesson: Lesson, why: str) -> None:
+def next_lesson(lesson: Lesson, why: str) -> None:
     """A sentence and a link to the next lesson."""
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         st.markdown(why, width="content")

@@ -52,7 +52,7 @@ def store() -> Store:
     return found
 
 
-def identity() -> str:
+def identify() -> str:
     """The anonymous id of this browser; until the browser has answered, one for this visit."""
     fresh = st.session_state.setdefault("learner-fresh", uuid.uuid4().hex)
     known = st.session_state.get("learner-id")
@@ -62,11 +62,11 @@ def identity() -> str:
     if isinstance(result.id, str) and _ID.fullmatch(result.id) and result.id != known:
         st.session_state["learner-id"] = known = result.id
         if known != fresh:
-            _forget_places()  # what was shown so far belonged to nobody: load this learner's own
+            _forget_progress()  # what was shown so far belonged to nobody: load this learner's own
     return known or fresh
 
 
-def _forget_places() -> None:
+def _forget_progress() -> None:
     for key in [k for k in st.session_state if str(k).startswith("practice-")]:
         del st.session_state[key]
 
@@ -80,31 +80,31 @@ def log(kind: str, item: str, result: str, sure: str | None = None) -> None:
         st.session_state["learner-problem"] = str(error)
 
 
-def place(key: str, make: Callable[[], dict]) -> dict:
+def load_progress(key: str, make: Callable[[], dict]) -> dict:
     """Where the learner is in one exercise: from this visit, from the store, or a new beginning."""
     name = f"practice-{key}"
     if name not in st.session_state:
         kept = None
         try:
-            kept = store().get(identity_now(), key)
+            kept = store().get(current_id(), key)
         except StoreError as error:
             st.session_state["learner-problem"] = str(error)
         st.session_state[name] = kept or make()
     return st.session_state[name]
 
 
-def identity_now() -> str:
-    """The id found by `identity` earlier in this run."""
+def current_id() -> str:
+    """The id found by `identify` earlier in this run."""
     return st.session_state.get("learner-id") or st.session_state["learner-fresh"]
 
 
-def keep(key: str) -> None:
+def save_progress(key: str) -> None:
     """Keep the place in one exercise if it has changed, and report what could not be kept."""
     state = st.session_state.get(f"practice-{key}")
     text = json.dumps(state)
     if state is not None and st.session_state.get(f"kept-{key}") != text:
         try:
-            store().put(identity_now(), key, state)
+            store().put(current_id(), key, state)
             st.session_state[f"kept-{key}"] = text
         except StoreError as error:
             st.session_state["learner-problem"] = str(error)
@@ -115,7 +115,7 @@ def keep(key: str) -> None:
 
 def erase() -> None:
     """Forget this learner, on the server and in this visit."""
-    store().erase(identity_now())
-    _forget_places()
+    store().erase(current_id())
+    _forget_progress()
     for key in [k for k in st.session_state if str(k).startswith("kept-")]:
         del st.session_state[key]

@@ -20,16 +20,17 @@ from diffviz.evaluation import categories
 from diffviz.models import checkpoints
 from diffviz.models.text_encoder import Vocabulary
 from diffviz.pipelines import text_to_image
-from diffviz.pipelines.text_to_image import Settings, run_steps
+from diffviz.pipelines.text_to_image import Settings, sample_steps
 from diffviz.pipelines.trajectory import Trajectory, record
+from diffviz.ui.cache import memo
 from diffviz.ui.components import player
 from diffviz.ui.controls import Controls
 
 S = TypeVar("S", bound=Settings)
-MOST_UPDATES = 60  # pictures pushed to the browser during a run; more would only slow it down
+MAX_UPDATES = 60  # pictures pushed to the browser during a run; more would only slow it down
 
 
-@dataclass
+@dataclass(eq=False)  # a run is itself alone
 class Run:
     """A run of one visitor: what was asked, and the steps so far."""
 
@@ -94,7 +95,7 @@ def compute(
     names: tuple[str, ...] = ("x", "x0", "eps"),
     largest: int = player.LARGEST,
     given: player.Panel | None = None,
-    steps: Callable[[S], Iterator[Step]] = run_steps,
+    steps: Callable[[S], Iterator[Step]] = sample_steps,
 ) -> Run:
     """The visitor's run for these settings: the one kept from before, or a new one shown as it is computed.
 
@@ -111,7 +112,7 @@ def compute(
         with st.container(horizontal=True, vertical_alignment="center"):
             bar = st.progress(0.0, "Starting …")
             st.button("Stop", key=f"{key}-stop", icon=":material/stop:", on_click=_stop, args=(key,))
-    began, every = time.perf_counter(), max(1, settings.frames // MOST_UPDATES)
+    began, every = time.perf_counter(), max(1, settings.frames // MAX_UPDATES)
     for step in steps(settings):
         run.steps.append(step)
         run.seconds = time.perf_counter() - began
@@ -124,34 +125,31 @@ def compute(
     return run
 
 
-def row(
+def image_row(
     key: str,
-    same: object,
+    settings: object,
     jobs: Sequence[Callable[[], np.ndarray]],
     show: Callable[[list[np.ndarray]], str],
 ) -> list[np.ndarray]:
     """The pictures (C, H, W) that several jobs make, shown as they come by the HTML of `show`(pictures so far).
 
-    One row is kept per `key`, for as long as `same` is equal.
+    One row is kept per `key`, for as long as `settings` are equal.
     """
     place = st.empty()
-    kept = st.session_state.get(key)
-    if kept and kept[0] == same:
-        place.html(show(kept[1]))
-        return kept[1]
+    drawn: list[np.ndarray] = memo(key, settings, list)
     torch.set_num_threads(1)
-    drawn: list[np.ndarray] = []
-    for job in jobs:
+    if drawn:
+        place.html(show(drawn))
+    for job in jobs[len(drawn) :]:
         drawn.append(job())
         place.html(show(drawn))
-    st.session_state[key] = (same, drawn)
     return drawn
 
 
-def finals(settings: Settings, seeds: Sequence[int]) -> Tensor:
+def sample_images(settings: Settings, seeds: Sequence[int]) -> Tensor:
     """The finished pictures of several seeds, run as one batch: (N, 3, S, S)."""
     torch.set_num_threads(1)
-    return text_to_image.finals(settings, seeds)
+    return text_to_image.sample_images(settings, seeds)
 
 
 def _progress(step: Step, settings: Settings) -> str:
@@ -171,7 +169,7 @@ def show(
     names: tuple[str, ...] = ("x", "x0", "eps"),
     largest: int = player.LARGEST,
     given: player.Panel | None = None,
-    tell: Callable[[Trajectory, int], list[str]] = frame_captions.reverse,
+    captions: Callable[[Trajectory, int], list[str]] = frame_captions.reverse_captions,
 ) -> None:
     """The player for a run, or for as much of it as was computed before it was stopped."""
     planned = run.settings.frames
@@ -184,7 +182,7 @@ def show(
         player.play(
             panels(recorded, names, given),
             readouts(recorded, planned),
-            tell(recorded, planned),
+            captions(recorded, planned),
             title=title,
             key=f"{key}-player",
             name=name,
@@ -196,7 +194,7 @@ def show(
             st.button("Run it to the end", key=f"{key}-again", on_click=lambda: st.session_state.pop(key))
 
 
-def word_notes(prompt: str, words: Vocabulary, model: str) -> None:
+def prompt_notices(prompt: str, words: Vocabulary, model: str) -> None:
     """Say which words of a prompt the network cannot be told, what it knows instead, and what it draws badly."""
     read = words.read(prompt)
     for word in read.unknown:
@@ -211,12 +209,12 @@ def word_notes(prompt: str, words: Vocabulary, model: str) -> None:
         )
     if prompt and not read.words:
         st.info("No word of this is known, so the network draws without words.", icon=":material/help:")
-    measured = categories.measured(model, checkpoints.manifest()[model].sha256)
+    measured = categories.category_results(model, checkpoints.manifest()[model].sha256)
     weak = {kind: found for kind, found in measured.items() if found.weak}
     # Which kind a prompt is takes a walk through every label, at each rerun: only where it can matter.
-    if weak and (found := weak.get(categories.of_prompt(read.words, words))):
+    if weak and (found := weak.get(categories.category_of_prompt(read.words, words))):
         st.info(
-            f"Expect a rough picture: this network is bad at {found.kind}. Of {found.n} test pictures of them our "
+            f"Expect a rough picture: this network is bad at {found.category}. Of {found.n} test pictures of them our "
             f"classifier named {found.value:.0%} as what they were meant to be, of real drawings {found.real:.0%}.",
             icon=":material/school:",
         )

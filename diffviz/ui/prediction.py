@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import streamlit as st
 
 
-def predict(question: str, options: Sequence[str], key: str) -> str | None:
+def ask_prediction(question: str, options: Sequence[str], key: str) -> str | None:
     """Ask for a prediction; the demo runs once one is made. Returns it, or None before."""
     picked = st.pills(question, options, key=key, persist_state="session", wrap=True)
     if picked is None:

@@ -13,8 +13,8 @@ def picture():
 def record(name="cosine", total=100, seed=0, frames=50):
     x0 = picture()
     schedule = SCHEDULES[name]
-    return forward_trajectory.record_chain(
-        x0, forward_trajectory.walk(x0, schedule, total, seed, frames), schedule, total
+    return forward_trajectory.record_forward(
+        x0, forward_trajectory.forward_states(x0, schedule, total, seed, frames), schedule, total
     )
 
 

@@ -6,7 +6,7 @@ from diffviz.pipelines.trajectory import Trajectory
 
 def run_towards(picture, steps=10):
     """A made-up run whose estimate goes from the picture's mean to the picture: layout first, then detail."""
-    layout, detail = frame_captions.split(picture[None])
+    layout, detail = frame_captions.split_layout_detail(picture[None])
     share = np.linspace(0, 1, steps + 1)
     x0 = np.concatenate([layout * min(1, 2 * s) + detail * s**3 for s in share]).astype(np.float32)
     t = 1 - share
@@ -19,13 +19,13 @@ def picture():
 
 def test_layout_and_detail_add_up():
     p = picture()
-    layout, detail = frame_captions.split(p)
+    layout, detail = frame_captions.split_layout_detail(p)
     assert np.allclose(layout + detail, p)
     assert np.allclose(layout[:, :4, :4], p[:, :4, :4].mean((1, 2), keepdims=True))
 
 
 def test_settling_runs_from_nothing_to_all_and_follows_the_run():
-    done = frame_captions.settled(run_towards(picture()))
+    done = frame_captions.convergence(run_towards(picture()))
     assert done.layout[0] == 0 and done.detail[0] == 0
     assert done.layout[-1] == 1 and done.detail[-1] == 1
     assert done.layout[5] == 1 or np.isclose(done.layout[5], 1)
@@ -35,11 +35,11 @@ def test_settling_runs_from_nothing_to_all_and_follows_the_run():
 def test_a_run_that_never_changes_counts_as_settled():
     x0 = np.zeros((3, 3, 8, 8), np.float32)
     run = Trajectory(x0, x0, x0, np.array([1, 0.5, 0]), np.zeros(3))
-    assert frame_captions.settled(run).layout.tolist() == [1, 1, 1]
+    assert frame_captions.convergence(run).layout.tolist() == [1, 1, 1]
 
 
 def test_reverse_captions_change_with_the_frame_and_name_it():
-    texts = frame_captions.reverse(run_towards(picture()))
+    texts = frame_captions.reverse_captions(run_towards(picture()))
     assert len(texts) == 11
     assert len(set(texts)) == 11
     assert texts[3].startswith("Step 4 of 10")
@@ -47,12 +47,14 @@ def test_reverse_captions_change_with_the_frame_and_name_it():
 
 
 def test_a_stopped_run_still_counts_to_what_was_planned():
-    assert frame_captions.reverse(run_towards(picture(), 4), planned=30)[2].startswith("Step 3 of 30")
+    assert frame_captions.reverse_captions(run_towards(picture(), 4), planned=30)[2].startswith(
+        "Step 3 of 30"
+    )
 
 
 def test_forward_captions_follow_the_ratio_of_picture_to_noise():
     alpha = np.array([1, 0.99, 0.8, 0.5, 0.1, 0.0])
-    texts = frame_captions.forward(alpha, np.sqrt(1 - alpha**2), np.arange(6), 5)
+    texts = frame_captions.forward_captions(alpha, np.sqrt(1 - alpha**2), np.arange(6), 5)
     assert "Nothing has been added" in texts[0]
     assert "little grain" in texts[1]
     assert "the stronger of the two" in texts[2]
@@ -62,19 +64,19 @@ def test_forward_captions_follow_the_ratio_of_picture_to_noise():
 
 def test_a_run_from_a_picture_begins_by_saying_how_far_it_was_buried():
     run = run_towards(picture())
-    texts = frame_captions.redrawn(run, 10)
+    texts = frame_captions.img2img_captions(run, 10)
     assert "buried as far as t = 1.00" in texts[0]
-    assert texts[1:] == frame_captions.reverse(run)[1:]
+    assert texts[1:] == frame_captions.reverse_captions(run)[1:]
 
 
 def test_captions_of_a_filled_hole_say_how_wrong_the_known_part_was_guessed():
     known, hole = picture(), np.zeros((32, 32), np.uint8)
     hole[:, :16] = 1
     run = run_towards(known)
-    texts = frame_captions.filled(run, 10, known, hole)
+    texts = frame_captions.inpaint_captions(run, 10, known, hole)
     off = np.sqrt(((run.x0[0] - known)[:, :, 16:] ** 2).mean())
     assert f"{off:.2f} off" in texts[0]
     assert "taken again" not in " ".join(texts)
     assert "picture's own" in texts[-1]
     back = Trajectory(run.x, run.x0, run.eps, np.array([1, 1, *run.t[2:]]), run.log_snr)
-    assert "taken again" in frame_captions.filled(back, 10, known, hole)[1]
+    assert "taken again" in frame_captions.inpaint_captions(back, 10, known, hole)[1]

@@ -9,94 +9,99 @@ import torch
 from diffviz.analysis import guidance_analysis
 from diffviz.models import checkpoints, classifier
 from diffviz.paths import ASSETS
-from diffviz.pipelines.text_to_image import Settings, recorded
+from diffviz.pipelines.text_to_image import Settings, sample_trajectory
 
 QUICK = Settings("red heart", "noto", seed=2, steps=5, guidance=3.0, model=checkpoints.QUICK)
 
 
 @pytest.fixture(scope="module")
-def judge():
+def label_classifier():
     return classifier.load(ASSETS / "classifier32.safetensors")
 
 
 @pytest.mark.parametrize("negative", ["", "blue"])
 def test_the_two_answers_make_the_guess_that_the_run_used(negative):
     settings = dataclasses.replace(QUICK, negative=negative)
-    run = recorded(settings)
-    both = guidance_analysis.both_answers(run, settings, checkpoints.load(settings.model))
-    guided = both.without + settings.guidance * (both.with_words - both.without)
+    run = sample_trajectory(settings)
+    both = guidance_analysis.cond_uncond(run, settings, checkpoints.load(settings.model))
+    guided = both.uncond + settings.guidance * (both.cond - both.uncond)
     assert guided.shape == run.x0[:-1].shape
     assert np.allclose(guided.clip(-1, 1), run.x0[:-1], atol=1e-4)
 
 
 def test_without_words_and_style_the_two_answers_are_one():
     settings = dataclasses.replace(QUICK, prompt="", style="")
-    both = guidance_analysis.both_answers(recorded(settings), settings, checkpoints.load(settings.model))
+    both = guidance_analysis.cond_uncond(
+        sample_trajectory(settings), settings, checkpoints.load(settings.model)
+    )
     assert both.difference == pytest.approx(0, abs=1e-5)
 
 
 def test_a_push_is_the_difference_times_the_scale_where_nothing_is_cut_off():
-    answers = guidance_analysis.BothAnswers(np.full((2, 3, 4, 4), 0.2), np.full((2, 3, 4, 4), 0.1))
+    answers = guidance_analysis.CondUncond(np.full((2, 3, 4, 4), 0.2), np.full((2, 3, 4, 4), 0.1))
     assert answers.difference == pytest.approx(0.1)
-    assert answers.pushed(np.full((2, 3, 4, 4), 0.4)) == pytest.approx(0.3)
+    assert answers.guided_difference(np.full((2, 3, 4, 4), 0.4)) == pytest.approx(0.3)
 
 
 def test_the_shares_of_the_looks_add_up_and_leave_the_shared_network_alone():
     denoiser = checkpoints.load(QUICK.model)
-    run = recorded(QUICK)
-    shares = guidance_analysis.attention(run, QUICK, denoiser)
+    run = sample_trajectory(QUICK)
+    shares = guidance_analysis.cross_attention_maps(run, QUICK, denoiser)
     assert shares.shape == (QUICK.steps, 3, 8, 8)  # style, red, heart
     assert shares.sum(1) == pytest.approx(1, abs=1e-5)
     assert not any(block.cross_attention._forward_hooks for block in denoiser.net.middle)
 
 
 def test_looking_at_attention_copies_no_weights(monkeypatch):
-    run, copied = recorded(QUICK), []
+    run, copied = sample_trajectory(QUICK), []
     real = torch.Tensor.__deepcopy__
     monkeypatch.setattr(torch.Tensor, "__deepcopy__", lambda t, memo: copied.append(t.shape) or real(t, memo))
     monkeypatch.setattr(
         torch.nn.Parameter, "__deepcopy__", lambda p, memo: copied.append(p.shape) or real(p, memo)
     )
-    guidance_analysis.attention(run, QUICK, checkpoints.load(QUICK.model))
+    guidance_analysis.cross_attention_maps(run, QUICK, checkpoints.load(QUICK.model))
     assert not copied
 
 
 def test_every_scale_is_drawn_from_the_same_seeds():
     rows = list(guidance_analysis.at_scales(QUICK, [4, 5], (1.0, 3.0)))
     assert [r.shape for r in rows] == [(2, 3, 32, 32)] * 2
-    alone = recorded(dataclasses.replace(QUICK, seed=5)).x[-1]
+    alone = sample_trajectory(dataclasses.replace(QUICK, seed=5)).x[-1]
     assert np.allclose(rows[1][1], alone, atol=1e-4)
     assert not np.allclose(rows[0], rows[1], atol=0.01)
 
 
 @pytest.mark.parametrize("steps", [3, 12, 30])
 def test_thirds_make_up_the_whole_run_between_them(steps):
-    ways = guidance_analysis.by_thirds(dataclasses.replace(QUICK, steps=steps))
-    twice = {name: way.calls - ways["never"].calls for name, way in ways.items()}
+    ways = guidance_analysis.interval_variants(dataclasses.replace(QUICK, steps=steps))
+    twice = {name: way.nfe - ways["never"].nfe for name, way in ways.items()}
     assert [twice[third] for third in guidance_analysis.THIRDS] == [steps // 3] * 3 and twice[
         "always"
     ] == steps
     assert list(ways) == ["always", *guidance_analysis.THIRDS, "never"]
 
 
-def test_a_judge_that_pushes_becomes_surer_and_is_refused_a_label_it_does_not_know(judge):
-    pictures = [guidance_analysis.by_judge(QUICK, [4, 5], judge, "cat face", scale) for scale in (0.0, 10.0)]
-    sure = [guidance_analysis.certainty(p, judge, "cat face") for p in pictures]
+def test_a_judge_that_pushes_becomes_surer_and_is_refused_a_label_it_does_not_know(label_classifier):
+    pictures = [
+        guidance_analysis.sample_with_classifier(QUICK, [4, 5], label_classifier, "cat face", scale)
+        for scale in (0.0, 10.0)
+    ]
+    sure = [guidance_analysis.class_probability(p, label_classifier, "cat face") for p in pictures]
     assert sure[0].shape == (2,) and (sure[1] > sure[0]).all()
-    without = recorded(dataclasses.replace(QUICK, prompt="", guidance=1.0, seed=5)).x[-1]
+    without = sample_trajectory(dataclasses.replace(QUICK, prompt="", guidance=1.0, seed=5)).x[-1]
     assert np.allclose(pictures[0][1], without, atol=1e-3)
     with pytest.raises(ValueError, match="no label"):
-        judge.log_p("qwertz")
+        label_classifier.log_p("qwertz")
 
 
-def test_likeness_is_one_for_the_same_picture_and_less_for_others(judge):
+def test_likeness_is_one_for_the_same_picture_and_less_for_others(label_classifier):
     noise = torch.rand(3, 3, 32, 32, generator=torch.Generator().manual_seed(0)).numpy() * 2 - 1
     same = np.repeat(noise[:1], 3, axis=0)
-    assert guidance_analysis.likeness(same, judge) == pytest.approx(1, abs=1e-4)
+    assert guidance_analysis.feature_similarity(same, label_classifier) == pytest.approx(1, abs=1e-4)
     drawn = np.stack(
-        [recorded(dataclasses.replace(QUICK, prompt=p)).x[-1] for p in ("red heart", "cat face")]
+        [sample_trajectory(dataclasses.replace(QUICK, prompt=p)).x[-1] for p in ("red heart", "cat face")]
     )
-    assert guidance_analysis.likeness(drawn, judge) < 0.9
+    assert guidance_analysis.feature_similarity(drawn, label_classifier) < 0.9
 
 
 def test_greys_have_no_colour_and_red_has_all_of_it():
@@ -108,8 +113,8 @@ def test_greys_have_no_colour_and_red_has_all_of_it():
 
 def test_words_are_left_out_one_at_a_time_and_unknown_ones_are_not_counted():
     vocabulary = checkpoints.load(checkpoints.QUICK).vocabulary
-    assert guidance_analysis.one_word_less("smiling cat, qwertz", vocabulary) == [
+    assert guidance_analysis.leave_one_word_out("smiling cat, qwertz", vocabulary) == [
         ("smiling", "cat"),
         ("cat", "smiling"),
     ]
-    assert guidance_analysis.one_word_less("", vocabulary) == []
+    assert guidance_analysis.leave_one_word_out("", vocabulary) == []

@@ -6,19 +6,17 @@ import numpy as np
 import pytest
 import torch
 
-from diffviz.diffusion.process import per_image
+from diffviz.diffusion.process import append_dims
 from diffviz.diffusion.samplers import (
     SAMPLERS,
     SPACINGS,
     Step,
-    calls,
     ddim,
     ddpm,
-    draw,
     euler,
-    questions,
-    seeded,
-    times,
+    make_generators,
+    randn_per_seed,
+    timesteps,
 )
 from diffviz.diffusion.schedules import SCHEDULES
 
@@ -29,7 +27,7 @@ def exact(schedule):
     """The best possible denoiser when every pixel of the data is N(MEAN, STD^2): E[x0 | x_t]."""
 
     def denoise(x, t):
-        alpha, sigma = (per_image(f(t), x) for f in (schedule.alpha, schedule.sigma))
+        alpha, sigma = (append_dims(f(t), x) for f in (schedule.alpha, schedule.sigma))
         return (MEAN * sigma**2 + STD**2 * alpha * x) / (alpha**2 * STD**2 + sigma**2)
 
     return denoise
@@ -78,18 +76,23 @@ def test_a_long_run_from_pure_noise_ends_where_the_exact_path_does(sampler, name
 @pytest.mark.parametrize("name", SCHEDULES)
 def test_euler_is_ddim_in_other_coordinates(name, tiny):
     schedule = SCHEDULES[name]
-    denoise, x = tiny.prompted(["cat"], ["noto"], schedule), draw(seeded([2]), tiny.shape)
-    for p, q in zip(ddim(denoise, x, times(9), schedule), euler(denoise, x, times(9), schedule), strict=True):
+    denoise, x = (
+        tiny.conditioned(["cat"], ["noto"], schedule),
+        randn_per_seed(make_generators([2]), tiny.shape),
+    )
+    for p, q in zip(
+        ddim(denoise, x, timesteps(9), schedule), euler(denoise, x, timesteps(9), schedule), strict=True
+    ):
         assert torch.allclose(p.x, q.x, atol=2e-4)
 
 
 @pytest.mark.parametrize("name", SCHEDULES)
 def test_ddpm_samples_have_the_data_mean_and_spread(name):
     schedule, n = SCHEDULES[name], 64
-    rng = seeded(range(n))
-    x = draw(rng, (1, 16, 16)).double() * float(schedule.sigma(1.0))
+    rng = make_generators(range(n))
+    x = randn_per_seed(rng, (1, 16, 16)).double() * float(schedule.sigma(1.0))
     x = x + float(schedule.alpha(1.0)) * MEAN  # the little picture that some schedules leave at t = 1
-    end = last(ddpm(exact(schedule), x, times(400), schedule, rng=rng)).x
+    end = last(ddpm(exact(schedule), x, timesteps(400), schedule, rng=rng)).x
     count = end.numel()
     assert float(end.mean()) == pytest.approx(MEAN, abs=5 * STD / count**0.5)
     assert float(end.std()) == pytest.approx(STD, rel=0.03)
@@ -99,10 +102,10 @@ def test_ddpm_samples_have_the_data_mean_and_spread(name):
 @pytest.mark.parametrize("steps", [2, 7])
 def test_ddpm_is_ddim_at_eta_1(name, steps, tiny):
     schedule = SCHEDULES[name]
-    denoise = tiny.prompted(["cat"], ["noto"], schedule)
-    a, b = seeded([3]), seeded([3])
-    one = list(ddpm(denoise, draw(a, tiny.shape), times(steps), schedule, rng=a))
-    two = list(ddim(denoise, draw(b, tiny.shape), times(steps), schedule, eta=1.0, rng=b))
+    denoise = tiny.conditioned(["cat"], ["noto"], schedule)
+    a, b = make_generators([3]), make_generators([3])
+    one = list(ddpm(denoise, randn_per_seed(a, tiny.shape), timesteps(steps), schedule, rng=a))
+    two = list(ddim(denoise, randn_per_seed(b, tiny.shape), timesteps(steps), schedule, eta=1.0, rng=b))
     for p, q in zip(one, two, strict=True):
         assert torch.allclose(p.x, q.x, atol=1e-4)
 
@@ -111,15 +114,15 @@ def test_ddpm_is_ddim_at_eta_1(name, steps, tiny):
 @pytest.mark.parametrize("steps", [1, 2, 5])
 def test_first_question_is_at_pure_noise_and_last_answer_is_the_picture(sampler, steps, tiny):
     schedule, asked = SCHEDULES["cosine"], []
-    inner = tiny.prompted(["dog"], [None], schedule)
+    inner = tiny.conditioned(["dog"], [None], schedule)
 
     def denoise(x, t):
         asked.append((x.clone(), float(t[0])))
         return inner(x, t)
 
-    rng = seeded([0])
-    x = draw(rng, tiny.shape)
-    seen = list(SAMPLERS[sampler](denoise, x, times(steps), schedule, rng=rng))
+    rng = make_generators([0])
+    x = randn_per_seed(rng, tiny.shape)
+    seen = list(SAMPLERS[sampler](denoise, x, timesteps(steps), schedule, rng=rng))
     assert [t for _, t in asked] == pytest.approx([1 - i / steps for i in range(steps)])
     assert torch.equal(asked[0][0], x)
     assert [s.i for s in seen] == list(range(steps + 1))
@@ -133,9 +136,11 @@ def test_first_question_is_at_pure_noise_and_last_answer_is_the_picture(sampler,
 
 @pytest.mark.parametrize("sampler", SAMPLERS)
 def test_every_step_is_consistent(sampler, tiny):
-    schedule, rng = SCHEDULES["linear"], seeded([0, 1])
-    denoise = tiny.prompted(["cat", ""], ["noto", None], schedule)
-    for step in list(SAMPLERS[sampler](denoise, draw(rng, tiny.shape), times(4), schedule, rng=rng))[:-1]:
+    schedule, rng = SCHEDULES["linear"], make_generators([0, 1])
+    denoise = tiny.conditioned(["cat", ""], ["noto", None], schedule)
+    for step in list(
+        SAMPLERS[sampler](denoise, randn_per_seed(rng, tiny.shape), timesteps(4), schedule, rng=rng)
+    )[:-1]:
         alpha, sigma = float(schedule.alpha(step.t)), float(schedule.sigma(step.t))
         assert torch.allclose(alpha * step.x0 + sigma * step.eps, step.x, atol=1e-5)
 
@@ -167,14 +172,14 @@ def _same_as(theirs, steps, shipped, ours, **extra):
     schedule = SCHEDULES["cosine"]
     theirs.alphas_cumprod = (schedule.alpha(torch.arange(1, 1001, dtype=torch.float64) / 1000) ** 2).float()
     theirs.set_timesteps(steps)
-    denoise = shipped.prompted(["cat face"], ["noto"], schedule)
-    rng = seeded([7])
-    start = draw(rng, shipped.shape)
-    mine = [s.x for s in ours(denoise, start, times(steps), schedule, rng)]
-    noise, x = seeded([7])[0], None
+    denoise = shipped.conditioned(["cat face"], ["noto"], schedule)
+    rng = make_generators([7])
+    start = randn_per_seed(rng, shipped.shape)
+    mine = [s.x for s in ours(denoise, start, timesteps(steps), schedule, rng)]
+    noise, x = make_generators([7])[0], None
     x = torch.randn(1, *shipped.shape, generator=noise)
     assert torch.equal(x, start)
-    assert [(int(k) + 1) / 1000 for k in theirs.timesteps] == pytest.approx(times(steps)[:-1], abs=6e-4)
+    assert [(int(k) + 1) / 1000 for k in theirs.timesteps] == pytest.approx(timesteps(steps)[:-1], abs=6e-4)
     for i, k in enumerate(theirs.timesteps):
         assert (mine[i] - x).abs().max() <= 1e-4
         x0 = denoise(x, torch.tensor([(int(k) + 1) / 1000], dtype=torch.float64))
@@ -199,8 +204,11 @@ def test_the_others_equal_diffusers_on_the_shipped_network(sampler, steps, shipp
     )
     theirs.alphas_cumprod = (schedule.alpha(torch.arange(1, 1001, dtype=torch.float64) / 1000) ** 2).float()
     theirs.set_timesteps(steps)
-    denoise, start = shipped.prompted(["cat face"], ["noto"], schedule), draw(seeded([7]), shipped.shape)
-    mine = last(SAMPLERS[sampler](denoise, start, times(steps), schedule)).x
+    denoise, start = (
+        shipped.conditioned(["cat face"], ["noto"], schedule),
+        randn_per_seed(make_generators([7]), shipped.shape),
+    )
+    mine = last(SAMPLERS[sampler](denoise, start, timesteps(steps), schedule)).x
     in_k = sampler in ("euler", "heun")  # these two hold y = x / alpha
     x = start / float(schedule.alpha(1.0)) if in_k else start
     for k in theirs.timesteps:
@@ -232,44 +240,51 @@ def test_log_snr_spacing_is_even_in_log_snr():
 @pytest.mark.parametrize("steps", [1, 2, 9])
 def test_calls_are_counted_right(sampler, steps, tiny):
     asked = []
-    inner = tiny.prompted(["cat"], [None], SCHEDULES["cosine"])
-    rng = seeded([0])
+    inner = tiny.conditioned(["cat"], [None], SCHEDULES["cosine"])
+    rng = make_generators([0])
 
     def denoise(x, t):
         asked.append(float(t[0]))
         return inner(x, t)
 
-    list(SAMPLERS[sampler](denoise, draw(rng, tiny.shape), times(steps), SCHEDULES["cosine"], rng=rng))
-    assert len(asked) == calls(sampler, steps)
-    assert asked == pytest.approx(questions(sampler, times(steps)))
+    list(
+        SAMPLERS[sampler](
+            denoise, randn_per_seed(rng, tiny.shape), timesteps(steps), SCHEDULES["cosine"], rng=rng
+        )
+    )
+    assert len(asked) == SAMPLERS[sampler].nfe(steps)
+    assert asked == pytest.approx(SAMPLERS[sampler].eval_times(timesteps(steps)))
 
 
 def test_a_seed_gives_the_same_noise_in_any_batch():
-    alone, together = draw(seeded([5]), (3, 4, 4)), draw(seeded([4, 5, 6]), (3, 4, 4))
+    alone, together = (
+        randn_per_seed(make_generators([5]), (3, 4, 4)),
+        randn_per_seed(make_generators([4, 5, 6]), (3, 4, 4)),
+    )
     assert torch.equal(alone[0], together[1])
 
 
 def test_ddim_needs_no_generators_unless_it_adds_noise(tiny):
-    denoise, x = tiny.prompted(["cat"], [None], SCHEDULES["cosine"]), torch.zeros(1, *tiny.shape)
-    assert isinstance(last(ddim(denoise, x, times(2), SCHEDULES["cosine"])), Step)
+    denoise, x = tiny.conditioned(["cat"], [None], SCHEDULES["cosine"]), torch.zeros(1, *tiny.shape)
+    assert isinstance(last(ddim(denoise, x, timesteps(2), SCHEDULES["cosine"])), Step)
     with pytest.raises(ValueError, match="one generator per image"):
-        next(ddim(denoise, x, times(2), SCHEDULES["cosine"], eta=0.3))
+        next(ddim(denoise, x, timesteps(2), SCHEDULES["cosine"], eta=0.3))
 
 
 def test_a_run_needs_a_step():
     with pytest.raises(ValueError, match="at least one step"):
-        times(0)
+        timesteps(0)
 
 
 def test_samplers_stop_when_the_caller_does(tiny):
     asked = []
-    inner = tiny.prompted(["cat"], [None], SCHEDULES["cosine"])
+    inner = tiny.conditioned(["cat"], [None], SCHEDULES["cosine"])
 
     def denoise(x, t):
         asked.append(t)
         return inner(x, t)
 
-    steps = ddim(denoise, torch.zeros(1, *tiny.shape), times(50), SCHEDULES["cosine"])
+    steps = ddim(denoise, torch.zeros(1, *tiny.shape), timesteps(50), SCHEDULES["cosine"])
     next(steps), next(steps)
     steps.close()
     assert len(asked) == 2

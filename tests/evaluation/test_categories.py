@@ -14,14 +14,14 @@ def words():
 
 
 def test_every_subgroup_has_a_kind_and_every_kind_a_subgroup(words):
-    assert {categories.kind_of(label["subgroup"]) for label in words.labels} == set(categories.KINDS)
+    assert {categories.category_of(label["subgroup"]) for label in words.labels} == set(categories.CATEGORIES)
     with pytest.raises(ValueError, match="no kind"):
-        categories.kind_of("typography")
+        categories.category_of("typography")
 
 
 def test_fruit_is_no_meal_though_both_are_food():
-    assert categories.kind_of("food-fruit") == "fruit and vegetables"
-    assert categories.kind_of("food-asian") == "meals and drinks"
+    assert categories.category_of("food-fruit") == "fruit and vegetables"
+    assert categories.category_of("food-asian") == "meals and drinks"
 
 
 @pytest.mark.parametrize(
@@ -36,7 +36,7 @@ def test_fruit_is_no_meal_though_both_are_food():
     ],
 )
 def test_a_prompt_is_of_the_kind_of_the_label_that_it_names(words, prompt, kind):
-    assert categories.of_prompt(words.read(prompt).words, words) == kind
+    assert categories.category_of_prompt(words.read(prompt).words, words) == kind
 
 
 def evaluation(value, interval, n):
@@ -52,11 +52,11 @@ def evaluation(value, interval, n):
 def test_a_kind_is_weak_only_where_that_is_sure(tmp_path, value, interval, n, weak):
     (tmp_path / "curves").mkdir()
     (tmp_path / "curves" / "evaluation-net.json").write_text(json.dumps(evaluation(value, interval, n)))
-    assert categories.measured("net", "abc", tmp_path)["clocks"].weak is weak
+    assert categories.category_results("net", "abc", tmp_path)["clocks"].weak is weak
 
 
 def test_figures_of_other_weights_are_not_used(tmp_path):
     (tmp_path / "curves").mkdir()
     (tmp_path / "curves" / "evaluation-net.json").write_text(json.dumps(evaluation(0.2, [0.1, 0.3], 50)))
-    assert categories.measured("net", "other", tmp_path) == {}
-    assert categories.measured("absent", "abc", tmp_path) == {}
+    assert categories.category_results("net", "other", tmp_path) == {}
+    assert categories.category_results("absent", "abc", tmp_path) == {}

@@ -50,51 +50,55 @@ def test_the_sheet_keeps_every_drawing_in_its_place():
 
 
 def test_the_nearest_of_a_drawing_is_that_drawing_in_what_ships():
-    drawings = nearest_neighbors.load()
+    drawings = nearest_neighbors.load_reference_set()
     for i in (0, 4000, len(drawings.labels) - 1):
         picture = drawings.pictures[i].float() / 127.5 - 1
         found = drawings.nearest(picture, 3)
         assert found[0].distance == pytest.approx(0, abs=2e-3)
-        assert (found[0].picture == drawings.pictures[i].permute(1, 2, 0).numpy()).all()
+        assert (found[0].image == drawings.pictures[i].permute(1, 2, 0).numpy()).all()
         assert [n.distance for n in found] == sorted(n.distance for n in found)
 
 
 def test_the_drawings_that_ship_are_named_and_none_is_left_over():
-    drawings, words = nearest_neighbors.load(), checkpoints.load().vocabulary
+    drawings, words = nearest_neighbors.load_reference_set(), checkpoints.load().vocabulary
     assert len(drawings.pictures) == len(drawings.labels) == len(drawings.styles) > 8000
     assert set(drawings.labels) <= {x["label"] for x in words.labels}
     assert set(drawings.styles) == set(words.styles)
 
 
 def test_the_share_of_new_drawings_grows_with_the_distance():
-    drawings = nearest_neighbors.load()
-    assert drawings.share_nearer(0) == 0 and drawings.share_nearer(2) == 1
-    assert drawings.share_nearer(float(np.median(drawings.new))) == pytest.approx(0.5, abs=0.02)
+    drawings = nearest_neighbors.load_reference_set()
+    assert drawings.percentile(0) == 0 and drawings.percentile(2) == 1
+    assert drawings.percentile(float(np.median(drawings.heldout_distances))) == pytest.approx(0.5, abs=0.02)
 
 
 def test_missing_drawings_are_none_and_not_an_error(tmp_path):
-    assert nearest_neighbors.load(tmp_path) is None
-    assert nearest_neighbors.measured("emoji64", tmp_path) is None
+    assert nearest_neighbors.load_reference_set(tmp_path) is None
+    assert nearest_neighbors.memorization_results("emoji64", tmp_path) is None
 
 
 def test_what_was_measured_brings_its_settings_and_the_weights_it_is_of(tmp_path):
     (tmp_path / "curves").mkdir()
     file = {"weights_sha256": "ab", "settings": {"steps": 30}, "memorisation": {"limit": 0.1}}
     (tmp_path / "curves" / "evaluation-x.json").write_text(json.dumps(file))
-    assert nearest_neighbors.measured("x", tmp_path) == {"limit": 0.1, "steps": 30, "weights_sha256": "ab"}
+    assert nearest_neighbors.memorization_results("x", tmp_path) == {
+        "limit": 0.1,
+        "steps": 30,
+        "weights_sha256": "ab",
+    }
 
 
 @pytest.mark.parametrize(
-    ("share", "said"), [(0.0, memorization.COPY), (0.05, memorization.KIN), (0.9, memorization.FAR)]
+    ("share", "said"), [(0.0, memorization.COPY), (0.05, memorization.TYPICAL), (0.9, memorization.FAR)]
 )
 def test_the_verdict_follows_the_yardstick(share, said):
-    assert memorization.verdict(share) == said
+    assert memorization.classify_distance(share) == said
 
 
 def test_the_chart_reaches_as_far_as_the_picture_it_marks():
     part = {"shares": [0.5, 0.5, 0.0, 0.0]}
     found = {"edges": [0, 0.1, 0.2, 0.3, 0.4], "limit": 0.05}
     found |= dict.fromkeys(("heldout", "new_captions", "trained_captions"), part)
-    figure = charts.memory(found, 0.9, theme.LIGHT)
+    figure = charts.neighbor_distances(found, 0.9, theme.LIGHT)
     assert figure.layout.xaxis.range[1] > 0.9
     assert [s.x0 for s in figure.layout.shapes] == [0.05, 0.9]

@@ -9,7 +9,7 @@ from diffviz.evaluation import results
 from diffviz.paths import CURVES
 from diffviz.training import eval_outside
 from diffviz.training.data import Dataset
-from diffviz.training.model_card import sections
+from diffviz.training.model_card import report, tables
 
 
 def test_the_nearest_of_another_set_is_found_and_the_own_set_is_left_out():
@@ -98,7 +98,7 @@ def small_data() -> Dataset:
         labels=list("abcdef"),
         keywords=[[]] * 6,
         subgroups=np.array(["x", "x", "y", "y", "z", "z"]),
-        everyday=np.ones(6, bool),
+        common=np.ones(6, bool),
         styles=["noto", "flat", "3d"],
     )
 
@@ -120,10 +120,13 @@ def test_the_measured_part_reads_back_and_makes_a_section_of_the_card(tmp_path):
     assert results.outside_judge("net", tmp_path) is None
     (tmp_path / "outside-net.json").write_text(json.dumps(raw))
     found = results.outside_judge("net", tmp_path)
-    assert found.is_of("a") and found.share("label_top1")["value"] == 1
-    card = "\n".join(sections.outside_text(raw, "a"))
+    assert found.matches("a") and found.share("label_top1")["value"] == 1
+    template, table = report.templates().get_template("outside.md.j2"), tables.outside_table(raw)
+    card, later = (
+        template.render(net={"outside": raw, "outside_table": table, "sha256": sha}) for sha in ("a", "b")
+    )
     assert "**100%**" in card and "earlier weights" not in card
-    assert "earlier weights" in "\n".join(sections.outside_text(raw, "b"))
+    assert "earlier weights" in later
 
 
 def test_an_array_is_taken_up_again_only_under_the_same_head(tmp_path):

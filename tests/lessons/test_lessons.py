@@ -514,7 +514,9 @@ def test_what_was_dealt_before_the_browser_answered_stays_for_a_new_visitor_alon
         return SimpleNamespace(id=(data["fresh"] if new_browser else "a" * 32) if answered else None)
 
     monkeypatch.setattr(learner, "_component", lambda: component)
-    monkeypatch.setattr(learner, "keep", lambda key: None)  # the browser answers before anything is kept
+    monkeypatch.setattr(
+        learner, "save_progress", lambda key: None
+    )  # the browser answers before anything is kept
     app = practise("order")
     dealt = app.session_state["practice-order"]["version"]
     answered.append(True)

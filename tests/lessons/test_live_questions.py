@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 import pytest
 
-from diffviz.analysis import step_comparison
+from diffviz.evaluation.metrics import rmse
 from diffviz.lessons import live_questions
 from diffviz.lessons.live_questions import QUESTIONS
 from diffviz.pipelines import text_to_image
@@ -15,8 +15,8 @@ from diffviz.pipelines import text_to_image
 @pytest.mark.parametrize("name", QUESTIONS)
 def test_every_question_has_one_right_option_and_a_reason_for_each(name, seed):
     q = QUESTIONS[name](seed)
-    assert len(set(q.options)) == len(q.options) == len(q.whys) >= 3
-    assert all(q.whys)
+    assert len(set(q.options)) == len(q.options) == len(q.feedback) >= 3
+    assert all(q.feedback)
     assert 0 <= q.right < len(q.options)
     assert len(q.pictures) == len(q.titles) == len(q.notes)
     assert all(p.dtype == np.uint8 and p.shape[-1] == 3 for p in q.pictures)
@@ -27,7 +27,7 @@ def test_every_question_has_one_right_option_and_a_reason_for_each(name, seed):
 )
 def test_the_right_letter_moves_with_the_seed(name, monkeypatch):
     """Otherwise a learner who comes back would know it without looking."""
-    monkeypatch.setattr(live_questions, "recorded", lambda settings, denoiser=None: fake(settings))
+    monkeypatch.setattr(live_questions, "sample_trajectory", lambda settings, denoiser=None: fake(settings))
     assert len({QUESTIONS[name](seed).right for seed in range(12)}) == 3
 
 
@@ -44,8 +44,8 @@ def fake(settings):
 )  # fmt: skip
 def test_the_nearest_sampler_is_the_one_with_the_smallest_distance_unless_two_tie(far, right, monkeypatch):
     distances = iter(far)
-    monkeypatch.setattr(live_questions, "recorded", lambda settings, denoiser=None: fake(settings))
-    monkeypatch.setattr(live_questions.step_comparison, "rmse", lambda a, b: next(distances))
+    monkeypatch.setattr(live_questions, "sample_trajectory", lambda settings, denoiser=None: fake(settings))
+    monkeypatch.setattr(live_questions, "rmse", lambda a, b: next(distances))
     q = QUESTIONS["nearest_sampler"](3)
     assert q.right == right
     assert [float(note.split()[0]) for note in q.notes[1:]] == pytest.approx(far, abs=5e-4)
@@ -58,13 +58,13 @@ def test_four_times_the_steps_are_graded_by_evaluations_on_a_slow_clock_too(monk
     monkeypatch.setattr(live_questions.time, "perf_counter", lambda: next(ticks))
     q = QUESTIONS["four_times_the_steps"](0)
     assert q.options[q.right] == "Four times as many"
-    assert "20 and 80 evaluations" in q.whys[0] and "16.0 times as long" in q.whys[0]
+    assert "20 and 80 evaluations" in q.feedback[0] and "16.0 times as long" in q.feedback[0]
 
 
 def test_heuns_calls_are_counted_and_not_looked_up(monkeypatch):
     q = QUESTIONS["heun_calls"](0)
     settings = text_to_image.Settings("cat face", sampler="heun", steps=10, guidance=3.0)
-    assert q.options[q.right] == f"{settings.calls} evaluations"
+    assert q.options[q.right] == f"{settings.nfe} evaluations"
     # Another sampler in its place must change the count, and no option would fit.
     plain = live_questions._settings
     monkeypatch.setattr(
@@ -78,5 +78,5 @@ def test_heuns_calls_are_counted_and_not_looked_up(monkeypatch):
 def test_the_order_of_words_is_decided_by_the_pictures():
     q = QUESTIONS["word_order"](4)
     a, b = (q.titles.index(letter) for letter in q.options[q.right].split(" and "))
-    assert step_comparison.rmse(q.pictures[a], q.pictures[b]) < 1
+    assert rmse(q.pictures[a], q.pictures[b]) < 1
     assert {q.notes[a], q.notes[b]} == {"“red fox”", "“fox red”"}

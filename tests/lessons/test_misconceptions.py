@@ -100,12 +100,12 @@ def test_a_stored_answer_to_a_merged_question_counts_for_the_kept_one(old):
     kept = content.current_id(old)
     assert [e.item for e in store.events("a")] == [kept]
     item = next(i for kind in content.KINDS for i in load(kind) if i.id == kept)
-    assert scheduling.standings(store.events("a"), [item])[0].credit == 1
+    assert scheduling.concept_mastery(store.events("a"), [item])[0].credit == 1
     # What was exported under the old id is known again, and is not counted twice.
     old_file = {"format": 1, "events": [{"kind": "page_quiz", "item": old, "result": "right", "sure": "certain",
                                          "at": at.isoformat()}]}  # fmt: skip
-    assert store.absorb("a", old_file) == 0
-    assert Store(None).absorb("b", old_file) == 1
+    assert store.import_events("a", old_file) == 0
+    assert Store(None).import_events("b", old_file) == 1
 
 
 # --- what the collection covers ----------------------------------------------------------------------------
@@ -128,7 +128,7 @@ def test_topics_that_had_no_question_have_some(concept, at_least):
 
 def test_heun_ends_farther_from_the_long_run_than_ddim_at_equal_nfe_as_the_plan_says():
     """If this fails, the curve was measured anew and the phase on equal NFE in plans.toml is to be written again."""
-    curve = results.load()
+    curve = results.load_quality_curve()
     ddim, heun = ({p["calls"]: p["value"] for p in curve.line(s, "distance")} for s in ("ddim", "heun"))
     compared = 0
     for calls, far in heun.items():

@@ -61,8 +61,8 @@ def test_an_export_can_be_brought_in_once(store):
     store.add("a", event())
     store.add("a", event(minutes=5, result="again"))
     data = store.export("a")
-    assert store.absorb("b", data) == 2
-    assert store.absorb("b", data) == 0
+    assert store.import_events("b", data) == 2
+    assert store.import_events("b", data) == 0
     assert store.events("b") == store.events("a")
 
 
@@ -74,7 +74,7 @@ def test_an_export_can_be_brought_in_once(store):
 )  # fmt: skip
 def test_what_is_no_export_is_refused_in_one_sentence(store, data):
     with pytest.raises(StoreError) as error:
-        store.absorb("a", data)
+        store.import_events("a", data)
     assert str(error.value).endswith(".")
     assert store.events("a") == []
 
@@ -132,16 +132,16 @@ def test_the_same_log_gives_the_same_dates():
 def test_standing_counts_the_newest_answer_of_each_item():
     items = load("self_check")
     log = [event("check-forward", "wrong", 0, "self_check"), event("check-forward", "right", 1, "self_check")]
-    forward = next(s for s in scheduling.standings(log, items) if s.concept == "forward process")
+    forward = next(s for s in scheduling.concept_mastery(log, items) if s.concept == "forward process")
     assert (forward.done, forward.total, forward.credit) == (1, 1, 1.0)
 
 
 def test_advice_names_what_went_wrong_before_anything_else():
     items = load("self_check")
-    assert "self-check" in scheduling.advice(scheduling.standings([], items), 10)
-    wrong = scheduling.standings([event("check-prompt", "wrong", 0, "self_check")], items)
+    assert "self-check" in scheduling.advice(scheduling.concept_mastery([], items), 10)
+    wrong = scheduling.concept_mastery([event("check-prompt", "wrong", 0, "self_check")], items)
     assert "prompt conditioning" in scheduling.advice(wrong, 10)
-    right = scheduling.standings([event("check-prompt", "right", 0, "self_check")], items)
+    right = scheduling.concept_mastery([event("check-prompt", "right", 0, "self_check")], items)
     assert "3 flashcards" in scheduling.advice(right, 3)
     assert "still new" in scheduling.advice(right, 0)
 

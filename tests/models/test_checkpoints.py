@@ -134,3 +134,17 @@ def test_publishing_keeps_the_other_files_that_are_listed(assets, tmp_path, tiny
     after = checkpoints.listed(assets)
     assert {f for f in before if before[f] != after[f]} == {"emoji32.safetensors"}
     checkpoints.verify(assets / "emoji32.safetensors")
+
+
+def test_parts_of_the_network_are_read_by_the_names_they_had_and_by_those_they_have():
+    old = {"stem.weight": 1, "shrink.0.bias": 2, "level.2.weight": 3, "position": 4, "down.0.norm1.weight": 5}
+    now = checkpoints.current_names(old)
+    assert list(now) == [
+        "conv_in.weight",
+        "downsample.0.bias",
+        "noise_embed.2.weight",
+        "position",
+        "down.0.norm1.weight",
+    ]
+    assert list(now.values()) == list(old.values())
+    assert checkpoints.current_names(now) == now

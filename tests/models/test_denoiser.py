@@ -3,8 +3,13 @@ import torch
 from helpers import make_tiny
 from PIL import Image
 
-from diffviz.diffusion.guidance import classifier, classifier_free, in_one_batch, within
-from diffviz.diffusion.process import per_image
+from diffviz.diffusion.guidance import (
+    batched_cfg,
+    classifier_free_guidance,
+    classifier_guidance,
+    limited_interval,
+)
+from diffviz.diffusion.process import append_dims
 from diffviz.diffusion.schedules import SCHEDULES
 from diffviz.imaging.pixels import from_uint8
 
@@ -27,14 +32,14 @@ def test_one_network_serves_every_schedule(name, log_snr, shipped):
     answers = []
     for schedule in (SCHEDULES["cosine"], SCHEDULES[name]):
         t = at_same_snr(schedule.name, log_snr)
-        x = per_image(schedule.alpha(t), x0) * x0 + per_image(schedule.sigma(t), x0) * eps
-        answers.append(shipped.prompted(["red heart"], ["noto"], schedule)(x, t))
+        x = append_dims(schedule.alpha(t), x0) * x0 + append_dims(schedule.sigma(t), x0) * eps
+        answers.append(shipped.conditioned(["red heart"], ["noto"], schedule)(x, t))
     assert torch.allclose(*answers, atol=1e-4)
 
 
 def test_estimates_are_pictures(shipped):
     x = torch.randn(2, *shipped.shape, generator=torch.Generator().manual_seed(0)) * 3
-    x0 = shipped.prompted(["cat", ""], [None, None], SCHEDULES["cosine"])(x, torch.tensor([0.5, 1.0]))
+    x0 = shipped.conditioned(["cat", ""], [None, None], SCHEDULES["cosine"])(x, torch.tensor([0.5, 1.0]))
     assert x0.abs().max() <= 1
 
 
@@ -47,8 +52,8 @@ def test_the_shipped_network_sees_a_picture_through_light_noise(shipped):
         x0 = torch.from_numpy(from_uint8(resize(picture, shipped.shape[-1])))[None]
     eps, schedule = torch.randn(x0.shape, generator=torch.Generator().manual_seed(0)), SCHEDULES["cosine"]
     t = torch.tensor([0.3], dtype=torch.float64)
-    x = per_image(schedule.alpha(t), x0) * x0 + per_image(schedule.sigma(t), x0) * eps
-    guess = shipped.prompted(["cat face"], ["noto"], schedule)(x, t)
+    x = append_dims(schedule.alpha(t), x0) * x0 + append_dims(schedule.sigma(t), x0) * eps
+    guess = shipped.conditioned(["cat face"], ["noto"], schedule)(x, t)
     assert (guess - x0).pow(2).mean() < 0.25 * (x - x0).pow(2).mean()
 
 
@@ -59,14 +64,14 @@ def test_guidance_scale_1_is_off():
     def without(x, t):
         raise AssertionError("scale 1 must not ask without words")
 
-    assert classifier_free(with_words, without, 1.0) is with_words
+    assert classifier_free_guidance(with_words, without, 1.0) is with_words
 
 
 def test_guidance_follows_its_formula():
     x, t = torch.full((1, 1, 2, 2), 0.1), torch.tensor([0.5])
-    guided = classifier_free(lambda x, t: 3 * x, lambda x, t: x, 2.0)
+    guided = classifier_free_guidance(lambda x, t: 3 * x, lambda x, t: x, 2.0)
     assert torch.allclose(guided(x, t), x + 2.0 * (3 * x - x))
-    assert classifier_free(lambda x, t: 30 * x, lambda x, t: x, 9.0)(x, t).max() <= 1
+    assert classifier_free_guidance(lambda x, t: 30 * x, lambda x, t: x, 9.0)(x, t).max() <= 1
 
 
 def test_a_classifier_s_push_follows_its_formula():
@@ -80,17 +85,17 @@ def test_a_classifier_s_push_follows_its_formula():
     def log_p(x0):  # a classifier that wants the pixel to be 0.5
         return -(x0 - 0.5).pow(2).flatten(1).sum(1) / 2
 
-    pushed = classifier(denoise, log_p, 0.4, schedule)(x, t).flatten()
+    pushed = classifier_guidance(denoise, log_p, 0.4, schedule)(x, t).flatten()
     slope = (0.5 - alpha * 0.2) * alpha
     assert torch.allclose(pushed, alpha * 0.2 + 0.4 * sigma**2 / alpha * slope, atol=1e-6)
-    assert classifier(denoise, None, 0.0, schedule) is denoise
+    assert classifier_guidance(denoise, None, 0.0, schedule) is denoise
 
 
 def test_the_network_s_answer_has_a_gradient_where_it_is_asked_for():
     tiny, schedule = make_tiny(), SCHEDULES["cosine"]
     x = torch.randn(1, *tiny.shape, generator=torch.Generator().manual_seed(0)) / 2
     t = torch.tensor([0.5], dtype=torch.float64)
-    denoise = tiny.prompted(["cat"], [None], schedule)
+    denoise = tiny.conditioned(["cat"], [None], schedule)
     assert denoise(x, t).is_inference()
     asked = x.clone().requires_grad_(True)
     answer = denoise(asked, t)
@@ -103,10 +108,10 @@ def test_the_network_s_answer_has_a_gradient_where_it_is_asked_for():
 
 def test_an_interval_decides_for_each_picture_by_its_own_time():
     x, t = torch.ones(4, 1, 2, 2), torch.tensor([0.2, 0.5, 0.7, 0.9])
-    mixed = within(lambda x, t: 3 * x, lambda x, t: x, 0.2, 0.7)(x, t)
+    mixed = limited_interval(lambda x, t: 3 * x, lambda x, t: x, 0.2, 0.7)(x, t)
     assert mixed[:, 0, 0, 0].tolist() == [1, 3, 3, 1]  # the lower end is left out, the upper is in
-    inside = within(lambda x, t: 3 * x, None, 0.0, 1.0)(x, t)
-    outside = within(None, lambda x, t: x, 0.95, 1.0)(x, t)
+    inside = limited_interval(lambda x, t: 3 * x, None, 0.0, 1.0)(x, t)
+    outside = limited_interval(None, lambda x, t: x, 0.95, 1.0)(x, t)
     assert (inside == 3).all() and (outside == 1).all()  # and nothing is asked that is not used
 
 
@@ -116,8 +121,8 @@ def test_both_questions_in_one_batch_give_what_two_give():
     x = torch.randn(2, *tiny.shape, generator=torch.Generator().manual_seed(0))
     t = torch.tensor([0.4, 0.8], dtype=torch.float64)
     words, styles = ["cat", "dog"], ["noto", None]
-    with_words = tiny.prompted(words, styles, schedule)
-    without = tiny.prompted(["", ""], [None, None], schedule)
-    both = tiny.prompted([*words, "", ""], [*styles, None, None], schedule)
-    expected = classifier_free(with_words, without, 2.5)(x, t)
-    assert torch.allclose(in_one_batch(both, 2.5)(x, t), expected, atol=1e-5)
+    with_words = tiny.conditioned(words, styles, schedule)
+    without = tiny.conditioned(["", ""], [None, None], schedule)
+    both = tiny.conditioned([*words, "", ""], [*styles, None, None], schedule)
+    expected = classifier_free_guidance(with_words, without, 2.5)(x, t)
+    assert torch.allclose(batched_cfg(both, 2.5)(x, t), expected, atol=1e-5)

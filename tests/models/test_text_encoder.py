@@ -3,12 +3,12 @@ import torch
 
 from diffviz.models.text_encoder import (
     MAX_TOKENS,
-    NO_CAPTION,
     NO_STYLE,
+    NULL_TOKEN,
     PAD,
     TextEncoder,
     Vocabulary,
-    words_of,
+    tokenize,
 )
 from diffviz.paths import ASSETS
 
@@ -19,14 +19,14 @@ def vocabulary():
 
 
 def test_words_are_lower_case_and_without_glue():
-    assert words_of("Smiling face with heart-eyes!") == ["smiling", "face", "heart", "eyes"]
-    assert words_of("The cat’s piñata") == ["cats", "pinata"]
-    assert words_of("  …  ") == []
+    assert tokenize("Smiling face with heart-eyes!") == ["smiling", "face", "heart", "eyes"]
+    assert tokenize("The cat’s piñata") == ["cats", "pinata"]
+    assert tokenize("  …  ") == []
 
 
 def test_an_empty_prompt_asks_for_no_caption(vocabulary):
     row = vocabulary.encode("")
-    assert row[:2] == [NO_STYLE, NO_CAPTION]
+    assert row[:2] == [NO_STYLE, NULL_TOKEN]
     assert set(row[2:]) == {PAD}
 
 
@@ -81,8 +81,8 @@ def test_every_style_and_word_has_an_id_of_its_own(vocabulary):
 
 
 def test_everyday_words_are_known(vocabulary):
-    assert vocabulary.everyday_words <= set(vocabulary.words)
-    assert {"cat", "heart", "apple"} <= vocabulary.everyday_words
+    assert vocabulary.common_words <= set(vocabulary.words)
+    assert {"cat", "heart", "apple"} <= vocabulary.common_words
 
 
 def test_padding_changes_nothing():

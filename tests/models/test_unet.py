@@ -3,7 +3,7 @@ import torch
 
 from diffviz.models.checkpoints import metadata, parameters
 from diffviz.models.text_encoder import MAX_TOKENS
-from diffviz.models.unet import Attention, UNet, UNetConfig, level_embedding
+from diffviz.models.unet import Attention, UNet, UNetConfig, noise_level_embedding
 from diffviz.paths import ASSETS
 
 
@@ -44,7 +44,7 @@ def test_an_image_does_not_depend_on_its_neighbours_in_the_batch(tiny):
 
 
 def test_noise_levels_have_different_embeddings():
-    e = level_embedding(torch.linspace(0, 1.57, 50), 128)
+    e = noise_level_embedding(torch.linspace(0, 1.57, 50), 128)
     assert torch.cdist(e, e).add(torch.eye(50) * 9).min() > 0.1
 
 

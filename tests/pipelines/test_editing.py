@@ -10,13 +10,13 @@ from PIL import Image
 
 import diffviz
 from diffviz.diffusion.process import Denoise
-from diffviz.diffusion.samplers import draw, seeded, times
+from diffviz.diffusion.samplers import make_generators, randn_per_seed, timesteps
 from diffviz.diffusion.schedules import SCHEDULES
 from diffviz.imaging import uploads
 from diffviz.models import checkpoints
 from diffviz.pipelines import editing
-from diffviz.pipelines.editing import Filling, Redrawing
-from diffviz.pipelines.text_to_image import Settings, run_steps
+from diffviz.pipelines.editing import Img2ImgSettings, InpaintSettings
+from diffviz.pipelines.text_to_image import Settings, sample_steps
 
 COSINE = SCHEDULES["cosine"]
 QUICK = {"model": checkpoints.QUICK, "prompt": "red heart", "style": "noto", "seed": 4, "steps": 6}
@@ -39,23 +39,25 @@ def scaled(picture):
 
 def test_a_buried_picture_is_the_forward_process_at_that_time():
     x0 = torch.full((2, 3, 8, 8), 0.5)
-    found = editing.bury(x0, 0.4, COSINE, seeded([1, 2]))
-    eps = draw(seeded([1, 2]), (3, 8, 8))
+    found = editing.sdedit_init(x0, 0.4, COSINE, make_generators([1, 2]))
+    eps = randn_per_seed(make_generators([1, 2]), (3, 8, 8))
     assert torch.allclose(found, COSINE.alpha(0.4) * x0 + COSINE.sigma(0.4) * eps)
 
 
 def test_at_full_strength_nothing_of_the_picture_is_left():
-    plain = last(run_steps(Settings(**QUICK, sampler="unipc")))
+    plain = last(sample_steps(Settings(**QUICK, sampler="unipc")))
     redrawn = last(
-        editing.redraw_steps(Redrawing(**QUICK, sampler="unipc", picture=PICTURE.tobytes(), strength=1.0))
+        editing.img2img_steps(
+            Img2ImgSettings(**QUICK, sampler="unipc", image=PICTURE.tobytes(), strength=1.0)
+        )
     )
     assert torch.allclose(plain.x, redrawn.x, atol=1e-5)
 
 
 @pytest.mark.parametrize(("strength", "frames"), [(0.01, 1), (0.5, 3), (1.0, 6)])
 def test_a_shorter_way_takes_fewer_steps_and_starts_at_its_strength(strength, frames):
-    settings = Redrawing(**QUICK, picture=PICTURE.tobytes(), strength=strength)
-    steps = list(editing.redraw_steps(settings))
+    settings = Img2ImgSettings(**QUICK, image=PICTURE.tobytes(), strength=strength)
+    steps = list(editing.img2img_steps(settings))
     assert settings.frames == frames and len(steps) == frames + 1
     assert steps[0].t == pytest.approx(strength) and steps[-1].t == 0
 
@@ -63,7 +65,9 @@ def test_a_shorter_way_takes_fewer_steps_and_starts_at_its_strength(strength, fr
 def test_the_weaker_the_nearer_to_what_was_given():
     far = [
         np.abs(
-            last(editing.redraw_steps(Redrawing(**QUICK, picture=PICTURE.tobytes(), strength=s))).x[0].numpy()
+            last(editing.img2img_steps(Img2ImgSettings(**QUICK, image=PICTURE.tobytes(), strength=s)))
+            .x[0]
+            .numpy()
             - scaled(PICTURE)
         ).mean()
         for s in (0.05, 0.3, 1.0)
@@ -76,8 +80,8 @@ def test_the_weaker_the_nearer_to_what_was_given():
 
 @pytest.mark.parametrize("rounds", [1, 3])
 def test_outside_the_hole_every_pixel_stays_what_it_was(rounds):
-    settings = Filling(**QUICK, picture=PICTURE.tobytes(), hole=LEFT.tobytes(), rounds=rounds)
-    steps = list(editing.fill_steps(settings))
+    settings = InpaintSettings(**QUICK, image=PICTURE.tobytes(), mask=LEFT.tobytes(), resampling_steps=rounds)
+    steps = list(editing.inpaint_steps(settings))
     assert len(steps) == settings.frames + 1
     gap = np.abs(steps[-1].x[0].numpy() - scaled(PICTURE))
     assert gap[:, :, 16:].max() < 1e-6
@@ -85,17 +89,19 @@ def test_outside_the_hole_every_pixel_stays_what_it_was(rounds):
 
 
 def test_where_all_is_hole_it_is_a_run_of_ddpm_and_where_none_is_the_picture_itself():
-    plain = last(run_steps(Settings(**QUICK, sampler="ddpm")))
-    everywhere = Filling(**QUICK, picture=PICTURE.tobytes(), hole=bytes([1]) * 32 * 32)
-    assert torch.allclose(last(editing.fill_steps(everywhere)).x, plain.x, atol=1e-4)
-    nowhere = dataclasses.replace(everywhere, hole=bytes(32 * 32))
-    assert np.allclose(last(editing.fill_steps(nowhere)).x[0].numpy(), scaled(PICTURE), atol=1e-6)
+    plain = last(sample_steps(Settings(**QUICK, sampler="ddpm")))
+    everywhere = InpaintSettings(**QUICK, image=PICTURE.tobytes(), mask=bytes([1]) * 32 * 32)
+    assert torch.allclose(last(editing.inpaint_steps(everywhere)).x, plain.x, atol=1e-4)
+    nowhere = dataclasses.replace(everywhere, mask=bytes(32 * 32))
+    assert np.allclose(last(editing.inpaint_steps(nowhere)).x[0].numpy(), scaled(PICTURE), atol=1e-6)
 
 
 def test_on_the_way_the_known_part_has_just_the_noise_of_its_time(tiny):
-    known, hole = torch.full((64, 3, 16, 16), 0.25), torch.zeros(1, 1, 16, 16, dtype=torch.bool)
-    denoise = tiny.prompted([""] * 64, [None] * 64, COSINE)
-    for step in editing.fill(denoise, known, hole, times(8), COSINE, rounds=2, rng=seeded(range(64))):
+    known, mask = torch.full((64, 3, 16, 16), 0.25), torch.zeros(1, 1, 16, 16, dtype=torch.bool)
+    denoise = tiny.conditioned([""] * 64, [None] * 64, COSINE)
+    for step in editing.repaint(
+        denoise, known, mask, timesteps(8), COSINE, resampling_steps=2, rng=make_generators(range(64))
+    ):
         alpha, sigma = float(COSINE.alpha(step.t)), float(COSINE.sigma(step.t))
         assert float(step.x.mean()) == pytest.approx(alpha * 0.25, abs=0.02)
         assert float(step.x.std()) == pytest.approx(sigma, abs=0.02)
@@ -119,11 +125,19 @@ def exact(schedule) -> Denoise:
 def test_going_back_brings_the_hole_to_what_the_known_pixel_implies():
     n, given = 1000, 1.5
     known = torch.full((n, 1, 1, 2), given)
-    hole = torch.tensor([True, False]).view(1, 1, 1, 2)
+    mask = torch.tensor([True, False]).view(1, 1, 1, 2)
     mean, spread = {}, {}
     for rounds in (1, 10):
         filled = last(
-            editing.fill(exact(COSINE), known, hole, times(20), COSINE, rounds=rounds, rng=seeded(range(n)))
+            editing.repaint(
+                exact(COSINE),
+                known,
+                mask,
+                timesteps(20),
+                COSINE,
+                resampling_steps=rounds,
+                rng=make_generators(range(n)),
+            )
         ).x[:, 0, 0, 0]
         mean[rounds], spread[rounds] = float(filled.mean()), float(filled.std())
     # Given the one pixel, the other is normal with mean RHO * given and variance 1 - RHO^2.
@@ -136,41 +150,41 @@ def test_going_back_brings_the_hole_to_what_the_known_pixel_implies():
 def test_the_seam_is_the_mean_jump_across_the_edge():
     picture = np.zeros((3, 4, 4))
     picture[:, :, :2] = 0.5
-    hole = np.zeros((4, 4))
-    hole[:, :2] = 1
-    assert editing.seam(picture, hole) == pytest.approx(0.5)
-    assert editing.seam(np.zeros((2, 3, 4, 4)), hole) == 0
-    with pytest.raises(ValueError, match="no edge"):
-        editing.seam(picture, np.ones((4, 4)))
+    mask = np.zeros((4, 4))
+    mask[:, :2] = 1
+    assert editing.boundary_jump(picture, mask) == pytest.approx(0.5)
+    assert editing.boundary_jump(np.zeros((2, 3, 4, 4)), mask) == 0
+    with pytest.raises(ValueError, match="no boundary"):
+        editing.boundary_jump(picture, np.ones((4, 4)))
 
 
 @pytest.mark.parametrize("strength", [0.0, -1.0, 1.5])
 def test_a_strength_that_cannot_be_is_refused(strength):
     with pytest.raises(ValueError, match="strength"):
-        Redrawing(strength=strength)
+        Img2ImgSettings(strength=strength)
 
 
 @pytest.mark.parametrize("edit", [
-    Redrawing(**QUICK, picture=PICTURE.tobytes(), strength=0.5),
-    Redrawing(**QUICK, picture=PICTURE.tobytes(), strength=0.5, sampler="heun", interval=(0.2, 0.4)),
-    Filling(**QUICK, picture=PICTURE.tobytes(), hole=LEFT.tobytes()),
-    Filling(**QUICK, picture=PICTURE.tobytes(), hole=LEFT.tobytes(), rounds=3, interval=(0.3, 0.8)),
+    Img2ImgSettings(**QUICK, image=PICTURE.tobytes(), strength=0.5),
+    Img2ImgSettings(**QUICK, image=PICTURE.tobytes(), strength=0.5, sampler="heun", interval=(0.2, 0.4)),
+    InpaintSettings(**QUICK, image=PICTURE.tobytes(), mask=LEFT.tobytes()),
+    InpaintSettings(**QUICK, image=PICTURE.tobytes(), mask=LEFT.tobytes(), resampling_steps=3, interval=(0.3, 0.8)),
 ], ids=["img2img", "img2img heun", "inpaint", "inpaint resampled"])  # fmt: skip
 def test_the_times_and_the_count_of_calls_of_an_edit_are_true(monkeypatch, edit):
     denoiser, made = checkpoints.load(edit.model), []
     real = type(denoiser).predict
     monkeypatch.setattr(type(denoiser), "predict", lambda self, x, *a: made.extend(x) or real(self, x, *a))
-    run = editing.redraw_steps if isinstance(edit, Redrawing) else editing.fill_steps
+    run = editing.img2img_steps if isinstance(edit, Img2ImgSettings) else editing.inpaint_steps
     steps = list(run(edit, denoiser))
-    assert [step.t for step in steps] == edit.times
-    assert len(made) == edit.calls
+    assert [step.t for step in steps] == edit.timesteps
+    assert len(made) == edit.nfe
 
 
 @pytest.mark.parametrize(
     ("kind", "ignored"),
     [
-        (Filling, {"sampler": "heun"}), (Filling, {"eta": 0.5}), (Filling, {"spacing": "karras"}),
-        (Redrawing, {"spacing": "karras"}), (Redrawing, {"eta": 0.5, "sampler": "euler"}),
+        (InpaintSettings, {"sampler": "heun"}), (InpaintSettings, {"eta": 0.5}), (InpaintSettings, {"spacing": "karras"}),
+        (Img2ImgSettings, {"spacing": "karras"}), (Img2ImgSettings, {"eta": 0.5, "sampler": "euler"}),
     ],
     ids=str,
 )  # fmt: skip
@@ -181,8 +195,8 @@ def test_a_setting_that_an_edit_would_ignore_is_refused(kind, ignored):
 
 @pytest.mark.parametrize("rounds", [0, 21, 1.5])
 def test_rounds_that_cannot_be_are_refused(rounds):
-    with pytest.raises(ValueError, match="rounds"):
-        Filling(rounds=rounds)
+    with pytest.raises(ValueError, match="resampling_steps"):
+        InpaintSettings(resampling_steps=rounds)
 
 
 # --- the front door ----------------------------------------------------------------------------------------
@@ -199,9 +213,9 @@ def test_a_hole_can_be_a_picture_or_an_array_and_is_cut_as_the_picture_is(as_ima
     wide = Image.fromarray(
         np.concatenate([PICTURE[:, :8], PICTURE, PICTURE[:, :8]], 1)
     )  # 48 by 32: 8 go at each side
-    hole = np.zeros((32, 48), bool)
-    hole[:, :24] = True
-    given = Image.fromarray(hole.astype(np.uint8) * 255) if as_image else hole
+    mask = np.zeros((32, 48), bool)
+    mask[:, :24] = True
+    given = Image.fromarray(mask.astype(np.uint8) * 255) if as_image else mask
     run = diffviz.inpaint(wide, given, "red heart", steps=3, **NET)
     gap = np.abs(np.asarray(run.image).astype(int) - PICTURE)
     assert gap[:, 16:].max() <= 1 and gap[:, :16].mean() > 10

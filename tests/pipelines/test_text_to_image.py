@@ -9,11 +9,11 @@ import pytest
 import diffviz
 from diffviz.diffusion.samplers import SAMPLERS
 from diffviz.models import checkpoints
-from diffviz.pipelines.text_to_image import Settings, recorded, run_steps
+from diffviz.pipelines.text_to_image import Settings, sample_steps, sample_trajectory
 
 
 def final(settings, **more):
-    return list(run_steps(settings, **more))[-1].x.numpy()
+    return list(sample_steps(settings, **more))[-1].x.numpy()
 
 
 def test_the_front_door_gives_a_recorded_run(shipped):
@@ -52,9 +52,9 @@ def test_words_matter_and_guidance_adds_to_them():
 
 
 def test_calls_are_counted_with_guidance_twice():
-    assert Settings("cat", steps=10).calls == 20
-    assert Settings("cat", steps=10, guidance=1.0).calls == 10
-    assert Settings("", steps=10).calls == 10  # nothing to push against: the network is asked once
+    assert Settings("cat", steps=10).nfe == 20
+    assert Settings("cat", steps=10, guidance=1.0).nfe == 10
+    assert Settings("", steps=10).nfe == 10  # nothing to push against: the network is asked once
 
 
 def test_the_count_of_calls_is_true(shipped, monkeypatch):
@@ -71,20 +71,20 @@ def test_the_count_of_calls_is_true(shipped, monkeypatch):
     ):
         made.clear()
         final(settings, denoiser=shipped)
-        assert len(made) == settings.calls
+        assert len(made) == settings.nfe
 
 
 def test_guidance_within_an_interval_is_guided_there_and_plain_elsewhere():
     quick = {"style": "noto", "seed": 1, "steps": 6}
     always, never = (Settings("red heart", **quick, guidance=g) for g in (4.0, 1.0))
-    late = recorded(dataclasses.replace(always, interval=(0.0, 0.5)))
-    pushed, plain = recorded(always), recorded(never)
+    late = sample_trajectory(dataclasses.replace(always, interval=(0.0, 0.5)))
+    pushed, plain = sample_trajectory(always), sample_trajectory(never)
     asked_late = [i for i, t in enumerate(late.t[:-1]) if t <= 0.5]
     assert np.allclose(late.x[: asked_late[0] + 1], plain.x[: asked_late[0] + 1], atol=1e-5)
     assert not np.allclose(late.x[-1], plain.x[-1], atol=0.01)
-    empty = recorded(dataclasses.replace(always, interval=(0.3, 0.3)))
+    empty = sample_trajectory(dataclasses.replace(always, interval=(0.3, 0.3)))
     assert np.allclose(empty.x, plain.x, atol=1e-5)
-    assert np.array_equal(recorded(dataclasses.replace(always, interval=(0.0, 1.0))).x, pushed.x)
+    assert np.array_equal(sample_trajectory(dataclasses.replace(always, interval=(0.0, 1.0))).x, pushed.x)
 
 
 @pytest.mark.parametrize(

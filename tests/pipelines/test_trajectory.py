@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from diffviz.diffusion.samplers import ddim, draw, seeded, times
+from diffviz.diffusion.samplers import ddim, make_generators, randn_per_seed, timesteps
 from diffviz.diffusion.schedules import SCHEDULES
 from diffviz.imaging.pixels import to_uint8
 from diffviz.pipelines import trajectory
@@ -15,7 +15,10 @@ from diffviz.pipelines import trajectory
 def run(tiny):
     schedule = SCHEDULES["cosine"]
     steps = ddim(
-        tiny.prompted(["cat"], ["noto"], schedule), draw(seeded([1]), tiny.shape), times(6), schedule
+        tiny.conditioned(["cat"], ["noto"], schedule),
+        randn_per_seed(make_generators([1]), tiny.shape),
+        timesteps(6),
+        schedule,
     )
     return trajectory.record(steps, schedule, {"prompt": "cat"})[0]
 
@@ -29,15 +32,22 @@ def test_a_run_of_n_steps_has_n_plus_1_frames(run):
 
 def test_a_batch_is_recorded_as_one_run_per_image(tiny):
     schedule = SCHEDULES["flow"]
-    denoise = tiny.prompted(["cat", "dog"], [None, None], schedule)
-    runs = trajectory.record(ddim(denoise, draw(seeded([1, 2]), tiny.shape), times(3), schedule), schedule)
+    denoise = tiny.conditioned(["cat", "dog"], [None, None], schedule)
+    runs = trajectory.record(
+        ddim(denoise, randn_per_seed(make_generators([1, 2]), tiny.shape), timesteps(3), schedule), schedule
+    )
     assert len(runs) == 2
     assert not np.allclose(runs[0].x[0], runs[1].x[0])
 
 
 def test_a_run_stopped_early_can_be_recorded(tiny):
     schedule = SCHEDULES["cosine"]
-    steps = ddim(tiny.prompted(["cat"], [None], schedule), draw(seeded([1]), tiny.shape), times(9), schedule)
+    steps = ddim(
+        tiny.conditioned(["cat"], [None], schedule),
+        randn_per_seed(make_generators([1]), tiny.shape),
+        timesteps(9),
+        schedule,
+    )
     assert trajectory.record([next(steps), next(steps)], schedule)[0].steps == 1
     with pytest.raises(ValueError, match="before its first step"):
         trajectory.record([], schedule)

@@ -14,7 +14,7 @@ from diffviz.toy import diffusion2d
 def test_shapes_stay_within_reach_and_follow_their_seed(shape):
     found = diffusion2d.points(shape, 500, 1)
     assert found.shape == (500, 2) and found.dtype == np.float32
-    assert np.abs(found).max() < diffusion2d.REACH
+    assert np.abs(found).max() < diffusion2d.DATA_LIMIT
     assert np.array_equal(found, diffusion2d.points(shape, 500, 1))
     assert not np.array_equal(found, diffusion2d.points(shape, 500, 2))
 
@@ -27,9 +27,11 @@ def test_eight_points_are_eight():
 def test_a_network_learns_where_the_points_lie(target):
     data = diffusion2d.points("four spots", 1000, 0)
     run = list(
-        diffusion2d.train(diffusion2d.made(lambda: diffusion2d.Diffusion(target), 0), data, 300, 0, (0, 300))
+        diffusion2d.train(
+            diffusion2d.init_model(lambda: diffusion2d.Diffusion(target), 0), data, 300, 0, (0, 300)
+        )
     )
-    far = [diffusion2d.apart(s.samples, data[: diffusion2d.POINTS]) for s in run]
+    far = [diffusion2d.max_nn_distance(s.samples, data[: diffusion2d.POINTS]) for s in run]
     assert [s.step for s in run] == [0, 300]
     assert np.isnan(run[0].loss) and run[1].loss > 0
     assert far[1] < 0.15 and far[1] < far[0] / 3
@@ -41,7 +43,7 @@ def test_training_leaves_everyone_elses_random_numbers_alone():
     torch.manual_seed(3)
     list(
         diffusion2d.train(
-            diffusion2d.made(lambda: diffusion2d.Diffusion("eps"), 9),
+            diffusion2d.init_model(lambda: diffusion2d.Diffusion("eps"), 9),
             diffusion2d.points("ring", 50, 0),
             3,
             9,
@@ -54,7 +56,10 @@ def test_training_leaves_everyone_elses_random_numbers_alone():
 def test_visitors_at_the_same_time_get_the_weights_of_their_own_seeds():
     def first_weight(seed):
         return float(
-            diffusion2d.made(lambda: diffusion2d.Diffusion("v"), seed).net.layers[0].weight[0, 0].detach()
+            diffusion2d.init_model(lambda: diffusion2d.Diffusion("v"), seed)
+            .net.layers[0]
+            .weight[0, 0]
+            .detach()
         )
 
     alone = [first_weight(seed) for seed in range(4)]
@@ -64,27 +69,31 @@ def test_visitors_at_the_same_time_get_the_weights_of_their_own_seeds():
 
 def test_the_same_seed_trains_the_same_network():
     data = diffusion2d.points("ring", 100, 0)
-    makers = (diffusion2d.made(lambda: diffusion2d.Diffusion("v"), 4) for _ in range(2))
-    first, again = (next(diffusion2d.train(maker, data, 20, 4, (20,))) for maker in makers)
+    makers = (diffusion2d.init_model(lambda: diffusion2d.Diffusion("v"), 4) for _ in range(2))
+    first, again = (next(diffusion2d.train(model, data, 20, 4, (20,))) for model in makers)
     assert np.array_equal(first.samples, again.samples) and first.loss == again.loss
 
 
 def test_the_distance_counts_what_is_missing_and_what_is_too_much():
     a, b = np.zeros((3, 2)), np.array([[0.0, 0.0], [3.0, 4.0]])
-    assert diffusion2d.apart(a, a) == 0
+    assert diffusion2d.max_nn_distance(a, a) == 0
     assert (
-        diffusion2d.apart(a, b) == diffusion2d.apart(b, a) == pytest.approx(2.5)
+        diffusion2d.max_nn_distance(a, b) == diffusion2d.max_nn_distance(b, a) == pytest.approx(2.5)
     )  # one of the two lies 5 away
 
 
 def test_points_are_drawn_where_they_are_and_left_out_beyond_the_edge():
     red, grey = (200, 0, 0), (9, 9, 9)
-    sheet = diffusion2d.picture(diffusion2d.Dots(np.array([[0.0, 0.0], [99.0, 0.0]]), red, wide=2), size=64)
+    sheet = diffusion2d.scatter_image(
+        diffusion2d.Dots(np.array([[0.0, 0.0], [99.0, 0.0]]), red, wide=2), size=64
+    )
     marked = np.argwhere((sheet == red).all(-1))
     assert len(marked) == 4
     assert np.abs(marked - 31.5).max() < 2
-    corners = np.array([[-diffusion2d.REACH, -diffusion2d.REACH], [diffusion2d.REACH, diffusion2d.REACH]])
-    sheet = diffusion2d.picture(
+    corners = np.array(
+        [[-diffusion2d.DATA_LIMIT, -diffusion2d.DATA_LIMIT], [diffusion2d.DATA_LIMIT, diffusion2d.DATA_LIMIT]]
+    )
+    sheet = diffusion2d.scatter_image(
         diffusion2d.Dots(corners, grey, wide=3), diffusion2d.Dots(corners[:1], red, wide=1), size=64
     )
     assert (sheet[:3, -3:] == grey).all()  # up is up, and no dot is cut at the edge
@@ -93,8 +102,8 @@ def test_points_are_drawn_where_they_are_and_left_out_beyond_the_edge():
 
 def test_trails_lead_from_a_path_s_beginning_to_its_end():
     path = np.array([[[0.0, 0.0]], [[1.0, 0.0]], [[1.0, 1.0]]])
-    found = diffusion2d.trails(path, 1)
+    found = diffusion2d.paths(path, 1)
     assert np.abs(found.min(0) - 0).max() < 1e-9 and np.abs(found.max(0) - 1).max() < 1e-9
     on_the_way = (np.isclose(found[:, 1], 0)) | (np.isclose(found[:, 0], 1))
     assert on_the_way.all()
-    assert len(diffusion2d.trails(path[:1], 1)) == 0
+    assert len(diffusion2d.paths(path[:1], 1)) == 0

@@ -56,7 +56,7 @@ def test_every_way_of_learning_runs_and_changes_the_weights(tmp_path, name):
         variant.optimizer,
     )
     data = Dataset.load(tiny_data(tmp_path / "data.npz"))
-    found = ablations.learn(small, data, make_tiny().vocabulary, images=40, minutes=0)
+    found = ablations.train_variant(small, data, make_tiny().vocabulary, images=40, minutes=0)
     assert found["images"] == 40
     assert found["heldout_loss"] > 0 and found["training_loss"] > 0
 
@@ -105,7 +105,7 @@ def test_guidance_trained_in_comes_nearer_to_the_guided_answer(tmp_path, monkeyp
     tiny = make_tiny()
     monkeypatch.setattr(ablations.checkpoints, "load", lambda name: tiny)
     data = Dataset.load(tiny_data(tmp_path / "data.npz"))
-    student = ablations.guided(data, tiny.vocabulary, images=48 * 60)
+    student = ablations.distill_guidance(data, tiny.vocabulary, images=48 * 60)
     x, angle = torch.randn(16, 3, 16, 16), torch.linspace(0.1, 1.5, 16)
     words = torch.tensor([tiny.vocabulary.encode("cat face", "noto")] * 16)
     nothing = torch.tensor([tiny.vocabulary.encode("", None)] * 16)

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import torch
 
-from diffviz.models.text_encoder import words_of
+from diffviz.models.text_encoder import tokenize
 from diffviz.training import augment
-from diffviz.training.prompts import NEW_24
+from diffviz.training.prompts import NOVEL_24
 
 
 def disc(rgb, size=32):
@@ -64,9 +64,9 @@ def test_the_caption_names_the_new_colour_and_no_other():
     assert augment.in_colour(["banana", "yellow", "fruit"], "blue") == ["blue", "banana", "fruit"]
 
 
-@pytest.mark.parametrize("prompt", [p for p, _ in NEW_24])
+@pytest.mark.parametrize("prompt", [p for p, _ in NOVEL_24])
 def test_the_combinations_of_the_model_card_are_never_made(prompt):
-    words = words_of(prompt)
+    words = tokenize(prompt)
     for colour in augment.HUES:
         made = augment.in_colour([*words, "fruit"], colour)
         assert made is None or not set(words) <= set(made)

@@ -14,11 +14,11 @@ from diffviz.training.data import Dataset
 
 
 class Blind:
-    """A judge that sees the first subgroup in everything."""
+    """A classifier that sees the first subgroup in everything."""
 
     subgroups = ("fruit", "mammal")
 
-    def look(self, pictures):
+    def predict(self, pictures):
         return torch.zeros(len(pictures), 3), torch.tensor([[1.0, 0.0]]).repeat(len(pictures), 1), None
 
 
@@ -28,25 +28,25 @@ def data(tmp_path):
 
 
 def test_the_other_thing_is_an_everyday_one_of_another_subgroup(data):
-    rows = data.rows(heldout=True, everyday=True)
+    rows = data.rows(heldout=True, common=True)
     others = measure.other_labels(data, rows)
-    assert data.everyday[others].all()
+    assert data.common[others].all()
     assert (data.subgroups[others] != data.subgroups[data.label[rows]]).all()
 
 
 def test_a_picture_is_the_same_in_any_batch(data, monkeypatch):
     rows = np.arange(5)
     captions = [("red apple", "noto")] * 5
-    whole = measure.in_batches(make_tiny(), captions, data.pictures(rows), measure.at_strength(0.5))
+    whole = measure.in_batches(make_tiny(), captions, data.pictures(rows), measure.img2img_run(0.5))
     monkeypatch.setattr(measure, "BATCH", 2)
-    parts = measure.in_batches(make_tiny(), captions, data.pictures(rows), measure.at_strength(0.5))
+    parts = measure.in_batches(make_tiny(), captions, data.pictures(rows), measure.img2img_run(0.5))
     assert torch.allclose(whole, parts, atol=0.05)  # bfloat16
     assert not torch.allclose(whole[0], whole[1], atol=0.05)
 
 
 def test_at_strength_nothing_the_drawings_are_judged_as_they_are(data):
-    rows = data.rows(heldout=True, everyday=True)
-    table = measure.strengths(make_tiny(), Blind(), data, rows)
+    rows = data.rows(heldout=True, common=True)
+    table = measure.measure_strengths(make_tiny(), Blind(), data, rows)
     fruit = np.mean(data.subgroups[data.label[rows]] == "fruit")
     assert [row["strength"] for row in table] == [0.0, *measure.editing.STRENGTHS]
     assert table[0]["given"]["value"] == pytest.approx(fruit, abs=1e-4)
@@ -59,8 +59,8 @@ def test_the_edge_is_held_against_the_real_drawings(data):
         24, 3, 16, 1
     )  # a ramp: an edge to see
     ramps = Dataset(**{**data.__dict__, "images": images * 4})
-    found = measure.rounds(make_tiny(), Blind(), ramps, ramps.rows(heldout=True, everyday=True))
-    assert [row["rounds"] for row in found["rounds"]] == list(measure.editing.ROUNDS)
+    found = measure.measure_resampling(make_tiny(), Blind(), ramps, ramps.rows(heldout=True, common=True))
+    assert [row["rounds"] for row in found["rounds"]] == list(measure.editing.RESAMPLING_STEPS)
     assert all(row["seam_to_real"]["value"] > 1 for row in found["rounds"])
 
 

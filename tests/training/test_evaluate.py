@@ -24,26 +24,26 @@ def pictures(n, seed, size=32):
 
 def test_a_copy_is_at_distance_nothing_and_any_other_picture_is_not():
     training = pictures(50, 0)
-    far = evaluate.nearest(torch.cat([training[7:9], pictures(2, 1)]), training)
+    far = evaluate.nearest_distances(torch.cat([training[7:9], pictures(2, 1)]), training)
     assert far[:2] == pytest.approx(0, abs=1e-3)
     assert far[2:].min() > 0.5
 
 
 def test_the_distance_is_the_rms_over_the_pixels():
     training, shifted = torch.zeros(1, 3, 32, 32), torch.full((1, 3, 32, 32), 0.25)
-    assert evaluate.nearest(shifted, training) == pytest.approx(0.25)
+    assert evaluate.nearest_distances(shifted, training) == pytest.approx(0.25)
 
 
 def test_large_pictures_are_averaged_down_before_they_are_compared():
     large = pictures(3, 0, size=64)
     small = torch.nn.functional.avg_pool2d(large, 2)
-    assert evaluate.nearest(large, small) == pytest.approx(0, abs=1e-3)
+    assert evaluate.nearest_distances(large, small) == pytest.approx(0, abs=1e-3)
 
 
 def test_a_network_that_copies_is_suspicious_and_one_like_the_heldout_is_not():
     heldout = np.random.default_rng(0).normal(0.4, 0.05, 4000)
     fresh = np.random.default_rng(1).normal(0.4, 0.05, 4000)
-    found = evaluate.memorisation({"fresh": fresh, "copies": np.full(100, 0.01)}, heldout)
+    found = evaluate.memorization_figures({"fresh": fresh, "copies": np.full(100, 0.01)}, heldout)
     low, high = found["fresh"]["suspicious"]["interval"]
     assert low <= 0.05 <= high
     assert found["copies"]["suspicious"]["value"] == 1
@@ -77,7 +77,7 @@ def test_the_histogram_is_wellformed_and_as_wide_as_its_data():
     from xml.etree import ElementTree as ET
 
     held = np.array([0.2, 0.3, 0.3, 0.4])
-    memory = evaluate.memorisation({"new_captions": held, "trained_captions": held}, held)
+    memory = evaluate.memorization_figures({"new_captions": held, "trained_captions": held}, held)
     root = ET.fromstring(sections.histogram(memory))
     boxes = [r for r in root.iter("{http://www.w3.org/2000/svg}rect") if r.get("x")]
     assert len(boxes) > 5
@@ -86,10 +86,10 @@ def test_the_histogram_is_wellformed_and_as_wide_as_its_data():
 
 @pytest.mark.parametrize("name", list(checkpoints.manifest()))
 def test_the_card_s_figure_and_the_lesson_s_chart_show_the_same_histogram(name):
-    memory = nearest_neighbors.measured(name)
+    memory = nearest_neighbors.memorization_results(name)
     drawn = (ASSETS / "model" / f"memory-{name}.svg").read_text(encoding="utf-8")
     assert drawn == sections.histogram(memory)
-    chart = charts.memory(memory, 0.1, theme.LIGHT)
+    chart = charts.neighbor_distances(memory, 0.1, theme.LIGHT)
     bars, *lines = (trace.y for trace in chart.data)
     assert list(bars) == memory["new_captions"]["shares"]
     assert [list(y) for y in lines] == [memory[k]["shares"] for k in ("trained_captions", "heldout")]
@@ -111,8 +111,8 @@ def test_the_shipped_figures_say_of_which_weights_they_are(name):
 def test_a_sweep_measures_every_scale(monkeypatch):
     asked = []
 
-    def measured(denoiser, judge, data, n, everyday, settings):
-        asked.append((everyday, settings["guidance"]))
+    def measured(denoiser, label_classifier, data, n, common, settings):
+        asked.append((common, settings["guidance"]))
         share = {"label_top1": 0.5, "label_top5": 0.7, "subgroup_top1": 0.9}
         return {"share_of_real": share, "frechet": 90.0, "frechet_floor": 60.0}, None
 
@@ -130,10 +130,10 @@ def test_a_sweep_measures_every_scale(monkeypatch):
 
 def test_parts_of_one_evaluation_are_put_together_and_those_of_another_dropped(tmp_path):
     path = tmp_path / "e.json"
-    evaluate.keep(path, {"weights_sha256": "a"}, {"everyday": 1})
-    evaluate.keep(path, {"weights_sha256": "a"}, {"all": 2})
+    evaluate.write_results(path, {"weights_sha256": "a"}, {"everyday": 1})
+    evaluate.write_results(path, {"weights_sha256": "a"}, {"all": 2})
     assert json.loads(path.read_text()) == {"weights_sha256": "a", "everyday": 1, "all": 2}
-    evaluate.keep(path, {"weights_sha256": "b"}, {"all": 3})
+    evaluate.write_results(path, {"weights_sha256": "b"}, {"all": 3})
     assert json.loads(path.read_text()) == {"weights_sha256": "b", "all": 3}
 
 
@@ -145,31 +145,31 @@ def test_a_hue_is_met_round_the_circle_and_missed_by_other_colours():
 
 
 def test_the_command_of_the_card_says_all_that_is_not_the_default():
-    recipe = asdict(Recipe(flip=0.5, focus_share=0.0, start="emoji32"))
-    assert sections.flags(recipe) == " --flip 0.5 --start emoji32 --focus-share 0.0"
+    recipe = asdict(Recipe(flip=0.5, oversample_share=0.0, start="emoji32"))
+    assert sections.flags(recipe) == " --flip 0.5 --start emoji32 --oversample-share 0.0"
     assert sections.flags(asdict(Recipe())) == ""
-    del recipe["focus_share"]  # weights from before a choice was there
+    del recipe["oversample_share"]  # weights from before a choice was there
     assert sections.flags(recipe) == " --flip 0.5 --start emoji32"
 
 
-def test_the_card_gives_the_command_of_every_sitting():
+def test_the_card_gives_the_command_of_every_session():
     first = {"images": 40, "workers": 1, "data": "emoji64", "recipe": asdict(Recipe(channels=(8, 8)))}
     last = {
         **first,
         "images": 90,
         "data": "emoji64-tones",
-        "recipe": asdict(Recipe(channels=(8, 8), toned=0.5)),
+        "recipe": asdict(Recipe(channels=(8, 8), skin_tone_weight=0.5)),
     }
     found = sections.commands("emoji64", 64, {**last, "earlier": [first]})
     assert [line.split()[2].rpartition(".")[2] for line in found] == [
         *["build_dataset"] * 2, *["train_denoiser"] * 3, "evaluate",
     ]  # fmt: skip
     assert "--images 40" in found[2] and "--resume" not in found[2]
-    assert "--images 90" in found[3] and found[3].endswith("--toned 0.5 --resume")
+    assert "--images 90" in found[3] and found[3].endswith("--skin-tone-weight 0.5 --resume")
 
 
 @pytest.mark.parametrize("name", list(checkpoints.manifest()))
-def test_a_shipped_network_is_made_again_by_every_sitting_and_left_unpublished(name, monkeypatch, capsys):
+def test_a_shipped_network_is_made_again_by_every_session_and_left_unpublished(name, monkeypatch, capsys):
     run = []
     monkeypatch.setattr(reproduce.subprocess, "run", lambda command, check: run.append(" ".join(command[1:])))
     reproduce.main([name])
@@ -187,11 +187,11 @@ def test_a_shipped_network_is_made_again_by_every_sitting_and_left_unpublished(n
 
 
 class Stubborn:
-    """A judge to whom everything is label 0, then 1 and so on: never 7."""
+    """A classifier to whom everything is label 0, then 1 and so on: never 7."""
 
     subgroups = ("animal-bird", "tool")
 
-    def look(self, pictures):
+    def predict(self, pictures):
         likelier_first = torch.arange(8, 0, -1).float()
         return likelier_first.repeat(len(pictures), 1), likelier_first[:2].repeat(len(pictures), 1), None
 
@@ -200,7 +200,9 @@ def test_agreement_is_taken_kind_by_kind_the_worst_first():
     label = np.array([0, 7, 0, 7])
     data = SimpleNamespace(label=label, subgroups=np.array(["animal-bird"] * 7 + ["tool"]))
     rows = np.arange(4)
-    found = evaluate.by_kind(Stubborn(), data, (pictures(6, 0), np.resize(rows, 6)), (pictures(4, 1), rows))
+    found = evaluate.by_category(
+        Stubborn(), data, (pictures(6, 0), np.resize(rows, 6)), (pictures(4, 1), rows)
+    )
     assert list(found) == ["tools and devices", "animals"]
     assert found["animals"]["generated"]["n"] == 3 and found["animals"]["real"]["n"] == 2
     assert found["animals"]["generated"]["label_top5"]["value"] == 1

@@ -69,7 +69,9 @@ def test_held_out_images_are_encoded_as_they_are_and_no_other_way(encoded):
 def test_a_run_of_the_autoencoder_ends_at_unit_variance_and_goes_on_where_it_stopped(tmp_path):
     data = tiny_data(tmp_path / "pixels.npz")
     recipe = train_autoencoder.Recipe(latent_channels=2, batch=8, crop=16, perceptual=0.0, warm_up=1)
-    args = argparse.Namespace(data=data, out=tmp_path, minutes=0.03, threads=1, look_every=10.0, resume=False)
+    args = argparse.Namespace(
+        data=data, out=tmp_path, minutes=0.03, threads=1, evaluate_every=10.0, resume=False
+    )
     train_autoencoder.train(args, recipe)
     steps = torch.load(tmp_path / "last.pt", weights_only=True)["state"]["step"]
     train_autoencoder.train(argparse.Namespace(**{**vars(args), "resume": True, "minutes": 0.06}), recipe)

@@ -8,7 +8,7 @@ import torch
 from helpers import make_tiny, tiny_data
 
 from diffviz.models import checkpoints
-from diffviz.models.text_encoder import NO_CAPTION, NO_STYLE, Vocabulary
+from diffviz.models.text_encoder import NO_STYLE, NULL_TOKEN, Vocabulary
 from diffviz.models.unet import UNet, UNetConfig
 from diffviz.paths import ASSETS
 from diffviz.training import augment
@@ -25,7 +25,7 @@ def test_one_batch_can_be_learned_by_heart():
     net = make_tiny().net.train().requires_grad_(True)
     rng = torch.Generator().manual_seed(0)
     x0, eps = torch.rand(4, 3, 16, 16, generator=rng) * 2 - 1, torch.randn(4, 3, 16, 16, generator=rng)
-    t, tokens = train.stratified(4, rng), torch.ones(4, 12, dtype=torch.long)
+    t, tokens = train.stratified_times(4, rng), torch.ones(4, 12, dtype=torch.long)
     optimizer = train.Optimizer(net, train.Recipe(lr_muon=5e-3, lr_adam=5e-3))
     losses = []
     for _ in range(250):
@@ -40,7 +40,7 @@ def test_one_batch_can_be_learned_by_heart():
 def test_the_loss_of_the_right_answer_is_zero():
     schedule = train.SCHEDULES["cosine"]
     x0, eps, t = torch.rand(2, 3, 16, 16), torch.randn(2, 3, 16, 16), torch.tensor([0.2, 0.8]).double()
-    alpha, sigma = (train.per_image(f(t), x0) for f in (schedule.alpha, schedule.sigma))
+    alpha, sigma = (train.append_dims(f(t), x0) for f in (schedule.alpha, schedule.sigma))
 
     def knows(x, angle, tokens):
         return alpha * eps - sigma * x0
@@ -49,16 +49,16 @@ def test_the_loss_of_the_right_answer_is_zero():
 
 
 def test_times_of_a_batch_cover_the_range_evenly():
-    t = train.stratified(10, torch.Generator().manual_seed(0))
+    t = train.stratified_times(10, torch.Generator().manual_seed(0))
     assert ((t * 10).floor() == torch.arange(10)).all()
 
 
 def test_the_rate_warms_up_holds_and_falls_to_nothing():
     recipe = train.Recipe(warm_up=10, decay=0.25)
-    assert train.rate(0, 0.0, recipe) == pytest.approx(0.1)
-    assert train.rate(50, 0.5, recipe) == 1
-    assert train.rate(50, 0.875, recipe) == pytest.approx(0.5)
-    assert train.rate(50, 1.0, recipe) == 0
+    assert train.lr_factor(0, 0.0, recipe) == pytest.approx(0.1)
+    assert train.lr_factor(50, 0.5, recipe) == 1
+    assert train.lr_factor(50, 0.875, recipe) == pytest.approx(0.5)
+    assert train.lr_factor(50, 1.0, recipe) == 0
 
 
 def test_every_weight_is_trained_by_one_of_the_two_optimizers():
@@ -79,24 +79,24 @@ def test_captions_are_dropped_as_often_as_the_recipe_says(data):
     draw = Captions(data, vocabulary, CaptionDropout(caption=0.1, style=0.15))
     rng = np.random.default_rng(0)
     rows = [draw.tokens(draw.words(2, rng), 0, rng) for _ in range(4000)]
-    assert np.mean([r[1] == NO_CAPTION for r in rows]) == pytest.approx(0.1, abs=0.02)
+    assert np.mean([r[1] == NULL_TOKEN for r in rows]) == pytest.approx(0.1, abs=0.02)
     assert np.mean([r[0] == NO_STYLE for r in rows]) == pytest.approx(0.15, abs=0.02)
 
 
 def test_held_out_pictures_are_never_drawn(data):
     batches = train.Batches(data, make_tiny().vocabulary, train.Recipe(), 8, seed=0)
-    assert not data.heldout[batches.every].any()
-    assert not data.heldout[batches.everyday].any()
-    assert data.everyday[data.label[batches.everyday]].all()
+    assert not data.heldout[batches.all_rows].any()
+    assert not data.heldout[batches.common_rows].any()
+    assert data.common[data.label[batches.common_rows]].all()
 
 
-def test_focus_turns_to_everyday_pictures(data):
-    recipe = train.Recipe(focus_from=0.5, focus_share=1.0)
+def test_oversampling_turns_to_common_labels(data):
+    recipe = train.Recipe(oversample_from=0.5, oversample_share=1.0)
     batches = train.Batches(data, make_tiny().vocabulary, recipe, 200, seed=0)
-    everyday = {tuple(data.images[r, :, 0, 0].tolist()) for r in batches.everyday}
+    everyday = {tuple(data.images[r, :, 0, 0].tolist()) for r in batches.common_rows}
 
     def share(done):
-        x0 = batches.draw(done)[0]
+        x0 = batches.next_batch(done)[0]
         colours = ((x0[:, :, 0, 0] + 1) * 127.5).round().byte().tolist()
         return np.mean([tuple(c) in everyday for c in colours])
 
@@ -117,7 +117,7 @@ def test_a_run_can_be_stopped_and_resumed(tmp_path, monkeypatch, workers):
     second = torch.load(out / "last.pt", weights_only=True)
     assert (first["state"]["images"], second["state"]["images"]) == (40, 80)
     assert second["state"]["step"] == 20
-    assert not torch.equal(first["net"]["stem.weight"], second["net"]["stem.weight"])
+    assert not torch.equal(first["net"]["conv_in.weight"], second["net"]["conv_in.weight"])
     held_out = [
         row["heldout_loss"] for row in csv.DictReader((out / "log.csv").open()) if row["heldout_loss"]
     ]
@@ -129,7 +129,7 @@ def test_a_run_can_be_stopped_and_resumed(tmp_path, monkeypatch, workers):
     assert facts["earlier"][0]["recipe"]["batch"] == 4
 
 
-def test_a_run_that_was_interrupted_is_one_sitting(tmp_path, monkeypatch):
+def test_a_run_that_was_interrupted_is_one_session(tmp_path, monkeypatch):
     path, out = tiny_data(tmp_path / "data.npz"), tmp_path / "run"
     arguments = ["train", "--data", str(path), "--out", str(out), "--channels", "8", "8", "--batch", "4"]
     monkeypatch.setattr("sys.argv", [*arguments, "--images", "40"])
@@ -208,22 +208,22 @@ def test_a_larger_network_inherits_the_smaller_one_level_for_level():
     small = UNet(UNetConfig(size=16, channels=(8, 16), **words))
     large = UNet(UNetConfig(size=32, channels=(8, 8, 16), **words))
     fresh = {k: v.clone() for k, v in large.state_dict().items()}
-    copied = train.inherit(large, small)
+    copied = train.init_from_smaller(large, small)
     state, source = large.state_dict(), small.state_dict()
     assert torch.equal(state["down.1.conv1.weight"], source["down.0.conv1.weight"])
-    assert torch.equal(state["shrink.1.weight"], source["shrink.0.weight"])
+    assert torch.equal(state["downsample.1.weight"], source["downsample.0.weight"])
     assert torch.equal(state["up.0.conv1.weight"], source["up.0.conv1.weight"])
     assert torch.equal(state["text.embed.weight"], source["text.embed.weight"])
-    for own in ("stem.weight", "down.0.conv1.weight", "up.5.conv1.weight"):
+    for own in ("conv_in.weight", "down.0.conv1.weight", "up.5.conv1.weight"):
         assert torch.equal(state[own], fresh[own])
-    assert copied == sum(not k.startswith(("stem", "norm", "head")) for k in source)
+    assert copied == sum(not k.startswith(("conv_in", "norm", "conv_out")) for k in source)
 
 
 def test_levels_of_other_widths_cannot_be_inherited():
     words = {"n_tokens": 9, "text_dim": 8, "heads": 2}
     small = UNet(UNetConfig(size=16, channels=(8, 16), **words))
     with pytest.raises(ValueError, match="to inherit"):
-        train.inherit(UNet(UNetConfig(size=32, channels=(8, 8, 24), **words)), small)
+        train.init_from_smaller(UNet(UNetConfig(size=32, channels=(8, 8, 24), **words)), small)
 
 
 def test_every_repainted_picture_is_captioned_with_its_colour(data):
@@ -231,7 +231,7 @@ def test_every_repainted_picture_is_captioned_with_its_colour(data):
     recipe = train.Recipe(recolour=1.0, dropout=CaptionDropout(caption=0.0))
     before = {tuple(data.pictures(np.array([r]))[0, :, 0, 0].tolist()) for r in data.rows(heldout=False)}
     colours = {vocabulary.encode(c)[1] for c in augment.HUES}
-    x0, _, _, tokens = train.Batches(data, vocabulary, recipe, 200, seed=0).draw(0.0)
+    x0, _, _, tokens = train.Batches(data, vocabulary, recipe, 200, seed=0).next_batch(0.0)
     repainted = np.array([tuple(p[:, 0, 0].tolist()) not in before for p in x0])
     # "red apple" is never repainted, so what of it is left aside is all of one kind.
     apple = np.array([vocabulary.encode("apple")[1] in row for row in tokens.tolist()])
@@ -243,12 +243,12 @@ def test_every_repainted_picture_is_captioned_with_its_colour(data):
 
 def test_skin_tones_are_drawn_as_often_as_the_recipe_says(data):
     toned = dataclasses.replace(data, labels=["red apple", "cat face: dark skin tone", "dog"])
-    batches = train.Batches(toned, make_tiny().vocabulary, train.Recipe(toned=0.25), 8, seed=0)
+    batches = train.Batches(toned, make_tiny().vocabulary, train.Recipe(skin_tone_weight=0.25), 8, seed=0)
     for rows, chance in (
-        (batches.every, batches.chance),
-        (batches.everyday, batches.everyday_chance),
+        (batches.all_rows, batches.all_chances),
+        (batches.common_rows, batches.common_chances),
     ):
-        is_toned = toned.toned[toned.label[rows]]
+        is_toned = toned.is_skin_tone[toned.label[rows]]
         assert is_toned.any() and not is_toned.all()
         assert chance[is_toned].mean() / chance[~is_toned].mean() == pytest.approx(0.25)
 
@@ -266,3 +266,56 @@ def test_the_average_that_ships_is_the_best_of_those_kept(tmp_path, monkeypatch)
     assert facts["heldout_by_ema"] == {str(k): v for k, v in wanted.items()}
     saved = torch.load(out / "last.pt", weights_only=True)["averages"]
     assert set(saved) == set(wanted)
+
+
+def test_the_moving_average_is_the_one_that_the_shipped_weights_were_taken_with():
+    torch.manual_seed(0)
+    net = torch.nn.Linear(3, 2)
+    average, expected = train.moving_average(net, 0.6), net.weight.detach().clone()
+    for step in range(12):
+        with torch.no_grad():
+            net.weight += torch.randn(2, 3)
+        average.update_parameters(net)
+        keep = min(0.6, (1 + step) / (10 + step))
+        expected = torch.lerp(expected, net.weight.detach(), 1 - keep)
+    assert torch.equal(average.module.weight, expected)
+
+
+def test_a_run_begun_by_an_earlier_version_goes_on(tmp_path, monkeypatch):
+    path, out = tiny_data(tmp_path / "data.npz"), tmp_path / "run"
+    arguments = ["train", "--data", str(path), "--out", str(out), "--channels", "8", "8", "--batch", "4"]
+    monkeypatch.setattr("sys.argv", [*arguments, "--images", "40"])
+    train.main()
+    saved = torch.load(out / "last.pt", weights_only=True)
+    # As it was written before parts of the network and fields of the recipe were renamed.
+    parts = {new: old for old, new in checkpoints.RENAMED_PARTS.items()}
+    fields = {new: old for old, new in train.RENAMED_FIELDS.items()}
+
+    def older(state):
+        state = {k.removeprefix("module."): v for k, v in state.items() if k != "n_averaged"}
+        return {
+            f"{parts.get(k.split('.')[0], k.split('.')[0])}.{k.partition('.')[2]}".rstrip("."): v
+            for k, v in state.items()
+        }
+
+    session = {
+        **saved["session"],
+        "recipe": {fields.get(k, k): v for k, v in saved["session"]["recipe"].items()},
+    }
+    old = {
+        **{k: saved[k] for k in ("optimizer", "state", "planned")},
+        "net": older(saved["net"]),
+        "averages": {decay: older(state) for decay, state in saved["averages"].items()},
+        "sitting": session,
+    }
+    assert "stem.weight" in old["net"] and "toned" in session["recipe"]
+    assert not set(old["net"]) & {"conv_in.weight", "noise_embed.0.weight"}
+    again = train.current_checkpoint(old)
+    assert again["session"] == saved["session"]
+    for name in ("net", *saved["averages"]):
+        now, then = (x["net"] if name == "net" else x["averages"][name] for x in (again, saved))
+        assert set(now) == set(then) and all(torch.equal(now[k], then[k]) for k in then)
+    torch.save(old, out / "last.pt")
+    monkeypatch.setattr("sys.argv", [*arguments, "--images", "40", "--resume"])
+    train.main()
+    assert checkpoints.metadata(out / "ema.safetensors")[1]["earlier"] == []

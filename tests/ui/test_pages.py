@@ -118,8 +118,8 @@ def test_reverse_says_which_words_it_does_not_know():
 
 @pytest.mark.parametrize(("right", "warned"), [(0.1, True), (0.7, False)])
 def test_reverse_warns_of_what_the_network_was_measured_to_draw_badly(monkeypatch, right, warned):
-    figures = categories.Measured("tools and devices", 90, right, (right - 0.05, right + 0.05), 0.9, 20)
-    monkeypatch.setattr(categories, "measured", lambda *a: {figures.kind: figures})
+    figures = categories.CategoryResult("tools and devices", 90, right, (right - 0.05, right + 0.05), 0.9, 20)
+    monkeypatch.setattr(categories, "category_results", lambda *a: {figures.category: figures})
     app = open_page(REVERSE, prompt="hammer", steps="1")
     said = " ".join(i.value for i in app.info)
     assert ("bad at tools and devices" in said and "10%" in said and "90%" in said) == warned
@@ -134,7 +134,7 @@ def test_reverse_lists_what_can_be_asked_for():
     everyday = [x["label"] for x in Vocabulary.load(ASSETS / "vocabulary.json").labels if x["everyday"]]
     listed = " ".join(m.value for m in app.markdown)
     assert f"{len(everyday)} everyday ones" in listed
-    assert all(f"**{kind}**" in listed for kind in categories.KINDS)
+    assert all(f"**{kind}**" in listed for kind in categories.CATEGORIES)
     assert all(label in listed for label in everyday)
 
 
@@ -179,13 +179,13 @@ def test_other_seeds_are_shown_with_their_numbers():
 
 
 def test_a_stopped_run_says_so_and_can_be_finished():
-    from diffviz.pipelines.text_to_image import Settings, run_steps
+    from diffviz.pipelines.text_to_image import Settings, sample_steps
     from diffviz.ui.live import Run
 
     app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=60)
     app.switch_page(REVERSE)
     settings = Settings("cat face", "noto", 0, 30, "ddim", 3.0, schedule="cosine")
-    steps = run_steps(settings)
+    steps = sample_steps(settings)
     app.session_state["reverse-run"] = Run(settings, [next(steps) for _ in range(4)], stopped=True)
     app.run()
     assert not app.exception
@@ -328,7 +328,7 @@ COPIES = "pages/7_copies.py"
 def open_copies(**link):
     app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=120)
     app.query_params.update({"guidance": "1.0", **link})
-    app.session_state["guess-copies"] = memorization.KIN
+    app.session_state["guess-copies"] = memorization.TYPICAL
     app.switch_page(COPIES)
     app.run()
     assert not app.exception, [e.value for e in app.exception]
@@ -344,11 +344,11 @@ def test_copies_shows_nothing_of_the_drawings_before_a_guess():
 def test_copies_names_the_nearest_drawing_and_judges_it_by_real_new_ones():
     app = open_copies(prompt="red heart")
     picture = app.session_state["copies-run"].steps[-1].x[0]
-    nearest = nearest_neighbors.load().nearest(picture, 1)[0]
-    share = nearest_neighbors.load().share_nearer(nearest.distance)
+    nearest = nearest_neighbors.load_reference_set().nearest(picture, 1)[0]
+    share = nearest_neighbors.load_reference_set().percentile(nearest.distance)
     said = next(m.value for m in app.markdown if "You said" in m.value)
     assert f"“{nearest.label}” ({nearest.style}), **{nearest.distance:.2f}** away" in said
-    assert f"**{share:.0%}** lie nearer" in said and memorization.verdict(share) in said
+    assert f"**{share:.0%}** lie nearer" in said and memorization.classify_distance(share) in said
 
 
 def test_eight_seeds_are_counted():
@@ -356,21 +356,21 @@ def test_eight_seeds_are_counted():
     app.button(key="eight").click().run()
     assert not app.exception
     pairs = app.session_state["copies-eight"][1]
-    drawings = nearest_neighbors.load()
-    near = sum(drawings.share_nearer(n.distance) < nearest_neighbors.SUSPICIOUS for _, n in pairs)
+    drawings = nearest_neighbors.load_reference_set()
+    near = sum(drawings.percentile(n.distance) < nearest_neighbors.COPY_QUANTILE for _, n in pairs)
     assert len(pairs) == memorization.SEEDS
     assert any(f"**{near} of {memorization.SEEDS}**" in m.value for m in app.markdown)
 
 
 def test_copies_says_when_the_sheet_of_drawings_is_missing(monkeypatch):
-    monkeypatch.setattr(nearest_neighbors, "load", lambda: None)
+    monkeypatch.setattr(nearest_neighbors, "load_reference_set", lambda: None)
     app = open_copies()
     assert "drawings.avif, is missing" in app.error[0].value
 
 
 def test_figures_of_copying_say_how_many_pictures_they_are_of():
     app = open_copies()
-    found = nearest_neighbors.measured(checkpoints.DEFAULT)
+    found = nearest_neighbors.memorization_results(checkpoints.DEFAULT)
     said = next(m.value for m in app.markdown if "A network that copies nothing" in m.value)
     assert f"N = {found['new_captions']['n']:,}" in said
     stale = found["weights_sha256"] != checkpoints.manifest()[checkpoints.DEFAULT].sha256
@@ -484,7 +484,7 @@ def test_editing_waits_for_a_guess_and_then_draws_every_strength():
     assert measured != ("not measured" in said(app))
 
 
-@pytest.mark.parametrize("hole", list(editing.HOLES.values()))
+@pytest.mark.parametrize("hole", list(editing.MASKS.values()))
 def test_every_hole_can_be_filled(hole):
     app = open_page(EDITING, do="Fill a hole", hole=hole, **QUICK_NET)
     assert app.session_state["fill-run"].finished
@@ -523,14 +523,14 @@ def test_a_sketch_of_ours_can_be_drawn_over():
     assert not app.exception
     with Image.open(ROOT / "assets" / "sketches" / "flower.png") as sketch:
         expected = np.asarray(sketch.convert("RGB"))
-    given = np.frombuffer(app.session_state["redraw-run"].settings.picture, np.uint8)
+    given = np.frombuffer(app.session_state["redraw-run"].settings.image, np.uint8)
     assert np.array_equal(given.reshape(32, 32, 3), expected)
 
 
 TRAINING = "pages/2_training.py"
 
 
-@pytest.mark.parametrize("target", list(training.SAYS.values()))
+@pytest.mark.parametrize("target", list(training.TARGET_TITLES.values()))
 def test_training_takes_a_problem_apart_whatever_it_is_to_say(target):
     app = open_page(TRAINING, target=target, sample="penguin (emojitwo)", **QUICK_NET)
     assert "It is told the caption, “penguin”" in said(app)
@@ -556,7 +556,7 @@ def test_a_small_network_is_trained_on_the_page_with_every_target():
     assert not app.exception and "You said **later or never**" in said(app)
     app.pills(key="guess-target").set_value("no difference").run()
     assert not app.exception
-    assert {key[1] for key in app.session_state["trained"]} == set(training.SAYS)
+    assert {key[1] for key in app.session_state["trained"]} == set(training.TARGET_TITLES)
 
 
 RELATIVES = "pages/8_relatives.py"

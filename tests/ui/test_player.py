@@ -4,7 +4,7 @@ import struct
 import numpy as np
 import pytest
 
-from diffviz.diffusion.samplers import ddim, draw, seeded, times
+from diffviz.diffusion.samplers import ddim, make_generators, randn_per_seed, timesteps
 from diffviz.diffusion.schedules import SCHEDULES
 from diffviz.models import checkpoints
 from diffviz.pipelines.trajectory import record
@@ -49,8 +49,10 @@ def test_a_run_is_known_by_its_pictures():
 def test_fifty_steps_of_three_panels_are_sent_at_native_size(name, limit):
     """Two of the panels are mostly noise, which no format makes smaller: what counts is the number of pixels."""
     schedule, shipped = SCHEDULES["cosine"], checkpoints.load(name)
-    denoise = shipped.prompted(["cat face"], ["noto"], schedule)
-    run = record(ddim(denoise, draw(seeded([0]), shipped.shape), times(50), schedule), schedule)[0]
+    denoise = shipped.conditioned(["cat face"], ["noto"], schedule)
+    run = record(
+        ddim(denoise, randn_per_seed(make_generators([0]), shipped.shape), timesteps(50), schedule), schedule
+    )[0]
     payload = pack(panels(run), readouts(run, 50), ["c"] * 51, "A run")
     assert len(payload) <= limit
     assert unpack(payload)[0]["frames"] == 51

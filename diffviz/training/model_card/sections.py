@@ -1,31 +1,15 @@
-"""The sections of the model card: what the weights say of themselves and what was measured, in sentences."""
+"""Sentences of the model card that depend on what was measured, its commands and its histogram."""
 
 from __future__ import annotations
 
 import csv
-import json
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
 from diffviz.evaluation.results import DistanceHistogram
-from diffviz.paths import ASSETS
-from diffviz.training.model_card.tables import (
-    channels,
-    guidance_table,
-    guided_table,
-    heldout_losses,
-    outside_table,
-    recipes_table,
-    sizes_table,
-)
-from diffviz.training.train_denoiser import ADJUSTABLE, Recipe
-
-
-def section(heading: str, text: str, table: Sequence[str] = ()) -> list[str]:
-    """A heading, a paragraph and perhaps a table, as lines of Markdown."""
-    return [heading, "", text, "", *table, *([""] if table else [])]
+from diffviz.training.model_card.tables import heldout_losses
+from diffviz.training.train_denoiser import ADJUSTABLE, Recipe, current_recipe
 
 
 def core_hours(facts: dict) -> float:
@@ -35,7 +19,7 @@ def core_hours(facts: dict) -> float:
 
 def recipe_text(facts: dict, name: str) -> str:
     """How a network was trained, in sentences."""
-    recipe = facts["recipe"]
+    recipe = current_recipe(facts["recipe"])
     said = [
         f"{facts['images']:,} images in {core_hours(facts):.1f} core-hours on a CPU shared with other work, batch "
         f"{recipe['batch']}, bf16.",
@@ -43,8 +27,9 @@ def recipe_text(facts: dict, name: str) -> str:
         f"down to nothing over the last {recipe['decay']:.0%}; average of weights with decay "
         f"{facts.get('ema', recipe['ema'])} a step.",
         f"Loss: v, unweighted, {recipe['schedule']} schedule, times spread evenly in each batch.",
-        f"From {recipe['focus_from']:.0%} of the run on, {recipe['focus_share']:.0%} of the pictures were everyday ones."
-        if recipe["focus_share"]
+        f"From {recipe['oversample_from']:.0%} of the run on, {recipe['oversample_share']:.0%} of the "
+        "pictures were everyday ones."
+        if recipe["oversample_share"]
         else "Everyday drawings came as often as any other.",
         f"The caption was dropped {recipe['dropout']['caption']:.0%} of the time, the style "
         f"{recipe['dropout']['style']:.0%}.",
@@ -61,29 +46,29 @@ def recipe_text(facts: dict, name: str) -> str:
             "caption; the combinations of the second grid were never made."
         )
     if facts.get("data", name) != name:
-        said.append(f"Skin tones as extra data, {recipe['toned']:g} as often as other drawings.")
+        said.append(f"Skin tones as extra data, {recipe['skin_tone_weight']:g} as often as other drawings.")
     if "heldout_by_ema" in facts:
         losses = ", ".join(f"{loss:.4f} at {decay}" for decay, loss in facts["heldout_by_ema"].items())
         said.append(f"The length of the average was chosen after the fact: held-out loss {losses}.")
     if facts.get("earlier"):
         said.append(
-            f"In {len(facts['earlier']) + 1} sittings, each of which began again at the full rate; what is said here is "
+            f"In {len(facts['earlier']) + 1} sessions, each of which began again at the full rate; what is said here is "
             "of the last, the commands are those of all."
         )
     return " ".join(said)
 
 
 def commands(name: str, size: int, facts: dict, runs: str = "runs") -> list[str]:
-    """The commands that make the weights again: their data, each sitting in turn, publishing and evaluating them."""
-    sittings = [*facts.get("earlier", []), {"data": name, **facts}]
+    """The commands that make the weights again: their data, each session in turn, publishing and evaluating them."""
+    sessions = [*facts.get("earlier", []), {"data": name, **facts}]
     lines = [f"build_dataset --size {size} --out data/{name}.npz"]  # evaluate needs it in any case
-    if any(s["data"].endswith("-tones") for s in sittings):
+    if any(s["data"].endswith("-tones") for s in sessions):
         lines.append(f"build_dataset --size {size} --out data/{name}-tones.npz --skin-tones")
-    for i, sitting in enumerate(sittings):
-        recipe = sitting["recipe"]
+    for i, session in enumerate(sessions):
+        recipe = current_recipe(session["recipe"])
         lines.append(
-            f"train_denoiser --data data/{sitting['data']}.npz --out {runs}/{name} --images {sitting['images']} "
-            f"--workers {sitting['workers']} --channels {' '.join(map(str, recipe['channels']))}{flags(recipe)}"
+            f"train_denoiser --data data/{session['data']}.npz --out {runs}/{name} --images {session['images']} "
+            f"--workers {session['workers']} --channels {' '.join(map(str, recipe['channels']))}{flags(recipe)}"
             f"{' --resume' if i else ''}"
         )
     lines += [f"train_denoiser --out {runs}/{name} --publish", f"evaluate --model {name}"]
@@ -126,73 +111,6 @@ def prediction(path: Path) -> str:
     )
 
 
-def colours_text(found: dict) -> list[str]:
-    """Whether colour words are obeyed."""
-
-    def share(part: dict) -> str:
-        low, high = part["interval"]
-        return f"{part['value']:.0%} ({low:.0%} to {high:.0%})"
-
-    return section(
-        "### Colours",
-        f"{found['labels']} everyday things, asked for in each of {found['n'] // found['labels']} colours (“blue banana”; "
-        f"N = {found['n']}): **{share(found['asked'])}** have that colour as their one main hue, within 20°. Without the "
-        f"colour word {share(found['not_asked'])} have it, by chance.",
-    )
-
-
-def outside_text(found: dict, digest: str) -> list[str]:
-    """What a feature network that was not trained on this data says, and why our own classifier says more."""
-    stale = "" if found["weights_sha256"] == digest else " **Measured on earlier weights.**"
-    judge, size = found["feature_network"], found["gallery"]["size"]
-    kid, floor = found["all"]["kid"], found["all"]["kid_floor"]
-    return section(
-        "### A judge from outside",
-        f"Features of {judge['name']}, trained on ImageNet (`{judge['package']}` {judge['version']}). Each generated "
-        f"image is looked up among the real drawings of other sets ({found['gallery']['drawings']:,} in all, at {size} "
-        "× "
-        f"{size}); a hit has the same label or subgroup. The share is of the held-out real drawings' own figure, its "
-        "interval from resampling labels. Our own classifier, below, gives higher shares: it was trained on the very "
-        f"drawings whose manner the network learned.{stale} KID over all labels {kid['value']:.3f} "
-        f"({kid['interval'][0]:.3f} to {kid['interval'][1]:.3f}); real training drawings {floor['value']:.3f}.",
-        outside_table(found),
-    )
-
-
-def guidance_text(sweep: dict, digest: str) -> list[str]:
-    """What the guidance scale does to the figures."""
-    stale = "" if sweep["weights_sha256"] == digest else " Measured on earlier weights."
-    return section(
-        "### Which guidance",
-        f"{sweep['settings']['sampler']}, {sweep['settings']['steps']} steps, N = {sweep['n']} a line, from the same "
-        f"noises and captions; shares of the real pictures' own. The pages and the figures above use "
-        f"{sweep['settings']['guidance']:g}.{stale}",
-        guidance_table(sweep),
-    )
-
-
-def memory_text(name: str, memory: dict) -> list[str]:
-    """What the distances to the training pictures say, with the histogram."""
-    new, known, held = memory["new_captions"], memory["trained_captions"], memory["heldout"]
-
-    def share(part: dict) -> str:
-        low, high = part["suspicious"]["interval"]
-        return f"**{part['suspicious']['value']:.1%}** ({low:.1%} to {high:.1%}, N = {part['n']:,})"
-
-    return [
-        "### Does it copy?",
-        "",
-        f"![Distances to the nearest training picture](model/memory-{name}.svg)",
-        "",
-        f"Filled: generated from captions of held-out drawings (median {new['median']:.3f}). Dashed: generated from "
-        f"captions it was trained on (median {known['median']:.3f}). Line: real held-out drawings (N = {held['n']}, median "
-        f"{held['median']:.3f}). Dotted upright: 95 % of the real held-out drawings lie to the right of it. To its left "
-        f"lie {share(new)} of the pictures for new captions and {share(known)} of those for known ones; 5 % would be "
-        "expected of a network that copies nothing.",
-        "",
-    ]
-
-
 def histogram(memory: dict) -> str:
     """Distances to the nearest training picture as an SVG: generated pictures filled, held-out ones as a line."""
     width, height, left, base = 640, 240, 44, 200
@@ -231,43 +149,3 @@ def histogram(memory: dict) -> str:
         f'<text x="{(width + left) / 2}" y="{base + 34}" text-anchor="middle">'
         "distance to the nearest training picture (RMS)</text></svg>\n"
     )
-
-
-def comparisons() -> list[str]:
-    """Recipes and sizes on equal terms, as far as they have been measured."""
-    lines: list[str] = []
-    recipes, sizes, guided = (ASSETS / "curves" / f"{kind}.json" for kind in ("recipes", "sizes", "guided"))
-    if sizes.exists():
-        found = json.loads(sizes.read_text())
-        minutes = max(row["cpu_minutes"] for row in found.values())
-        fresh = {name: row for name, row in found.items() if not name.endswith("begun")}
-        best = min(fresh, key=lambda name: fresh[name]["heldout_loss"])
-        lines += section(
-            "## Three sizes, the same time",
-            f"{minutes:.0f} minutes of one processor thread each, at 64 × 64, two side by side (`python -m "
-            "diffviz.training.ablations --sizes --data data/emoji64.npz --workers 2`). Of those from scratch, the one with "
-            f"{channels(best)} channels has the lowest held-out loss after this time. Longer training favours larger "
-            "networks, so what is best after a day this table does not say.",
-            sizes_table(found),
-        )
-    if recipes.exists():
-        found = json.loads(recipes.read_text())
-        seeds = abs(found["plain"]["heldout_loss"] - found["plain-again"]["heldout_loss"])
-        lines += section(
-            "## Recipes, one thing changed",
-            f"{found['plain']['images']:,} images each from scratch at 32 × 32, one run each (`python -m "
-            f"diffviz.training.ablations --recipes`); two seeds of the plain recipe differ by {seeds:.4f}, so smaller "
-            "differences say nothing. The loss is that of held-out everyday drawings with their full captions, which "
-            "cannot show what recolouring, skin tones or keywords are for: prompts that are not such captions.",
-            recipes_table(found),
-        )
-    if guided.exists():
-        found = json.loads(guided.read_text())
-        lines += section(
-            "## Guidance trained in",
-            f"A copy of `emoji32` taught for {found['images']:,} images to give its own guided answer (scale 3) in one "
-            f"call (`compare --guided`). UniPC, 30 steps, everyday captions, N = {found['n']} a line; shares of the real "
-            "pictures' own.",
-            guided_table(found),
-        )
-    return lines

@@ -49,7 +49,7 @@ def outside_table(found: dict) -> list[str]:
     return lines
 
 
-def kinds_table(found: dict) -> list[str]:
+def categories_table(found: dict) -> list[str]:
     """Agreement by kind of thing, in the order of the file."""
     lines = ["| kind | generated (95 % interval) | real, held out | share |", "|---" * 4 + "|"]
     for kind, row in found.items():

@@ -6,14 +6,15 @@ import random
 
 import streamlit as st
 
+from diffviz.diffusion.samplers import SAMPLERS
 from diffviz.evaluation import results
 from diffviz.lessons import staircase
 from diffviz.pipelines.text_to_image import Settings
 from diffviz.ui import learner
 from diffviz.ui.components import gallery
 from diffviz.ui.lessons import quality_curve
-from diffviz.ui.names import SAMPLER_TITLES
-from diffviz.ui.prediction import predict
+from diffviz.ui.measured import note_provenance
+from diffviz.ui.prediction import ask_prediction
 
 KEY = "tell"
 START = 2  # steps of the first trial: nearly everybody sees that one
@@ -24,23 +25,23 @@ def _new_test() -> dict:
     return {"answers": [], "seed": random.randrange(10**6)}
 
 
-def can_you_tell(settings: Settings) -> None:
+def show(settings: Settings) -> None:
     """Twenty trials of two pictures from one noise; the staircase finds the number of steps at which they look alike."""
-    ladders = results.ladders()
+    ladders = results.load_blind_test()
     if ladders is None:
         st.info("The pictures of this test have not been drawn yet.", icon=":material/hourglass_empty:")
         return
     levels, longest = ladders.steps[:-1], ladders.steps[-1]
-    guess = predict(
+    guess = ask_prediction(
         f"Up to how many steps will you see a difference from {longest} steps?",
         [str(n) for n in levels[1:-1]],
         "guess-tell",
     )
     if guess is None:
         return
-    quality_curve.whose(ladders, settings.model)
-    learner.identity()
-    state = learner.place(KEY, _new_test)
+    note_provenance(ladders, settings.model)
+    learner.identify()
+    state = learner.load_progress(KEY, _new_test)
     answers = [(k, right) for k, right in state["answers"]]
     if len(answers) >= staircase.TRIALS:
         _result(answers, guess, ladders)
@@ -48,10 +49,10 @@ def can_you_tell(settings: Settings) -> None:
         _trial(state, answers, ladders)
     if answers:
         st.button("Start over", on_click=_start_over, type="tertiary", icon=":material/restart_alt:")
-    learner.keep(KEY)
+    learner.save_progress(KEY)
 
 
-def _trial(state: dict, answers: list[staircase.Answer], ladders: results.Ladders) -> None:
+def _trial(state: dict, answers: list[staircase.Answer], ladders: results.BlindTest) -> None:
     turn, levels, longest = len(answers), ladders.steps[:-1], ladders.steps[-1]
     steps = staircase.next_level(answers, levels, START)
     rng = random.Random(state["seed"])
@@ -62,24 +63,24 @@ def _trial(state: dict, answers: list[staircase.Answer], ladders: results.Ladder
     st.markdown(
         f"Two pictures of “{asked['prompt']}” from the same noise. **Which took {longest} steps?** Guess if you must."
     )
-    pictures = [ladders.picture(pair, longest), ladders.picture(pair, steps)]
+    pictures = [ladders.image(pair, longest), ladders.image(pair, steps)]
     picked = gallery.pick(
         pictures if fine_first else pictures[::-1], ["left", "right"], ["", ""], label="Which picture took more steps",
         key="tell-pair", turn=turn, wanted=LARGEST, together=True,
     )  # fmt: skip
     st.caption(
         "No marks until the end, so that you do not learn the answers. Two right in a row make it harder, a miss makes it "
-        f"easier. The pairs were drawn beforehand by the network that runs here ({SAMPLER_TITLES[ladders.raw['sampler']]}, "
+        f"easier. The pairs were drawn beforehand by the network that runs here ({SAMPLERS[ladders.raw['sampler']].title}, "
         f"guidance {ladders.raw['guidance']:g}), because {longest} steps take too long to wait for twenty times. "
         "The prompt and the seed in the controls play no part here."
     )
     if picked is not None:
         state["answers"].append([steps, (picked == 0) == fine_first])
-        learner.keep(KEY)
+        learner.save_progress(KEY)
         st.rerun()
 
 
-def _result(answers: list[staircase.Answer], guess: str, ladders: results.Ladders) -> None:
+def _result(answers: list[staircase.Answer], guess: str, ladders: results.BlindTest) -> None:
     limit = staircase.threshold(answers)
     right = sum(r for _, r in answers)
     st.subheader(f"{right} of {len(answers)} right", anchor=False)
@@ -101,7 +102,7 @@ def _result(answers: list[staircase.Answer], guess: str, ladders: results.Ladder
             "right": [f"{good} of {n}" for good, n in staircase.share_right(answers).values()],
         },
     )
-    curve = results.load()
+    curve = results.load_quality_curve()
     if curve is not None and limit is not None:
         per_step = 2 if ladders.raw["guidance"] != 1 else 1
         st.markdown("Your limit on the measured curve:")
@@ -110,7 +111,7 @@ def _result(answers: list[staircase.Answer], guess: str, ladders: results.Ladder
         )
     st.caption(
         "Twenty trials give a rough limit: repeat the test and see how far it moves. It holds for these small pictures, "
-        f"{SAMPLER_TITLES[ladders.raw['sampler']]} and your screen."
+        f"{SAMPLERS[ladders.raw['sampler']].title} and your screen."
     )
 
 

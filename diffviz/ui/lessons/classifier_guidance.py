@@ -19,38 +19,40 @@ from diffviz.models import classifier
 from diffviz.paths import ASSETS
 from diffviz.pipelines.text_to_image import Settings
 from diffviz.ui import live, source
+from diffviz.ui.cache import memo
 from diffviz.ui.components import gallery
 from diffviz.ui.lessons.guidance import SEEDS
-from diffviz.ui.prediction import predict
+from diffviz.ui.prediction import ask_prediction
 
-IDEAS = ("cat face", "red heart", "sunflower", "penguin", "hot dog")
+EXAMPLE_LABELS = ("cat face", "red heart", "sunflower", "penguin", "hot dog")
 SCALES = (3.0, 30.0)
 Drawn = tuple[np.ndarray, float]  # pictures (N, C, H, W) and the seconds they took
 
 
-def judged(settings: Settings) -> None:
+def show(settings: Settings) -> None:
     """Runs without words that a classifier pushes towards a label, beside none and beside guidance by words."""
-    judge = classifier.load(ASSETS / "classifier32.safetensors")
+    label_classifier = classifier.load(ASSETS / "classifier32.safetensors")
     label = settings.prompt.lower()
-    if label not in judge.labels:
-        near = difflib.get_close_matches(label, judge.labels, 3)
+    if label not in label_classifier.labels:
+        near = difflib.get_close_matches(label, label_classifier.labels, 3)
         none = f", and “{label}” is none" if label else ""
         st.info(
-            f"Our classifier can push only towards one of its {len(judge.labels):,} labels{none}. "
-            + (f"Near it: {', '.join(near)}." if near else f"Try {IDEAS[0]}."),
+            f"Our classifier can push only towards one of its {len(label_classifier.labels):,} labels{none}. "
+            + (f"Near it: {', '.join(near)}." if near else f"Try {EXAMPLE_LABELS[0]}."),
             icon=":material/help:",
         )
         return
-    guess = predict(
+    guess = ask_prediction(
         "A classifier that knows what it looks for pushes in place of the words, gently and then hard. What will you see?",
         ["what was asked for", "something like it", "something that pleases only the classifier"],
         "guess-judge",
     )
     if guess is None:
         return
-    rows = _rows(settings, judge, label)
+    rows = _rows(settings, label_classifier, label)
     sure = {
-        title: guidance_analysis.certainty(pictures, judge, label) for title, (pictures, _) in rows.items()
+        title: guidance_analysis.class_probability(pictures, label_classifier, label)
+        for title, (pictures, _) in rows.items()
     }
     nothing, *_, hard, words = sure
     st.markdown(
@@ -62,7 +64,8 @@ def judged(settings: Settings) -> None:
     )
     plain, pushed = rows[nothing][1], rows[hard][1]
     st.caption(
-        f"One label, {SEEDS} seeds, one classifier. It divides its certainty among {len(judge.labels):,} labels, many of "
+        f"One label, {SEEDS} seeds, one classifier. It divides its certainty among "
+        f"{len(label_classifier.labels):,} labels, many of "
         "them alike, so that a good picture need not score high. A push by it took "
         f"{pushed / plain:.1f} times as long as a run without, since its slope is taken back through the network at every "
         "step. Classifiers that have learned to see through noise do better than this one (Dhariwal & Nichol 2021, arXiv "
@@ -78,26 +81,25 @@ def judged(settings: Settings) -> None:
             "knows, and that of $\\log p(y \\mid x_t)$, which a classifier does. Guidance by words takes the second from "
             "the difference of two answers instead (Ho & Salimans 2022, arXiv 2207.12598)."
         )
-    source.show(guidance.classifier)
+    source.show(guidance.classifier_guidance)
 
 
-def _rows(settings: Settings, judge: classifier.Judge, label: str) -> dict[str, Drawn]:
+def _rows(settings: Settings, label_classifier: classifier.LabelClassifier, label: str) -> dict[str, Drawn]:
     """Title -> what was drawn, each row shown as soon as it is there."""
     seeds = [settings.seed + k for k in range(SEEDS)]
     none = dataclasses.replace(settings, prompt="", guidance=1.0)
     jobs: dict[str, Callable[[], np.ndarray]] = {
-        "No words, no push": lambda: live.finals(none, seeds).numpy(),
+        "No words, no push": lambda: live.sample_images(none, seeds).numpy(),
         **{
             f"No words, the classifier pushes, scale {s:g}": partial(
-                guidance_analysis.by_judge, none, seeds, judge, label, s
+                guidance_analysis.sample_with_classifier, none, seeds, label_classifier, label, s
             )
             for s in SCALES
         },
-        f"“{label}” in words, guidance {settings.guidance:g}": lambda: live.finals(settings, seeds).numpy(),
+        f"“{label}” in words, guidance {settings.guidance:g}": lambda: live.sample_images(settings, seeds).numpy(),
     }  # fmt: skip
     places = [st.empty() for _ in jobs]
-    kept = st.session_state.get("guidance-judge")
-    drawn: dict[str, Drawn] = kept[1] if kept and kept[0] == settings else {}
+    drawn: dict[str, Drawn] = memo("guidance-judge", settings, dict)
     torch.set_num_threads(1)
     for (title, job), place in zip(jobs.items(), places, strict=True):
         if title not in drawn:
@@ -105,7 +107,8 @@ def _rows(settings: Settings, judge: classifier.Judge, label: str) -> dict[str, 
             pictures = job()
             drawn[title] = (pictures, time.perf_counter() - began)
         pictures, _ = drawn[title]
-        notes = [f"{p:.0%} sure" for p in guidance_analysis.certainty(pictures, judge, label)]
+        notes = [
+            f"{p:.0%} sure" for p in guidance_analysis.class_probability(pictures, label_classifier, label)
+        ]
         place.html(f"<b>{title}</b>" + gallery.row(list(to_uint8(pictures)), [""] * SEEDS, notes))
-    st.session_state["guidance-judge"] = (settings, drawn)
     return drawn

@@ -9,29 +9,28 @@ import numpy as np
 import streamlit as st
 
 from diffviz.analysis import frame_captions
-from diffviz.analysis.step_comparison import rmse
-from diffviz.diffusion.samplers import last
+from diffviz.diffusion.samplers import SAMPLERS, final_step
+from diffviz.evaluation.metrics import rmse
 from diffviz.imaging.pixels import from_uint8, to_uint8
 from diffviz.pipelines import editing
-from diffviz.pipelines.editing import Filling, Redrawing
-from diffviz.pipelines.text_to_image import Settings, run_steps
+from diffviz.pipelines.editing import Img2ImgSettings, InpaintSettings
+from diffviz.pipelines.text_to_image import Settings, sample_steps
 from diffviz.ui import charts, live, source, theme
 from diffviz.ui.components import gallery, player
 from diffviz.ui.components.sketchpad import SIDE, marker
 from diffviz.ui.controls import Controls
 from diffviz.ui.image_input import SIZE, at_size
-from diffviz.ui.lessons.quality_curve import of_network
-from diffviz.ui.names import SAMPLER_TITLES
-from diffviz.ui.prediction import predict, verdict
+from diffviz.ui.measured import load_result
+from diffviz.ui.prediction import ask_prediction, verdict
 
 STEPS = 20
-LADDER = (0.2, 0.4, 0.6, 0.7, 0.8, 0.9, 1.0)  # strengths shown side by side
+STRENGTHS_SHOWN = (0.2, 0.4, 0.6, 0.7, 0.8, 0.9, 1.0)  # strengths shown side by side
 LARGEST = 224  # CSS pixels of a panel
 SMALL = 128  # of a picture in a row
 GREY = 128  # what a hole is shown as
-EDGE_NO_MATTER = 0.02  # jump across the edge, on values from -1 to 1
+MIN_JUMP_DIFFERENCE = 0.02  # jump across the edge, on values from -1 to 1
 # What to press first: the values of the controls that show it.
-IDEAS = {
+EXAMPLES = {
     "redraw": {
         "cat to fox": {"sample": "cat face (noto)", "into": "fox", "style": "noto", "strength": 0.85},
         "owl to penguin": {"sample": "owl (noto)", "into": "penguin", "style": "noto", "strength": 0.85},
@@ -65,7 +64,7 @@ IDEAS = {
         },
     },
 }
-HOLES = {
+MASKS = {
     "band": "a band at the eyes",
     "left": "the left half",
     "right": "the right half",
@@ -77,43 +76,47 @@ HOLES = {
 }
 
 
-def ideas(kind: str) -> None:
+def example_buttons(kind: str) -> None:
     """Combinations to try; a click sets the controls."""
     st.pills(
-        "Try", list(IDEAS[kind]), key=f"{kind}-idea", on_change=_take,
+        "Try", list(EXAMPLES[kind]), key=f"{kind}-idea", on_change=_apply_example,
         args=(kind,), label_visibility="collapsed", wrap=True,
     )  # fmt: skip
 
 
-def _take(kind: str) -> None:
+def _apply_example(kind: str) -> None:
     chosen = st.session_state[f"{kind}-idea"]
     if chosen:
-        st.session_state.update(IDEAS[kind][chosen], picture="sample")
+        st.session_state.update(EXAMPLES[kind][chosen], picture="sample")
         st.session_state[f"{kind}-idea"] = None
 
 
-def _redrawn(edit: Redrawing, strength: float) -> np.ndarray:
-    return last(editing.redraw_steps(dataclasses.replace(edit, strength=strength))).x[0].numpy()
+def _img2img_image(edit: Img2ImgSettings, strength: float) -> np.ndarray:
+    return final_step(editing.img2img_steps(dataclasses.replace(edit, strength=strength))).x[0].numpy()
 
 
-def _filled(edit: Filling, rounds: int) -> np.ndarray:
-    return last(editing.fill_steps(dataclasses.replace(edit, rounds=rounds))).x[0].numpy()
+def _inpainted_image(edit: InpaintSettings, resampling_steps: int) -> np.ndarray:
+    return (
+        final_step(editing.inpaint_steps(dataclasses.replace(edit, resampling_steps=resampling_steps)))
+        .x[0]
+        .numpy()
+    )
 
 
 # --- from a picture ----------------------------------------------------------------------------------------
 
 
-def redraw(settings: Settings, picture: np.ndarray, strength: float) -> None:
+def img2img(settings: Settings, picture: np.ndarray, strength: float) -> None:
     """A run that sets out from the picture, buried as far as `strength`; then all strengths; then what was measured."""
     given = at_size(picture, settings.model)
-    edit = Redrawing(**dataclasses.asdict(settings), picture=given.tobytes(), strength=strength)
+    edit = Img2ImgSettings(**dataclasses.asdict(settings), image=given.tobytes(), strength=strength)
     look = {
         "names": ("x", "x0"),
         "largest": LARGEST,
         "given": player.Panel("x₀", "the picture given", "signal", given[None]),
     }
-    run = live.compute(edit, "redraw-run", **look, steps=editing.redraw_steps)
-    live.show(run, "redraw-run", **look, tell=frame_captions.redrawn)
+    run = live.compute(edit, "redraw-run", **look, steps=editing.img2img_steps)
+    live.show(run, "redraw-run", **look, captions=frame_captions.img2img_captions)
     if not run.finished:
         return
     with st.expander("The formula", icon=":material/function:"):
@@ -125,14 +128,14 @@ def redraw(settings: Settings, picture: np.ndarray, strength: float) -> None:
             "jump as in lesson 1. Nothing else changes, and nothing was trained for it (SDEdit, Meng et al. 2022, arXiv "
             "2108.01073). Image tools call it image to image."
         )
-    source.show(editing.bury, editing.redraw_steps)
+    source.show(editing.sdedit_init, editing.img2img_steps)
     st.header("How far to bury it", anchor=False)
     _all_strengths(dataclasses.replace(edit, strength=1.0), given)
 
 
-def _all_strengths(edit: Redrawing, given: np.ndarray) -> None:
+def _all_strengths(edit: Img2ImgSettings, given: np.ndarray) -> None:
     options = ["0.4", "0.6", "0.8", "0.9"]
-    guess = predict(
+    guess = ask_prediction(
         "From which strength on is the result nearer to what the words alone would give than to your picture?",
         options,
         "guess-strength",
@@ -141,8 +144,8 @@ def _all_strengths(edit: Redrawing, given: np.ndarray) -> None:
         return
     start = from_uint8(given)
     # The strongest first, since the others are held against it; it is shown last.
-    order = sorted(LADDER, reverse=True)
-    jobs = [partial(_redrawn, edit, s) for s in order]
+    order = sorted(STRENGTHS_SHOWN, reverse=True)
+    jobs = [partial(_img2img_image, edit, s) for s in order]
 
     def show(drawn: list[np.ndarray]) -> str:
         done = list(zip(order, drawn, strict=False))[::-1]
@@ -150,7 +153,7 @@ def _all_strengths(edit: Redrawing, given: np.ndarray) -> None:
         titles = ["yours", *(f"strength {s:g}" for s, _ in done)]
         return gallery.row([given, *(to_uint8(p) for _, p in done)], titles, ["", *notes], SMALL)
 
-    drawn = live.row("redraw-strengths", edit, jobs, show)
+    drawn = live.image_row("redraw-strengths", edit, jobs, show)
     sides = {s: rmse(p, drawn[0]) < rmse(p, start) for s, p in zip(order, drawn, strict=True)}
     turn = min(s for s, over in sides.items() if over)
     nearest = min(options, key=lambda o: abs(float(o) - turn))
@@ -164,16 +167,14 @@ def _all_strengths(edit: Redrawing, given: np.ndarray) -> None:
     _measured_strengths(edit)
 
 
-def _measured_strengths(edit: Redrawing) -> None:
+def _measured_strengths(edit: Img2ImgSettings) -> None:
     st.header("Measured on real drawings", anchor=False)
-    measured = of_network("edits", edit.model)
+    measured = load_result("edits", edit.model)
     if measured is None:
         return
     found = measured.raw
     rows = found["strengths"]
-    st.plotly_chart(
-        charts.strengths(rows, theme.palette()), theme=None, config={"displayModeBar": False}, key="strengths-chart"
-    )  # fmt: skip
+    charts.show(charts.img2img_strengths(rows, theme.palette()), "strengths-chart")
     over = next((row for row in rows if row["words"]["value"] > row["given"]["value"]), None)
     st.markdown(
         f"At strength {over['strength']:g} the thing named is seen more often than the thing given; in between there are "
@@ -183,7 +184,7 @@ def _measured_strengths(edit: Redrawing) -> None:
     )
     st.caption(
         f"N = {found['n']} everyday drawings never trained on, each redrawn as a thing of another subgroup: which of the "
-        f"two subgroups our classifier sees, with 95 % intervals. {SAMPLER_TITLES[found['settings']['sampler']]}, "
+        f"two subgroups our classifier sees, with 95 % intervals. {SAMPLERS[found['settings']['sampler']].title}, "
         f"{found['settings']['steps']} steps for a whole run, guidance {found['settings']['guidance']:g}. Made by "
         f"`python -m diffviz.training.eval_edits --model {edit.model}`."
     )
@@ -192,10 +193,10 @@ def _measured_strengths(edit: Redrawing) -> None:
 # --- filling a hole ----------------------------------------------------------------------------------------
 
 
-def choose_hole(c: Controls, picture: np.ndarray) -> np.ndarray:
+def choose_mask(c: Controls, picture: np.ndarray) -> np.ndarray:
     """Which part of the picture is to be drawn: (64, 64) uint8 of 0 and 1."""
-    which = c.choice("Draw anew", "hole", tuple(HOLES), "band", HOLES)
-    hole = np.zeros((SIZE, SIZE), np.uint8)
+    which = c.choice("Draw anew", "hole", tuple(MASKS), "band", MASKS)
+    mask = np.zeros((SIZE, SIZE), np.uint8)
     half, quarter = SIZE // 2, SIZE // 4
     parts = {
         "band": np.s_[quarter + 2 : half + 6],
@@ -209,32 +210,37 @@ def choose_hole(c: Controls, picture: np.ndarray) -> np.ndarray:
         marks = marker(picture)
         if marks is None:
             st.caption("Mark what is to go: it runs as soon as you lift the pen. Until then: the middle.")
-            hole[parts["middle"]] = 1
+            mask[parts["middle"]] = 1
         else:
-            hole = np.kron(marks, np.ones((SIZE // SIDE, SIZE // SIDE))).astype(np.uint8)
+            mask = np.kron(marks, np.ones((SIZE // SIDE, SIZE // SIDE))).astype(np.uint8)
     elif which == "rim":
-        hole[:] = 1
-        hole[parts["middle"]] = 0
+        mask[:] = 1
+        mask[parts["middle"]] = 0
     else:
-        hole[parts[which]] = 1
-    return hole
+        mask[parts[which]] = 1
+    return mask
 
 
-def fill(settings: Settings, picture: np.ndarray, hole: np.ndarray, rounds: int) -> None:
+def inpaint(settings: Settings, picture: np.ndarray, mask: np.ndarray, resampling_steps: int) -> None:
     """A hole in the picture, filled; the words alone beside it; and what taking each step again is good for."""
     given = at_size(picture, settings.model)
-    hole = hole[:: SIZE // len(given), :: SIZE // len(given)]
+    mask = mask[:: SIZE // len(given), :: SIZE // len(given)]
     plain = dataclasses.replace(settings, sampler="ddpm")  # RePaint's own steps
-    edit = Filling(**dataclasses.asdict(plain), picture=given.tobytes(), hole=hole.tobytes(), rounds=rounds)
-    kept = np.where(hole[..., None] > 0, np.uint8(GREY), given)
+    edit = InpaintSettings(
+        **dataclasses.asdict(plain),
+        image=given.tobytes(),
+        mask=mask.tobytes(),
+        resampling_steps=resampling_steps,
+    )
+    kept = np.where(mask[..., None] > 0, np.uint8(GREY), given)
     look = {
         "names": ("x", "x0"),
         "largest": LARGEST,
         "given": player.Panel("x₀", "what is kept", "signal", kept[None]),
     }
-    run = live.compute(edit, "fill-run", **look, steps=editing.fill_steps)
-    tell = partial(frame_captions.filled, known=from_uint8(given), hole=hole)
-    live.show(run, "fill-run", **look, tell=tell)
+    run = live.compute(edit, "fill-run", **look, steps=editing.inpaint_steps)
+    tell = partial(frame_captions.inpaint_captions, known=from_uint8(given), mask=mask)
+    live.show(run, "fill-run", **look, captions=tell)
     if not run.finished:
         return
     with st.expander("The formula", icon=":material/function:"):
@@ -245,14 +251,16 @@ def fill(settings: Settings, picture: np.ndarray, hole: np.ndarray, rounds: int)
             "and its next guess takes that into account. It was not trained for this (RePaint, Lugmayr et al. 2022, arXiv "
             "2201.09865). The steps are those of DDPM."
         )
-    source.show(editing.fill)
+    source.show(editing.repaint)
     st.header("The same words without the picture", anchor=False)
-    _words_alone(edit, given, kept, run.trajectory().x[-1])
+    _beside_text_to_image(edit, given, kept, run.trajectory().x[-1])
     st.header("Look again", anchor=False)
-    _look_again(edit, hole)
+    _compare_resampling(edit, mask)
 
 
-def _words_alone(edit: Filling, given: np.ndarray, kept: np.ndarray, filled: np.ndarray) -> None:
+def _beside_text_to_image(
+    edit: InpaintSettings, given: np.ndarray, kept: np.ndarray, filled: np.ndarray
+) -> None:
     plain = Settings(**{f.name: getattr(edit, f.name) for f in dataclasses.fields(Settings)})
 
     def show(drawn: list[np.ndarray]) -> str:
@@ -263,40 +271,41 @@ def _words_alone(edit: Filling, given: np.ndarray, kept: np.ndarray, filled: np.
             SMALL,
         )
 
-    live.row("fill-alone", edit, [lambda: last(run_steps(plain)).x[0].numpy()], show)
+    live.image_row("fill-alone", edit, [lambda: final_step(sample_steps(plain)).x[0].numpy()], show)
     st.markdown(
         "What is kept tells the network what the words need not. A combination that it cannot draw from words alone, "
         "because no drawing showed it, can come out when part of it is given: compare **glasses for a cat**."
     )
 
 
-def _look_again(edit: Filling, hole: np.ndarray) -> None:
-    if not (hole.any() and not hole.all()):
+def _compare_resampling(edit: InpaintSettings, mask: np.ndarray) -> None:
+    if not (mask.any() and not mask.all()):
         st.info(
             "There is no edge to look at: all of the picture is hole, or none.", icon=":material/crop_free:"
         )
         return
     options = ["each step once", "each step eight times", "no difference"]
-    guess = predict("Which shows the edge of the hole more?", options, "guess-rounds")
+    guess = ask_prediction("Which shows the edge of the hole more?", options, "guess-rounds")
     if guess is None:
         return
-    jobs = [partial(_filled, edit, n) for n in editing.ROUNDS]
+    jobs = [partial(_inpainted_image, edit, n) for n in editing.RESAMPLING_STEPS]
 
     def show(drawn: list[np.ndarray]) -> str:
-        titles = ["once", *(f"{n} times" for n in editing.ROUNDS[1:])][: len(drawn)]
-        notes = [f"jump at the edge {editing.seam(p, hole):.2f}" for p in drawn]
+        titles = ["once", *(f"{n} times" for n in editing.RESAMPLING_STEPS[1:])][: len(drawn)]
+        notes = [f"jump at the edge {editing.boundary_jump(p, mask):.2f}" for p in drawn]
         return gallery.row([to_uint8(p) for p in drawn], titles, notes, SMALL)
 
-    drawn = live.row("fill-rounds", dataclasses.replace(edit, rounds=1), jobs, show)
-    once, most = (editing.seam(drawn[k], hole) for k in (0, -1))
-    found = options[2] if abs(once - most) < EDGE_NO_MATTER else options[int(most > once)]
+    drawn = live.image_row("fill-rounds", dataclasses.replace(edit, resampling_steps=1), jobs, show)
+    once, most = (editing.boundary_jump(drawn[k], mask) for k in (0, -1))
+    found = options[2] if abs(once - most) < MIN_JUMP_DIFFERENCE else options[int(most > once)]
     st.markdown(
         f"{verdict(guess, found)}: the values jump by {once:.2f} across the edge when each step is taken once, by "
-        f"{most:.2f} when it is taken {editing.ROUNDS[-1]} times. The first guesses are made when next to nothing is to be "
+        f"{most:.2f} when it is taken {editing.RESAMPLING_STEPS[-1]} times. The first guesses are made "
+        "when next to nothing is to be "
         "seen of the known part. Going back up by a little fresh noise and taking the step again lets the hole be thought "
         "over with the rest in view. It costs as many more network calls."
     )
-    measured = of_network("edits", edit.model)
+    measured = load_result("edits", edit.model)
     if measured is None:
         return
     found = measured.raw

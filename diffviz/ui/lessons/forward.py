@@ -22,14 +22,16 @@ LENGTHS = (10, 25, 50, 100, 250, 1000)
 TIMES = (0.1, 0.35, 0.7, 1.0)
 
 
-def player(picture: np.ndarray, schedule: str, total: int, seed: int) -> forward_trajectory.Chain:
+def chain_player(
+    picture: np.ndarray, schedule: str, total: int, seed: int
+) -> forward_trajectory.ForwardTrajectory:
     """Show the chain of a picture in the frame player, with its schedule drawn under it."""
     chosen, x0 = SCHEDULES[schedule], from_uint8(picture)
-    states = forward_trajectory.walk(x0, chosen, total, seed)
+    states = forward_trajectory.forward_states(x0, chosen, total, seed)
     if "forward-seen" not in st.session_state:
         # On arrival the chain is shown as it runs; later changes go straight to the player.
         states = _shown(states, x0, schedule, total)
-    chain = forward_trajectory.record_chain(x0, states, chosen, total)
+    chain = forward_trajectory.record_forward(x0, states, chosen, total)
     st.session_state["forward-seen"] = True
     snr = [frame_player.snr_text(v) for v in chain.log_snr]
     readouts = [
@@ -52,7 +54,7 @@ def player(picture: np.ndarray, schedule: str, total: int, seed: int) -> forward
     frame_player.play(
         _panels(chain),
         readouts,
-        frame_captions.forward(chain.alpha, chain.sigma, chain.step, total),
+        frame_captions.forward_captions(chain.alpha, chain.sigma, chain.step, total),
         title=f"Forward process, {schedule} schedule",
         key="forward-player",
         name=f"forward-{schedule}",
@@ -64,7 +66,7 @@ def player(picture: np.ndarray, schedule: str, total: int, seed: int) -> forward
     return chain
 
 
-def _panels(chain: forward_trajectory.Chain) -> list[frame_player.Panel]:
+def _panels(chain: forward_trajectory.ForwardTrajectory) -> list[frame_player.Panel]:
     return [
         frame_player.Panel("α·x₀", "what is left of the picture", "signal", to_uint8(chain.signal)),
         frame_player.Panel("σ·ε", "the noise added so far", "noise", to_uint8(chain.noise, 3.0)),
@@ -78,7 +80,7 @@ def _shown(
     place = st.empty()
     for i, state in enumerate(states):
         if i % 2 == 0:  # half the frames: enough to see it move, half the work for a busy server
-            now = forward_trajectory.record_chain(x0, [state], SCHEDULES[schedule], total)
+            now = forward_trajectory.record_forward(x0, [state], SCHEDULES[schedule], total)
             caption = f"Noise is being added: step {state[0]} of {total}."
             place.html(frame_player.still(_panels(now), caption, LARGEST))
         yield state
@@ -86,19 +88,21 @@ def _shown(
 
 
 @st.cache_data(show_spinner=False, max_entries=64)
-def _two_ways(pixels: bytes, schedule: str, total: int, seed: int) -> list[forward_trajectory.PixelSamples]:
+def _pixel_samples(
+    pixels: bytes, schedule: str, total: int, seed: int
+) -> list[forward_trajectory.PixelSamples]:
     picture = np.frombuffer(pixels, np.uint8).reshape(SIZE, SIZE, 3)
     return forward_trajectory.pixel_samples(from_uint8(picture), SCHEDULES[schedule], total, TIMES, seed)
 
 
 def same_distribution(picture: np.ndarray, schedule: str, total: int, seed: int) -> None:
     """Histograms of both ways at four times, and the largest difference between them."""
-    samples = _two_ways(picture.tobytes(), schedule, total, seed)
+    samples = _pixel_samples(picture.tobytes(), schedule, total, seed)
     titles = [f"t = {s.t:.2f}" for s in samples]
-    figure = charts.two_ways(
+    figure = charts.pixel_histograms(
         titles, [s.one_jump for s in samples], [s.step_by_step for s in samples], theme.palette()
     )
-    st.plotly_chart(figure, width="stretch", theme=None, config={"displayModeBar": False}, key="two-ways")
+    charts.show(figure, "two-ways")
     gaps = [metrics.ks_distance(s.one_jump, s.step_by_step) for s in samples]
     n = len(samples[0].one_jump)
     limit = metrics.ks_limit(n, n)
@@ -115,7 +119,7 @@ def compare_schedules(chosen: str) -> None:
     t = np.linspace(0.001, 0.999, 200)
     curves = {s.name: s.log_snr(_tensor(t)).numpy() for s in SCHEDULES.values()}
     figure = charts.log_snr_curves(t, curves, chosen, theme.palette())
-    st.plotly_chart(figure, width="stretch", theme=None, config={"displayModeBar": False}, key="schedules")
+    charts.show(figure, "schedules")
     st.markdown("\n".join(f"- **{s.name}** ({s.title}): {s.about}" for s in SCHEDULES.values()))
 
 

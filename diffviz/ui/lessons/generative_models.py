@@ -11,7 +11,7 @@ from diffviz.toy import baselines, diffusion2d
 from diffviz.ui import charts, source, theme
 from diffviz.ui.components import player
 from diffviz.ui.lessons import toy_training
-from diffviz.ui.lessons.toy_training import LARGEST, NEAR, Lesson, Training
+from diffviz.ui.lessons.toy_training import CLOSE, LARGEST, ToyTask, Training
 from diffviz.ui.prediction import verdict
 
 TITLES = {
@@ -22,37 +22,37 @@ TITLES = {
     "straight": "straightened flow",
     "pupil": "pupil",
 }
-WAYS = {"VAE": baselines.VAE, "GAN": baselines.GAN, "v": partial(diffusion2d.Diffusion, "v")}
-FLOW = partial(diffusion2d.Diffusion, "u", "flow")
-WALKS = (1, 2, 4, 8, 16, 32)  # network calls
-STRAIGHT = 1.05  # a detour below which ways pass for straight
-TRAILS = 40
-LINES = {"v": 5, "flow": 2, "straight": 4}  # the series colour of each
-ALIKE = 1.2  # times the smallest distance: nearer than that is no difference
+MODELS = {"VAE": baselines.VAE, "GAN": baselines.GAN, "v": partial(diffusion2d.Diffusion, "v")}
+FLOW_MATCHING = partial(diffusion2d.Diffusion, "u", "flow")
+NFES = (1, 2, 4, 8, 16, 32)  # network calls
+MAX_STRAIGHT_RATIO = 1.05  # a detour below which ways pass for straight
+PATHS_SHOWN = 40
+SERIES = {"v": 5, "flow": 2, "straight": 4}  # the series colour of each
+SIMILAR_RATIO = 1.2  # times the smallest distance: nearer than that is no difference
 
 
 # --- VAE, GAN, diffusion -----------------------------------------------------------------------------------
 
 
-def three_ways(lesson: Lesson) -> None:
+def compare_models(task: ToyTask) -> None:
     """A VAE, a GAN and diffusion trained side by side on the same points, and what each gets wrong."""
-    guess = toy_training.guessed(
+    guess = toy_training.ask_with_preview(
         "The same data, the same kind of network, as many training steps. Which comes nearest to the data?",
-        [*(TITLES[name] for name in WAYS), "no difference"],
+        [*(TITLES[name] for name in MODELS), "no difference"],
         "guess-ways",
-        lesson,
+        task,
     )
     if guess is None:
         return
-    found = toy_training.trained(lesson, WAYS, TITLES)
-    far = {name: [lesson.far(s.samples) for s in training.run] for name, training in found.items()}
-    run, top = found["v"].run, max(max(d) for d in far.values())
+    found = toy_training.train_models(task, MODELS, TITLES)
+    far = {name: [task.distance(s.samples) for s in training.snapshots] for name, training in found.items()}
+    run, top = found["v"].snapshots, max(max(d) for d in far.values())
     toy_training.play_training(
-        lesson,
+        task,
         run,
         [
             toy_training.panel(
-                TITLES[name], t.run, lesson.some, f"{t.maker.calls} call{'s' * (t.maker.calls > 1)}"
+                TITLES[name], t.snapshots, task.shown_data, f"{t.model.nfe} call{'s' * (t.model.nfe > 1)}"
             )
             for name, t in found.items()
         ],
@@ -63,16 +63,16 @@ def three_ways(lesson: Lesson) -> None:
             for i in range(len(run))
         ],
         [toy_training.distance_chart(TITLES[name], d, top) for name, d in far.items()],
-        title=f"A VAE, a GAN and diffusion learn {lesson.shape}",
+        title=f"A VAE, a GAN and diffusion learn {task.shape}",
         key="ways-player",
     )
     ends = {name: d[-1] for name, d in far.items()}
     best = min(ends, key=ends.get)
-    alike = max(ends.values()) < ALIKE * ends[best]
+    alike = max(ends.values()) < SIMILAR_RATIO * ends[best]
     st.markdown(
-        f"{verdict(guess, 'no difference' if alike else TITLES[best])}. " + _how_they_fail(found, lesson)
+        f"{verdict(guess, 'no difference' if alike else TITLES[best])}. " + _failure_modes(found, task)
     )
-    st.markdown(_table(found, lesson))
+    st.markdown(_table(found, task))
     st.caption(
         "First how far its points lie from the nearest data, then how far the data lie from the nearest of its points, "
         f"on average over {diffusion2d.POINTS} of each. Every network is trained once and in the plainest way, and one "
@@ -101,25 +101,27 @@ def three_ways(lesson: Lesson) -> None:
     source.show(baselines.VAE, baselines.GAN, diffusion2d.Diffusion)
 
 
-def _both_ways(points: np.ndarray, lesson: Lesson) -> tuple[float, float]:
+def _nn_distances(points: np.ndarray, task: ToyTask) -> tuple[float, float]:
     """How far the points stray from the data, and how far the data lie from the points."""
-    return diffusion2d.away(points, lesson.some), diffusion2d.away(lesson.some, points)
+    return diffusion2d.mean_nn_distance(points, task.shown_data), diffusion2d.mean_nn_distance(
+        task.shown_data, points
+    )
 
 
-def _table(found: dict[str, Training], lesson: Lesson) -> str:
+def _table(found: dict[str, Training], task: ToyTask) -> str:
     columns = ("", "draws what is not there", "leaves out what is there", "network calls")
-    rows = [(TITLES[name], *_both_ways(t.samples, lesson), t.maker.calls) for name, t in found.items()]
-    rows.append(("other points of the data", *_both_ways(lesson.data[-diffusion2d.POINTS :], lesson), "–"))
+    rows = [(TITLES[name], *_nn_distances(t.samples, task), t.model.nfe) for name, t in found.items()]
+    rows.append(("other points of the data", *_nn_distances(task.data[-diffusion2d.POINTS :], task), "–"))
     lines = [f"| {title} | {stray:.3f} | {missed:.3f} | {calls} |" for title, stray, missed, calls in rows]
     return "\n".join([f"| {' | '.join(columns)} |", "|---" * len(columns) + "|", *lines])
 
 
-def _how_they_fail(found: dict[str, Training], lesson: Lesson) -> str:
+def _failure_modes(found: dict[str, Training], task: ToyTask) -> str:
     """What each one's larger mistake is, in words."""
-    close = max(NEAR, 2 * max(_both_ways(lesson.data[-diffusion2d.POINTS :], lesson)))
+    close = max(CLOSE, 2 * max(_nn_distances(task.data[-diffusion2d.POINTS :], task)))
     told = []
     for name, training in found.items():
-        stray, missed = _both_ways(training.samples, lesson)
+        stray, missed = _nn_distances(training.samples, task)
         if max(stray, missed) < close:
             how = "comes close to the data"
         elif stray > missed:
@@ -133,51 +135,58 @@ def _how_they_fail(found: dict[str, Training], lesson: Lesson) -> str:
 # --- straight ways -----------------------------------------------------------------------------------------
 
 
-def straight_ways(lesson: Lesson, walk: int) -> None:
+def straight_trajectories(task: ToyTask, nfe: int) -> None:
     """Diffusion, flow matching and a straightened flow: the ways of their points, and how few calls they need."""
     options = ["straight", "bent, but less than diffusion's", "bent as much or more"]
-    guess = toy_training.guessed(
+    guess = toy_training.ask_with_preview(
         "Flow matching is shown straight ways from static to data. How are the ways that it then walks?",
         options,
         "guess-straight",
-        lesson,
+        task,
     )
     if guess is None:
         return
-    found = toy_training.trained(lesson, {"v": WAYS["v"], "flow": FLOW}, TITLES)
-    flow = found["flow"].maker
-    found |= toy_training.trained(lesson, {"straight": partial(baselines.Straightened, flow)}, TITLES)
-    static = diffusion2d.static(lesson.seed)
-    walked = {name: {n: t.maker.path(static, n) for n in WALKS} for name, t in found.items()}
-    paths = {name: each[walk].numpy() for name, each in walked.items()}
+    found = toy_training.train_models(task, {"v": MODELS["v"], "flow": FLOW_MATCHING}, TITLES)
+    flow = found["flow"].model
+    found |= toy_training.train_models(task, {"straight": partial(baselines.Reflow, flow)}, TITLES)
+    noise = diffusion2d.initial_noise(task.seed)
+    paths_by_nfe = {name: {n: t.model.path(noise, n) for n in NFES} for name, t in found.items()}
+    paths = {name: each[nfe].numpy() for name, each in paths_by_nfe.items()}
     player.play(
-        [_walked(TITLES[name], path, lesson) for name, path in paths.items()],
-        [f"call {i} of {walk}" for i in range(walk + 1)],
-        [_where(i, paths, lesson) for i in range(walk + 1)],
-        title=f"From static to {lesson.shape}",
+        [_paths_panel(TITLES[name], path, task) for name, path in paths.items()],
+        [f"call {i} of {nfe}" for i in range(nfe + 1)],
+        [_caption(i, paths, task) for i in range(nfe + 1)],
+        title=f"From static to {task.shape}",
         key="straight-player",
-        name=f"ways-walked-{lesson.shape.replace(' ', '-')}",
+        name=f"ways-walked-{task.shape.replace(' ', '-')}",
         largest=LARGEST,
     )
-    bent = {name: baselines.detour(each[WALKS[-1]]) for name, each in walked.items()}
-    right = options[0] if bent["flow"] < STRAIGHT else options[1 if bent["flow"] < bent["v"] else 2]
+    ratios = {name: baselines.path_length_ratio(each[NFES[-1]]) for name, each in paths_by_nfe.items()}
+    right = (
+        options[0]
+        if ratios["flow"] < MAX_STRAIGHT_RATIO
+        else options[1 if ratios["flow"] < ratios["v"] else 2]
+    )
     st.markdown(
-        f"{verdict(guess, right)}. Flow matching's ways are {bent['flow']:.2f} times as long as straight ones, diffusion's "
-        f"{bent['v']:.2f} times. What it is shown is straight, but any static is paired with any point, so the ways "
+        f"{verdict(guess, right)}. Flow matching's ways are {ratios['flow']:.2f} times as long as "
+        "straight ones, diffusion's "
+        f"{ratios['v']:.2f} times. What it is shown is straight, but any static is paired with any point, so the ways "
         "cross, and where they cross the network learns their mean. The **straightened flow** is a second network that "
         "learned from the pairs the first one made, static and where it ended. No two of those meet on their way: "
-        f"{bent['straight']:.2f} times."
+        f"{ratios['straight']:.2f} times."
     )
-    ends = {name: [lesson.far(each[n][-1].numpy()) for n in WALKS] for name, each in walked.items()}
-    st.plotly_chart(
-        charts.few_calls({TITLES[n]: (LINES[n], WALKS, far) for n, far in ends.items()}, theme.palette()),
-        theme=None, config={"displayModeBar": False}, key="straight-chart",
-    )  # fmt: skip
+    ends = {name: [task.distance(each[n][-1].numpy()) for n in NFES] for name, each in paths_by_nfe.items()}
+    charts.show(
+        charts.distance_by_few_nfe(
+            {TITLES[n]: (SERIES[n], NFES, far) for n, far in ends.items()}, theme.palette()
+        ),
+        "straight-chart",
+    )
     first = {name: far[0] for name, far in ends.items()}
     st.markdown(
         f"In one call the straightened flow ends {first['straight']:.2f} from the data, flow matching "
         f"{first['flow']:.2f}, diffusion {first['v']:.2f}. All that the first knows is from its "
-        f"teacher, which ends {ends['flow'][-1]:.2f} from the data in {WALKS[-1]} calls."
+        f"teacher, which ends {ends['flow'][-1]:.2f} from the data in {NFES[-1]} calls."
     )
     with st.expander("The formula", icon=":material/function:"):
         st.latex(
@@ -189,72 +198,77 @@ def straight_ways(lesson: Lesson, walk: int) -> None:
             "on another schedule, with another name for the answer: each Euler step of it is a DDIM step on α = 1 − t, "
             "σ = t, and that is what runs here. Flux and Stable Diffusion 3 are trained this way."
         )
-    source.show(diffusion2d.Diffusion, baselines.Straightened)
+    source.show(diffusion2d.Diffusion, baselines.Reflow)
 
 
-def _walked(title: str, path: np.ndarray, lesson: Lesson) -> player.Panel:
+def _paths_panel(title: str, path: np.ndarray, task: ToyTask) -> player.Panel:
     frames = []
     for i, points in enumerate(path):
-        trail = diffusion2d.Dots(
-            diffusion2d.trails(path[: i + 1], TRAILS), toy_training.rgb("unconditional"), wide=1
+        path_dots = diffusion2d.Dots(
+            diffusion2d.paths(path[: i + 1], PATHS_SHOWN), toy_training.role_rgb("unconditional"), wide=1
         )
-        frames.append(toy_training.sheet(points, "prediction", toy_training.beneath(lesson.some), trail))
+        frames.append(
+            toy_training.points_image(points, "prediction", toy_training.backdrop(task.shown_data), path_dots)
+        )
     return player.Panel(title, "", "prediction", np.stack(frames))
 
 
-def _where(i: int, paths: dict[str, np.ndarray], lesson: Lesson) -> str:
+def _caption(i: int, paths: dict[str, np.ndarray], task: ToyTask) -> str:
     if not i:
-        return f"The same static for all. The lines follow {TRAILS} of the {diffusion2d.POINTS} points."
-    told = ", ".join(f"{TITLES[name]} {lesson.far(path[i]):.2f}" for name, path in paths.items())
+        return f"The same static for all. The lines follow {PATHS_SHOWN} of the {diffusion2d.POINTS} points."
+    told = ", ".join(f"{TITLES[name]} {task.distance(path[i]):.2f}" for name, path in paths.items())
     return f"Distance from the data after {i}: {told}."
 
 
 # --- a run in one call -------------------------------------------------------------------------------------
 
 
-def in_one_call(lesson: Lesson) -> None:
+def distillation(task: ToyTask) -> None:
     """A network learns to do a teacher's whole run at once, beside the teacher in many calls and in one."""
     options = [
         "as well as the teacher",
         "worse, but far better than the teacher in one call",
         "hardly better than that",
     ]
-    guess = toy_training.guessed(
-        f"A pupil sees only static and what a teacher made of it in {diffusion2d.RUN_STEPS} calls. How "
+    guess = toy_training.ask_with_preview(
+        f"A pupil sees only static and what a teacher made of it in {diffusion2d.SAMPLING_STEPS} calls. How "
         "well does it in one?",
         options,
         "guess-once",
-        lesson,
+        task,
     )  # fmt: skip
     if guess is None:
         return
-    teacher = toy_training.trained(lesson, {"v": WAYS["v"]}, TITLES)["v"]
-    run = toy_training.trained(lesson, {"pupil": partial(baselines.Pupil, teacher.maker)}, TITLES)[
-        "pupil"
-    ].run
-    static = diffusion2d.static(lesson.seed)
-    many, one = teacher.samples, teacher.maker.path(static, 1)[-1].numpy()
-    far = {"many": lesson.far(many), "one": lesson.far(one)}
-    learned = [lesson.far(s.samples) for s in run]
+    teacher = toy_training.train_models(task, {"v": MODELS["v"]}, TITLES)["v"]
+    run = toy_training.train_models(
+        task, {"pupil": partial(baselines.DistilledStudent, teacher.model)}, TITLES
+    )["pupil"].snapshots
+    noise = diffusion2d.initial_noise(task.seed)
+    many, one = teacher.samples, teacher.model.path(noise, 1)[-1].numpy()
+    far = {"many": task.distance(many), "one": task.distance(one)}
+    learned = [task.distance(s.samples) for s in run]
     toy_training.play_training(
-        lesson,
+        task,
         run,
         [
-            _standing("teacher", f"{diffusion2d.RUN_STEPS} calls", many, len(run), lesson),
-            _standing("teacher", "1 call", one, len(run), lesson),
-            toy_training.panel("pupil", run, lesson.some, "1 call"),
+            _still_panel("teacher", f"{diffusion2d.SAMPLING_STEPS} calls", many, len(run), task),
+            _still_panel("teacher", "1 call", one, len(run), task),
+            toy_training.panel("pupil", run, task.shown_data, "1 call"),
         ],
         [
-            f"The pupil lies {d:.2f} from the data, the teacher {far['many']:.2f} in {diffusion2d.RUN_STEPS} calls and "
+            f"The pupil lies {d:.2f} from the data, the teacher {far['many']:.2f} in "
+            f"{diffusion2d.SAMPLING_STEPS} calls and "
             f"{far['one']:.2f} in one."
             for d in learned
         ],
         [toy_training.distance_chart("pupil from the data", learned, max(learned))],
-        title=f"A pupil learns {lesson.shape} from its teacher",
+        title=f"A pupil learns {task.shape} from its teacher",
         key="once-player",
     )
     half = (far["many"] + far["one"]) / 2
-    right = options[0] if learned[-1] < ALIKE * far["many"] else options[1 if learned[-1] < half else 2]
+    right = (
+        options[0] if learned[-1] < SIMILAR_RATIO * far["many"] else options[1 if learned[-1] < half else 2]
+    )
     st.markdown(
         f"{verdict(guess, right)}. In one call the teacher can only name the middle of everything that the static could "
         "become. The pupil has an easier task: for each static **one** answer is right, the one the teacher came to. "
@@ -269,12 +283,13 @@ def in_one_call(lesson: Lesson) -> None:
     with st.expander("The formula", icon=":material/function:"):
         st.latex(r"L = \lVert \hat x(\varepsilon) - \mathrm{DDIM}_\text{teacher}(\varepsilon) \rVert^2")
         st.markdown(
-            f"Luhman & Luhman 2021 (arXiv 2101.02388), on {baselines.PAIRS} pairs. DDIM throws no dice on its way, so the "
+            f"Luhman & Luhman 2021 (arXiv 2101.02388), on {baselines.N_PAIRS} pairs. DDIM throws no "
+            "dice on its way, so the "
             "same static always ends in the same point: without that there would be nothing to learn by heart."
         )
-    source.show(baselines.Pupil, baselines.Pairs)
+    source.show(baselines.DistilledStudent, baselines.TeacherPairs)
 
 
-def _standing(symbol: str, label: str, points: np.ndarray, frames: int, lesson: Lesson) -> player.Panel:
-    picture = toy_training.sheet(points, "prediction", toy_training.beneath(lesson.some))
+def _still_panel(symbol: str, label: str, points: np.ndarray, frames: int, task: ToyTask) -> player.Panel:
+    picture = toy_training.points_image(points, "prediction", toy_training.backdrop(task.shown_data))
     return player.Panel(symbol, label, "prediction", np.repeat(picture[None], frames, 0))

@@ -3,49 +3,51 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 import streamlit as st
 import torch
 
 from diffviz.analysis import guidance_analysis
-from diffviz.analysis.step_comparison import rmse
-from diffviz.diffusion.guidance import classifier_free, within
+from diffviz.diffusion.guidance import classifier_free_guidance, limited_interval
+from diffviz.diffusion.samplers import SAMPLERS
+from diffviz.evaluation.metrics import rmse
 from diffviz.imaging.pixels import to_uint8
 from diffviz.models import checkpoints, classifier
 from diffviz.paths import ASSETS
 from diffviz.pipelines.text_to_image import Settings
 from diffviz.ui import charts, live, source, theme
+from diffviz.ui.cache import memo
 from diffviz.ui.components import gallery, player
-from diffviz.ui.lessons.quality_curve import of_network
-from diffviz.ui.names import SAMPLER_TITLES
-from diffviz.ui.prediction import predict, verdict
+from diffviz.ui.measured import load_result
+from diffviz.ui.prediction import ask_prediction, verdict
 
 STEPS = 20
 FEW_STEPS = 12  # of UniPC, where many pictures are drawn at once
 LARGEST = 224  # CSS pixels of a panel
 SEEDS = 4
-NO_MATTER = 0.02  # change of likeness that is nothing to speak of
-IDEAS = ("cat face", "smiling face with sunglasses", "red heart", "sunflower", "blue banana")
+MIN_SIMILARITY_CHANGE = 0.02  # change of likeness that is nothing to speak of
+EXAMPLE_PROMPTS = ("cat face", "smiling face with sunglasses", "red heart", "sunflower", "blue banana")
 
 
 # --- two answers -------------------------------------------------------------------------------------------
 
 
-def two_answers(settings: Settings) -> None:
+def cond_and_uncond(settings: Settings) -> None:
     """One run, with the two guesses of every step beside the one that was made of them."""
     run = live.compute(settings, "guidance-run", ("x", "x0"), largest=LARGEST)
     if not run.finished:
         live.show(run, "guidance-run", ("x", "x0"), largest=LARGEST)
         return
-    way = run.trajectory()
-    kept = st.session_state.get("guidance-answers")
-    if not kept or kept[0] is not run:
-        answers = guidance_analysis.both_answers(way, settings, checkpoints.load(settings.model))
-        kept = st.session_state["guidance-answers"] = (run, answers)
-    _play(settings, way.x0[:-1], kept[1], live.readouts(way, settings.steps)[:-1])
-    words = kept[1].difference
+    trajectory = run.trajectory()
+    predictions = memo(
+        "guidance-answers",
+        run,
+        lambda: guidance_analysis.cond_uncond(trajectory, settings, checkpoints.load(settings.model)),
+    )
+    _play(settings, trajectory.x0[:-1], predictions, live.readouts(trajectory, settings.steps)[:-1])
+    words = predictions.difference
     most = int(words.argmax())
     if not (settings.prompt or settings.style):
         st.info(
@@ -67,16 +69,16 @@ def two_answers(settings: Settings) -> None:
             "network can answer both ways because a tenth of its captions were dropped in training "
             "(Ho & Salimans 2022, arXiv 2207.12598)."
         )
-    source.show(classifier_free)
+    source.show(classifier_free_guidance)
 
 
 def _play(
-    settings: Settings, guided: np.ndarray, answers: guidance_analysis.BothAnswers, readouts: Sequence[str]
+    settings: Settings, guided: np.ndarray, predictions: guidance_analysis.CondUncond, readouts: Sequence[str]
 ) -> None:
-    words, pushed, n = answers.difference, answers.pushed(guided), len(guided)
+    words, pushed, n = predictions.difference, predictions.guided_difference(guided), len(guided)
     panels = [
-        player.Panel("x̂₀ | words", "asked with the words", "conditional", to_uint8(answers.with_words)),
-        player.Panel("x̂₀ | –", "asked without them", "unconditional", to_uint8(answers.without)),
+        player.Panel("x̂₀ | words", "asked with the words", "conditional", to_uint8(predictions.cond)),
+        player.Panel("x̂₀ | –", "asked without them", "unconditional", to_uint8(predictions.uncond)),
         player.Panel("x̂₀", "what is used", "prediction", to_uint8(guided)),
     ]
     texts = [
@@ -99,16 +101,18 @@ def _play(
 # --- how hard to push --------------------------------------------------------------------------------------
 
 
-def scales(settings: Settings) -> None:
+def guidance_scales(settings: Settings) -> None:
     """The same four seeds at rising guidance, and what was measured over many."""
     options = ["more alike", "more different", "neither"]
-    guess = predict("Turn guidance up. What becomes of four seeds of one prompt?", options, "guess-scales")
+    guess = ask_prediction(
+        "Turn guidance up. What becomes of four seeds of one prompt?", options, "guess-scales"
+    )
     if guess is None:
         return
     settings = dataclasses.replace(settings, steps=FEW_STEPS, sampler="unipc")
-    rows = _at_scales(settings)
+    rows = _scale_images(settings)
     first, last = rows[0][1], rows[-1][1]
-    found = "neither" if abs(last - first) < NO_MATTER else options[int(last < first)]
+    found = "neither" if abs(last - first) < MIN_SIMILARITY_CHANGE else options[int(last < first)]
     colours = [guidance_analysis.colourfulness(pictures) for pictures, _ in (rows[0], rows[-1])]
     st.markdown(
         f"{verdict(guess, found, 'so they become')}: their likeness goes from {first:.2f} at "
@@ -121,43 +125,35 @@ def scales(settings: Settings) -> None:
     _measured(settings)
 
 
-def _at_scales(settings: Settings) -> list[tuple[np.ndarray, float]]:
+def _scale_images(settings: Settings) -> list[tuple[np.ndarray, float]]:
     """The pictures at each scale with their likeness, shown as they come."""
+    torch.set_num_threads(1)
     key = dataclasses.replace(settings, guidance=1.0)
     seeds = [settings.seed + k for k in range(SEEDS)]
     places = [st.empty() for _ in guidance_analysis.SCALES]
-    kept = st.session_state.get("guidance-scales")
-    rows = kept[1] if kept and kept[0] == key else _draw_rows(key, seeds)
-    drawn = []
-    for scale, place, (pictures, likeness) in zip(guidance_analysis.SCALES, places, rows, strict=True):
-        drawn.append((pictures, likeness))
+    label_classifier = classifier.load(ASSETS / "classifier32.safetensors")
+    drawn: list[tuple[np.ndarray, float]] = memo("guidance-scales", key, list)
+    for i, (scale, place) in enumerate(zip(guidance_analysis.SCALES, places, strict=True)):
+        if i == len(drawn):
+            pictures = live.sample_images(dataclasses.replace(key, guidance=scale), seeds).numpy()
+            drawn.append((pictures, guidance_analysis.feature_similarity(pictures, label_classifier)))
+        pictures, similarity = drawn[i]
         off = " (off)" if scale == 1 else ""
         notes = [f"seed {s}" for s in seeds]
         place.html(
-            f"<b>Guidance {scale:g}{off}</b> · likeness {likeness:.2f}"
+            f"<b>Guidance {scale:g}{off}</b> · likeness {similarity:.2f}"
             + gallery.row(list(to_uint8(pictures)), [""] * SEEDS, notes)
         )
-    st.session_state["guidance-scales"] = (key, drawn)
     return drawn
-
-
-def _draw_rows(settings: Settings, seeds: Sequence[int]) -> Iterator[tuple[np.ndarray, float]]:
-    torch.set_num_threads(1)
-    judge = classifier.load(ASSETS / "classifier32.safetensors")
-    for pictures in guidance_analysis.at_scales(settings, seeds):
-        yield pictures, guidance_analysis.likeness(pictures, judge)
 
 
 def _measured(settings: Settings) -> None:
     st.header("Measured on hundreds", anchor=False)
-    measured = of_network("guidance", settings.model)
+    measured = load_result("guidance", settings.model)
     if measured is None:
         return
     found = measured.raw
-    st.plotly_chart(
-        charts.guidance(found["everyday"], theme.palette()), theme=None, config={"displayModeBar": False},
-        key="guidance-chart",
-    )  # fmt: skip
+    charts.show(charts.guidance_tradeoff(found["everyday"], theme.palette()), "guidance-chart")
     best = max(found["everyday"], key=lambda row: row["label_top5"])
     nearest = min(found["everyday"], key=lambda row: row["frechet_to_floor"])
     st.markdown(
@@ -166,7 +162,7 @@ def _measured(settings: Settings) -> None:
     )
     st.caption(
         f"Everyday captions of drawings never trained on, N = {found['n']} at each scale, "
-        f"{SAMPLER_TITLES[found['settings']['sampler']]}, {found['settings']['steps']} steps. Obeyed: our classifier has "
+        f"{SAMPLERS[found['settings']['sampler']].title}, {found['settings']['steps']} steps. Obeyed: our classifier has "
         "the label among its first five guesses, as a share of what it gets right on real drawings. Distance: Fréchet, "
         f"1 being that of real drawings from each other. Made by `python -m diffviz.training.evaluate --model "
         f"{settings.model} --sweep`."
@@ -176,7 +172,7 @@ def _measured(settings: Settings) -> None:
 # --- when to push ------------------------------------------------------------------------------------------
 
 
-def when(settings: Settings) -> None:
+def guidance_interval(settings: Settings) -> None:
     """The same four seeds pushed in one third of the run alone, beside always and never."""
     if not settings.guided:
         st.info(
@@ -188,14 +184,14 @@ def when(settings: Settings) -> None:
         "middle": "the middle",
         "last": "the last, nearly done",
     }
-    guess = predict(
+    guess = ask_prediction(
         "Guidance is to push in one third of the run only. Which third comes nearest to pushing always?",
         list(options.values()),
         "guess-when",
     )
     if guess is None:
         return
-    rows = _by_thirds(dataclasses.replace(settings, steps=FEW_STEPS, sampler="unipc"))
+    rows = _interval_images(dataclasses.replace(settings, steps=FEW_STEPS, sampler="unipc"))
     far = {name: rmse(rows[name], rows["always"]) for name in rows}
     best = min(guidance_analysis.THIRDS, key=far.get)
     st.markdown(
@@ -208,25 +204,23 @@ def when(settings: Settings) -> None:
         "one at the very end to do next to nothing, so that only the middle was kept (Kynkäänniemi et al. 2024, arXiv "
         "2404.07724). Four seeds cannot decide that: look at how alike the pictures of a row are."
     )
-    source.show(within, guidance_analysis.by_thirds)
+    source.show(limited_interval, guidance_analysis.interval_variants)
 
 
-def _by_thirds(settings: Settings) -> dict[str, np.ndarray]:
+def _interval_images(settings: Settings) -> dict[str, np.ndarray]:
     """The finished pictures (N, C, H, W) of each way to push, shown as they come."""
-    ways = guidance_analysis.by_thirds(settings)
+    variants = guidance_analysis.interval_variants(settings)
     seeds = [settings.seed + k for k in range(SEEDS)]
-    places = [st.empty() for _ in ways]
-    kept = st.session_state.get("guidance-when")
-    drawn = kept[1] if kept and kept[0] == settings else {}
-    for (name, way), place in zip(ways.items(), places, strict=True):
+    places = [st.empty() for _ in variants]
+    drawn: dict[str, np.ndarray] = memo("guidance-when", settings, dict)
+    for (name, variant), place in zip(variants.items(), places, strict=True):
         if name not in drawn:
-            drawn[name] = live.finals(way, seeds).numpy()
+            drawn[name] = live.sample_images(variant, seeds).numpy()
         title = f"in the {name} third" if name in guidance_analysis.THIRDS else name
         notes = [f"seed {s}" for s in seeds]
         far = "" if name == "always" else f" · {rmse(drawn[name], drawn['always']):.2f} from always"
         place.html(
-            f"<b>Pushed {title}</b> · {way.calls} network calls each{far}"
+            f"<b>Pushed {title}</b> · {variant.nfe} network calls each{far}"
             + gallery.row(list(to_uint8(drawn[name])), [""] * SEEDS, notes)
         )
-    st.session_state["guidance-when"] = (settings, drawn)
     return drawn

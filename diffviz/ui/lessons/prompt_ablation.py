@@ -10,19 +10,20 @@ import numpy as np
 import streamlit as st
 
 from diffviz.analysis import guidance_analysis
-from diffviz.analysis.step_comparison import rmse
+from diffviz.evaluation.metrics import rmse
 from diffviz.imaging.pixels import to_uint8
 from diffviz.models import checkpoints
 from diffviz.models.text_encoder import Vocabulary
 from diffviz.models.unet import Attention
-from diffviz.pipelines.text_to_image import Settings, recorded
+from diffviz.pipelines.text_to_image import Settings, sample_trajectory
 from diffviz.pipelines.trajectory import Trajectory
 from diffviz.ui import live, source
+from diffviz.ui.cache import memo
 from diffviz.ui.components import gallery, player
 from diffviz.ui.lessons.guidance import FEW_STEPS, LARGEST
-from diffviz.ui.prediction import predict, verdict
+from diffviz.ui.prediction import ask_prediction, verdict
 
-AVOID = {  # what to press first: prompt and words to avoid
+NEGATIVE_EXAMPLES = {  # what to press first: prompt and words to avoid
     "heart, not red": ("heart", "red"),
     "face, not yellow": ("face", "yellow"),
     "sunglasses, not sunglasses": ("smiling face with sunglasses", "sunglasses"),
@@ -32,13 +33,15 @@ AVOID = {  # what to press first: prompt and words to avoid
 # --- word by word ------------------------------------------------------------------------------------------
 
 
-def word_by_word(settings: Settings, vocabulary: Vocabulary) -> None:
+def leave_one_out(settings: Settings, vocabulary: Vocabulary) -> None:
     """The prompt with each of its words left out in turn, all from the same static."""
-    less = guidance_analysis.one_word_less(settings.prompt, vocabulary)
+    less = guidance_analysis.leave_one_word_out(settings.prompt, vocabulary)
     if len(less) < 2:
         st.info("This part needs a prompt of two known words or more.", icon=":material/edit:")
         return
-    guess = predict("Which word matters most to the picture?", [word for word, _ in less], "guess-word")
+    guess = ask_prediction(
+        "Which word matters most to the picture?", [word for word, _ in less], "guess-word"
+    )
     if guess is None:
         return
     prompts = [settings.prompt, *(rest for _, rest in less), ""]
@@ -55,10 +58,10 @@ def word_by_word(settings: Settings, vocabulary: Vocabulary) -> None:
         f"square). The others: {', '.join(f'{w} {d:.2f}' for w, d in far.items() if w != most)}. All pictures begin with "
         "the same static; only the words differ, and they are asked for again at every step."
     )
-    _where_it_looks(settings, vocabulary)
+    _cross_attention(settings, vocabulary)
 
 
-def _where_it_looks(settings: Settings, vocabulary: Vocabulary) -> None:
+def _cross_attention(settings: Settings, vocabulary: Vocabulary) -> None:
     """The cross-attention of one word over a run, laid over the guess of each step."""
     st.header("Where it looks", anchor=False)
     words = vocabulary.read(settings.prompt).words
@@ -66,7 +69,7 @@ def _where_it_looks(settings: Settings, vocabulary: Vocabulary) -> None:
     shown = st.pills(
         "Light up where this is looked at", names, default=words[-1], key=f"look-{settings.prompt}", wrap=True
     )
-    run, shares = _looks(settings)
+    run, shares = _attention_maps(settings)
     if shown is None:
         return
     share = shares[:, names.index(shown)]
@@ -95,17 +98,18 @@ def _where_it_looks(settings: Settings, vocabulary: Vocabulary) -> None:
         f"(cross-attention). Over this run: {', '.join(f'{n} {m:.0%}' for n, m in zip(names, mean, strict=True))}. "
         "Such maps show where a word is read, which need not be where it shows: the other layers carry it on."
     )
-    source.show(Attention.weights, guidance_analysis.attention)
+    source.show(Attention.weights, guidance_analysis.cross_attention_maps)
 
 
-def _looks(settings: Settings) -> tuple[Trajectory, np.ndarray]:
-    kept = st.session_state.get("guidance-looks")
-    if not kept or kept[0] != settings:
+def _attention_maps(settings: Settings) -> tuple[Trajectory, np.ndarray]:
+    def make() -> tuple[Trajectory, np.ndarray]:
         with st.spinner("One more run, to see where it looks …"):
-            run = recorded(settings)
-            shares = guidance_analysis.attention(run, settings, checkpoints.load(settings.model))
-        kept = st.session_state["guidance-looks"] = (settings, (run, shares))
-    return kept[1]
+            run = sample_trajectory(settings)
+            return run, guidance_analysis.cross_attention_maps(
+                run, settings, checkpoints.load(settings.model)
+            )
+
+    return memo("guidance-looks", settings, make)
 
 
 def _draw(key: str, jobs: Sequence[Settings], titles: Sequence[str]) -> list[np.ndarray]:
@@ -115,30 +119,37 @@ def _draw(key: str, jobs: Sequence[Settings], titles: Sequence[str]) -> list[np.
         notes = ["", *(f"{rmse(p, drawn[0]):.2f} away" for p in drawn[1:])]
         return gallery.row([to_uint8(p) for p in drawn], titles[: len(drawn)], notes, 128)
 
-    return live.row(key, list(jobs), [partial(_final, job) for job in jobs], show)
+    return live.image_row(key, list(jobs), [partial(_final, job) for job in jobs], show)
 
 
 def _final(settings: Settings) -> np.ndarray:
-    return recorded(settings).x[-1]
+    return sample_trajectory(settings).x[-1]
 
 
 # --- words to avoid ----------------------------------------------------------------------------------------
 
 
-def ideas_to_avoid() -> None:
+def negative_examples() -> None:
     """Pairs of prompt and words to avoid; a click fills both in."""
     st.pills(
-        "Try", list(AVOID), key="avoid-idea", on_change=_take_idea, label_visibility="collapsed", wrap=True
+        "Try",
+        list(NEGATIVE_EXAMPLES),
+        key="avoid-idea",
+        on_change=_apply_example,
+        label_visibility="collapsed",
+        wrap=True,
     )
 
 
-def _take_idea() -> None:
+def _apply_example() -> None:
     if st.session_state["avoid-idea"]:
-        st.session_state["prompt"], st.session_state["avoid"] = AVOID[st.session_state["avoid-idea"]]
+        st.session_state["prompt"], st.session_state["avoid"] = NEGATIVE_EXAMPLES[
+            st.session_state["avoid-idea"]
+        ]
         st.session_state["avoid-idea"] = None
 
 
-def avoid(settings: Settings, vocabulary: Vocabulary) -> None:
+def negative_prompt(settings: Settings, vocabulary: Vocabulary) -> None:
     """The same run with and without a negative prompt, beside what it pushes away from."""
     read = vocabulary.read(settings.negative)
     if read.unknown:

@@ -5,28 +5,28 @@ from __future__ import annotations
 import dataclasses
 import time
 
+import numpy as np
 import streamlit as st
 import torch
 
 from diffviz.diffusion.samplers import SAMPLERS
 from diffviz.evaluation import results
 from diffviz.imaging.pixels import to_uint8
-from diffviz.models import checkpoints
 from diffviz.paths import ASSETS
-from diffviz.pipelines.text_to_image import Settings, run_steps
+from diffviz.pipelines.text_to_image import Settings, sample_steps
 from diffviz.ui import charts, theme
+from diffviz.ui.cache import memo
 from diffviz.ui.components import gallery
-from diffviz.ui.names import SAMPLER_TITLES
-from diffviz.ui.prediction import predict
+from diffviz.ui.measured import note_provenance
+from diffviz.ui.prediction import ask_prediction
 
-CONFIG = {"displayModeBar": False}
 SAMPLES, SAMPLES_OF_LONG_RUNS = 8, 2
 
 
-def measured(settings: Settings) -> None:
+def show(settings: Settings) -> None:
     """Quality against calls or seconds for every sampler, the sentence that follows from it, and published tables."""
-    curve = results.load()
-    guess = predict(
+    curve = results.load_quality_curve()
+    guess = ask_prediction(
         "From how many DDIM steps on does quality stop rising?",
         ["5", "12", "20", "50", "never"],
         "guess-curve",
@@ -36,10 +36,10 @@ def measured(settings: Settings) -> None:
     if curve is None:
         st.info("The curve of these weights has not been measured yet.", icon=":material/hourglass_empty:")
         return
-    whose(curve, settings.model)
+    note_provenance(curve, settings.model)
     with st.container(horizontal=True):
         measure = st.segmented_control(
-            "Quality", list(results.MEASURES), default="frechet", format_func=lambda m: results.MEASURES[m][0],
+            "Quality", list(results.METRICS), default="frechet", format_func=lambda m: results.METRICS[m][0],
             required=True, key="curve-y",
         )  # fmt: skip
         by_time = st.segmented_control(
@@ -54,12 +54,12 @@ def measured(settings: Settings) -> None:
     left_out = []
     for point, why in curve.raw.get("left_out", {}).items():
         sampler, _, steps = point.partition(":")
-        left_out.append(f"{SAMPLER_TITLES[sampler]}{f' at {steps} steps' if steps else ''} ({why})")
+        left_out.append(f"{SAMPLERS[sampler].title}{f' at {steps} steps' if steps else ''} ({why})")
     if left_out:
         st.caption(f"Not measured: {', '.join(left_out)}.")
     _samples(settings, curve, [p["customdata"] for p in event.selection.points])
     line = curve.line("ddim", "frechet")
-    near, apart = results.near_best(line, False), results.good_enough(line, False)
+    near, apart = results.first_near_best(line, False), results.first_within_interval(line, False)
     if near and apart:
         st.markdown(
             f"You said **{guess}**. Measured on our model: DDIM's Fréchet distance is within 5 % of its best from "
@@ -71,34 +71,8 @@ def measured(settings: Settings) -> None:
         _published()
 
 
-def whose(measured: results.Measured, model: str) -> None:
-    """Say so where something was measured on another network than the one that runs, or on earlier weights."""
-    entries = checkpoints.manifest()
-    owner = next((e for e in entries.values() if measured.is_of(e.sha256)), None)
-    if owner is None:
-        st.warning(
-            "This was measured on earlier weights than the ones that run here.", icon=":material/history:"
-        )
-    elif owner.name != model:
-        st.info(
-            f"This was measured on the other network: {owner.title}. The one you chose, {entries[model].title}, has not "
-            "been measured.",
-            icon=":material/info:",
-        )
-
-
-def of_network(what: str, model: str) -> results.Measured | None:
-    """What was measured of a network, with a remark where it was not, or where it was on earlier weights."""
-    measured = results.of_network(what, model)
-    if measured is None:
-        st.info("This was not measured for this network yet.", icon=":material/hourglass_empty:")
-    else:
-        whose(measured, model)
-    return measured
-
-
 def chart(
-    curve: results.Curve,
+    curve: results.QualityCurve,
     measure: str,
     *,
     key: str,
@@ -116,21 +90,19 @@ def chart(
         if line:
             intervals = [p["interval"] for p in line] if line[0]["interval"] else None
             x, y = [p["calls"] * scale for p in line], [p["value"] for p in line]
-            lines[SAMPLER_TITLES[name]] = (list(SAMPLERS).index(name), x, y, intervals)
-            tags[SAMPLER_TITLES[name]] = [f"{name}:{p['steps']}" for p in line]
+            lines[SAMPLERS[name].title] = (list(SAMPLERS).index(name), x, y, intervals)
+            tags[SAMPLERS[name].title] = [f"{name}:{p['steps']}" for p in line]
     titles = (
         "seconds a picture, on this computer" if timed else "network calls",
-        results.MEASURES[measure][0],
+        results.METRICS[measure][0],
     )
     floor = curve.floor if measure == "frechet" else None
     power = measure == "distance"
-    figure = charts.measured_curve(lines, titles, floor, theme.palette(), tags, mark, power)
-    return st.plotly_chart(
-        figure, theme=None, config=CONFIG, key=key, on_select="rerun", selection_mode="points"
-    )
+    figure = charts.quality_curve(lines, titles, floor, theme.palette(), tags, mark, power)
+    return charts.show(figure, key, on_select="rerun", selection_mode="points")
 
 
-def _samples(settings: Settings, curve: results.Curve, clicked: list) -> None:
+def _samples(settings: Settings, curve: results.QualityCurve, clicked: list) -> None:
     """Pictures drawn now at one setting of the curve: a click on its point or the list chooses which."""
     points = [f"{p['sampler']}:{p['steps']}" for p in sorted(curve.raw["points"], key=lambda p: p["steps"])]
     tag = str(clicked[0][0] if isinstance(clicked[0], list) else clicked[0]) if clicked else None
@@ -147,17 +119,19 @@ def _samples(settings: Settings, curve: results.Curve, clicked: list) -> None:
     setting = dataclasses.replace(settings, sampler=sampler, steps=int(steps))
     n = SAMPLES if setting.steps <= 50 else SAMPLES_OF_LONG_RUNS
     seeds = [settings.seed + k for k in range(n)]
-    kept = st.session_state.get("curve-samples")
-    if not kept or kept[0] != setting:
+
+    def draw() -> np.ndarray:
         torch.set_num_threads(1)
         bar = st.progress(0.0, f"{n} pictures at {_setting_title(chosen)} …")
-        for step in run_steps(setting, seeds=seeds):
+        for step in sample_steps(setting, seeds=seeds):
             bar.progress(step.i / setting.steps, f"Step {step.i} of {setting.steps}, {n} pictures at once")
         bar.empty()
-        kept = st.session_state["curve-samples"] = (setting, to_uint8(step.x.numpy()))
+        return to_uint8(step.x.numpy())
+
+    pictures = memo("curve-samples", setting, draw)
     point = curve.point(sampler, setting.steps)
     low, high = point["frechet"]["interval"]
-    st.html(gallery.row(list(kept[1]), [f"seed {s}" for s in seeds], [""] * n))
+    st.html(gallery.row(list(pictures), [f"seed {s}" for s in seeds], [""] * n))
     st.caption(
         f"Drawn now: your prompt at {_setting_title(chosen)}. Measured there: Fréchet distance "
         f"{point['frechet']['value']:.1f} ({low:.1f} to {high:.1f}), N = {curve.n:,}."
@@ -166,10 +140,10 @@ def _samples(settings: Settings, curve: results.Curve, clicked: list) -> None:
 
 def _setting_title(point: str) -> str:
     sampler, steps = point.split(":")
-    return f"{SAMPLER_TITLES[sampler]}, {steps} step{'s' if steps != '1' else ''}"
+    return f"{SAMPLERS[sampler].title}, {steps} step{'s' if steps != '1' else ''}"
 
 
-def _about(measure: str, curve: results.Curve) -> str:
+def _about(measure: str, curve: results.QualityCurve) -> str:
     if measure == "frechet":
         return (
             f"A Fréchet distance in the features of our own small classifier, against {curve.raw['real']} held-out real "
@@ -177,7 +151,7 @@ def _about(measure: str, curve: results.Curve) -> str:
             "not always the styles, which is why it can lie above the generated ones."
         )
     if measure == "distance":
-        steps, name = curve.raw["reference"]["steps"], SAMPLER_TITLES[curve.raw["reference"]["sampler"]]
+        steps, name = curve.raw["reference"]["steps"], SAMPLERS[curve.raw["reference"]["sampler"]].title
         rounding = curve.raw.get("rounding")
         limit = f" Below about {rounding['value']:.3f} the differences are rounding." if rounding else ""
         return (
@@ -189,12 +163,12 @@ def _about(measure: str, curve: results.Curve) -> str:
     return "Nearest-neighbour precision and recall in our classifier's features (no intervals)."
 
 
-def _others(curve: results.Curve) -> str:
+def _others(curve: results.QualityCurve) -> str:
     found = []
     for name in curve.samplers():
-        enough = results.near_best(curve.line(name, "frechet"), higher_is_better=False)
+        enough = results.first_near_best(curve.line(name, "frechet"), higher_is_better=False)
         if enough and name != "ddim":
-            found.append(f"{SAMPLER_TITLES[name]} from {enough['steps']} steps ({enough['calls']} calls)")
+            found.append(f"{SAMPLERS[name].title} from {enough['steps']} steps ({enough['calls']} calls)")
     return f"The others: {', '.join(found)}." if found else ""
 
 
@@ -203,13 +177,13 @@ def _seconds_per_call(model: str) -> float:
     torch.set_num_threads(1)
     began = time.perf_counter()
     steps = 12
-    for _ in run_steps(Settings("cat face", "noto", steps=steps, guidance=1.0, model=model)):
+    for _ in sample_steps(Settings("cat face", "noto", steps=steps, guidance=1.0, model=model)):
         pass
     return (time.perf_counter() - began) / steps
 
 
 def _published() -> None:
-    columns, rows = results.published()
+    columns, rows = results.published_results()
     table = [
         {
             "method": r["method"],

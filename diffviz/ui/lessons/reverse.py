@@ -2,78 +2,37 @@
 
 from __future__ import annotations
 
-import random
-from collections.abc import Sequence
-
 import numpy as np
 import streamlit as st
 import torch
 
 from diffviz.analysis import frame_captions
-from diffviz.diffusion import guidance, samplers
+from diffviz.diffusion import guidance
+from diffviz.diffusion.samplers import SAMPLERS
 from diffviz.diffusion.schedules import SCHEDULES as ALL_SCHEDULES
 from diffviz.evaluation import categories
+from diffviz.evaluation.metrics import PER_IMAGE, rmse
 from diffviz.imaging.pixels import to_uint8
 from diffviz.models import checkpoints
 from diffviz.models.text_encoder import Vocabulary
 from diffviz.pipelines.text_to_image import Settings
-from diffviz.pipelines.trajectory import Trajectory, encode_png
+from diffviz.pipelines.trajectory import encode_png
 from diffviz.ui import charts, theme
 from diffviz.ui import source as source_view
-from diffviz.ui.controls import Controls
-from diffviz.ui.live import Run, finals
+from diffviz.ui.live import Run, sample_images
+from diffviz.ui.sampling_controls import MAX_SEED
 
 SCHEDULES = tuple(ALL_SCHEDULES)
 LARGEST = 224  # CSS pixels of a panel: three of them fit beside the controls
-LARGEST_SEED = 999_999
-SOME = 12  # labels that are named of a kind that has few everyday ones
-IDEAS = (
-    "cat face",
-    "smiling face with sunglasses",
-    "red heart",
-    "palm tree",
-    "octopus",
-    "victory hand",
-    "rainbow",
-)
+MIN_LISTED = 12  # labels that are named of a kind that has few everyday ones
 
 
-def seed_control(c: Controls) -> int:
-    """The seed, and a button for another one."""
-    with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
-        seed = c.whole("Seed", "seed", 0, 0, LARGEST_SEED, width=150)
-        st.button("New seed", icon=":material/casino:", on_click=_new_seed)
-    return seed
-
-
-def asked(c: Controls, styles: Sequence[str]) -> tuple[str, str, int]:
-    """Prompt, style and seed of a page on one picture."""
-    prompt = c.text("Prompt", "prompt", "cat face", placeholder="no words: draw anything")
-    style = c.choice("Style", "style", ("", *styles), "noto", {"": "any"})
-    return prompt, style, seed_control(c)
-
-
-def _new_seed() -> None:
-    st.session_state["seed"] = random.randrange(LARGEST_SEED + 1)
-
-
-def ideas(prompts: Sequence[str] = IDEAS) -> None:
-    """Prompts to try; a click fills in the prompt."""
-    st.pills("Try", prompts, key="idea", on_change=_take_idea, label_visibility="collapsed", wrap=True)
-
-
-def _take_idea() -> None:
-    if st.session_state.idea:
-        st.session_state["prompt"] = st.session_state.idea
-        st.session_state.idea = None
-
-
-def what_to_ask(words: Vocabulary, model: str) -> None:
+def prompt_guide(words: Vocabulary, model: str) -> None:
     """What the network was trained to draw, by kind of thing, and how well it was measured to draw each."""
-    measured = categories.measured(model, checkpoints.manifest()[model].sha256)
-    labels: dict[str, list[dict]] = {kind: [] for kind in categories.KINDS}
+    measured = categories.category_results(model, checkpoints.manifest()[model].sha256)
+    labels: dict[str, list[dict]] = {kind: [] for kind in categories.CATEGORIES}
     for label in words.labels:
-        labels[categories.kind_of(label["subgroup"])].append(label)
+        labels[categories.category_of(label["subgroup"])].append(label)
     best_first = sorted(
         labels, key=lambda kind: measured[kind].value if kind in measured else 0, reverse=True
     )
@@ -92,7 +51,7 @@ def what_to_ask(words: Vocabulary, model: str) -> None:
         for kind in best_first:
             names = [x["label"] for x in labels[kind] if x["everyday"]]
             others = [x["label"] for x in labels[kind] if not x["everyday"]]
-            names += others[: max(0, SOME - len(names))]
+            names += others[: max(0, MIN_LISTED - len(names))]
             more = len(labels[kind]) - len(names)
             st.markdown(
                 f"**{kind}**{_how_well(measured.get(kind))}: {', '.join(names)}"
@@ -102,15 +61,15 @@ def what_to_ask(words: Vocabulary, model: str) -> None:
             st.caption(f"Measured by `python -m diffviz.training.evaluate --model {model}`.")
 
 
-def _how_well(found: categories.Measured | None) -> str:
+def _how_well(found: categories.CategoryResult | None) -> str:
     if found is None:
         return ""
     return f" (drawn {found.value:.0%} of {found.n}, real {found.real:.0%} of {found.n_real})"
 
 
-def why_blurry(run: Run) -> None:
+def blur_and_convergence(run: Run) -> None:
     """When the layout of the estimate settles, and when its detail does: measured on this very run."""
-    done = frame_captions.settled(run.trajectory())
+    done = frame_captions.convergence(run.trajectory())
     half = [int(np.argmax(part >= 0.5)) + 1 for part in (done.layout, done.detail)]
     st.markdown(
         f"Each guess x̂₀ is the network's **average** over everything that could be hiding in what it is given. "
@@ -118,8 +77,8 @@ def why_blurry(run: Run) -> None:
         f"of the layout was settled by step **{half[0]}** of {run.settings.steps}, half of the fine detail by step "
         f"**{half[1]}**."
     )
-    figure = charts.settling(done.layout, done.detail, theme.palette())
-    st.plotly_chart(figure, width="stretch", theme=None, config={"displayModeBar": False}, key="settling")
+    figure = charts.convergence(done.layout, done.detail, theme.palette())
+    charts.show(figure, "settling")
 
 
 def seeds(settings: Settings) -> None:
@@ -131,15 +90,15 @@ def seeds(settings: Settings) -> None:
         again = st.button("Same seed again", icon=":material/repeat:")
         others = st.button("Four other seeds", icon=":material/grid_view:")
     if again:
-        first, second = (finals(settings, [settings.seed]).numpy() for _ in range(2))
+        first, second = (sample_images(settings, [settings.seed]).numpy() for _ in range(2))
         equal = int(np.sum(first == second))
         st.markdown(
             f"Run twice from seed {settings.seed}: **{equal:,} of {first.size:,}** numbers are equal."
         )
     if others:
-        chosen = [(settings.seed + k) % (LARGEST_SEED + 1) for k in range(1, 5)]
+        chosen = [(settings.seed + k) % (MAX_SEED + 1) for k in range(1, 5)]
         with st.spinner("Four runs at once …"):
-            pictures = to_uint8(finals(settings, chosen).numpy())
+            pictures = to_uint8(sample_images(settings, chosen).numpy())
         with st.container(horizontal=True):
             for seed, picture in zip(chosen, pictures, strict=True):
                 zoom = 160 // len(picture)
@@ -147,18 +106,18 @@ def seeds(settings: Settings) -> None:
                 st.image(encode_png(large), caption=f"seed {seed}", width=len(large))
 
 
-def calls_table(run: Run) -> None:
+def evaluations_table(run: Run) -> None:
     """What each network call was asked and what it gave."""
     recorded, settings = run.trajectory(), run.settings
     schedule, t = ALL_SCHEDULES[settings.schedule], recorded.t[:-1]
-    moved = np.sqrt(((recorded.x0[1:] - recorded.x0[:-1]) ** 2).mean((1, 2, 3)))
+    moved = rmse(recorded.x0[1:], recorded.x0[:-1], PER_IMAGE)
     times = torch.from_numpy(t.copy())
     with st.expander(
-        f"What each of the {settings.calls} network calls was asked and gave", icon=":material/table:"
+        f"What each of the {settings.nfe} network calls was asked and gave", icon=":material/table:"
     ):
         twice = [
             *(["with the words and without (guidance)"] if settings.guided else []),
-            *(["at both ends of a step (Heun)"] if settings.sampler == "heun" else []),
+            *(["at both ends of a step (Heun)"] if SAMPLERS[settings.sampler].evals_per_step > 1 else []),
         ]
         st.markdown(
             "Asked: what is in xₜ, whose noise level is the angle arctan(σ/α), given these words? "
@@ -178,54 +137,10 @@ def calls_table(run: Run) -> None:
                 "x̂₀: lowest": recorded.x0[:-1].min((1, 2, 3)).round(2),
                 "x̂₀: highest": recorded.x0[:-1].max((1, 2, 3)).round(2),
                 "change to the next x̂₀ (RMS)": moved.round(4),
-                "size of ε̂ (RMS)": np.sqrt((recorded.eps[:-1] ** 2).mean((1, 2, 3))).round(3),
+                "size of ε̂ (RMS)": rmse(recorded.eps[:-1], axis=PER_IMAGE).round(3),
             },
             hide_index=True,
         )
-
-
-def numbers(recorded: Trajectory, settings: Settings) -> None:
-    """One step of this very run in numbers: levels, and the values of one pixel before and after."""
-    schedule = ALL_SCHEDULES[settings.schedule]
-    with st.expander("One step in numbers", icon=":material/pin:"):
-        i = 0 if recorded.steps == 1 else st.slider("Step", 1, recorded.steps, 1, key="numbers-step") - 1
-        with st.container(horizontal=True):
-            row = st.number_input(
-                "Pixel row", 0, recorded.x.shape[-2] - 1, recorded.x.shape[-2] // 2, key="numbers-row"
-            )
-            column = st.number_input(
-                "Pixel column", 0, recorded.x.shape[-1] - 1, recorded.x.shape[-1] // 2, key="numbers-column"
-            )
-        t, s = float(recorded.t[i]), float(recorded.t[i + 1])
-        levels = {
-            "t": t,
-            "s (the next time)": s,
-            "α(t)": float(schedule.alpha(t)),
-            "σ(t)": float(schedule.sigma(t)),
-            "α(s)": float(schedule.alpha(s)),
-            "σ(s)": float(schedule.sigma(s)),
-        }
-        st.markdown(" · ".join(f"{name} = **{value:.4f}**" for name, value in levels.items()))
-        pixel = (slice(None), int(row), int(column))
-        table = {
-            "colour": ["red", "green", "blue"],
-            "x at t": recorded.x[i][pixel],
-            "x̂₀": recorded.x0[i][pixel],
-            "ε̂ = (x − α(t)·x̂₀) / σ(t)": recorded.eps[i][pixel],
-            "α(s)·x̂₀ + σ(s)·ε̂": levels["α(s)"] * recorded.x0[i][pixel]
-            + levels["σ(s)"] * recorded.eps[i][pixel],
-            "x at s, as it was computed": recorded.x[i + 1][pixel],
-        }
-        st.dataframe(
-            {k: v if k == "colour" else np.asarray(v).round(4) for k, v in table.items()}, hide_index=True
-        )
-        last = i + 1 == recorded.steps
-        if settings.sampler in ("ddim", "euler") and not last:
-            st.caption("For DDIM and Euler the last two columns are the same: that is the whole step.")
-        elif last:
-            st.caption("The last step ends on x̂₀ itself: nothing is added back.")
-        else:
-            st.caption("The last two columns differ: this sampler does something else with the same answer.")
 
 
 def formula_and_source(sampler: str) -> None:
@@ -247,4 +162,4 @@ Guidance $w$ asks twice, with the words and without: $\;\hat x_0 = \hat x_0^{\te
 w\,(\hat x_0^{\text{with}} - \hat x_0^{\text{without}})$; $w = 1$ is off.
 """
         )
-    source_view.show(samplers.SAMPLERS[sampler], guidance.in_one_batch)
+    source_view.show(SAMPLERS[sampler].function, guidance.batched_cfg)

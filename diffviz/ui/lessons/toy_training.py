@@ -13,31 +13,31 @@ import torch
 from diffviz.toy import diffusion2d
 from diffviz.ui import theme
 from diffviz.ui.components import player
-from diffviz.ui.prediction import predict
+from diffviz.ui.prediction import ask_prediction
 
 SIDE = LARGEST = 160  # pixels of a sheet of points: three fit beside the controls, two on a telephone
 LENGTHS = (100, 300, 1000, 3000)  # training steps
 DATA = 1000
-NEAR = 0.06  # distance of drawn points to the data: two draws of the data themselves lie about 0.03 apart
+CLOSE = 0.06  # distance of drawn points to the data: two draws of the data themselves lie about 0.03 apart
 SNAPSHOTS = 24
-KEPT = 30  # trained networks a visitor may have
+MAX_MODELS = 30  # trained networks a visitor may have
 
 
 @dataclass(frozen=True)
 class Training:
     """A network after its training, and what it drew on the way."""
 
-    maker: diffusion2d.Maker
-    run: list[diffusion2d.Snapshot]
+    model: diffusion2d.GenerativeModel
+    snapshots: list[diffusion2d.Snapshot]
 
     @property
     def samples(self) -> np.ndarray:
         """What it draws at the end: (N, 2)."""
-        return self.run[-1].samples
+        return self.snapshots[-1].samples
 
 
 @dataclass(frozen=True)
-class Lesson:
+class ToyTask:
     """What is to be learned: points of a shape, for how many steps, from which seed."""
 
     shape: str
@@ -50,91 +50,89 @@ class Lesson:
         return diffusion2d.points(self.shape, DATA, self.seed)
 
     @property
-    def some(self) -> np.ndarray:
+    def shown_data(self) -> np.ndarray:
         """As many of them as are drawn, to be compared with: (N, 2)."""
         return self.data[: diffusion2d.POINTS]
 
-    def far(self, points: np.ndarray) -> float:
+    def distance(self, points: np.ndarray) -> float:
         """How far points (N, 2) are from what was to be learned."""
-        return diffusion2d.apart(points, self.some)
+        return diffusion2d.max_nn_distance(points, self.shown_data)
 
 
-def trained(
-    lesson: Lesson, makers: Mapping[str, Callable[[], diffusion2d.Maker]], titles: Mapping[str, str]
+def train_models(
+    task: ToyTask, models: Mapping[str, Callable[[], diffusion2d.GenerativeModel]], titles: Mapping[str, str]
 ) -> dict[str, Training]:
     """The visitor's networks for this lesson by their names: kept, or trained now, side by side and in sight."""
-    known: dict[tuple[Lesson, str], Training] = st.session_state.setdefault("trained", {})
+    known: dict[tuple[ToyTask, str], Training] = st.session_state.setdefault("trained", {})
     new = {
-        name: diffusion2d.made(kind, lesson.seed)
-        for name, kind in makers.items()
-        if (lesson, name) not in known
+        name: diffusion2d.init_model(kind, task.seed)
+        for name, kind in models.items()
+        if (task, name) not in known
     }
     if new:
         torch.set_num_threads(1)
-        at = np.geomspace(5, lesson.steps, SNAPSHOTS).round()
+        at = np.geomspace(5, task.steps, SNAPSHOTS).round()
         at = np.unique(np.concatenate([[0], at])).astype(int).tolist()
-        runs = {
-            name: diffusion2d.train(m, lesson.data, lesson.steps, lesson.seed, at) for name, m in new.items()
-        }
+        runs = {name: diffusion2d.train(m, task.data, task.steps, task.seed, at) for name, m in new.items()}
         place, done = st.empty(), {name: [] for name in runs}
         for snapshots in zip(*runs.values(), strict=True):
             for name, snapshot in zip(runs, snapshots, strict=True):
                 done[name].append(snapshot)
-            panels = [panel(titles[name], [found[-1]], lesson.some) for name, found in done.items()]
-            caption = f"Learning: step {snapshots[0].step} of {lesson.steps}."
+            panels = [panel(titles[name], [found[-1]], task.shown_data) for name, found in done.items()]
+            caption = f"Learning: step {snapshots[0].step} of {task.steps}."
             if len(panels) == 1:
-                panels.insert(0, data_panel(lesson.some, 1))
+                panels.insert(0, data_panel(task.shown_data, 1))
             place.html(player.still(panels, caption, LARGEST))
         place.empty()
-        while len(known) > KEPT:
+        while len(known) > MAX_MODELS:
             known.pop(next(iter(known)))
-        known.update({(lesson, name): Training(new[name], found) for name, found in done.items()})
-    return {name: known[lesson, name] for name in makers}
+        known.update({(task, name): Training(new[name], found) for name, found in done.items()})
+    return {name: known[task, name] for name in models}
 
 
-def guessed(question: str, options: Sequence[str], key: str, lesson: Lesson) -> str | None:
-    """Ask for a prediction as `predict` does; until it is made, show what is to become what."""
-    guess = predict(question, options, key)
+def ask_with_preview(question: str, options: Sequence[str], key: str, task: ToyTask) -> str | None:
+    """Ask for a prediction as `ask_prediction` does; until it is made, show noise and data."""
+    guess = ask_prediction(question, options, key)
     if guess is None:
-        static = player.Panel(
+        noise = player.Panel(
             "static",
             "what it begins with",
             "noise",
-            sheet(diffusion2d.static(lesson.seed).numpy(), "noise")[None],
+            points_image(diffusion2d.initial_noise(task.seed).numpy(), "noise")[None],
         )
         st.html(
             player.still(
-                [static, data_panel(lesson.some, 1)], "From the one, make more of the other.", LARGEST
+                [noise, data_panel(task.shown_data, 1)], "From the one, make more of the other.", LARGEST
             )
         )
     return guess
 
 
-def rgb(role: str) -> tuple[int, int, int]:
+def role_rgb(role: str) -> tuple[int, int, int]:
     """A role's colour on white, which is what points are drawn on in either theme."""
     return tuple(bytes.fromhex(theme.LIGHT[role][1:]))
 
 
-def beneath(data: np.ndarray) -> diffusion2d.Dots:
+def backdrop(data: np.ndarray) -> diffusion2d.Dots:
     """The data in pale grey, for what was drawn to lie on."""
     return diffusion2d.Dots(data, (208, 208, 208))
 
 
-def sheet(points: np.ndarray, role: str, *under: diffusion2d.Dots) -> np.ndarray:
+def points_image(points: np.ndarray, role: str, *under: diffusion2d.Dots) -> np.ndarray:
     """Points (N, 2) in the colour of their role, on others: (SIDE, SIDE, 3) uint8."""
-    return diffusion2d.picture(*under, diffusion2d.Dots(points, rgb(role)), size=SIDE)
+    return diffusion2d.scatter_image(*under, diffusion2d.Dots(points, role_rgb(role)), size=SIDE)
 
 
 def data_panel(data: np.ndarray, frames: int) -> player.Panel:
     """The data, standing still."""
     return player.Panel(
-        "data", "what is learned from", "signal", np.repeat(sheet(data, "signal")[None], frames, 0)
+        "data", "what is learned from", "signal", np.repeat(points_image(data, "signal")[None], frames, 0)
     )
 
 
 def panel(title: str, run: Sequence[diffusion2d.Snapshot], data: np.ndarray, label: str = "") -> player.Panel:
     """What a network drew at each of its snapshots, on the data in grey."""
-    frames = np.stack([sheet(s.samples, "prediction", beneath(data)) for s in run])
+    frames = np.stack([points_image(s.samples, "prediction", backdrop(data)) for s in run])
     return player.Panel(title, label or "so far", "prediction", frames)
 
 
@@ -144,7 +142,7 @@ def distance_chart(title: str, far: Sequence[float], top: float) -> player.Chart
 
 
 def play_training(
-    lesson: Lesson,
+    task: ToyTask,
     run: Sequence[diffusion2d.Snapshot],
     panels: Sequence[player.Panel],
     captions: Sequence[str],
@@ -156,7 +154,7 @@ def play_training(
     """Show a training to be scrubbed: one frame, caption and value of each chart for each snapshot."""
     player.play(
         panels,
-        [f"after {s.step} of {lesson.steps} training steps" for s in run],
+        [f"after {s.step} of {task.steps} training steps" for s in run],
         captions,
         title=title,
         key=key,

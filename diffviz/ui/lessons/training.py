@@ -17,14 +17,14 @@ from diffviz.ui import charts, source, theme
 from diffviz.ui.components import gallery, player
 from diffviz.ui.image_input import SIZE, Picture, at_size
 from diffviz.ui.lessons import toy_training
-from diffviz.ui.lessons.quality_curve import of_network
-from diffviz.ui.lessons.toy_training import NEAR, SIDE, Lesson
-from diffviz.ui.prediction import predict, verdict
+from diffviz.ui.lessons.toy_training import CLOSE, SIDE, ToyTask
+from diffviz.ui.measured import load_result
+from diffviz.ui.prediction import ask_prediction, verdict
 
 LARGEST = 224  # CSS pixels of a panel
 TIMES = np.linspace(0.04, 1.0, 25)
-SAYS = {"eps": "ε, the noise", "x0": "x₀, the picture", "v": "v, some of both"}
-LOOKS = {
+TARGET_TITLES = {"eps": "ε, the noise", "x0": "x₀, the picture", "v": "v, some of both"}
+TARGET_PANELS = {
     "eps": ("ε", "noise", 3.0),
     "x0": ("x₀", "signal", 1.0),
     "v": ("v", "state", 3.0),
@@ -38,15 +38,15 @@ def _hat(symbol: str) -> str:
 # --- one problem -------------------------------------------------------------------------------------------
 
 
-def one_problem(picture: Picture, target: str, seed: int, model: str) -> None:
+def training_example(picture: Picture, target: str, seed: int, model: str) -> None:
     """One picture under one noise at rising t: what is given, what is right, and what the network says."""
     found = _examples(picture.pixels.tobytes(), picture.label, picture.style, seed, model)
-    off, nothing = found.off(target), found.off_saying_nothing(target)
-    symbol, role, white = LOOKS[target]
+    off, nothing = found.rmse(target), found.zero_baseline_rmse(target)
+    symbol, role, white = TARGET_PANELS[target]
     panels = [
         player.Panel("xₜ", "what it is given", "state", to_uint8(found.x)),
-        player.Panel(symbol, "what would be right", role, to_uint8(found.truth[target], white)),
-        player.Panel(_hat(symbol), "what it says", "prediction", to_uint8(found.answer[target], white)),
+        player.Panel(symbol, "what would be right", role, to_uint8(found.target[target], white)),
+        player.Panel(_hat(symbol), "what it says", "prediction", to_uint8(found.prediction[target], white)),
     ]
     snr = [player.snr_text(v) for v in found.log_snr]
     top = float(max(off.max(), nothing.max())) * 1.05
@@ -54,7 +54,7 @@ def one_problem(picture: Picture, target: str, seed: int, model: str) -> None:
         panels,
         [f"t = {t:.2f} · SNR {s}" for t, s in zip(found.t, snr, strict=True)],
         [_verdict(t, o, n) for t, o, n in zip(found.t, off, nothing, strict=True)],
-        title=f"One practice problem, {SAYS[target]}",
+        title=f"One practice problem, {TARGET_TITLES[target]}",
         key="problem-player",
         name=f"problem-{target}",
         start=len(TIMES) // 2,
@@ -85,15 +85,17 @@ def one_problem(picture: Picture, target: str, seed: int, model: str) -> None:
             "\\sigma_t x_0$ in place of $\\varepsilon$ (Salimans & Ho 2022, arXiv 2202.00512). From $x_t$ and any one of "
             "$\\varepsilon$, $x_0$ and $v$ the others follow, so all three are shown of the same answer."
         )
-    source.show(prediction_targets.examples)
+    source.show(prediction_targets.predict_at_times)
 
 
 @st.cache_data(show_spinner=False, max_entries=32)
-def _examples(pixels: bytes, label: str, style: str, seed: int, model: str) -> prediction_targets.Examples:
+def _examples(
+    pixels: bytes, label: str, style: str, seed: int, model: str
+) -> prediction_targets.NoisyPredictions:
     torch.set_num_threads(1)
     picture = np.frombuffer(pixels, np.uint8).reshape(SIZE, SIZE, 3)
     x0 = from_uint8(at_size(picture, model))
-    return prediction_targets.examples(checkpoints.load(model), x0, label, style, seed, TIMES)
+    return prediction_targets.predict_at_times(checkpoints.load(model), x0, label, style, seed, TIMES)
 
 
 def _verdict(t: float, off: float, nothing: float) -> str:
@@ -112,19 +114,21 @@ def _verdict(t: float, off: float, nothing: float) -> str:
 # --- where it is hard --------------------------------------------------------------------------------------
 
 
-def where_it_is_hard(model: str) -> None:
+def loss_over_time(model: str) -> None:
     """The measured mistakes at each time, as three losses count them."""
     options = ["where there is little noise", "half way", "where there is hardly anything but noise"]
-    guess = predict("It is asked for the noise. Where are its mistakes largest?", options, "guess-hard")
+    guess = ask_prediction(
+        "It is asked for the noise. Where are its mistakes largest?", options, "guess-hard"
+    )
     if guess is None:
         return
-    measured = of_network("loss", model)
+    measured = load_result("loss", model)
     if measured is None:
         return
     found = measured.raw
     t, snr = np.array(found["t"]), np.array(found["snr"])
     error = np.array([row["value"] for row in found["heldout"]])
-    lines = {name: prediction_targets.graded(error, snr, name) for name in prediction_targets.WEIGHTS}
+    lines = {name: prediction_targets.weighted_loss(error, snr, name) for name in prediction_targets.WEIGHTS}
     peak = {name: float(t[line.argmax()]) for name, line in lines.items()}
     third = {name: float(np.sort(line)[-(len(t) // 3) :].sum() / line.sum()) for name, line in lines.items()}
     right = options[min(2, int(peak["eps"] * 3))]
@@ -133,9 +137,7 @@ def where_it_is_hard(model: str) -> None:
         f"there is little noise there is little to see of it. The very same answers, graded by the picture, are worst at "
         f"t = {peak['x0']:.2f}, where there is nothing to see of that."
     )
-    st.plotly_chart(
-        charts.gradings(t, lines, theme.palette()), theme=None, config={"displayModeBar": False}, key="hard-chart"
-    )  # fmt: skip
+    charts.show(charts.weighted_losses(t, lines, theme.palette()), "hard-chart")
     trained = np.array([row["value"] for row in found["trained"]])
     half = len(t) // 2
     st.markdown(
@@ -153,36 +155,36 @@ def where_it_is_hard(model: str) -> None:
         "times, asked with their captions. Each line is scaled to a mean of 1. Made by "
         f"`python -m diffviz.training.eval_loss --model {model}`."
     )
-    source.show(prediction_targets.graded)
+    source.show(prediction_targets.weighted_loss)
 
 
 # --- a network trained on the spot -------------------------------------------------------------------------
 
-MAKERS = {name: partial(diffusion2d.Diffusion, name) for name in SAYS}
+MODELS = {name: partial(diffusion2d.Diffusion, name) for name in TARGET_TITLES}
 
 
-def train_one(shape: str, target: str, steps: int, seed: int) -> None:
+def train_toy(shape: str, target: str, steps: int, seed: int) -> None:
     """A small network learns points in the plane while one watches; then the same with the other two targets."""
     options = ["within 100 steps", "within 300", "within 1000", "later or never"]
-    lesson = Lesson(shape, steps, seed)
-    guess = toy_training.guessed(
+    task = ToyTask(shape, steps, seed)
+    guess = toy_training.ask_with_preview(
         "It begins knowing nothing. When do its points first look like the data?",
         options,
         "guess-train",
-        lesson,
+        task,
     )
     if guess is None:
         return
-    run = toy_training.trained(lesson, {target: MAKERS[target]}, SAYS)[target].run
-    far = [lesson.far(s.samples) for s in run]
-    _play(run, far, lesson)
-    near = next((s.step for s, d in zip(run, far, strict=True) if d < NEAR), None)
+    run = toy_training.train_models(task, {target: MODELS[target]}, TARGET_TITLES)[target].snapshots
+    far = [task.distance(s.samples) for s in run]
+    _play(run, far, task)
+    near = next((s.step for s, d in zip(run, far, strict=True) if d < CLOSE), None)
     limits = (100, 300, 1000)
     right = options[3] if near is None else options[next((i for i, n in enumerate(limits) if near <= n), 3)]
     when = (
-        f"at no step do they come within {NEAR} of the data, the nearest is {min(far):.2f}"
+        f"at no step do they come within {CLOSE} of the data, the nearest is {min(far):.2f}"
         if near is None
-        else f"after **{near}** steps they lie within {NEAR} of the data for the first time"
+        else f"after **{near}** steps they lie within {CLOSE} of the data for the first time"
     )
     st.markdown(
         f"{verdict(guess, right)}: {when}. Each step "
@@ -191,17 +193,17 @@ def train_one(shape: str, target: str, steps: int, seed: int) -> None:
         "First comes where the data lie and how far they reach, then their shape, then the gaps."
     )  # fmt: skip
     st.header("Does it matter what it says?", anchor=False)
-    _all_targets(lesson)
+    _all_targets(task)
     source.show(diffusion2d.train, diffusion2d.Diffusion)
 
 
-def _play(run: Sequence[diffusion2d.Snapshot], far: Sequence[float], lesson: Lesson) -> None:
+def _play(run: Sequence[diffusion2d.Snapshot], far: Sequence[float], task: ToyTask) -> None:
     loss = [run[1].loss, *(s.loss for s in run[1:])]  # before the first step there is none
-    data = toy_training.data_panel(lesson.some, len(run))
+    data = toy_training.data_panel(task.shown_data, len(run))
     toy_training.play_training(
-        lesson,
+        task,
         run,
-        [data, toy_training.panel("drawn", run, lesson.some, "by the network so far")],
+        [data, toy_training.panel("drawn", run, task.shown_data, "by the network so far")],
         [
             f"After {s.step} steps they lie {d:.2f} from the data" + (f"; loss {s.loss:.2f}." if s.step else ", untrained.")
             for s, d in zip(run, far, strict=True)
@@ -210,31 +212,34 @@ def _play(run: Sequence[diffusion2d.Snapshot], far: Sequence[float], lesson: Les
             toy_training.distance_chart("from the data", far, 0.5),
             player.Chart("loss", "noise", loss, ["–", *(f"{v:.2f}" for v in loss[1:])], (0, max(loss) * 1.05), "6 4"),
         ],
-        title=f"A small network learns {lesson.shape}",
+        title=f"A small network learns {task.shape}",
         key="train-player",
     )  # fmt: skip
 
 
-def _all_targets(lesson: Lesson) -> None:
-    options = [*SAYS.values(), "no difference"]
-    guess = predict(
+def _all_targets(task: ToyTask) -> None:
+    options = [*TARGET_TITLES.values(), "no difference"]
+    guess = ask_prediction(
         "The same network, data and steps. Which answer to give makes it draw best?", options, "guess-target"
     )
     if guess is None:
         return
-    found = toy_training.trained(lesson, MAKERS, SAYS)
-    far = {name: lesson.far(training.samples) for name, training in found.items()}
+    found = toy_training.train_models(task, MODELS, TARGET_TITLES)
+    far = {name: task.distance(training.samples) for name, training in found.items()}
     st.html(
         gallery.row(
-            [toy_training.panel(name, t.run[-1:], lesson.some).frames[0] for name, t in found.items()],
-            list(SAYS.values()),
+            [
+                toy_training.panel(name, t.snapshots[-1:], task.shown_data).frames[0]
+                for name, t in found.items()
+            ],
+            list(TARGET_TITLES.values()),
             [f"{d:.3f} from the data" for d in far.values()],
             SIDE,
         )
     )
     best = min(far, key=far.get)
     alike = max(far.values()) < 1.2 * far[best]
-    right = options[3] if alike else SAYS[best]
+    right = options[3] if alike else TARGET_TITLES[best]
     st.markdown(
         f"{verdict(guess, right)}. The network "
         "could turn each answer into the others, but each loss sends it to work at other times, and its strength is "

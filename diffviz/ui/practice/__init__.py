@@ -17,7 +17,7 @@ from diffviz.ui.practice import (
     self_check,
 )
 
-WAYS: dict[str, Callable[[], None]] = {
+EXERCISES: dict[str, Callable[[], None]] = {
     "practise now": mixed_practice.show,
     "self-check": self_check.show,
     "order": order.show,

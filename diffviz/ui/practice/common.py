@@ -7,19 +7,10 @@ from collections.abc import Callable
 import streamlit as st
 
 from diffviz.lessons.content import Demo
+from diffviz.ui.frame import LESSONS
 
 CONFIDENCE = ("a guess", "fairly sure", "certain")
-PAGES = {
-    "forward": "pages/1_forward.py",
-    "training": "pages/2_training.py",
-    "reverse": "pages/3_reverse.py",
-    "steps": "pages/4_steps.py",
-    "guidance": "pages/5_guidance.py",
-    "editing": "pages/6_editing.py",
-    "copies": "pages/7_copies.py",
-    "relatives": "pages/8_relatives.py",
-    "practise": "pages/9_practise.py",
-}
+PAGES = {lesson.slug: lesson.file for lesson in LESSONS}
 
 
 def demo_link(demo: Demo | None, **more: object) -> None:
@@ -35,6 +26,6 @@ def advance(state: dict) -> None:
     state["at"] += 1
 
 
-def begin_again(key: str, make: Callable[[], dict]) -> None:
+def restart_exercise(key: str, make: Callable[[], dict]) -> None:
     """Put an exercise back to its beginning."""
     st.session_state[f"practice-{key}"] = make()

@@ -6,6 +6,8 @@ import streamlit as st
 
 from diffviz.evaluation import results
 from diffviz.lessons import content, glossary
+from diffviz.pipelines.trajectory import Trajectory
+from diffviz.ui.cache import memo
 from diffviz.ui.components import gallery
 from diffviz.ui.practice import common
 
@@ -51,23 +53,25 @@ def show() -> None:
 
 def _strip() -> None:
     """Six states of one run, from t = T to t = 0, computed for this visit."""
-    run = st.session_state.get("dictionary-run")
-    if run is None:
-        from diffviz.pipelines.text_to_image import generate  # needs torch: not for those who only search
-
-        with st.spinner("Running 30 steps …"):
-            run = st.session_state["dictionary-run"] = generate("red apple", style="noto", seed=2, steps=30)
+    run = memo("dictionary-run", None, _red_apple)
     frames, shown = run.frames("x"), (0, 6, 12, 18, 24, 30)
     titles = [f"t = {run.t[i]:.1f}" if 0 < i < 30 else ("t = T" if i == 0 else "t = 0") for i in shown]
     st.html(gallery.row([frames[i] for i in shown], titles, [f"after {i} steps" for i in shown]))
     st.caption("From static to a red apple, computed just now by the network of these pages.")
 
 
+def _red_apple() -> Trajectory:
+    from diffviz.pipelines.text_to_image import generate  # needs torch: not for those who only search
+
+    with st.spinner("Running 30 steps …"):
+        return generate("red apple", style="noto", seed=2, steps=30)
+
+
 def _measured() -> list[str]:
     """What we measured about the number of steps, where it has been measured."""
-    curve = results.load()
+    curve = results.load_quality_curve()
     line = curve.line("ddim", "frechet") if curve else []
-    near = results.near_best(line, higher_is_better=False)
+    near = results.first_near_best(line, higher_is_better=False)
     if near is None:
         return []
     return [

@@ -23,7 +23,7 @@ def show() -> None:
         )  # fmt: skip
         printing.button(every)
     deck = {c.id: c for c in every if concept in ("all", c.concept)}
-    events, now = learner.store().events(learner.identity_now()), datetime.now(UTC)
+    events, now = learner.store().events(learner.current_id()), datetime.now(UTC)
     waiting = scheduling.due(events, list(deck), now)
     if not waiting:
         when = scheduling.next_due(events, list(deck))

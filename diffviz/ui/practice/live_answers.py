@@ -11,19 +11,19 @@ import torch
 from PIL import Image
 
 from diffviz.diffusion.process import add_noise
-from diffviz.diffusion.samplers import draw, seeded
+from diffviz.diffusion.samplers import make_generators, randn_per_seed
 from diffviz.diffusion.schedules import SCHEDULES
 from diffviz.imaging import uploads
 from diffviz.imaging.pixels import from_uint8, to_uint8
 from diffviz.models import checkpoints
 from diffviz.paths import ASSETS
-from diffviz.pipelines.text_to_image import Settings, recorded, run_steps
+from diffviz.pipelines.text_to_image import Settings, sample_steps, sample_trajectory
 from diffviz.ui.components import gallery
 
 
 def _finals(settings: Settings, seeds: list[int]) -> list:
     torch.set_num_threads(1)
-    *_, last = run_steps(settings, seeds=seeds)
+    *_, last = sample_steps(settings, seeds=seeds)
     return list(to_uint8(last.x.numpy()))
 
 
@@ -71,10 +71,10 @@ def stages_live() -> None:
     torch.set_num_threads(1)
     settings = Settings("red heart", "noto", seed=1, steps=steps)
     with st.spinner("Playing the right order …"):
-        run = recorded(settings)
+        run = sample_trajectory(settings)
         x0 = torch.from_numpy(from_uint8(_drawing()))[None]
-        noisy = add_noise(x0, draw(seeded([0]), x0.shape[1:]), 0.6, schedule)
-        denoise = checkpoints.load().prompted(["cat face"], ["noto"], schedule)
+        noisy = add_noise(x0, randn_per_seed(make_generators([0]), x0.shape[1:]), 0.6, schedule)
+        denoise = checkpoints.load().conditioned(["cat face"], ["noto"], schedule)
         guess = denoise(noisy, torch.tensor([0.6], dtype=torch.float64))
     noised, guessed = to_uint8(noisy[0].numpy()), to_uint8(guess[0].numpy())
     frames = run.frames("x")

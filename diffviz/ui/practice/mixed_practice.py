@@ -38,8 +38,8 @@ def show() -> None:
     """The next question of the mix; kinds and concepts take turns."""
     kind_of = {i.id: kind for kind in KINDS for i in content.load(kind)}
     items = {i.id: i for kind in KINDS for i in content.load(kind)}
-    state = learner.place("now", _new)
-    events, now = learner.store().events(learner.identity_now()), datetime.now(UTC)
+    state = learner.load_progress("now", _new)
+    events, now = learner.store().events(learner.current_id()), datetime.now(UTC)
     # A card is left as soon as it has been rated once more than when it was put.
     times = Counter(e.item for e in events)
     rated = kind_of.get(state["item"]) == "flashcards" and times[state["item"]] > state["rated_before"]
@@ -67,7 +67,7 @@ def show() -> None:
         self_check.ask(item, state)
         st.button("Next", type="primary", on_click=_next_check, args=(state, item), key=f"now-next-{item.id}")
     else:
-        asked = quiz.scene(item, kind, state["seed"] + state["done"])
+        asked = quiz.pose_question(item, kind, state["seed"] + state["done"])
         if state["given"] is None:
             quiz.ask(asked, f"now-{item.id}-{state['done']}", lambda *answer: _answer(state, *answer))
         else:
@@ -75,7 +75,7 @@ def show() -> None:
             st.button("Next", type="primary", on_click=_next, args=(state,), key=f"now-next-{item.id}")
 
 
-def _answer(state: dict, asked: quiz.Scene, picked: str, sure: str | None) -> None:
+def _answer(state: dict, asked: quiz.PosedQuestion, picked: str, sure: str | None) -> None:
     state["given"] = (picked, sure)
     quiz.log(asked, picked, sure)
 

@@ -21,7 +21,7 @@ def _new_order() -> dict:
 def show() -> None:
     """Six scrambled stages, each with its letter; feedback names the first wrong one; the right order plays live."""
     item = content.load("order")[0]
-    state = learner.place("order", _new_order)
+    state = learner.load_progress("order", _new_order)
     st.header(item.prompt, anchor=False)
     at = {s.id: k for k, s in enumerate(item.stages)}
     shown = {item.stages[k].id: f"{item.stages[k].letter}) {item.stages[k].text}" for k in state["order"]}
@@ -52,7 +52,7 @@ def show() -> None:
 
 
 def _shuffle() -> None:
-    common.begin_again("order", _new_order)
+    common.restart_exercise("order", _new_order)
     st.session_state.pop("order-list", None)
 
 

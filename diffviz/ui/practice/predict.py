@@ -18,7 +18,7 @@ def _new_predictions() -> dict:
 def show() -> None:
     """Three things to predict in writing. What happens, and our answer, are shown only afterwards."""
     items = content.load("predictions")
-    state = learner.place("predict", _new_predictions)
+    state = learner.load_progress("predict", _new_predictions)
     for key, empty in _new_predictions().items():
         state.setdefault(key, empty)  # a place kept when predictions were picked from a list
     if state["at"] >= len(items):
@@ -87,4 +87,4 @@ def _summary(items: tuple[content.Prediction, ...], state: dict) -> None:
     for item in items:
         verdict = _verdict(item, state)
         st.markdown(f"- {self_check.MARKS[verdict]} **{verdict}**: {item.prompt}")
-    st.button("Start over", on_click=common.begin_again, args=("predict", _new_predictions))
+    st.button("Start over", on_click=common.restart_exercise, args=("predict", _new_predictions))

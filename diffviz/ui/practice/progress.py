@@ -14,10 +14,10 @@ from diffviz.ui import learner, theme
 
 def show() -> None:
     """How each concept stands, what to do next, and the learner's own copy of it all."""
-    who, store = learner.identity_now(), learner.store()
+    who, store = learner.current_id(), learner.store()
     events = store.events(who)
     items = [i for kind in content.PRACTISED for i in content.load(kind)]
-    standing = scheduling.standings(events, items)
+    standing = scheduling.concept_mastery(events, items)
     waiting = scheduling.due(events, [c.id for c in content.load("flashcards")], datetime.now(UTC))
     st.header("Where you stand", anchor=False)
     st.info(scheduling.advice(standing, len(waiting)), icon=":material/lightbulb:")
@@ -33,7 +33,7 @@ def show() -> None:
     _own_data(who, store)
 
 
-def _map(standing: list[scheduling.Standing]) -> str:
+def _map(standing: list[scheduling.ConceptMastery]) -> str:
     """The concepts as a Graphviz drawing: an arrow from each to what builds on it, marked by how it stands."""
     colours = theme.palette()
     looks = {
@@ -57,7 +57,7 @@ def _map(standing: list[scheduling.Standing]) -> str:
     return f"digraph {{ {frame} {' '.join(lines)} }}"
 
 
-def _list(standing: list[scheduling.Standing]) -> None:
+def _list(standing: list[scheduling.ConceptMastery]) -> None:
     for s in standing:
         share = s.credit * s.done / s.total
         last = f", {s.credit:.0%} right at the last try" if s.done else ""
@@ -83,7 +83,7 @@ def _own_data(who: str, store: Store) -> None:
     file = st.file_uploader("Bring in a download from another browser", type="json")
     if file is not None:
         try:
-            st.success(f"{store.absorb(who, json.loads(file.getvalue()))} answers were added.")
+            st.success(f"{store.import_events(who, json.loads(file.getvalue()))} answers were added.")
         except (StoreError, ValueError) as error:
             st.error(
                 str(error) if isinstance(error, StoreError) else "This file is not an export of diffviz."

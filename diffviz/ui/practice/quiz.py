@@ -9,13 +9,18 @@ from __future__ import annotations
 import random
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import streamlit as st
 
 from diffviz.lessons import content, grading
 from diffviz.ui import learner
+from diffviz.ui.cache import memo
 from diffviz.ui.practice import common
+
+if TYPE_CHECKING:
+    from diffviz.lessons.live_questions import Question
 
 # deck -> the key under which its place is kept
 DECKS = {"scenario_quiz": "quiz", "page_quiz": "pages", "live": "live"}
@@ -23,7 +28,7 @@ SIDE = 112  # CSS pixels of a picture in a question
 
 
 @dataclass(frozen=True)
-class Scene:
+class PosedQuestion:
     """A question as it is put: options in the order shown, and pictures if it has any."""
 
     item: content.Choice | content.Live
@@ -38,30 +43,30 @@ class Scene:
         return next(o for o in self.options if o.right)
 
 
-def scene(item: content.Choice | content.Live, kind: str, seed: int) -> Scene:
+def pose_question(item: content.Choice | content.Live, kind: str, seed: int) -> PosedQuestion:
     """Put a question: options shuffled by the seed, or a live run made from it (kept for the visit)."""
     if isinstance(item, content.Choice):
         order = grading.shuffled(len(item.options), seed)
-        return Scene(item, kind, tuple(item.options[k] for k in order))
-    key = f"scene-{item.id}"
-    kept = st.session_state.get(key)
-    if kept is None or kept[0] != seed:
-        import torch  # not for those who only read
-
-        from diffviz.lessons.live_questions import QUESTIONS
-
-        torch.set_num_threads(1)
-        with st.spinner("The network is at work on this question …"):
-            kept = st.session_state[key] = (seed, QUESTIONS[item.run](seed))
-    asked = kept[1]
+        return PosedQuestion(item, kind, tuple(item.options[k] for k in order))
+    asked = memo(f"scene-{item.id}", seed, lambda: _run_live(item.run, seed))
     options = tuple(
         content.Option(text, i == asked.right, why)
-        for i, (text, why) in enumerate(zip(asked.options, asked.whys, strict=True))
+        for i, (text, why) in enumerate(zip(asked.options, asked.feedback, strict=True))
     )
-    return Scene(item, kind, options, tuple(asked.pictures), tuple(asked.titles), tuple(asked.notes))
+    return PosedQuestion(item, kind, options, tuple(asked.pictures), tuple(asked.titles), tuple(asked.notes))
 
 
-def ask(asked: Scene, key: str, on_answer: Callable[[Scene, str, str | None], None]) -> None:
+def _run_live(name: str, seed: int) -> Question:
+    import torch  # not for those who only read
+
+    from diffviz.lessons.live_questions import QUESTIONS
+
+    torch.set_num_threads(1)
+    with st.spinner("The network is at work on this question …"):
+        return QUESTIONS[name](seed)
+
+
+def ask(asked: PosedQuestion, key: str, on_answer: Callable[[PosedQuestion, str, str | None], None]) -> None:
     """The question with its options and how sure one is."""
     _head(asked, answered=False)
     picked = st.radio("Your answer", [o.text for o in asked.options], index=None, key=f"pick-{key}")
@@ -72,7 +77,7 @@ def ask(asked: Scene, key: str, on_answer: Callable[[Scene, str, str | None], No
     )  # fmt: skip
 
 
-def explain(asked: Scene, picked: str, sure: str | None) -> None:
+def explain(asked: PosedQuestion, picked: str, sure: str | None) -> None:
     """What was right, and why each option is or is not."""
     _head(asked, answered=True)
     said = f" You were {sure}." if sure else ""
@@ -110,7 +115,7 @@ def _refute(option: content.Option, with_belief: bool) -> None:
         )
 
 
-def _head(asked: Scene, answered: bool) -> None:
+def _head(asked: PosedQuestion, answered: bool) -> None:
     st.caption(asked.item.setting)
     st.header(asked.item.prompt, anchor=False)
     if asked.pictures:
@@ -120,7 +125,7 @@ def _head(asked: Scene, answered: bool) -> None:
         st.html(gallery.row(asked.pictures, asked.titles, notes, wanted=SIDE))
 
 
-def log(asked: Scene, picked: str, sure: str | None) -> None:
+def log(asked: PosedQuestion, picked: str, sure: str | None) -> None:
     """Add an answer to the learner's log."""
     learner.log(asked.kind, asked.item.id, "right" if picked == asked.right.text else "wrong", sure)
 
@@ -136,14 +141,14 @@ def _new_quiz(kind: str) -> dict:
 def show(kind: str) -> None:
     """A deck from its first question to the score."""
     every = {i.id: i for i in content.load(kind)}
-    state = learner.place(DECKS[kind], lambda: _new_quiz(kind))
+    state = learner.load_progress(DECKS[kind], lambda: _new_quiz(kind))
     ids = state["ids"] = [i for i in state["ids"] if i in every]  # a question may have been retired since
     if state["at"] >= len(ids):
         _summary(state, every, kind)
         return
     item = every[ids[state["at"]]]
     st.progress(state["at"] / len(ids), f"{state['at'] + 1} of {len(ids)}")
-    asked = scene(item, kind, state["seed"] + state["at"])
+    asked = pose_question(item, kind, state["seed"] + state["at"])
     given = state["given"].get(item.id)
     if given is None:
         ask(asked, f"{item.id}-{state['seed']}", lambda *answer: _answer(state, *answer))
@@ -153,7 +158,7 @@ def show(kind: str) -> None:
     st.button("See the score" if last else "Next", type="primary", on_click=common.advance, args=(state,))
 
 
-def _answer(state: dict, asked: Scene, picked: str, sure: str | None) -> None:
+def _answer(state: dict, asked: PosedQuestion, picked: str, sure: str | None) -> None:
     state["given"][asked.item.id] = (picked, sure, picked == asked.right.text)
     log(asked, picked, sure)
 
@@ -166,7 +171,7 @@ def _summary(state: dict, every: dict[str, content.Choice | content.Live], kind:
     with st.container(horizontal=True):
         if missed:
             st.button("Retry what was missed", type="primary", on_click=_retry, args=(state, missed))
-        st.button("Start over", on_click=common.begin_again, args=(DECKS[kind], lambda: _new_quiz(kind)))
+        st.button("Start over", on_click=common.restart_exercise, args=(DECKS[kind], lambda: _new_quiz(kind)))
 
 
 def _was_right(given: tuple | list | None, item: content.Choice | content.Live) -> bool:

@@ -19,7 +19,7 @@ def _new_check() -> dict:
 def show() -> None:
     """Question, own words, confidence, then the model answer; the learner marks it against the key points."""
     items = content.load("self_check")
-    state = learner.place("check", _new_check)
+    state = learner.load_progress("check", _new_check)
     if state["at"] >= len(items):
         _self_check_summary(items, state)
         return
@@ -69,4 +69,4 @@ def _self_check_summary(items: tuple, state: dict) -> None:
         st.markdown(
             f"- {MARKS[verdict]} **{verdict}**: {item.prompt}" if verdict else f"- not marked: {item.prompt}"
         )
-    st.button("Start over", on_click=common.begin_again, args=("check", _new_check))
+    st.button("Start over", on_click=common.restart_exercise, args=("check", _new_check))

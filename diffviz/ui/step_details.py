@@ -1,0 +1,55 @@
+"""One step of a sampling trajectory in numbers."""
+
+from __future__ import annotations
+
+import numpy as np
+import streamlit as st
+
+from diffviz.diffusion.samplers import SAMPLERS
+from diffviz.diffusion.schedules import SCHEDULES
+from diffviz.pipelines.text_to_image import Settings
+from diffviz.pipelines.trajectory import Trajectory
+
+
+def one_step_in_numbers(recorded: Trajectory, settings: Settings) -> None:
+    """One step of this very run in numbers: levels, and the values of one pixel before and after."""
+    schedule = SCHEDULES[settings.schedule]
+    with st.expander("One step in numbers", icon=":material/pin:"):
+        i = 0 if recorded.steps == 1 else st.slider("Step", 1, recorded.steps, 1, key="numbers-step") - 1
+        with st.container(horizontal=True):
+            row = st.number_input(
+                "Pixel row", 0, recorded.x.shape[-2] - 1, recorded.x.shape[-2] // 2, key="numbers-row"
+            )
+            column = st.number_input(
+                "Pixel column", 0, recorded.x.shape[-1] - 1, recorded.x.shape[-1] // 2, key="numbers-column"
+            )
+        t, s = float(recorded.t[i]), float(recorded.t[i + 1])
+        levels = {
+            "t": t,
+            "s (the next time)": s,
+            "α(t)": float(schedule.alpha(t)),
+            "σ(t)": float(schedule.sigma(t)),
+            "α(s)": float(schedule.alpha(s)),
+            "σ(s)": float(schedule.sigma(s)),
+        }
+        st.markdown(" · ".join(f"{name} = **{value:.4f}**" for name, value in levels.items()))
+        pixel = (slice(None), int(row), int(column))
+        table = {
+            "colour": ["red", "green", "blue"],
+            "x at t": recorded.x[i][pixel],
+            "x̂₀": recorded.x0[i][pixel],
+            "ε̂ = (x − α(t)·x̂₀) / σ(t)": recorded.eps[i][pixel],
+            "α(s)·x̂₀ + σ(s)·ε̂": levels["α(s)"] * recorded.x0[i][pixel]
+            + levels["σ(s)"] * recorded.eps[i][pixel],
+            "x at s, as it was computed": recorded.x[i + 1][pixel],
+        }
+        st.dataframe(
+            {k: v if k == "colour" else np.asarray(v).round(4) for k, v in table.items()}, hide_index=True
+        )
+        last = i + 1 == recorded.steps
+        if SAMPLERS[settings.sampler].order == 1 and not SAMPLERS[settings.sampler].stochastic and not last:
+            st.caption("For DDIM and Euler the last two columns are the same: that is the whole step.")
+        elif last:
+            st.caption("The last step ends on x̂₀ itself: nothing is added back.")
+        else:
+            st.caption("The last two columns differ: this sampler does something else with the same answer.")
