@@ -7,7 +7,7 @@ it keep a bound value when the page changes: a control of the same key on anothe
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import streamlit as st
@@ -49,14 +49,21 @@ class Controls:
         default: str,
         titles: dict[str, str] | None = None,
         segmented: bool = False,
+        formerly: Mapping[str, str] | None = None,
         **more: object,
     ) -> str:
-        """One of a few names; `titles` are what is shown and what stands in the address."""
+        """One of a few names; `titles` are what is shown and what stands in the address.
+
+        `formerly` leads from titles that an option had in earlier versions to the option, so that old links stay good.
+        """
 
         def title(option: str) -> str:
             return (titles or {}).get(option, option)
 
         shown = [title(o) for o in options]
+        if formerly and (raw := st.query_params.get(key)) in formerly and raw not in shown:
+            st.query_params[key] = title(formerly[raw])
+            st.session_state[key] = formerly[raw]  # the widget read the address before this run began
         problem = f"not one of {', '.join(shown)}"
         common = self._prepare(key, label, title(default), lambda raw: None if raw in shown else problem)
         if segmented:
