@@ -1,13 +1,14 @@
-"""Training: what the network is asked, how it is graded, and a small one trained on the spot."""
+"""Training objective: one example with its target, the loss by timestep, and a small network trained live."""
 
 from diffviz.ui import frame
 
 page = frame.setup_page(
-    "What it learns",
-    'A noisy picture goes in. The answer is known, since <b>we</b> put the <span class="dv-c-noise">noise</span> there; '
-    'what the network <span class="dv-c-prediction">says</span> is held against it. That is all of the training.',
+    "Training objective",
+    "The network gets a noisy image and its noise level. We added the "
+    '<span class="dv-c-noise">noise</span> ourselves, so the target is known exactly; training makes the mean squared '
+    'error of the <span class="dv-c-prediction">prediction</span> smaller, and that is the whole objective.',
     slug="training",
-    kicker="Lesson 2 · the training target",
+    kicker="Lesson 2 · What the network learns",
 )
 
 import streamlit as st
@@ -22,34 +23,57 @@ from diffviz.ui.sampling_controls import seed_control
 
 live.vocabulary()
 c = Controls(page)
-PARTS = {"example": "One problem", "time": "Where it is hard", "train": "Train one now"}
+PARTS = {
+    "example": "One training example",
+    "time": "Loss by timestep",
+    "train": "Train a small network",
+}
+FORMERLY = {
+    "One problem": "example",
+    "Where it is hard": "time",
+    "Train one now": "train",
+}  # in earlier links
+part = c.choice(
+    "Part",
+    "learn",
+    tuple(PARTS),
+    "example",
+    PARTS,
+    segmented=True,
+    formerly=FORMERLY,
+    label_visibility="collapsed",
+)
 left, right = st.columns([1, 2.5], gap="large")
 with left:
-    part = c.choice("Part", "learn", tuple(PARTS), "example", PARTS)
-    says = training.TARGET_TITLES
+    targets, targets_formerly = training.TARGET_TITLES, training.TARGETS_FORMERLY
     if part == "train":
-        shape = c.choice("What to learn", "shape", tuple(diffusion2d.SHAPES), "two moons")
+        shape = c.choice("Data", "shape", tuple(diffusion2d.SHAPES), "two moons")
         steps = c.select("Training steps", "train", 1000, toy_training.LENGTHS)
-        target = c.choice("It is to say", "says", tuple(says), "eps", says)
+        target = c.choice(
+            "Prediction target", "says", tuple(targets), "eps", targets, formerly=targets_formerly
+        )
     elif part == "example":
-        picture = image_input.choose(c)
-        target = c.choice("It is to say", "target", tuple(says), "x0", says)
+        image = image_input.choose(c)
+        target = c.choice(
+            "Prediction target", "target", tuple(targets), "x0", targets, formerly=targets_formerly
+        )
     with st.expander("More"):
         seed = seed_control(c)
         net = live.network(c) if part != "train" else ""
 with right:
     if part == "example":
-        training.training_example(picture, target, seed, net)
+        training.training_example(image, target, seed, net)
     elif part == "time":
         training.loss_over_time(net)
     else:
         training.train_toy(shape, target, steps, seed)
 
 frame.closing_question(
-    "Naming the noise, the picture or v: one follows from the other. Does it matter which the network has to say?",
-    "For what it knows it does not: given the noisy picture, each can be worked out from each. But training weighs "
-    "mistakes. The same mistake counts almost nothing as noise where there is much noise, and a great deal where there "
-    "is little; as a picture it is the other way round. So the choice decides which times the network works on hardest. "
-    "See **Where it is hard**.",
+    "ε, x₀ or v: each follows from the others. Does it matter which one the network is trained to predict?",
+    "For the information it does not: given xₜ and 0 < t < 1, each can be computed from each. But the loss weights the "
+    "timesteps by it. The same prediction has a squared ε error of SNR(t) times its squared x₀ error: where there is "
+    "little noise the ε loss counts it for more, where there is much noise for less. So the target decides which "
+    "timesteps dominate the loss. See **Loss by timestep**. (At t = 1 with zero terminal SNR, xₜ is the noise itself: "
+    "there ε̂ says nothing about x₀, and v still does.)",
 )
-frame.next_lesson(frame.LESSONS[2], "It can name the noise. Now use it:")
+frame.next_lesson(frame.LESSONS[2], "The network can predict the noise. Now use it:")

@@ -18,7 +18,7 @@ class ForwardTrajectory:
     """Frames of a forward trajectory of `total` steps; x = signal + noise at every frame.
 
     Arrays over frames: `step` (F,) int, `t`, `alpha`, `sigma`, `log_snr` (F,), `x`, `signal`, `noise`
-    (F, C, H, W). Frame 0 is the clean picture.
+    (F, C, H, W). Frame 0 is the clean image.
     """
 
     total: int
@@ -38,7 +38,7 @@ class ForwardTrajectory:
 def forward_states(
     x0: np.ndarray, schedule: Schedule, total: int, seed: int, frames: int = 50
 ) -> Iterator[tuple[int, np.ndarray]]:
-    """Run the chain of `total` steps on x0 (C, H, W) in [-1, 1]; yields (step, x) of at most `frames` + 1 states.
+    """Take `total` steps from x0 (C, H, W) in [-1, 1]; yields (step, x) of at most `frames` + 1 states.
 
     Every one of the `total` steps is taken; those yielded are spread evenly and include both ends.
     """
@@ -69,7 +69,7 @@ def _grid(total: int) -> list[float]:
 
 @dataclass(frozen=True)
 class PixelSamples:
-    """Pixel values at one time, reached in two ways from the same picture: flat arrays of equal length."""
+    """Pixel values of x_t at one time, drawn from the same image in two ways: flat arrays of equal length."""
 
     t: float
     one_jump: np.ndarray
@@ -79,9 +79,9 @@ class PixelSamples:
 def pixel_samples(
     x0: np.ndarray, schedule: Schedule, total: int, at: Sequence[float], seed: int, copies: int = 8
 ) -> list[PixelSamples]:
-    """Noise `copies` of x0 to each time in `at`, by one jump and by the chain of `total` steps.
+    """Noise `copies` of x0 (C, H, W) to each time in `at`, in one step and by up to `total` steps.
 
-    Times are rounded to the chain's grid of steps. The two ways draw independent noise.
+    Times are rounded to the grid of the steps. The two ways draw independent noise.
     """
     batch = torch.from_numpy(x0)[None].repeat(copies, 1, 1, 1)
     jump_rng, chain_rng = (torch.Generator().manual_seed(2 * seed + k) for k in (0, 1))

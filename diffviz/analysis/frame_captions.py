@@ -1,4 +1,4 @@
-"""One sentence per frame that says what to look at, computed from the run and never written down."""
+"""Captions of trajectories, one sentence per frame: every statement and figure in them is computed from the run."""
 
 from __future__ import annotations
 
@@ -9,28 +9,28 @@ import numpy as np
 from diffviz.evaluation.metrics import PER_IMAGE, rmse
 from diffviz.pipelines.trajectory import Trajectory
 
-SQUARES = 8  # a picture's layout is its averages over this many squares a side
+SQUARES = 8  # the layout of an image is its block averages, with this many blocks a side
 
 
 @dataclass(frozen=True)
 class Convergence:
-    """How much of the finished picture is already in x0_hat at each frame, from 0 to 1: two (F,) arrays.
+    """How near x0_hat is to the finished image at each frame, from 0 to 1: two (F,) arrays.
 
-    `layout` compares averages over 8 × 8 squares, `detail` what is left when those are taken away. 1 means
-    equal to the finished picture, 0 no closer to it than the first estimate was.
+    `layout` compares the averages of 8 × 8 blocks, `detail` the rest. Each is 1 - RMSE / RMSE of the first estimate:
+    1 means equal to the finished image, 0 no nearer to it than the first estimate was.
     """
 
     layout: np.ndarray
     detail: np.ndarray
 
 
-def split_layout_detail(pictures: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Pictures (…, C, H, W) as layout (block averages) and detail (the rest); they add up to the picture."""
-    *lead, c, h, w = pictures.shape
-    blocks = pictures.reshape(*lead, c, SQUARES, h // SQUARES, SQUARES, w // SQUARES)
+def split_layout_detail(images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Images (…, C, H, W) as layout (block averages) and detail (the rest); the two add up to the image."""
+    *lead, c, h, w = images.shape
+    blocks = images.reshape(*lead, c, SQUARES, h // SQUARES, SQUARES, w // SQUARES)
     means = blocks.mean((-3, -1), keepdims=True)
-    layout = np.broadcast_to(means, blocks.shape).reshape(pictures.shape)
-    return layout, pictures - layout
+    layout = np.broadcast_to(means, blocks.shape).reshape(images.shape)
+    return layout, images - layout
 
 
 def convergence(run: Trajectory) -> Convergence:
@@ -44,28 +44,44 @@ def convergence(run: Trajectory) -> Convergence:
     return Convergence(share(layout), share(detail))
 
 
+def clipped_share(x0: np.ndarray) -> np.ndarray:
+    """The share of values that clipping to [-1, 1] holds at a limit, of estimates x0_hat (…, C, H, W): (…,).
+
+    Not for latents, which are not clipped.
+    """
+    return np.mean(np.abs(x0) >= 1, axis=PER_IMAGE)
+
+
+def guidance_scale(run: Trajectory) -> float | None:
+    """The guidance scale of a run that is guided; 1 where nothing guides it, None where the run does not say."""
+    scale = run.settings.get("guidance")
+    conditioned = any(run.settings.get(name) for name in ("prompt", "style", "negative"))
+    return None if scale is None else float(scale) if conditioned else 1.0
+
+
 def reverse_captions(run: Trajectory, planned: int | None = None) -> list[str]:
     """Captions of a sampling trajectory, one per frame; `planned` is the number of steps it was meant to have."""
-    steps, done = planned or run.steps, convergence(run)
+    steps, done, scale = planned or run.steps, convergence(run), guidance_scale(run)
+    guided, clipped = scale is not None and scale != 1, clipped_share(run.x0)
     texts = []
     for i, (layout, detail) in enumerate(zip(done.layout, done.detail, strict=True)):
         if i == run.steps:
-            texts.append("The finished picture: nothing was added back after the last estimate.")
-        elif i == 0:
-            texts.append(
-                f"Step 1 of {steps}: x_t is pure static. The estimate x̂0 is an average of everything it could be."
-            )
-        else:
-            texts.append(
-                f"Step {i + 1} of {steps}: {_stage(layout, detail)} "
-                f"(layout {layout:.0%} settled, fine detail {detail:.0%})."
-            )
+            texts.append("The finished image: the last step ends on x̂₀ itself and adds no noise back.")
+            continue
+        what = _first(scale) if i == 0 else f"{_stage(layout, detail)} ({_figures(layout, detail)})"
+        limits = (
+            f" Guidance and clipping hold {clipped[i]:.0%} of the values of x̂₀ at −1 or 1." if guided else ""
+        )
+        texts.append(f"Step {i + 1} of {steps}: {what}.{limits}")
     return texts
 
 
 def img2img_captions(run: Trajectory, planned: int) -> list[str]:
     """Captions of an image-to-image trajectory: as `reverse_captions`, but for the first frame."""
-    first = f"Step 1 of {planned}: the picture, buried as far as t = {run.t[0]:.2f}. What the guess has of it will stay."
+    first = (
+        f"Step 1 of {planned}: the given image, noised to t = {run.t[0]:.2f}. "
+        "x̂₀ is what the network predicts of it from there."
+    )
     return [first, *reverse_captions(run, planned)[1:]]
 
 
@@ -75,46 +91,69 @@ def inpaint_captions(run: Trajectory, planned: int, known: np.ndarray, mask: np.
     texts = []
     for i, (t, x0) in enumerate(zip(run.t, run.x0, strict=True)):
         if i == planned:
-            texts.append("Finished: outside the hole every pixel is the picture's own.")
+            texts.append("Finished: outside the mask every pixel is that of the given image.")
             continue
         error = float(rmse(x0[:, outside], known[:, outside])) if outside.any() else 0.0
-        again = ", taken again" if i and t == run.t[i - 1] else ""
+        again = ", resampled" if i and t == run.t[i - 1] else ""
         texts.append(
-            f"Step {i + 1} of {planned}{again}: of the part that is known it makes a guess too, {error:.2f} off "
-            "(root mean square), which is put right before the step is taken."
+            f"Step {i + 1} of {planned}{again}: outside the mask the error (RMSE) of x̂₀ is {error:.2f}. There the given "
+            "image replaces it before the step is taken."
         )
     return texts
 
 
+def _first(scale: float | None) -> str:
+    """What the estimate at pure noise is: without guidance, E[x0 | x_1, c] = E[x0 | c]."""
+    start = "xₜ is Gaussian noise and holds nothing of an image"
+    if scale is None:
+        return f"{start}; x̂₀ is the first prediction"
+    if scale == 1:
+        return f"{start}, so x̂₀ estimates the mean of all images that fit the prompt"
+    return f"{start}; x̂₀ is guided: x̂₀(∅) + {scale:g}·(x̂₀(c) − x̂₀(∅)), clipped"
+
+
+def _figures(layout: float, detail: float) -> str:
+    return f"of the way to the finished image: layout {layout:.0%}, fine detail {detail:.0%}"
+
+
 def _stage(layout: float, detail: float) -> str:
     if layout < 0.35:
-        return "hardly anything is decided yet"
+        return "neither layout nor detail of x̂₀ is near the finished image"
     if layout < 0.75:
-        return "colours and outline are forming, details are still smeared"
+        return "the layout of x̂₀ is forming"
     if detail < 0.5:
-        return "the layout stands, the details are still being worked out"
+        return "the layout stands, the fine detail still changes"
     if detail < 0.9:
-        return "the layout is done, edges and small parts are sharpening"
-    return "only the last traces of noise are left to clear"
+        return "the layout stands, the fine detail is converging"
+    return "only small changes are left"
 
 
-def forward_captions(alpha: np.ndarray, sigma: np.ndarray, steps: np.ndarray, total: int) -> list[str]:
-    """Captions of a forward trajectory: alpha and sigma (F,), and the step number of each frame."""
+def forward_captions(
+    alpha: np.ndarray, sigma: np.ndarray, steps: np.ndarray, total: int, power: float = 1.0
+) -> list[str]:
+    """Captions of a forward trajectory: alpha and sigma (F,), and the step number of each frame.
+
+    `power` is the mean square of the clean image: alpha^2 * power against sigma^2 says which of the two is stronger,
+    which the SNR alpha^2 / sigma^2 says for images of mean square 1 only.
+    """
     texts = []
     for a, s, k in zip(alpha, sigma, steps, strict=True):
         if k == 0:
-            texts.append("The clean picture. Nothing has been added yet.")
+            texts.append("The clean image x₀: no noise has been added yet.")
             continue
-        ratio = a / max(s, 1e-12)
-        if ratio > 3:
-            what = "a little grain, everything can still be seen"
-        elif ratio > 1:
-            what = "heavy grain, but the picture is the stronger of the two"
-        elif ratio > 0.3:
-            what = "more noise than picture: only the outline can be guessed"
-        elif ratio > 0.03:
-            what = "a trace of the colours at most"
+        ratio = a**2 * power / max(s**2, 1e-24)
+        if ratio >= 1:
+            what = f"The image has {_times(ratio)} the power of the noise"
+        elif ratio > 1e-3:
+            what = f"The noise has {_times(1 / ratio)} the power of the image"
+        elif a > 0:
+            what = f"Gaussian noise to the eye, but {a:.4f} of the image is left"
         else:
-            what = "static: nothing of the picture can be seen"
-        texts.append(f"Step {k} of {total}: {a:.2f} × picture + {s:.2f} × noise. You see {what}.")
+            what = "Gaussian noise alone: nothing of the image is left"
+        texts.append(f"Step {k} of {total}: xₜ = {a:.2f}·x₀ + {s:.2f}·ε. {what}.")
     return texts
+
+
+def _times(ratio: float) -> str:
+    """A ratio of powers of 1 or more, with two figures at most."""
+    return f"{ratio:.1f} times" if ratio < 9.95 else f"{float(f'{ratio:.2g}'):,.0f} times"

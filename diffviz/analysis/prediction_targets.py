@@ -16,7 +16,7 @@ from diffviz.models.denoiser import Denoiser
 
 TARGETS = ("eps", "x0", "v")
 SCHEDULE = "cosine"  # the one the shipped networks were trained on
-# The weight that each loss puts on the squared error of x0, as a function of the SNR. With x_t given,
+# The weight of the squared x0 error in each loss, as a function of the SNR. With x_t given,
 # eps_hat - eps = -(alpha / sigma) (x0_hat - x0) and v_hat - v = -(x0_hat - x0) / sigma (arXiv 2202.00512, appendix D);
 # Min-SNR caps the first (Hang et al. 2023, arXiv 2303.09556, section 3.4).
 WEIGHTS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
@@ -29,7 +29,7 @@ WEIGHTS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
 
 @dataclass(frozen=True)
 class NoisyPredictions:
-    """One image under one noise at several times, with what the network predicts from it.
+    """One image with one noise at several timesteps, and the network's predictions.
 
     `t` and `log_snr` (F,); `x` (F, C, H, W); `target` and `prediction` the same for each name of TARGETS.
     """
@@ -59,20 +59,20 @@ def predict_at_times(
     """
     schedule, n = SCHEDULES[SCHEDULE], len(ts)
     t = torch.from_numpy(np.asarray(ts, np.float64))
-    picture = torch.from_numpy(x0)[None].expand(n, -1, -1, -1)
+    image = torch.from_numpy(x0)[None].expand(n, -1, -1, -1)
     eps = randn_per_seed(make_generators([seed]), x0.shape).expand(n, -1, -1, -1)
-    alpha, sigma = append_dims(schedule.alpha(t), picture), append_dims(schedule.sigma(t), picture)
-    x = add_noise(picture, eps, t, schedule)
+    alpha, sigma = append_dims(schedule.alpha(t), image), append_dims(schedule.sigma(t), image)
+    x = add_noise(image, eps, t, schedule)
     tokens = denoiser.tokens([prompt] * n, [style or None] * n)
     v = denoiser.net(x, schedule.angle(t).float(), tokens)
-    truth = {"x0": picture, "eps": eps, "v": v_from_x0_eps(picture, eps, alpha, sigma)}
-    answer = {"x0": x0_from_v(x, v, alpha, sigma), "eps": eps_from_v(x, v, alpha, sigma), "v": v}
+    target = {"x0": image, "eps": eps, "v": v_from_x0_eps(image, eps, alpha, sigma)}
+    prediction = {"x0": x0_from_v(x, v, alpha, sigma), "eps": eps_from_v(x, v, alpha, sigma), "v": v}
     return NoisyPredictions(
         t.numpy(),
         schedule.log_snr(t).numpy(),
         x.numpy(),
-        {name: value.numpy() for name, value in truth.items()},
-        {name: value.numpy() for name, value in answer.items()},
+        {name: value.numpy() for name, value in target.items()},
+        {name: value.numpy() for name, value in prediction.items()},
     )
 
 

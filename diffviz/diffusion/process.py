@@ -5,8 +5,10 @@ Symbols, used with these names in the whole project (shapes are (B, C, H, W) unl
     t         time from 0 (data) to 1 (noise)
     x0        the image, values in [-1, 1]
     eps       the noise, standard normal
-    alpha     scale of the image at t       sigma   standard deviation of the noise at t
-    x_t       alpha * x0 + sigma * eps      SNR     alpha^2 / sigma^2
+    alpha     scale of the image at t, sqrt(alpha_bar_t) of DDPM (whose own alpha_t is 1 - beta_t)
+    sigma     standard deviation of the noise at t, sqrt(1 - alpha_bar_t) where the variance is preserved
+    x_t       alpha * x0 + sigma * eps
+    SNR       alpha^2 / sigma^2: equal power at 1 only for images of mean square 1
     x0_hat    the network's estimate of x0 (the code's `x0` in a sampler's step)
     eps_hat   the noise that goes with it:  (x_t - alpha * x0_hat) / sigma
     v         alpha * eps - sigma * x0, the target of the shipped networks (arXiv 2202.00512, appendix D)
@@ -45,7 +47,7 @@ def noise_one_step(x_s: Tensor, eps: Tensor, s: Time, t: Time, schedule: Schedul
     """
     alpha_s = schedule.alpha(s)
     if bool((alpha_s == 0).any()):
-        raise ValueError("no picture is left at this time: the forward chain ends here")
+        raise ValueError("nothing of the image is left at this time: the forward process ends here")
     alpha_ts = schedule.alpha(t) / alpha_s
     beta = schedule.beta(t, s).clamp_min(0)
     return append_dims(alpha_ts, x_s) * x_s + append_dims(beta.sqrt(), x_s) * eps
@@ -54,9 +56,9 @@ def noise_one_step(x_s: Tensor, eps: Tensor, s: Time, t: Time, schedule: Schedul
 def forward_chain(
     x0: Tensor, ts: Sequence[float], schedule: Schedule, rng: torch.Generator
 ) -> Iterator[Tensor]:
-    """The forward chain step by step: x at ts[0], ts[1], …, each made from the one before it.
+    """The forward process as a Markov chain: x at ts[0], ts[1], …, each drawn from the one before it.
 
-    `ts` must increase. The first element is reached from the clean picture in one step.
+    `ts` must increase. The first element is reached from the clean image in one step.
     """
     x, s = x0, 0.0
     for t in ts:

@@ -1,11 +1,15 @@
-"""Noise schedules: how much picture and how much noise is in x_t.
+"""Noise schedules: how much of the image and how much noise is in x_t.
 
-Every schedule is held in one form, for t from 0 (the picture) to 1 (noise):
+Every schedule is held in one form, for t from 0 (data) to 1 (noise):
 
     x_t = alpha(t) * x0 + sigma(t) * eps
 
-with log_snr(t) = log(alpha(t)^2 / sigma(t)^2). A schedule is a pair of closed forms and nothing more: which
-times are visited is the sampler's business, and which network is asked is the denoiser's.
+with log_snr(t) = log(alpha(t)^2 / sigma(t)^2). A schedule is a pair of closed forms in continuous t: which
+timesteps are evaluated is the sampler's choice. In DDPM's symbols alpha(t) is sqrt(alpha_bar_t), and of a variance
+preserving schedule sigma(t) is sqrt(1 - alpha_bar_t); DDPM's own alpha_t is 1 - beta_t.
+
+`linear` and `karras` end at an SNR above zero (alpha(1) = 0.0066 and 0.0125), the others at zero: what that does to
+sampling is shown by Lin et al. 2023 (arXiv 2305.08891).
 
 Sources: linear beta, Ho et al. 2020 (arXiv 2006.11239) in the continuous form of Song et al. 2021 (arXiv
 2011.13456, eq. 33); cosine, Nichol & Dhariwal 2021 (arXiv 2102.09672, eq. 17); sigmoid, Chen 2023 (arXiv
@@ -40,7 +44,7 @@ class Schedule:
     variance_preserving: bool = True
 
     def alpha(self, t: Time) -> Tensor:
-        """The share of picture in x_t."""
+        """The scale of the image in x_t."""
         return self._alpha(_time(t))
 
     def sigma(self, t: Time) -> Tensor:
@@ -48,7 +52,7 @@ class Schedule:
         return self._sigma(_time(t))
 
     def log_snr(self, t: Time) -> Tensor:
-        """log(alpha^2 / sigma^2): +inf where there is no noise, -inf where there is no picture."""
+        """log(alpha^2 / sigma^2): +inf where there is no noise, -inf where nothing of the image is left."""
         t = _time(t)
         return 2 * (torch.log(self._alpha(t)) - torch.log(self._sigma(t)))
 
@@ -64,13 +68,13 @@ class Schedule:
         """The noise level as an angle, atan2(sigma, alpha) in [0, pi/2].
 
         It says the same as log_snr but stays finite at both ends, and it is the same for every schedule
-        with the same signal-to-noise ratio: it is what the network is told.
+        with the same signal-to-noise ratio: the network is conditioned on it.
         """
         t = _time(t)
         return torch.atan2(self._sigma(t), self._alpha(t))
 
     def beta(self, t: Time, s: Time) -> Tensor:
-        """Variance of the noise added in going from s to t > s, for a picture already shrunk to alpha(t).
+        """Variance of the noise added in going from s to t > s, for an image already scaled to alpha(t).
 
         sigma(t)^2 - (alpha(t)/alpha(s))^2 sigma(s)^2: the beta_t of DDPM when t - s is one of its steps.
         """
@@ -104,7 +108,7 @@ def _linear_sigma(t: Tensor) -> Tensor:
     return torch.sqrt(-torch.expm1(2 * _linear_log_alpha(t)))  # expm1: exact for the smallest t
 
 
-# --- cosine: the angle grows evenly, but for a small offset that keeps the first steps from being too small
+# --- cosine: the angle grows evenly; the offset s keeps beta_t from being too small near t = 0 ------------
 COSINE_S = 0.008
 
 
@@ -114,11 +118,11 @@ def _cosine_angle(t: Tensor) -> Tensor:
 
 def _cosine_alpha(t: Tensor) -> Tensor:
     start = math.cos(COSINE_S / (1 + COSINE_S) * math.pi / 2)
-    # cos(pi/2) is 6e-17 in floating point; at t = 1 there is no picture left at all.
+    # cos(pi/2) is 6e-17 in floating point; the SNR at t = 1 is zero.
     return torch.where(t >= 1, torch.zeros_like(t), torch.cos(_cosine_angle(t)) / start).clamp(0, 1)
 
 
-# --- sigmoid: the squared share of picture falls along a stretch of the logistic curve --------------------
+# --- sigmoid: alpha^2 falls along a section of the logistic curve ------------------------------------------
 SIGMOID_START, SIGMOID_END = -3.0, 3.0
 
 
@@ -128,12 +132,12 @@ def _sigmoid_alpha(t: Tensor) -> Tensor:
     return ((end - here) / (end - start)).clamp(0, 1).sqrt()
 
 
-# --- karras: sigma/alpha^(1/rho) grows evenly, which spends most steps at low noise ------------------------
+# --- karras: (sigma/alpha)^(1/rho) grows evenly, so that even steps in t lie closer together at low noise ---
 SIGMA_MIN, SIGMA_MAX, RHO = 0.002, 80.0, 7.0
 
 
 def karras_ratio(t: Tensor) -> Tensor:
-    """The noise-to-picture ratio sigma/alpha of the karras schedule (its sigma, before unit variance)."""
+    """The noise-to-signal ratio sigma/alpha of the karras schedule: the sigma of EDM, before scaling to unit variance."""
     low, high = SIGMA_MIN ** (1 / RHO), SIGMA_MAX ** (1 / RHO)
     return (low + t * (high - low)) ** RHO
 
@@ -153,32 +157,38 @@ SCHEDULES: dict[str, Schedule] = {
         Schedule(
             "cosine",
             "Cosine",
-            "the signal fades evenly from start to end",
+            "ᾱ changes slowly near both ends, and the angle arctan(σ/α) grows almost evenly",
             _cosine_alpha,
             _vp_sigma(_cosine_alpha),
         ),
         Schedule(
             "linear",
             "Linear β",
-            "DDPM's own: the picture is gone well before the end",
+            "DDPM's: β grows evenly; ᾱ is down to 8 % half way, and a little of the image is left at t = 1",
             _linear_alpha,
             _linear_sigma,
         ),
         Schedule(
             "sigmoid",
             "Sigmoid",
-            "slow at both ends, quick in the middle",
+            "ᾱ follows a section of the logistic curve: here steeper than cosine at both ends and half way",
             _sigmoid_alpha,
             _vp_sigma(_sigmoid_alpha),
         ),
         Schedule(
             "flow",
             "Flow (straight line)",
-            "a straight mix of picture and noise",
+            "α = 1 − t and σ = t: a straight line from the image to the noise; the variance is not preserved",
             lambda t: 1 - t,
             lambda t: t,
             variance_preserving=False,
         ),
-        Schedule("karras", "Karras (EDM)", "most of the steps at low noise", _karras_alpha, _karras_sigma),
+        Schedule(
+            "karras",
+            "Karras (EDM)",
+            "EDM's: the seventh root of σ/α grows evenly, from σ/α = 0.002 to 80",
+            _karras_alpha,
+            _karras_sigma,
+        ),
     )
 }

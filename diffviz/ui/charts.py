@@ -78,7 +78,7 @@ def pixel_histograms(
     colours: Mapping[str, str],
     columns: int = 4,
 ) -> go.Figure:
-    """Histograms of pixel values reached in two ways, one small chart per time, on a standard normal curve."""
+    """Histograms of pixel values of x_t in one step and step by step, a small chart for each t, on a standard normal."""
     edges = np.linspace(-4, 4, 65)
     middle = (edges[:-1] + edges[1:]) / 2
     normal = np.exp(-(middle**2) / 2) / np.sqrt(2 * np.pi)
@@ -91,7 +91,7 @@ def pixel_histograms(
         figure.add_bar(
             x=middle,
             y=heights[0],
-            name="one jump",
+            name="in one step",
             showlegend=first,
             legendgroup="jump",
             marker={"color": colours["signal"], "opacity": 0.45, "line": {"width": 0}},
@@ -115,7 +115,7 @@ def pixel_histograms(
             line={"color": colours["text"], "width": 1.8, "dash": "dash"},
             **place,
         )
-    # The clean picture piles up at white: its bar would flatten everything else, so it is cut off.
+    # The clean image piles up at white: its bar would flatten everything else, so it is cut off.
     top = max(1.0, *(float(np.histogram(v, edges, density=True)[0][8:-8].max()) for v in one_jump[1:]))
     figure.update_yaxes(range=[0, min(top * 1.15, 1.6)], showticklabels=False)
     figure.update_xaxes(tickvals=[-2, 0, 2])
@@ -124,13 +124,13 @@ def pixel_histograms(
 
 
 def convergence(layout: np.ndarray, detail: np.ndarray, colours: Mapping[str, str]) -> go.Figure:
-    """How much of the finished picture's layout and detail is in the estimate after each step: (F,) each."""
+    """How near x0_hat is to the finished image after each step, in layout and in fine detail: (F,) each."""
     steps = np.arange(len(layout))
     figure = go.Figure()
     figure.add_scatter(
         x=steps,
         y=layout,
-        name="layout (averages over 8 × 8 squares)",
+        name="layout (averages of 8 × 8 blocks)",
         mode="lines+markers",
         line={"color": colours["signal"], "width": 3},
         marker={"symbol": "square", "size": 6},
@@ -146,8 +146,61 @@ def convergence(layout: np.ndarray, detail: np.ndarray, colours: Mapping[str, st
         hovertemplate="%{y:.0%}",
     )
     figure.update_xaxes(title="step")
-    figure.update_yaxes(title="settled", tickformat=".0%", range=[-0.03, 1.05])
+    figure.update_yaxes(title="converged", tickformat=".0%", range=[-0.03, 1.05])
     return _style(figure, colours, 320)
+
+
+def detail_by_step(lines: Mapping[str, np.ndarray], finished: float, colours: Mapping[str, str]) -> go.Figure:
+    """Fine detail (RMS) of predictions at each step, "x0" and perhaps "cond", and of the finished image: (F,) each."""
+    looks = {
+        "x0": ("x̂₀ of the step", "prediction", "dot", "diamond"),
+        "cond": ("x̂₀(c), conditional", "conditional", "longdash", "circle"),
+    }
+    figure = go.Figure()
+    for name, line in lines.items():
+        title, role, dash, mark = looks[name]
+        figure.add_scatter(
+            x=np.arange(1, len(line) + 1),
+            y=line,
+            name=title,
+            mode="lines+markers",
+            line={"color": colours[role], "width": 3, "dash": dash},
+            marker={"symbol": mark, "size": 6},
+            hovertemplate="%{y:.3f}",
+        )
+    figure.add_hline(
+        y=finished,
+        line={"color": colours["signal"], "width": 2},
+        annotation_text="finished image",
+        annotation_position="bottom right",
+        annotation_font_color=colours["signal"],
+    )
+    figure.update_xaxes(title="step")
+    figure.update_yaxes(title="fine detail (RMS)", rangemode="tozero")
+    return _style(figure, colours, 320)
+
+
+def terminal_means(white: np.ndarray, black: np.ndarray, colours: Mapping[str, str]) -> go.Figure:
+    """Histograms of the mean of x_1 over many draws of the noise, for an all-white and an all-black image: (N,) each."""
+    limit = float(max(np.abs(white).max(), np.abs(black).max()))
+    edges = np.linspace(-limit, limit, 41)
+    middle = (edges[:-1] + edges[1:]) / 2
+    figure = go.Figure()
+    for values, title, role, dash in (
+        (black, "x₁ of an all-black image", "text", "dash"),
+        (white, "x₁ of an all-white image", "signal", "solid"),
+    ):
+        figure.add_scatter(
+            x=middle,
+            y=np.histogram(values, edges)[0] / len(values),
+            name=title,
+            mode="lines",
+            line={"color": colours[role], "width": 2.5, "dash": dash, "shape": "hvh"},
+            hovertemplate="%{y:.1%}",
+        )
+    figure.update_xaxes(title="mean of all values of x₁", tickformat=".3f", nticks=5)
+    figure.update_yaxes(title="share of draws", tickformat=".0%", rangemode="tozero")
+    return _style(figure, colours, 300)
 
 
 SERIES_DASHES = ("solid", "dot", "dash", "longdash", "dashdot", "longdashdot")
@@ -289,12 +342,12 @@ def guidance_tradeoff(table: Sequence[Mapping], colours: Mapping[str, str]) -> g
 
 
 def weighted_losses(t: np.ndarray, lines: Mapping[str, np.ndarray], colours: Mapping[str, str]) -> go.Figure:
-    """The same errors over t, weighted as several losses do: `lines` by the names of WEIGHTS, each (F,)."""
+    """The same squared errors over t, weighted as several losses do: `lines` by the names of WEIGHTS, each (F,)."""
     looks = {
-        "eps": ("by the noise ε", "noise", "dash"),
-        "x0": ("by the picture x₀", "signal", "solid"),
-        "v": ("by v", "text", "dot"),
-        "min-snr": ("Min-SNR, cap 5", "conditional", "longdashdot"),
+        "eps": ("ε loss", "noise", "dash"),
+        "x0": ("x₀ loss", "signal", "solid"),
+        "v": ("v loss", "text", "dot"),
+        "min-snr": ("Min-SNR, γ = 5", "conditional", "longdashdot"),
     }
     figure = go.Figure()
     for name, line in lines.items():
@@ -307,8 +360,8 @@ def weighted_losses(t: np.ndarray, lines: Mapping[str, np.ndarray], colours: Map
             line={"color": colours[role], "width": 2.5, "dash": dash},
             hovertemplate="%{y:.2f}",
         )
-    figure.update_xaxes(title="t, from hardly any noise to nothing else", range=[0, 1])
-    figure.update_yaxes(title="mistake, as it is counted", rangemode="tozero")
+    figure.update_xaxes(title="t, from 0 (data) to 1 (noise)", range=[0, 1])
+    figure.update_yaxes(title="weighted squared error", rangemode="tozero")
     return _style(figure, colours, 340)
 
 

@@ -1,4 +1,4 @@
-"""The picture a page works on: one of ours, an upload, or a drawing; kept from page to page."""
+"""The image a page works on: a sample, an upload, or a drawing; kept from page to page."""
 
 from __future__ import annotations
 
@@ -17,13 +17,14 @@ from diffviz.ui.components.sketchpad import SIDE, put, sketchpad
 from diffviz.ui.controls import Controls
 
 SIZE = 64
-KINDS = {"sample": "Ours", "upload": "Yours", "draw": "Draw"}
+KINDS = {"sample": "Sample", "upload": "Upload", "draw": "Draw"}
+FORMERLY = {"Ours": "sample", "Yours": "upload"}  # titles of the kinds in earlier links
 _KEPT = "picture-upload"
 
 
 @dataclass(frozen=True)
 class Picture:
-    """A picture to work on: (64, 64, 3) uint8, with the label and the style of the drawing if it is one of ours."""
+    """An image to work on: (64, 64, 3) uint8, with the label and the style if it is one of the samples."""
 
     pixels: np.ndarray
     label: str = ""
@@ -36,13 +37,15 @@ def _samples() -> list[dict]:
 
 
 def at_size(pixels: np.ndarray, model: str) -> np.ndarray:
-    """A picture (H, W, 3) uint8 at the size of a network's pictures."""
+    """An image (H, W, 3) uint8 at the size of a network's images."""
     return uploads.resize(Image.fromarray(pixels), checkpoints.load(model).shape[1])
 
 
 def choose(c: Controls) -> Picture:
-    """The picture to work on: a shipped one, the visitor's own, or a drawing."""
-    kind = c.choice("Picture", "picture", tuple(KINDS), "sample", KINDS, segmented=True, width="stretch")
+    """The image to work on: a sample, an upload, or a drawing."""
+    kind = c.choice(
+        "Image", "picture", tuple(KINDS), "sample", KINDS, segmented=True, formerly=FORMERLY, width="stretch"
+    )
     if kind == "sample":
         return _shipped(c)
     mine = _uploaded() if kind == "upload" else _drawn()
@@ -61,7 +64,7 @@ def _open(record: dict) -> Picture:
 def _shipped(c: Controls) -> Picture:
     records = _samples()
     names = [f"{r['label']} ({r['style']})" for r in records]
-    name = c.choice("Which one", "sample", names, names[0])
+    name = c.choice("Sample", "sample", names, names[0])
     record = records[names.index(name)]
     st.caption(record["attribution"])
     return _open(record)
@@ -86,7 +89,7 @@ def _uploaded() -> np.ndarray | None:
     across = st.slider("Left to right", 0.0, 1.0, 0.5, 0.01, key="crop-across", persist_state="session")
     down = st.slider("Top to bottom", 0.0, 1.0, 0.5, 0.01, key="crop-down", persist_state="session")
     box = uploads.crop(picture.image, zoom, across, down)
-    st.image(_with_frame(picture.image, box), caption="The square that is used", width="stretch")
+    st.image(_with_frame(picture.image, box), caption="The square in the frame is used", width="stretch")
     return uploads.resize(picture.image, SIZE, box)
 
 
@@ -103,7 +106,7 @@ def _with_frame(picture: Image.Image, box: tuple[int, ...]) -> Image.Image:
 
 def _drawn() -> np.ndarray | None:
     names = [path.stem for path in _sketches()]
-    st.pills("Begin with a sketch of ours", names, key="sketch-idea", on_change=_take_sketch)
+    st.pills("Start from a sketch", names, key="sketch-idea", on_change=_take_sketch)
     drawing = sketchpad()
     if drawing is None:
         st.caption("Draw something: it is used as soon as you lift the pen.")

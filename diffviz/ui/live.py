@@ -1,4 +1,4 @@
-"""Runs on a page: frames appear as they are computed, with progress and a stop, then the player takes over."""
+"""Sampling on a page: frames appear as they are computed, with progress and a stop, then the player takes over."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ from diffviz.ui.components import player
 from diffviz.ui.controls import Controls
 
 S = TypeVar("S", bound=Settings)
-MAX_UPDATES = 60  # pictures pushed to the browser during a run; more would only slow it down
+MAX_UPDATES = 60  # frames pushed to the browser during a run; more would only slow it down
 
 
-@dataclass(eq=False)  # a run is itself alone
+@dataclass(eq=False)  # compared by identity: a run grows while it is shown
 class Run:
-    """A run of one visitor: what was asked, and the steps so far."""
+    """A sampling trajectory of one visitor: its settings, and the steps so far."""
 
     settings: Settings
     steps: list[Step] = field(default_factory=list)
@@ -44,11 +44,12 @@ class Run:
         return len(self.steps) == self.settings.frames + 1
 
     def trajectory(self) -> Trajectory:
-        return record(self.steps, SCHEDULES[self.settings.schedule])[0]
+        settings = dataclasses.asdict(self.settings)
+        return record(self.steps, SCHEDULES[self.settings.schedule], settings)[0]
 
 
 def vocabulary(name: str = checkpoints.DEFAULT) -> Vocabulary:
-    """The words of a shipped network; ends the page with one sentence when it cannot be loaded."""
+    """The vocabulary of a shipped network; ends the page with one sentence when it cannot be loaded."""
     try:
         return checkpoints.load(name).vocabulary
     except checkpoints.CheckpointError as error:
@@ -57,7 +58,7 @@ def vocabulary(name: str = checkpoints.DEFAULT) -> Vocabulary:
 
 
 def network(c: Controls, default: str = checkpoints.DEFAULT) -> str:
-    """Which of the shipped networks draws; ends the page with one sentence when it cannot be loaded."""
+    """Which of the shipped networks is used; ends the page with one sentence when it cannot be loaded."""
     titles = {name: entry.title for name, entry in checkpoints.manifest().items()}
     chosen = c.choice("Network", "net", tuple(titles), default, titles)
     vocabulary(chosen)
@@ -67,11 +68,12 @@ def network(c: Controls, default: str = checkpoints.DEFAULT) -> str:
 def panels(
     run: Trajectory, names: tuple[str, ...] = ("x", "x0", "eps"), given: player.Panel | None = None
 ) -> list[player.Panel]:
-    """The player's panels of a recorded run; `given` is a still picture to stand before them."""
+    """The player's panels of a recorded run; `given` is a still image to stand before them."""
+    guided = frame_captions.guidance_scale(run) not in (None, 1.0)
     looks = {
-        "x": ("xₜ", "what the network is given", "state"),
-        "x0": ("x̂₀", "its guess of the picture", "prediction"),
-        "eps": ("ε̂", "the noise it sees in it", "noise"),
+        "x": ("xₜ", "noisy image, the input", "state"),
+        "x0": ("x̂₀", "prediction of x₀, guided" if guided else "prediction of x₀", "prediction"),
+        "eps": ("ε̂", "prediction of the noise", "noise"),
     }
     shown = [player.Panel(*looks[name], run.frames(name)) for name in names]
     if given is None:
@@ -97,7 +99,7 @@ def compute(
     given: player.Panel | None = None,
     steps: Callable[[S], Iterator[Step]] = sample_steps,
 ) -> Run:
-    """The visitor's run for these settings: the one kept from before, or a new one shown as it is computed.
+    """The visitor's trajectory for these settings: the one kept from before, or a new one shown as it is computed.
 
     One run is kept per `key`. When the visitor presses Stop, the steps so far are kept and returned.
     """
@@ -118,8 +120,10 @@ def compute(
         run.seconds = time.perf_counter() - began
         if step.i % every == 0 or run.finished:
             # Every st call is also where Streamlit can end this run, when the visitor stops or changes it.
-            now = record([step], SCHEDULES[settings.schedule])[0]
-            picture.html(player.still(panels(now, names, given), "The network is at work.", largest))
+            now = Run(settings, [step]).trajectory()
+            picture.html(
+                player.still(panels(now, names, given), "Sampling: one frame for each step.", largest)
+            )
             bar.progress(step.i / settings.frames, _progress(step, settings))
     place.empty()
     return run
@@ -131,7 +135,7 @@ def image_row(
     jobs: Sequence[Callable[[], np.ndarray]],
     show: Callable[[list[np.ndarray]], str],
 ) -> list[np.ndarray]:
-    """The pictures (C, H, W) that several jobs make, shown as they come by the HTML of `show`(pictures so far).
+    """The images (C, H, W) that several jobs make, shown as they come by the HTML of `show`(images so far).
 
     One row is kept per `key`, for as long as `settings` are equal.
     """
@@ -147,7 +151,7 @@ def image_row(
 
 
 def sample_images(settings: Settings, seeds: Sequence[int]) -> Tensor:
-    """The finished pictures of several seeds, run as one batch: (N, 3, S, S)."""
+    """The finished images of several seeds, sampled as one batch: (N, 3, S, S)."""
     torch.set_num_threads(1)
     return text_to_image.sample_images(settings, seeds)
 
@@ -195,26 +199,27 @@ def show(
 
 
 def prompt_notices(prompt: str, words: Vocabulary, model: str) -> None:
-    """Say which words of a prompt the network cannot be told, what it knows instead, and what it draws badly."""
+    """Say which words of a prompt have no token, which near ones have, and for what the network was measured to be weak."""
     read = words.read(prompt)
     for word in read.unknown:
         near = words.nearest(word)
-        hint = f"The nearest it knows: {', '.join(near)}." if near else "It knows nothing spelled like it."
-        st.info(
-            f"The network never learned the word “{word}”, so it is left out. {hint}", icon=":material/help:"
-        )
+        hint = f"Known words like it: {', '.join(near)}." if near else "No known word is spelled like it."
+        st.info(f"The word “{word}” is not in the vocabulary and is left out. {hint}", icon=":material/help:")
     if read.cut:
         st.info(
-            f"A prompt holds eleven words; left out: {', '.join(read.cut)}.", icon=":material/content_cut:"
+            f"A prompt holds at most eleven words; left out: {', '.join(read.cut)}.",
+            icon=":material/content_cut:",
         )
     if prompt and not read.words:
-        st.info("No word of this is known, so the network draws without words.", icon=":material/help:")
+        st.info(
+            "No word of this prompt is known: the predictions are made without it.", icon=":material/help:"
+        )
     measured = categories.category_results(model, checkpoints.manifest()[model].sha256)
     weak = {kind: found for kind, found in measured.items() if found.weak}
-    # Which kind a prompt is takes a walk through every label, at each rerun: only where it can matter.
+    # To find the category of a prompt every label is compared, at each rerun: only where it can matter.
     if weak and (found := weak.get(categories.category_of_prompt(read.words, words))):
         st.info(
-            f"Expect a rough picture: this network is bad at {found.category}. Of {found.n} test pictures of them our "
-            f"classifier named {found.value:.0%} as what they were meant to be, of real drawings {found.real:.0%}.",
+            f"This network is weak at {found.category}: on {found.n} generated test images of them our classifier has a "
+            f"top-5 accuracy of {found.value:.0%}, on real images of {found.real:.0%}.",
             icon=":material/school:",
         )

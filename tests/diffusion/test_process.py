@@ -41,8 +41,8 @@ def test_step_by_step_has_the_one_jumps_mean_and_variance(name):
         assert variance == pytest.approx(sigma**2, rel=5 * (2 / n) ** 0.5, abs=1e-5)
 
 
-def test_the_chain_stops_where_no_picture_is_left():
-    with pytest.raises(ValueError, match="no picture is left"):
+def test_the_chain_stops_where_nothing_of_the_image_is_left():
+    with pytest.raises(ValueError, match="nothing of the image is left"):
         process.noise_one_step(images(), images(), 1.0, 1.0, SCHEDULES["cosine"])
 
 

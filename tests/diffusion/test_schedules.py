@@ -131,3 +131,37 @@ def test_times_outside_the_range_are_held_at_its_ends():
     for schedule in SCHEDULES.values():
         assert schedule.alpha(1.7) == schedule.alpha(1.0)
         assert schedule.sigma(-3.0) == schedule.sigma(0.0)
+
+
+# --- what the sentences about the schedules say ------------------------------------------------------------
+
+
+def slope(name, t, dt=1e-4):
+    """How fast alpha^2 falls at t, per unit of t."""
+    alpha = SCHEDULES[name].alpha
+    return float((alpha(t - dt) ** 2 - alpha(t + dt) ** 2) / (2 * dt))
+
+
+def test_cosine_is_slow_at_both_ends_and_its_angle_grows_almost_evenly():
+    assert max(slope("cosine", 0.05), slope("cosine", 0.95)) < 0.2 * slope("cosine", 0.5)
+    t = torch.linspace(0, 1, 101, dtype=torch.float64)
+    assert (SCHEDULES["cosine"].angle(t) - t * math.pi / 2).abs().max() < 0.1
+
+
+@pytest.mark.parametrize("t", [0.01, 0.05, 0.5, 0.95, 0.99])
+def test_sigmoid_is_steeper_than_cosine_at_both_ends_and_half_way(t):
+    assert slope("sigmoid", t) > slope("cosine", t)
+
+
+def test_karras_does_not_spend_most_of_t_at_low_noise():
+    t = torch.linspace(0, 1, 1001, dtype=torch.float64)
+    share = float((SCHEDULES["karras"].sigma(t) < SCHEDULES["karras"].alpha(t)).double().mean())
+    assert share == pytest.approx(0.40, abs=0.01)
+
+
+def test_the_terminal_snr_is_zero_on_all_schedules_but_linear_and_karras():
+    left = {name: float(s.alpha(1.0)) for name, s in SCHEDULES.items()}
+    assert left.pop("linear") == pytest.approx(0.0066, abs=5e-5)
+    assert left.pop("karras") == pytest.approx(0.0125, abs=5e-5)
+    assert set(left.values()) == {0.0}
+    assert float(SCHEDULES["linear"].alpha(0.5)) ** 2 == pytest.approx(0.08, abs=0.005)

@@ -204,7 +204,7 @@ def png(**more):
 
 
 def test_an_upload_is_used_and_cropped():
-    app = open_page(FORWARD, picture="Yours")
+    app = open_page(FORWARD, picture="Upload")
     app.file_uploader[0].set_value(("mine.png", png(), "image/png")).run()
     assert not app.exception and not app.error
     app.slider(key="crop-zoom").set_value(3.0).run()
@@ -213,7 +213,7 @@ def test_an_upload_is_used_and_cropped():
 
 @pytest.mark.parametrize("data", [b"hello", png()[:200], b""], ids=["text", "cut", "empty"])
 def test_a_broken_upload_gets_a_sentence_and_loses_nothing(data):
-    app = open_page(FORWARD, picture="Yours", schedule="linear")
+    app = open_page(FORWARD, picture="Upload", schedule="linear")
     app.file_uploader[0].set_value(("mine.png", data, "image/png")).run()
     assert not app.exception
     assert len(app.error) == 1 and app.error[0].value.endswith(".")
@@ -510,7 +510,7 @@ def test_editing_says_what_of_a_link_it_cannot_use(query, says):
 
 
 def test_an_idea_sets_the_picture_the_words_and_the_hole():
-    app = open_page(EDITING, do="Fill a hole", picture="Yours", **QUICK_NET)
+    app = open_page(EDITING, do="Fill a hole", picture="Upload", **QUICK_NET)
     app.pills(key="fill-idea").set_value("half dog, half cat").run()
     assert not app.exception
     assert app.selectbox(key="sample").value == "dog face (3d)"

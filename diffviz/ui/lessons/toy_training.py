@@ -1,4 +1,4 @@
-"""Networks trained on points in the plane while the visitor watches, and how points are shown."""
+"""Small networks trained on points in the plane in the visitor's sight, and how the points are shown."""
 
 from __future__ import annotations
 
@@ -15,30 +15,30 @@ from diffviz.ui import theme
 from diffviz.ui.components import player
 from diffviz.ui.prediction import ask_prediction
 
-SIDE = LARGEST = 160  # pixels of a sheet of points: three fit beside the controls, two on a telephone
+SIDE = LARGEST = 160  # pixels of a scatter plot: three fit beside the controls, two on a phone
 LENGTHS = (100, 300, 1000, 3000)  # training steps
 DATA = 1000
-CLOSE = 0.06  # distance of drawn points to the data: two draws of the data themselves lie about 0.03 apart
+CLOSE = 0.06  # distance of samples to the data: two samples of the data themselves are about 0.03 apart
 SNAPSHOTS = 24
 MAX_MODELS = 30  # trained networks a visitor may have
 
 
 @dataclass(frozen=True)
 class Training:
-    """A network after its training, and what it drew on the way."""
+    """A network after its training, and its samples on the way."""
 
     model: diffusion2d.GenerativeModel
     snapshots: list[diffusion2d.Snapshot]
 
     @property
     def samples(self) -> np.ndarray:
-        """What it draws at the end: (N, 2)."""
+        """Its samples at the end: (N, 2)."""
         return self.snapshots[-1].samples
 
 
 @dataclass(frozen=True)
 class ToyTask:
-    """What is to be learned: points of a shape, for how many steps, from which seed."""
+    """A training task: points of a shape, the number of training steps, the seed."""
 
     shape: str
     steps: int
@@ -46,16 +46,16 @@ class ToyTask:
 
     @cached_property
     def data(self) -> np.ndarray:
-        """The points that are learned from: (DATA, 2)."""
+        """The training points: (DATA, 2)."""
         return diffusion2d.points(self.shape, DATA, self.seed)
 
     @property
     def shown_data(self) -> np.ndarray:
-        """As many of them as are drawn, to be compared with: (N, 2)."""
+        """As many of them as there are samples, to be compared with: (N, 2)."""
         return self.data[: diffusion2d.POINTS]
 
     def distance(self, points: np.ndarray) -> float:
-        """How far points (N, 2) are from what was to be learned."""
+        """Distance of points (N, 2) to the training points, see `diffusion2d.max_nn_distance`."""
         return diffusion2d.max_nn_distance(points, self.shown_data)
 
 
@@ -79,7 +79,7 @@ def train_models(
             for name, snapshot in zip(runs, snapshots, strict=True):
                 done[name].append(snapshot)
             panels = [panel(titles[name], [found[-1]], task.shown_data) for name, found in done.items()]
-            caption = f"Learning: step {snapshots[0].step} of {task.steps}."
+            caption = f"Training: step {snapshots[0].step} of {task.steps}."
             if len(panels) == 1:
                 panels.insert(0, data_panel(task.shown_data, 1))
             place.html(player.still(panels, caption, LARGEST))
@@ -95,14 +95,14 @@ def ask_with_preview(question: str, options: Sequence[str], key: str, task: ToyT
     guess = ask_prediction(question, options, key)
     if guess is None:
         noise = player.Panel(
-            "static",
-            "what it begins with",
+            "noise",
+            "what sampling starts from",
             "noise",
             points_image(diffusion2d.initial_noise(task.seed).numpy(), "noise")[None],
         )
         st.html(
             player.still(
-                [noise, data_panel(task.shown_data, 1)], "From the one, make more of the other.", LARGEST
+                [noise, data_panel(task.shown_data, 1)], "Left the noise, right the training data.", LARGEST
             )
         )
     return guess
@@ -114,7 +114,7 @@ def role_rgb(role: str) -> tuple[int, int, int]:
 
 
 def backdrop(data: np.ndarray) -> diffusion2d.Dots:
-    """The data in pale grey, for what was drawn to lie on."""
+    """The data in pale grey, for samples to be drawn on."""
     return diffusion2d.Dots(data, (208, 208, 208))
 
 
@@ -124,14 +124,14 @@ def points_image(points: np.ndarray, role: str, *under: diffusion2d.Dots) -> np.
 
 
 def data_panel(data: np.ndarray, frames: int) -> player.Panel:
-    """The data, standing still."""
+    """The training data, the same in every frame."""
     return player.Panel(
-        "data", "what is learned from", "signal", np.repeat(points_image(data, "signal")[None], frames, 0)
+        "data", "the training points", "signal", np.repeat(points_image(data, "signal")[None], frames, 0)
     )
 
 
 def panel(title: str, run: Sequence[diffusion2d.Snapshot], data: np.ndarray, label: str = "") -> player.Panel:
-    """What a network drew at each of its snapshots, on the data in grey."""
+    """A network's samples at each snapshot, on the data in grey."""
     frames = np.stack([points_image(s.samples, "prediction", backdrop(data)) for s in run])
     return player.Panel(title, label or "so far", "prediction", frames)
 

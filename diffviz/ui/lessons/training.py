@@ -1,4 +1,4 @@
-"""Parts of the training page: one problem taken apart, where problems are hard, and a network trained on the spot."""
+"""Parts of the lesson on the training objective: one training example, the loss by timestep, a network trained live."""
 
 from __future__ import annotations
 
@@ -23,67 +23,75 @@ from diffviz.ui.prediction import ask_prediction, verdict
 
 LARGEST = 224  # CSS pixels of a panel
 TIMES = np.linspace(0.04, 1.0, 25)
-TARGET_TITLES = {"eps": "ε, the noise", "x0": "x₀, the picture", "v": "v, some of both"}
+TARGET_TITLES = {"eps": "ε-prediction", "x0": "x₀-prediction", "v": "v-prediction"}
+TARGETS_FORMERLY = {
+    "ε, the noise": "eps",
+    "x₀, the picture": "x0",
+    "v, some of both": "v",
+}  # in earlier links
 TARGET_PANELS = {
     "eps": ("ε", "noise", 3.0),
     "x0": ("x₀", "signal", 1.0),
     "v": ("v", "state", 3.0),
-}  # symbol, role, white
+}  # symbol, role, the value that is drawn white
 
 
 def _hat(symbol: str) -> str:
     return symbol[0] + "\u0302" + symbol[1:]
 
 
-# --- one problem -------------------------------------------------------------------------------------------
+# --- one training example ----------------------------------------------------------------------------------
 
 
 def training_example(picture: Picture, target: str, seed: int, model: str) -> None:
-    """One picture under one noise at rising t: what is given, what is right, and what the network says."""
+    """One image with one noise at rising t: the input, the target, and the network's prediction."""
     found = _examples(picture.pixels.tobytes(), picture.label, picture.style, seed, model)
-    off, nothing = found.rmse(target), found.zero_baseline_rmse(target)
+    errors, baseline = found.rmse(target), found.zero_baseline_rmse(target)
     symbol, role, white = TARGET_PANELS[target]
     panels = [
-        player.Panel("xₜ", "what it is given", "state", to_uint8(found.x)),
-        player.Panel(symbol, "what would be right", role, to_uint8(found.target[target], white)),
-        player.Panel(_hat(symbol), "what it says", "prediction", to_uint8(found.prediction[target], white)),
+        player.Panel("xₜ", "noisy image, the input", "state", to_uint8(found.x)),
+        player.Panel(symbol, "the target", role, to_uint8(found.target[target], white)),
+        player.Panel(_hat(symbol), "the prediction", "prediction", to_uint8(found.prediction[target], white)),
     ]
     snr = [player.snr_text(v) for v in found.log_snr]
-    top = float(max(off.max(), nothing.max())) * 1.05
+    top = float(max(errors.max(), baseline.max())) * 1.05
     player.play(
         panels,
         [f"t = {t:.2f} · SNR {s}" for t, s in zip(found.t, snr, strict=True)],
-        [_verdict(t, o, n) for t, o, n in zip(found.t, off, nothing, strict=True)],
-        title=f"One practice problem, {TARGET_TITLES[target]}",
+        [_caption(t, error, zero) for t, error, zero in zip(found.t, errors, baseline, strict=True)],
+        title=f"One training example, {TARGET_TITLES[target]}",
         key="problem-player",
         name=f"problem-{target}",
         start=len(TIMES) // 2,
         largest=LARGEST,
         t=found.t,
         charts=[
-            player.Chart("its mistake", "prediction", off, [f"{v:.2f}" for v in off], (0, top)),
-            player.Chart("saying nothing", "noise", nothing, [f"{v:.2f}" for v in nothing], (0, top), "6 4"),
+            player.Chart("RMSE", "prediction", errors, [f"{v:.2f}" for v in errors], (0, top)),
+            player.Chart("zero baseline", "noise", baseline, [f"{v:.2f}" for v in baseline], (0, top), "6 4"),
         ],
     )
-    told = (
-        f"It is told the caption, “{picture.label}” in the style {picture.style or 'any'}"
+    caption = (
+        f"the caption, “{picture.label}” in the style {picture.style or 'any'}"
         if picture.label
-        else "It is told no caption"
+        else "no caption"
     )
     st.markdown(
-        f"{told}, and how much noise there is. In training, a picture, a noise and a time are drawn at random, the "
-        "squared mistake is taken, and every weight of the network is moved a little the way that makes it smaller. "
-        "Then the next. Nobody had to label anything: the noise was ours."
+        f"Inputs of the network are xₜ, the noise level and {caption}. In training, an image, a noise and a timestep are "
+        "drawn at random, the mean squared error of the prediction is computed, and gradient descent changes every "
+        "weight a little so that it becomes smaller; then the next examples are drawn. The target needs no labelling: we added "
+        "the noise, so ε, x₀ and v are known exactly."
     )
     with st.expander("The formula", icon=":material/function:"):
         st.latex(
-            r"L = \mathbb E_{x_0,\,\varepsilon,\,t}\,\bigl\lVert \hat\varepsilon(x_t, t) - \varepsilon \bigr\rVert^2,"
-            r"\qquad x_t = \alpha_t x_0 + \sigma_t \varepsilon"
+            r"L = \mathbb E_{x_0,\,\varepsilon,\,t}\,\bigl\lVert \varepsilon_\theta(x_t, t) - \varepsilon \bigr\rVert^2,"
+            r"\qquad x_t = \sqrt{\bar\alpha_t}\,x_0 + \sqrt{1-\bar\alpha_t}\;\varepsilon"
         )
         st.markdown(
-            "This is the simple loss of DDPM (Ho et al. 2020, equation 14). Ours has $v = \\alpha_t\\varepsilon - "
-            "\\sigma_t x_0$ in place of $\\varepsilon$ (Salimans & Ho 2022, arXiv 2202.00512). From $x_t$ and any one of "
-            "$\\varepsilon$, $x_0$ and $v$ the others follow, so all three are shown of the same answer."
+            r"This is the simple loss of DDPM (Ho et al. 2020, equation 14). The networks here are trained to predict "
+            r"$v = \sqrt{\bar\alpha_t}\,\varepsilon - \sqrt{1-\bar\alpha_t}\,x_0$ in place of $\varepsilon$ (Salimans & "
+            r"Ho 2022, arXiv 2202.00512). Given $x_t$, any one of $\varepsilon$, $x_0$ and $v$ gives the others for "
+            r"$0 < t < 1$, so the three views above show one and the same prediction. In sampling $\hat x_0$ is clipped to $[-1, 1]$ as "
+            "well; here it is not."
         )
     source.show(prediction_targets.predict_at_times)
 
@@ -93,32 +101,33 @@ def _examples(
     pixels: bytes, label: str, style: str, seed: int, model: str
 ) -> prediction_targets.NoisyPredictions:
     torch.set_num_threads(1)
-    picture = np.frombuffer(pixels, np.uint8).reshape(SIZE, SIZE, 3)
-    x0 = from_uint8(at_size(picture, model))
+    image = np.frombuffer(pixels, np.uint8).reshape(SIZE, SIZE, 3)
+    x0 = from_uint8(at_size(image, model))
     return prediction_targets.predict_at_times(checkpoints.load(model), x0, label, style, seed, TIMES)
 
 
-def _verdict(t: float, off: float, nothing: float) -> str:
-    share = off / nothing
-    if share < 0.15:
-        how = "nearly all of it is right"
-    elif share < 0.5:
-        how = "most of it is right"
-    elif share < 0.9:
-        how = "some of it is right"
-    else:
-        how = "that is hardly better than saying nothing"
-    return f"At t = {t:.2f} it is {off:.2f} off (root mean square), an answer of zeros would be {nothing:.2f} off: {how}."
+def _caption(t: float, error: float, zero: float) -> str:
+    """The error at one timestep, and how much of the target's mean square the prediction explains."""
+    explained = 1 - (error / zero) ** 2
+    how = (
+        f"it explains {explained:.0%} of the target's mean square"
+        if explained > 0
+        else "it is no better than predicting zeros"
+    )
+    return (
+        f"At t = {t:.2f} the error (RMSE) of the prediction is {error:.2f}, that of zeros {zero:.2f}: {how}."
+    )
 
 
-# --- where it is hard --------------------------------------------------------------------------------------
+# --- the loss by timestep ----------------------------------------------------------------------------------
+
+LEVELS = ("at small t, with little noise", "near t = 0.5", "near t = 1, with little but noise")
 
 
 def loss_over_time(model: str) -> None:
-    """The measured mistakes at each time, as three losses count them."""
-    options = ["where there is little noise", "half way", "where there is hardly anything but noise"]
+    """The measured errors at each timestep, weighted as four losses do."""
     guess = ask_prediction(
-        "It is asked for the noise. Where are its mistakes largest?", options, "guess-hard"
+        "With ε as the target: at which timesteps is the network's error largest?", LEVELS, "guess-hard"
     )
     if guess is None:
         return
@@ -131,44 +140,45 @@ def loss_over_time(model: str) -> None:
     lines = {name: prediction_targets.weighted_loss(error, snr, name) for name in prediction_targets.WEIGHTS}
     peak = {name: float(t[line.argmax()]) for name, line in lines.items()}
     third = {name: float(np.sort(line)[-(len(t) // 3) :].sum() / line.sum()) for name, line in lines.items()}
-    right = options[min(2, int(peak["eps"] * 3))]
+    right = LEVELS[min(2, int(peak["eps"] * 3))]
     st.markdown(
-        f"{verdict(guess, right)}: asked for the noise it is furthest off at t = {peak['eps']:.2f}, since where "
-        f"there is little noise there is little to see of it. The very same answers, graded by the picture, are worst at "
-        f"t = {peak['x0']:.2f}, where there is nothing to see of that."
+        f"{verdict(guess, right)}: the squared ε error is largest at t = {peak['eps']:.2f}. The same predictions, with x₀ "
+        f"as the target, have their largest error at t = {peak['x0']:.2f}. For a given xₜ the two differ by the factor "
+        "SNR(t) alone: the squared ε error is SNR(t) times the squared x₀ error."
     )
     charts.show(charts.weighted_losses(t, lines, theme.palette()), "hard-chart")
     trained = np.array([row["value"] for row in found["trained"]])
     half = len(t) // 2
     st.markdown(
-        "A loss is a wish: it says which mistakes matter. The worst third of all times makes up "
-        f"{third['eps']:.0%} of the loss by the noise, {third['x0']:.0%} of that by the picture, {third['v']:.0%} by v; a "
-        f"third would be even. **Min-SNR** ({third['min-snr']:.0%}) grades by the noise, but caps what little noise counts "
-        "(Hang et al. 2023, arXiv 2303.09556)."
+        "So the prediction target weights the timesteps. The third of them with the largest errors makes up "
+        f"{third['eps']:.0%} of the ε loss, {third['x0']:.0%} of the x₀ loss and {third['v']:.0%} of the v loss; an even "
+        f"share would be 33%. **Min-SNR** ({third['min-snr']:.0%}) is the ε loss with its weight on the x₀ error capped "
+        "at γ = 5 (Hang et al. 2023, arXiv 2303.09556). Which weighting trains best is an empirical question."
     )
     st.markdown(
-        f"On drawings it was trained on, the mistakes at t = {t[half]:.2f} are {trained[half] / error[half]:.2f} times "
-        f"those on drawings it never saw; at t = {t[-1]:.2f}, {trained[-1] / error[-1]:.2f} times. Below 1 it remembers."
+        f"On training images the mean squared error at t = {t[half]:.2f} is {trained[half] / error[half]:.2f} times that "
+        f"on held-out images; at t = {t[-1]:.2f}, {trained[-1] / error[-1]:.2f} times. A ratio below 1 is a generalization "
+        "gap: the network fits images it was trained on better than others of the same kind."
     )
     st.caption(
-        f"N = {found['n']} everyday drawings never trained on, and as many that were, each under one noise at {len(t)} "
-        "times, asked with their captions. Each line is scaled to a mean of 1. Made by "
+        f"N = {found['n']} held-out images of common emoji and as many training images, each with one noise at {len(t)} "
+        "timesteps, predicted with their captions. Each line is scaled to a mean of 1. Made by "
         f"`python -m diffviz.training.eval_loss --model {model}`."
     )
     source.show(prediction_targets.weighted_loss)
 
 
-# --- a network trained on the spot -------------------------------------------------------------------------
+# --- a small network, trained live -------------------------------------------------------------------------
 
 MODELS = {name: partial(diffusion2d.Diffusion, name) for name in TARGET_TITLES}
 
 
 def train_toy(shape: str, target: str, steps: int, seed: int) -> None:
-    """A small network learns points in the plane while one watches; then the same with the other two targets."""
+    """Train a small network on points in the plane in sight; then the same with the other two targets."""
     options = ["within 100 steps", "within 300", "within 1000", "later or never"]
     task = ToyTask(shape, steps, seed)
     guess = toy_training.ask_with_preview(
-        "It begins knowing nothing. When do its points first look like the data?",
+        f"The network starts untrained. When do its samples first lie within {CLOSE} of the data?",
         options,
         "guess-train",
         task,
@@ -182,17 +192,15 @@ def train_toy(shape: str, target: str, steps: int, seed: int) -> None:
     limits = (100, 300, 1000)
     right = options[3] if near is None else options[next((i for i, n in enumerate(limits) if near <= n), 3)]
     when = (
-        f"at no step do they come within {CLOSE} of the data, the nearest is {min(far):.2f}"
+        f"at no step are they within {CLOSE} of the data, the smallest distance is {min(far):.2f}"
         if near is None
-        else f"after **{near}** steps they lie within {CLOSE} of the data for the first time"
+        else f"after **{near}** steps they are within {CLOSE} of the data for the first time"
     )
     st.markdown(
-        f"{verdict(guess, right)}: {when}. Each step "
-        f"looked at {diffusion2d.BATCH} points under fresh noise. The lessons' networks did the same "
-        "with drawings, for hours. "
-        "First comes where the data lie and how far they reach, then their shape, then the gaps."
-    )  # fmt: skip
-    st.header("Does it matter what it says?", anchor=False)
+        f"{verdict(guess, right)}: {when}. Each training step takes {diffusion2d.BATCH} points, each with fresh noise and "
+        "a random timestep. The networks for images are trained with the same objective."
+    )
+    st.header("Does the prediction target matter?", anchor=False)
     _all_targets(task)
     source.show(diffusion2d.train, diffusion2d.Diffusion)
 
@@ -203,13 +211,14 @@ def _play(run: Sequence[diffusion2d.Snapshot], far: Sequence[float], task: ToyTa
     toy_training.play_training(
         task,
         run,
-        [data, toy_training.panel("drawn", run, task.shown_data, "by the network so far")],
+        [data, toy_training.panel("samples", run, task.shown_data, "of the network so far")],
         [
-            f"After {s.step} steps they lie {d:.2f} from the data" + (f"; loss {s.loss:.2f}." if s.step else ", untrained.")
+            f"After {s.step} training steps the samples are {d:.2f} from the data"
+            + (f"; the loss is {s.loss:.2f}." if s.step else ": the network is untrained.")
             for s, d in zip(run, far, strict=True)
         ],
         [
-            toy_training.distance_chart("from the data", far, 0.5),
+            toy_training.distance_chart("distance", far, 0.5),
             player.Chart("loss", "noise", loss, ["–", *(f"{v:.2f}" for v in loss[1:])], (0, max(loss) * 1.05), "6 4"),
         ],
         title=f"A small network learns {task.shape}",
@@ -220,7 +229,9 @@ def _play(run: Sequence[diffusion2d.Snapshot], far: Sequence[float], task: ToyTa
 def _all_targets(task: ToyTask) -> None:
     options = [*TARGET_TITLES.values(), "no difference"]
     guess = ask_prediction(
-        "The same network, data and steps. Which answer to give makes it draw best?", options, "guess-target"
+        "The same network, data and steps: which prediction target gives samples nearest to the data?",
+        options,
+        "guess-target",
     )
     if guess is None:
         return
@@ -241,7 +252,7 @@ def _all_targets(task: ToyTask) -> None:
     alike = max(far.values()) < 1.2 * far[best]
     right = options[3] if alike else TARGET_TITLES[best]
     st.markdown(
-        f"{verdict(guess, right)}. The network "
-        "could turn each answer into the others, but each loss sends it to work at other times, and its strength is "
-        "limited. One run of each proves little: try another seed and another shape."
-    )  # fmt: skip
+        f"{verdict(guess, right)} (no difference means: all within 20% of the smallest). Each prediction can be converted "
+        "into the others, but the losses weight the timesteps differently. One training run of each is no comparison: "
+        "try other seeds and shapes."
+    )
