@@ -1,13 +1,14 @@
-"""Reverse: a picture is drawn out of static, and every step of it can be looked at."""
+"""Reverse process: an image is sampled from Gaussian noise, and every step of it can be looked at."""
 
 from diffviz.ui import frame
 
 page = frame.setup_page(
-    "Taking it away",
-    'Start from static. Ask the network for its <span class="dv-c-prediction">guess of the picture</span>, take a '
-    'little of the <span class="dv-c-noise">noise it sees</span> away, and ask again. That is all.',
+    "Reverse process (sampling)",
+    'Start from <span class="dv-c-noise">Gaussian noise</span>. At each step the network '
+    '<span class="dv-c-prediction">predicts the clean image</span> from the noisy one, and the sampler goes on to a '
+    "state with a little less noise.",
     slug="reverse",
-    kicker="Lesson 3 · the reverse process",
+    kicker="Lesson 3 · Taking the noise away",
 )
 
 import streamlit as st
@@ -28,29 +29,36 @@ with left:
     with st.expander("More"):
         steps = c.slider("Steps", "steps", 30, 1, 250, 1)
         sampler = sampler_control(c)
-        guidance = c.slider("Guidance (1 is off)", "guidance", 3.0, 1.0, 10.0, 0.5)
-        schedule = c.choice("Schedule", "schedule", reverse.SCHEDULES, "cosine")
+        guidance = c.slider("Guidance scale w (1 is off)", "guidance", 3.0, 1.0, 10.0, 0.5)
+        schedule = c.choice("Noise schedule", "schedule", reverse.SCHEDULES, "cosine")
         net = live.network(c)
+        view = c.choice(
+            "Panels", "panels", tuple(reverse.VIEWS), "noise", reverse.VIEWS, help=reverse.VIEWS_HELP
+        )
     example_prompts()
 settings = Settings(prompt, style, seed, steps, sampler, guidance, schedule=schedule, model=net)
 with right:
     live.prompt_notices(prompt, words, net)
     run = live.compute(settings, "reverse-run", largest=reverse.LARGEST)
-    live.show(run, "reverse-run", largest=reverse.LARGEST)
+    names, extra = reverse.panels(run, view)
+    live.show(run, "reverse-run", names, largest=reverse.LARGEST, extra=extra)
 
 reverse.prompt_guide(words, net)
 if run.finished:
-    st.header("Blurry early, sharp late", anchor=False)
-    reverse.blur_and_convergence(run)
-    st.header("The seed is the picture", anchor=False)
+    st.header("From layout to detail", anchor=False)
+    reverse.predictions_by_step(run)
+    st.header("The seed fixes the noise", anchor=False)
     reverse.seeds(settings)
     reverse.evaluations_table(run)
     step_details.one_step_in_numbers(run.trajectory(), settings)
-reverse.formula_and_source(sampler)
+reverse.formula_and_source(settings)
+st.header("A start that does not fit: the terminal SNR", anchor=False)
+reverse.terminal_snr(net, seed)
 frame.closing_question(
-    "At the first step the network already guesses a whole picture. Why not stop there?",
-    "Because that first guess is an average. From pure static the network cannot know which cat it will be, so "
-    "the safest answer is the mean of all of them: a blur. Only after a little noise is gone, and a little is "
-    "decided, can it commit to more. Set **Steps** to 1 and see; then try 3, 10 and 30.",
+    "At the first step the network already predicts a whole image. Why not stop there?",
+    "Because without guidance that prediction is at best a mean. x̂₀ estimates E[x₀ | xₜ, c], the mean of all clean "
+    "images that could have been noised into xₜ; at t = 1 that is every image that fits the prompt, and their mean "
+    "is a blur. With less noise, fewer images are possible, and the mean gets sharper. Set **Guidance scale** to 1 and "
+    "**Steps** to 1, then to 3, 10 and 30. (With w above 1 the prediction is no mean: it is extrapolated and clipped.)",
 )
 frame.next_lesson(frame.LESSONS[3], "Does it take thirty steps?")

@@ -174,8 +174,9 @@ def show(
     largest: int = player.LARGEST,
     given: player.Panel | None = None,
     captions: Callable[[Trajectory, int], list[str]] = frame_captions.reverse_captions,
+    extra: Sequence[player.Panel] = (),
 ) -> None:
-    """The player for a run, or for as much of it as was computed before it was stopped."""
+    """The player for a run, or for as much of it as was computed before it was stopped; `extra` panels stand last."""
     planned = run.settings.frames
     if not run.steps:
         st.info("Stopped before the first step.", icon=":material/stop_circle:")
@@ -184,7 +185,7 @@ def show(
         title = f"Reverse process, {run.settings.prompt or 'no prompt'}, seed {run.settings.seed}"
         name = "-".join([*(run.settings.prompt.lower().split() or ["no-prompt"]), f"seed{run.settings.seed}"])
         player.play(
-            panels(recorded, names, given),
+            [*panels(recorded, names, given), *extra],
             readouts(recorded, planned),
             captions(recorded, planned),
             title=title,

@@ -1,4 +1,4 @@
-"""Results that were measured beforehand, with a remark where they are of another network or of earlier weights."""
+"""Results measured beforehand, with a remark where they are of another network or of earlier weights."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from diffviz.models import checkpoints
 
 
 def note_provenance(measured: results.MeasuredResult, model: str) -> None:
-    """Say so where something was measured on another network than the one that runs, or on earlier weights."""
+    """Say so where a result is of another network than the one in use, or of earlier weights."""
     entries = checkpoints.manifest()
     owner = next((e for e in entries.values() if measured.matches(e.sha256)), None)
     if owner is None:
         st.warning(
-            "This was measured on earlier weights than the ones that run here.", icon=":material/history:"
+            "This was measured with earlier weights than those in use here.", icon=":material/history:"
         )
     elif owner.name != model:
         st.info(
@@ -25,10 +25,10 @@ def note_provenance(measured: results.MeasuredResult, model: str) -> None:
 
 
 def load_result(what: str, model: str) -> results.MeasuredResult | None:
-    """What was measured of a network, with a remark where it was not, or where it was on earlier weights."""
+    """A measured result of a network, with a remark where there is none, or where it is of earlier weights."""
     measured = results.load_result(what, model)
     if measured is None:
-        st.info("This was not measured for this network yet.", icon=":material/hourglass_empty:")
+        st.info("This was not measured for this network.", icon=":material/hourglass_empty:")
     else:
         note_provenance(measured, model)
     return measured

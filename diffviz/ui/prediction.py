@@ -1,4 +1,4 @@
-"""Predict, then look: a guess before a demo runs, and what became of it."""
+"""Predict, observe, explain: the learner's guess before a demo runs, and whether it came true."""
 
 from __future__ import annotations
 

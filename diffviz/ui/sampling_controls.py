@@ -23,7 +23,7 @@ EXAMPLE_PROMPTS = (
 
 
 def sampler_control(c: Controls) -> str:
-    """The name of the sampler to be used."""
+    """The name of the sampler."""
     titles = {name: sampler.title for name, sampler in SAMPLERS.items()}
     return c.choice("Sampler", "sampler", tuple(titles), "ddim", titles)
 
@@ -37,8 +37,8 @@ def seed_control(c: Controls) -> int:
 
 
 def prompt_controls(c: Controls, styles: Sequence[str]) -> tuple[str, str, int]:
-    """Prompt, style and seed of a page on one picture."""
-    prompt = c.text("Prompt", "prompt", "cat face", placeholder="no words: draw anything")
+    """Prompt, style and seed of a page on one image."""
+    prompt = c.text("Prompt", "prompt", "cat face", placeholder="no prompt: unconditional")
     style = c.choice("Style", "style", ("", *styles), "noto", {"": "any"})
     return prompt, style, seed_control(c)
 

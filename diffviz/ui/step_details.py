@@ -12,7 +12,7 @@ from diffviz.pipelines.trajectory import Trajectory
 
 
 def one_step_in_numbers(recorded: Trajectory, settings: Settings) -> None:
-    """One step of this very run in numbers: levels, and the values of one pixel before and after."""
+    """One step of this run in numbers: α and σ at both ends, and the values of one pixel before and after."""
     schedule = SCHEDULES[settings.schedule]
     with st.expander("One step in numbers", icon=":material/pin:"):
         i = 0 if recorded.steps == 1 else st.slider("Step", 1, recorded.steps, 1, key="numbers-step") - 1
@@ -26,13 +26,15 @@ def one_step_in_numbers(recorded: Trajectory, settings: Settings) -> None:
         t, s = float(recorded.t[i]), float(recorded.t[i + 1])
         levels = {
             "t": t,
-            "s (the next time)": s,
+            "s (the next timestep)": s,
             "α(t)": float(schedule.alpha(t)),
             "σ(t)": float(schedule.sigma(t)),
             "α(s)": float(schedule.alpha(s)),
             "σ(s)": float(schedule.sigma(s)),
         }
         st.markdown(" · ".join(f"{name} = **{value:.4f}**" for name, value in levels.items()))
+        if schedule.variance_preserving:
+            st.caption("In the papers' symbols α(t) is √ᾱₜ, and σ(t) is √(1−ᾱₜ).")
         pixel = (slice(None), int(row), int(column))
         table = {
             "colour": ["red", "green", "blue"],
@@ -48,8 +50,10 @@ def one_step_in_numbers(recorded: Trajectory, settings: Settings) -> None:
         )
         last = i + 1 == recorded.steps
         if SAMPLERS[settings.sampler].order == 1 and not SAMPLERS[settings.sampler].stochastic and not last:
-            st.caption("For DDIM and Euler the last two columns are the same: that is the whole step.")
+            st.caption("For DDIM and Euler the last two columns are equal: that is the whole step.")
         elif last:
-            st.caption("The last step ends on x̂₀ itself: nothing is added back.")
+            st.caption("The last step ends on x̂₀ itself: no noise is added back.")
         else:
-            st.caption("The last two columns differ: this sampler does something else with the same answer.")
+            st.caption(
+                "The last two columns differ: this sampler makes another step from the same prediction."
+            )

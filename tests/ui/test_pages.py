@@ -12,10 +12,11 @@ from streamlit.testing.v1 import AppTest
 from diffviz.evaluation import categories, nearest_neighbors
 from diffviz.lessons import content, staircase
 from diffviz.models import checkpoints
-from diffviz.ui.lessons import editing, memorization, teaching, training
+from diffviz.ui.lessons import editing, memorization, reverse, teaching, training
 
 PAGES = [None, *(f"pages/{p.name}" for p in sorted((ROOT / "pages").glob("*.py")))]
 FORWARD, REVERSE = "pages/1_forward.py", "pages/3_reverse.py"
+QUICK_NET = {"net": "32 × 32, quick"}
 
 
 def open_page(page=None, **query):
@@ -39,7 +40,7 @@ def test_every_page_opens_with_its_defaults(page):
 def test_a_control_that_pages_share_takes_the_same_values_on_each():
     """Its value travels with the visitor, so one that another page does not know would be lost with a warning."""
     parts = {
-        "pages/2_training.py": {"learn": "Train one now"},
+        "pages/2_training.py": {"learn": "Train a small network"},
         "pages/5_guidance.py": {"show": "When to push"},
         "pages/6_editing.py": {"do": "Fill a hole"},
         "pages/8_relatives.py": {"beside": "Straight ways"},
@@ -99,6 +100,29 @@ def test_forward_runs_on_every_schedule(schedule):
     assert any("largest gap" in m.value for m in app.markdown)
 
 
+@pytest.mark.parametrize(("schedule", "left"), [("linear", True), ("cosine", False)])
+def test_forward_says_whether_anything_is_left_at_the_end(schedule, left):
+    text = said(open_page(FORWARD, schedule=schedule))
+    assert ("0.0066" in text and "0.000043" in text) == left
+    assert ("nothing is left" in text) != left
+
+
+@pytest.mark.parametrize(
+    ("page", "query", "key", "option"),
+    [
+        (FORWARD, {"picture": "Yours"}, "picture", "upload"),
+        (FORWARD, {"picture": "Ours"}, "picture", "sample"),
+        ("pages/2_training.py", {"learn": "Where it is hard"}, "learn", "time"),
+        ("pages/2_training.py", {"learn": "One problem", "target": "v, some of both"}, "target", "v"),
+        ("pages/2_training.py", {"learn": "Train one now", "says": "x₀, the picture"}, "says", "x0"),
+    ],
+)
+def test_a_link_with_a_former_title_still_opens_its_option(page, query, key, option):
+    app = open_page(page, **query)
+    assert not app.warning
+    assert app.session_state[key] == option
+
+
 @pytest.mark.parametrize(
     ("sampler", "calls"),
     [("DDIM", 8), ("DDPM", 8), ("Euler", 8), ("Heun", 14), ("DPM-Solver++", 8), ("UniPC", 8)],
@@ -106,14 +130,14 @@ def test_forward_runs_on_every_schedule(schedule):
 def test_reverse_runs_with_every_sampler_and_counts_its_calls(sampler, calls):
     app = open_page(REVERSE, sampler=sampler, steps="4")
     assert not app.warning
-    assert any(f"{calls} network calls" in e.label for e in app.expander)
+    assert any(f"{calls} network evaluations" in e.label for e in app.expander)
 
 
 def test_reverse_says_which_words_it_does_not_know():
     app = open_page(REVERSE, prompt="octapus", steps="2")
     said = " ".join(i.value for i in app.info)
     assert "octapus" in said and "octopus" in said
-    assert "without words" in said
+    assert "No word of this prompt is known" in said
 
 
 @pytest.mark.parametrize(("right", "warned"), [(0.1, True), (0.7, False)])
@@ -122,7 +146,7 @@ def test_reverse_warns_of_what_the_network_was_measured_to_draw_badly(monkeypatc
     monkeypatch.setattr(categories, "category_results", lambda *a: {figures.category: figures})
     app = open_page(REVERSE, prompt="hammer", steps="1")
     said = " ".join(i.value for i in app.info)
-    assert ("bad at tools and devices" in said and "10%" in said and "90%" in said) == warned
+    assert ("weak at tools and devices" in said and "10%" in said and "90%" in said) == warned
     assert not open_page(REVERSE, prompt="red heart", steps="1").info
 
 
@@ -133,7 +157,7 @@ def test_reverse_lists_what_can_be_asked_for():
     app = open_page(REVERSE, steps="1")
     everyday = [x["label"] for x in Vocabulary.load(ASSETS / "vocabulary.json").labels if x["everyday"]]
     listed = " ".join(m.value for m in app.markdown)
-    assert f"{len(everyday)} everyday ones" in listed
+    assert f"{len(everyday)} common ones" in listed
     assert all(f"**{kind}**" in listed for kind in categories.CATEGORIES)
     assert all(label in listed for label in everyday)
 
@@ -143,14 +167,63 @@ def test_reverse_runs_without_a_prompt_and_asks_once_a_step():
     app.text_input(key="prompt").set_value("").run()
     app.selectbox(key="style").set_value("").run()
     assert not app.exception
-    assert any("3 network calls" in e.label for e in app.expander)
+    assert any("3 network evaluations" in e.label for e in app.expander)
+
+
+def test_a_guided_prediction_is_not_called_a_mean_and_its_clipping_is_counted():
+    app = open_page(REVERSE, steps="6", **QUICK_NET)
+    x0 = app.session_state["reverse-run"].trajectory().x0[0]
+    text = said(app)
+    assert "no mean of images" in text and f"At step 1 {np.mean(np.abs(x0) >= 1):.0%} of" in text
+    unguided = open_page(REVERSE, steps="6", guidance="1.0", **QUICK_NET)
+    assert "no mean of images" not in said(unguided) and "the **mean** of all clean images" in said(unguided)
+
+
+def test_the_conditional_prediction_is_shown_on_request_where_there_is_guidance():
+    state = {"panels": reverse.VIEWS["conditional"], "steps": "3", **QUICK_NET}
+    app = open_page(REVERSE, **state)
+    assert not app.warning
+    settings, x0 = app.session_state["reverse-conditional"]
+    assert settings[0] == app.session_state["reverse-run"].settings and x0.shape == (3, 3, 32, 32)
+    assert "reverse-conditional" not in open_page(REVERSE, guidance="1.0", **state).session_state
+
+
+@pytest.mark.parametrize(("guidance", "shown"), [("3.0", True), ("1.0", False)])
+def test_the_source_shows_guidance_only_where_it_ran(guidance, shown):
+    app = open_page(REVERSE, steps="2", guidance=guidance, **QUICK_NET)
+    code = " ".join(block.value for block in app.code)
+    assert ("def batched_cfg" in code) == shown
+    assert "def ddim" in code and "x0.clamp(-1, 1)" in code and "def classifier_free_guidance" not in code
+
+
+def test_a_start_with_a_terminal_snr_waits_for_a_guess_and_computes_the_answer():
+    app = open_page(REVERSE, steps="2", **QUICK_NET)
+    assert "reverse-starts" not in app.session_state
+    app.pills(key="guess-start").set_value("darker").run()
+    assert not app.exception and "You said **darker**" in said(app)
+    _, samples = app.session_state["reverse-starts"]
+    assert len(samples) == 8
+    means = {key: float(images.mean()) for key, images in samples.items()}
+    found = reverse.brightness_change(means, list(dict.fromkeys(name for _, name in samples)))
+    assert f"it is **{found}**" in said(app) or found == "darker"
+
+
+def test_brightness_is_judged_by_both_prompts():
+    def change(white, black):
+        keys = [(p, s) for p in reverse.START_PROMPTS for s in ("zero", "last")]
+        return reverse.brightness_change(dict(zip(keys, (*white, *black), strict=True)), ["zero", "last"])
+
+    assert change((0.8, 0.0), (-0.3, 0.0)) == "nearer to medium grey"
+    assert change((0.8, 0.2), (-0.3, -0.6)) == "darker"
+    assert change((0.8, 0.78), (-0.3, -0.32)) == "not at all"
+    assert change((0.8, 0.9), (-0.3, -0.1)) == "in different ways"
 
 
 @pytest.mark.parametrize("steps", [1, 2, 250])
 def test_reverse_runs_with_any_number_of_steps(steps):
     app = open_page(REVERSE, steps=str(steps), guidance="1.0")
     assert not app.exception
-    assert any(f"{steps} network calls" in e.label for e in app.expander)
+    assert any(f"{steps} network evaluations" in e.label for e in app.expander)
 
 
 @pytest.mark.parametrize("sampler", ["DDIM", "Euler"])
@@ -464,7 +537,6 @@ def test_an_idea_fills_in_the_prompt_and_what_to_avoid():
 
 
 EDITING = "pages/6_editing.py"
-QUICK_NET = {"net": "32 × 32, quick"}
 
 
 @pytest.mark.parametrize("strength", ["0.05", "0.5", "1.0"])
@@ -531,27 +603,27 @@ TRAINING = "pages/2_training.py"
 
 
 @pytest.mark.parametrize("target", list(training.TARGET_TITLES.values()))
-def test_training_takes_a_problem_apart_whatever_it_is_to_say(target):
+def test_training_shows_an_example_with_any_prediction_target(target):
     app = open_page(TRAINING, target=target, sample="penguin (emojitwo)", **QUICK_NET)
-    assert "It is told the caption, “penguin”" in said(app)
+    assert "the caption, “penguin”" in said(app)
 
 
 def test_training_tells_no_caption_where_there_is_none():
     app = open_page(TRAINING, picture="Draw", **QUICK_NET)
     app.pills(key="sketch-idea").set_value("car").run()
-    assert not app.exception and "It is told no caption" in said(app)
+    assert not app.exception and "no caption" in said(app)
 
 
-def test_where_it_is_hard_waits_for_a_guess_and_says_of_how_many():
-    app = open_page(TRAINING, learn="Where it is hard")
+def test_the_loss_by_timestep_waits_for_a_guess_and_says_of_how_many():
+    app = open_page(TRAINING, learn="Loss by timestep")
     assert "Guess first" in " ".join(c.value for c in app.caption)
-    app.pills(key="guess-hard").set_value("half way").run()
-    assert not app.exception and "You said **half way**" in said(app)
+    app.pills(key="guess-hard").set_value("near t = 0.5").run()
+    assert not app.exception and "You said **near t = 0.5**" in said(app)
     assert "N = " in " ".join(c.value for c in app.caption)
 
 
 def test_a_small_network_is_trained_on_the_page_with_every_target():
-    app = open_page(TRAINING, learn="Train one now", train="100", shape="ring", says="v, some of both")
+    app = open_page(TRAINING, learn="Train a small network", train="100", shape="ring", says="v-prediction")
     app.pills(key="guess-train").set_value("later or never").run()
     assert not app.exception and "You said **later or never**" in said(app)
     app.pills(key="guess-target").set_value("no difference").run()
@@ -579,7 +651,7 @@ def test_other_ways_wait_for_a_guess_and_then_train_what_they_compare(part, key,
 
 
 def test_a_network_trained_in_lesson_2_is_still_there_in_lesson_8():
-    app = open_page(TRAINING, learn="Train one now", train="100", shape="ring", says="v, some of both")
+    app = open_page(TRAINING, learn="Train a small network", train="100", shape="ring", says="v-prediction")
     app.pills(key="guess-train").set_value("later or never").run()
     kept = dict(app.session_state["trained"])
     app.switch_page(RELATIVES).run()

@@ -1,4 +1,4 @@
-"""The parts of the reverse page."""
+"""The parts of the lesson on the reverse process."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import numpy as np
 import streamlit as st
 import torch
 
-from diffviz.analysis import frame_captions
+from diffviz.analysis import frame_captions, reverse_trajectory
 from diffviz.diffusion import guidance
 from diffviz.diffusion.samplers import SAMPLERS
 from diffviz.diffusion.schedules import SCHEDULES as ALL_SCHEDULES
@@ -14,21 +14,30 @@ from diffviz.evaluation import categories
 from diffviz.evaluation.metrics import PER_IMAGE, rmse
 from diffviz.imaging.pixels import to_uint8
 from diffviz.models import checkpoints
+from diffviz.models.denoiser import Denoiser
 from diffviz.models.text_encoder import Vocabulary
 from diffviz.pipelines.text_to_image import Settings
 from diffviz.pipelines.trajectory import encode_png
 from diffviz.ui import charts, theme
 from diffviz.ui import source as source_view
+from diffviz.ui.cache import memo
+from diffviz.ui.components import gallery, player
 from diffviz.ui.live import Run, sample_images
+from diffviz.ui.prediction import ask_prediction, verdict
 from diffviz.ui.sampling_controls import MAX_SEED
 
 SCHEDULES = tuple(ALL_SCHEDULES)
 LARGEST = 224  # CSS pixels of a panel: three of them fit beside the controls
-MIN_LISTED = 12  # labels that are named of a kind that has few everyday ones
+MIN_LISTED = 12  # labels that are named of a category that has few common ones
+VIEWS = {"noise": "xₜ, x̂₀, ε̂", "conditional": "xₜ, x̂₀, conditional x̂₀(c)"}
+VIEWS_HELP = (
+    "With guidance, x̂₀ is extrapolated from a conditional and an unconditional prediction and clipped. x̂₀(c) is the "
+    "conditional one alone, evaluated at the same states."
+)
 
 
 def prompt_guide(words: Vocabulary, model: str) -> None:
-    """What the network was trained to draw, by kind of thing, and how well it was measured to draw each."""
+    """Which prompts the network was trained on, by category, with its measured accuracy on each."""
     measured = categories.category_results(model, checkpoints.manifest()[model].sha256)
     labels: dict[str, list[dict]] = {kind: [] for kind in categories.CATEGORIES}
     for label in words.labels:
@@ -36,17 +45,17 @@ def prompt_guide(words: Vocabulary, model: str) -> None:
     best_first = sorted(
         labels, key=lambda kind: measured[kind].value if kind in measured else 0, reverse=True
     )
-    everyday = sum(label["everyday"] for label in words.labels)
-    with st.expander("What can I ask for?", icon=":material/menu_book:"):
+    common = sum(label["everyday"] for label in words.labels)
+    with st.expander("Prompts to try, by category", icon=":material/menu_book:"):
         st.markdown(
-            f"The network knows {len(words.words):,} words, from the captions of {len(words.labels):,} emoji. Any words "
-            f"may be combined; their order makes no difference. Most of its training went to {everyday} everyday ones: "
+            f"The vocabulary has {len(words.words):,} words, from the captions of {len(words.labels):,} emoji. Any of them "
+            f"may be combined; their order makes no difference. {common} common ones have a larger share in training: "
             "all of those are listed, of the others some."
         )
         if measured:
             st.markdown(
-                "In brackets: how often our classifier has what was asked for among its first five guesses, in pictures "
-                "that this network drew for captions of drawings it never saw, and in those drawings themselves."
+                "In brackets: the top-5 accuracy of our classifier on images generated for held-out captions, and on the "
+                "held-out images themselves."
             )
         for kind in best_first:
             names = [x["label"] for x in labels[kind] if x["everyday"]]
@@ -54,37 +63,87 @@ def prompt_guide(words: Vocabulary, model: str) -> None:
             names += others[: max(0, MIN_LISTED - len(names))]
             more = len(labels[kind]) - len(names)
             st.markdown(
-                f"**{kind}**{_how_well(measured.get(kind))}: {', '.join(names)}"
+                f"**{kind}**{_accuracy(measured.get(kind))}: {', '.join(names)}"
                 + (f", and {more} more" if more else "")
             )
         if measured:
             st.caption(f"Measured by `python -m diffviz.training.evaluate --model {model}`.")
 
 
-def _how_well(found: categories.CategoryResult | None) -> str:
+def _accuracy(found: categories.CategoryResult | None) -> str:
     if found is None:
         return ""
-    return f" (drawn {found.value:.0%} of {found.n}, real {found.real:.0%} of {found.n_real})"
+    return f" (generated {found.value:.0%} of {found.n}, real {found.real:.0%} of {found.n_real})"
 
 
-def blur_and_convergence(run: Run) -> None:
-    """When the layout of the estimate settles, and when its detail does: measured on this very run."""
-    done = frame_captions.convergence(run.trajectory())
+def panels(run: Run, view: str) -> tuple[tuple[str, ...], list[player.Panel]]:
+    """The panels of a view (one of VIEWS): names of the run's own, and those that stand after them.
+
+    Without guidance x̂₀ is the conditional prediction, and ε̂ is shown in either view.
+    """
+    if view != "conditional" or not run.settings.guided or not run.steps:
+        return ("x", "x0", "eps"), []
+    recorded = run.trajectory()
+    frames = np.concatenate([_conditional_x0(run), recorded.x0[recorded.steps :]])
+    return ("x", "x0"), [player.Panel("x̂₀(c)", "conditional prediction", "conditional", to_uint8(frames))]
+
+
+def _conditional_x0(run: Run) -> np.ndarray:
+    """x0_hat(c) at each state of the visitor's run but the last: (steps, C, H, W)."""
+
+    def compute() -> np.ndarray:
+        torch.set_num_threads(1)
+        return reverse_trajectory.conditional_x0(
+            run.trajectory(), run.settings, checkpoints.load(run.settings.model)
+        )
+
+    return memo("reverse-conditional", (run.settings, len(run.steps)), compute)
+
+
+def predictions_by_step(run: Run) -> None:
+    """What x̂₀ is in this run, how much fine detail it has, and when layout and detail converge."""
+    recorded, settings = run.trajectory(), run.settings
+    detail = reverse_trajectory.detail_rms(recorded.x0)
+    first, finished = float(detail[0]), float(detail[-1])
+    if settings.guided:
+        clipped = float(frame_captions.clipped_share(recorded.x0[:1])[0])
+        st.markdown(
+            f"This run is guided (w = {settings.guidance:g}), so its x̂₀ is **no mean of images**: it is extrapolated from "
+            f"the unconditional prediction beyond the conditional one, then clipped to [−1, 1]. At step 1 {clipped:.0%} of "
+            f"its values are at a limit, and its fine detail (RMS) is {first:.2f}, in the finished image {finished:.2f}. "
+            "Below it is compared with the conditional prediction x̂₀(c) at the same states, which estimates "
+            "E[x₀ | xₜ, c], the mean of all clean images that could have been noised into xₜ."
+        )
+    else:
+        st.markdown(
+            "Without guidance, x̂₀ estimates E[x₀ | xₜ, c]: the **mean** of all clean images that could have been noised into "
+            "xₜ. With much noise many are possible, and a mean of many images is blurred. In this run the fine detail "
+            f"(RMS) of x̂₀ is {first:.2f} at step 1, in the finished image {finished:.2f}."
+        )
+    lines = {"x0": detail[:-1]}
+    if settings.guided:
+        with st.spinner("The conditional prediction at each state …"):
+            lines["cond"] = reverse_trajectory.detail_rms(_conditional_x0(run))
+    charts.show(charts.detail_by_step(lines, finished, theme.palette()), "detail")
+    done = frame_captions.convergence(recorded)
     half = [int(np.argmax(part >= 0.5)) + 1 for part in (done.layout, done.detail)]
     st.markdown(
-        f"Each guess x̂₀ is the network's **average** over everything that could be hiding in what it is given. "
-        f"While there is much noise, much is possible, and an average of many pictures is a blur. In this run half "
-        f"of the layout was settled by step **{half[0]}** of {run.settings.steps}, half of the fine detail by step "
-        f"**{half[1]}**."
+        "How near is x̂₀ to the image that this run ends in? Half of the distance of the first prediction is gone by step "
+        f"**{half[0]}** of {settings.steps} in the layout, and by step **{half[1]}** in the fine detail."
     )
-    figure = charts.convergence(done.layout, done.detail, theme.palette())
-    charts.show(figure, "settling")
+    charts.show(charts.convergence(done.layout, done.detail, theme.palette()), "settling")
 
 
 def seeds(settings: Settings) -> None:
-    """Run the same seed again and compare every number; run four others."""
+    """Sample with the same seed again and compare every number; sample with four others."""
+    stochastic = SAMPLERS[settings.sampler].stochastic
+    also = (
+        f", and the noise that {SAMPLERS[settings.sampler].title} adds at each step"
+        if stochastic
+        else "; nothing else is random with this sampler"
+    )
     st.markdown(
-        "The seed decides the static at the start. The prompt says what to draw, the static decides which one."
+        f"The seed fixes the initial noise{also}. The prompt says what to generate, the noise decides which image of it."
     )
     with st.container(horizontal=True):
         again = st.button("Same seed again", icon=":material/repeat:")
@@ -93,38 +152,38 @@ def seeds(settings: Settings) -> None:
         first, second = (sample_images(settings, [settings.seed]).numpy() for _ in range(2))
         equal = int(np.sum(first == second))
         st.markdown(
-            f"Run twice from seed {settings.seed}: **{equal:,} of {first.size:,}** numbers are equal."
+            f"Sampled twice with seed {settings.seed}: **{equal:,} of {first.size:,}** numbers are equal."
         )
     if others:
         chosen = [(settings.seed + k) % (MAX_SEED + 1) for k in range(1, 5)]
-        with st.spinner("Four runs at once …"):
-            pictures = to_uint8(sample_images(settings, chosen).numpy())
+        with st.spinner("Four seeds in one batch …"):
+            images = to_uint8(sample_images(settings, chosen).numpy())
         with st.container(horizontal=True):
-            for seed, picture in zip(chosen, pictures, strict=True):
-                zoom = 160 // len(picture)
-                large = np.kron(picture, np.ones((zoom, zoom, 1), np.uint8))
+            for seed, image in zip(chosen, images, strict=True):
+                zoom = 160 // len(image)
+                large = np.kron(image, np.ones((zoom, zoom, 1), np.uint8))
                 st.image(encode_png(large), caption=f"seed {seed}", width=len(large))
 
 
 def evaluations_table(run: Run) -> None:
-    """What each network call was asked and what it gave."""
+    """Input and output of the network evaluations, step by step."""
     recorded, settings = run.trajectory(), run.settings
     schedule, t = ALL_SCHEDULES[settings.schedule], recorded.t[:-1]
-    moved = rmse(recorded.x0[1:], recorded.x0[:-1], PER_IMAGE)
+    change = rmse(recorded.x0[1:], recorded.x0[:-1], PER_IMAGE)
+    clipped = frame_captions.clipped_share(recorded.x0[:-1])
     times = torch.from_numpy(t.copy())
-    with st.expander(
-        f"What each of the {settings.nfe} network calls was asked and gave", icon=":material/table:"
-    ):
+    with st.expander(f"All {settings.nfe} network evaluations (NFE), step by step", icon=":material/table:"):
         twice = [
-            *(["with the words and without (guidance)"] if settings.guided else []),
+            *(["conditional and unconditional (guidance)"] if settings.guided else []),
             *(["at both ends of a step (Heun)"] if SAMPLERS[settings.sampler].evals_per_step > 1 else []),
         ]
         st.markdown(
-            "Asked: what is in xₜ, whose noise level is the angle arctan(σ/α), given these words? "
+            "Inputs: xₜ, its noise level as the angle arctan(σ/α), and the tokens of the prompt. Output: v, and from it x̂₀, "
+            "clipped to [−1, 1]. "
             + (
-                f"It is asked twice each time: {' and '.join(twice)}."
+                f"It is evaluated twice each time: {' and '.join(twice)}."
                 if twice
-                else "It is asked once a step."
+                else "One evaluation a step."
             )
         )
         st.dataframe(
@@ -134,32 +193,129 @@ def evaluations_table(run: Run) -> None:
                 "α": schedule.alpha(times).numpy().round(4),
                 "σ": schedule.sigma(times).numpy().round(4),
                 "noise level (°)": np.degrees(schedule.angle(times).numpy()).round(1),
-                "x̂₀: lowest": recorded.x0[:-1].min((1, 2, 3)).round(2),
-                "x̂₀: highest": recorded.x0[:-1].max((1, 2, 3)).round(2),
-                "change to the next x̂₀ (RMS)": moved.round(4),
-                "size of ε̂ (RMS)": rmse(recorded.eps[:-1], axis=PER_IMAGE).round(3),
+                "x̂₀ at −1 or 1 (%)": (100 * clipped).round(1),
+                "fine detail of x̂₀ (RMS)": reverse_trajectory.detail_rms(recorded.x0[:-1]).round(3),
+                "change to the next x̂₀ (RMSE)": change.round(4),
+                "ε̂ (RMS)": rmse(recorded.eps[:-1], axis=PER_IMAGE).round(3),
             },
             hide_index=True,
         )
 
 
-def formula_and_source(sampler: str) -> None:
-    """The sampler's step as a formula and as the code that ran."""
+def formula_and_source(settings: Settings) -> None:
+    """The sampler's step as a formula and as the code that ran: guidance only where it did."""
     with st.expander("The formula", icon=":material/function:"):
         st.markdown(
             r"""
-The network gives $\hat x_0$, and with it the noise $\hat\varepsilon = (x_t - \alpha_t\,\hat x_0)/\sigma_t$. A step to
-the earlier time $s$ puts the two together again with less noise:
+Each prediction is clipped to the range of images, and the noise follows from what was clipped:
+$\;\hat\varepsilon = (x_t - \sqrt{\bar\alpha_t}\,\hat x_0)\,/\sqrt{1-\bar\alpha_t}$.
 
-- **DDIM** (Song et al. 2021, equation 12): $\;x_s = \alpha_s\,\hat x_0 + \sigma_s\,\hat\varepsilon$. No dice
-  after the start.
-- **DDPM** (Ho et al. 2020, equations 6 and 7): part of the noise is thrown away and replaced by fresh noise of the
-  same size. The walk is random, the destinations are the same.
-- **Euler** takes DDIM's steps in other coordinates. **Heun** tries each step, asks again at its end and walks along the
-  mean of both answers. **DPM-Solver++** and **UniPC** also use the answers of the steps before.
+With guidance scale $w$ the network is evaluated with the prompt $c$ and without it, $\varnothing$, and the result is
+clipped again:
+$\;\hat x_0 = \operatorname{clip}_{[-1,1]}\bigl(\hat x_0(\varnothing) + w\,(\hat x_0(c) - \hat x_0(\varnothing))\bigr)$;
+$w = 1$ is off (the $w$ of Ho & Salimans 2022, arXiv 2207.12598, is ours less 1).
 
-Guidance $w$ asks twice, with the words and without: $\;\hat x_0 = \hat x_0^{\text{without}} +
-w\,(\hat x_0^{\text{with}} - \hat x_0^{\text{without}})$; $w = 1$ is off.
+A step from $t$ to the earlier $s$:
+
+- **DDIM** (Song et al. 2021, arXiv 2010.02502, equation 12 with $\sigma_t = 0$): $\;x_s = \sqrt{\bar\alpha_s}\,\hat x_0 +
+  \sqrt{1-\bar\alpha_s}\;\hat\varepsilon$. Deterministic after the initial noise.
+- **DDPM** (Ho et al. 2020, arXiv 2006.11239, equations 6 and 7): stochastic. It removes more of the predicted noise and
+  adds fresh noise, so that the noise level at $s$ is the same. With exact predictions and many steps it samples
+  the same **distribution** as DDIM; from one initial noise the two give different images.
+- **Euler** takes DDIM's steps in other coordinates. **Heun** evaluates at both ends of a step and takes the mean slope.
+  **DPM-Solver++** and **UniPC** use the predictions of earlier steps as well.
+
+For the schedule "flow", read $1-t$ for $\sqrt{\bar\alpha_t}$ and $t$ for $\sqrt{1-\bar\alpha_t}$.
 """
         )
-    source_view.show(SAMPLERS[sampler].function, guidance.batched_cfg)
+    ran = [SAMPLERS[settings.sampler].function, Denoiser.predict]
+    if settings.guided:
+        ran.insert(1, guidance.batched_cfg)
+    source_view.show(*ran)
+
+
+# --- terminal SNR ------------------------------------------------------------------------------------------
+
+START_PROMPTS = ("white large square", "black large square")
+START_STEPS, START_SEEDS = 10, 6
+CHANGES = ("not at all", "darker", "nearer to medium grey", "in different ways")
+
+
+def _starts() -> dict[str, float]:
+    """How much of the image the network is told to be in the pure noise that sampling starts from."""
+    leading = float(ALL_SCHEDULES["cosine"].alpha(1 - 1 / START_STEPS))
+    return {
+        "zero, as trained": 0.0,
+        "linear β": float(ALL_SCHEDULES["linear"].alpha(1.0)),
+        "Stable Diffusion": reverse_trajectory.stable_diffusion_alpha(),
+        f"leading, {START_STEPS} steps": leading,
+    }
+
+
+def terminal_snr(model: str, first_seed: int) -> None:
+    """Samples from pure noise while the network is told that a part of an image is in it."""
+    st.markdown(
+        "Sampling starts from pure noise. On a schedule whose terminal SNR is not zero, or with “leading” timesteps that "
+        f"begin at t = 1 − 1/{START_STEPS} in place of t = 1, the network is told that some of an image is in that noise. "
+        "Our networks were trained down to zero; here they are told otherwise, and generate a white and a black square."
+    )
+    guess = ask_prediction(
+        "How does the brightness of both change as more of an image is expected?", CHANGES, "guess-start"
+    )
+    if guess is None:
+        return
+    starts = _starts()
+    samples: dict[tuple[str, str], np.ndarray] = memo("reverse-starts", (model, first_seed), dict)
+    torch.set_num_threads(1)
+    chosen = [(first_seed + k) % (MAX_SEED + 1) for k in range(START_SEEDS)]
+    for prompt in START_PROMPTS:
+        st.markdown(f"“{prompt}”", help="Four of the seeds; the mean is over all values of all seeds.")
+        place = st.empty()
+        for name, alpha in starts.items():
+            if (prompt, name) not in samples:
+                samples[prompt, name] = reverse_trajectory.sample_from_noise_as(
+                    alpha, prompt, chosen, START_STEPS, checkpoints.load(model)
+                )
+            place.html(_start_row(starts, {n: samples[prompt, n] for n in starts if (prompt, n) in samples}))
+    means = {key: float(images.mean()) for key, images in samples.items()}
+    right = brightness_change(means, list(starts))
+    leading = list(starts)[-1]
+    st.markdown(
+        f"{verdict(guess, right)}. From zero to {leading}, the mean goes from "
+        + " and from ".join(
+            f"{means[p, 'zero, as trained']:+.2f} to {means[p, leading]:+.2f} for “{p}”"
+            for p in START_PROMPTS
+        )
+        + " (−1 is black, 0 medium grey, 1 white). The mean of the noise is near 0, and the network infers the mean "
+        "of the image from it. Lin et al. 2023 (arXiv 2305.08891) give the remedies: zero terminal SNR, v-prediction, and timesteps "
+        "that begin at the last one (“trailing”), which our samplers use."
+    )
+    st.caption(
+        f"N = {START_SEEDS} seeds each, DDIM, {START_STEPS} steps, no guidance, in one run on this page. α is what the network "
+        "is told of the image in x at the start."
+    )
+    source_view.show(reverse_trajectory.sample_from_noise_as)
+
+
+def brightness_change(means: dict[tuple[str, str], float], starts: list[str]) -> str:
+    """Which of CHANGES came true from the first to the last start for both prompts; up to 0.05 counts as none.
+
+    `means` of the images by prompt and start.
+    """
+    none, darker, grey, other = CHANGES
+    changes = [means[p, starts[-1]] - means[p, starts[0]] for p in START_PROMPTS]
+    nearer = [abs(means[p, starts[0]]) - abs(means[p, starts[-1]]) for p in START_PROMPTS]
+    if max(map(abs, changes)) < 0.05:
+        return none
+    if min(nearer) > 0.05:
+        return grey
+    return darker if max(changes) < -0.05 else other
+
+
+def _start_row(starts: dict[str, float], samples: dict[str, np.ndarray]) -> str:
+    tiles, notes = [], []
+    for name, images in samples.items():
+        four = to_uint8(images[:4])
+        tiles.append(np.concatenate([np.concatenate(list(four[i : i + 2]), axis=1) for i in (0, 2)]))
+        notes.append(f"α = {starts[name]:.4f}, mean {images.mean():+.2f}")
+    return gallery.row(tiles, list(samples), notes, wanted=160)

@@ -78,8 +78,8 @@ def training_example(picture: Picture, target: str, seed: int, model: str) -> No
     st.markdown(
         f"Inputs of the network are xₜ, the noise level and {caption}. In training, an image, a noise and a timestep are "
         "drawn at random, the mean squared error of the prediction is computed, and gradient descent changes every "
-        "weight a little so that it becomes smaller; then the next examples are drawn. The target needs no labelling: we added "
-        "the noise, so ε, x₀ and v are known exactly."
+        "weight a little so that it becomes smaller; then the next examples are drawn. The target needs no labelling: "
+        "we added the noise, so ε, x₀ and v are known exactly."
     )
     with st.expander("The formula", icon=":material/function:"):
         st.latex(
@@ -90,8 +90,8 @@ def training_example(picture: Picture, target: str, seed: int, model: str) -> No
             r"This is the simple loss of DDPM (Ho et al. 2020, equation 14). The networks here are trained to predict "
             r"$v = \sqrt{\bar\alpha_t}\,\varepsilon - \sqrt{1-\bar\alpha_t}\,x_0$ in place of $\varepsilon$ (Salimans & "
             r"Ho 2022, arXiv 2202.00512). Given $x_t$, any one of $\varepsilon$, $x_0$ and $v$ gives the others for "
-            r"$0 < t < 1$, so the three views above show one and the same prediction. In sampling $\hat x_0$ is clipped to $[-1, 1]$ as "
-            "well; here it is not."
+            r"$0 < t < 1$, so the three views above show one and the same prediction. In sampling "
+            r"$\hat x_0$ is clipped to $[-1, 1]$ as well; here it is not."
         )
     source.show(prediction_targets.predict_at_times)
 
