@@ -183,7 +183,7 @@ def detail_by_step(lines: Mapping[str, np.ndarray], finished: float, colours: Ma
 def terminal_means(white: np.ndarray, black: np.ndarray, colours: Mapping[str, str]) -> go.Figure:
     """Histograms of the mean of x_1 over many draws of the noise, for an all-white and an all-black image: (N,) each."""
     limit = float(max(np.abs(white).max(), np.abs(black).max()))
-    edges = np.linspace(-limit, limit, 41)
+    edges = np.linspace(-limit, limit, 26)
     middle = (edges[:-1] + edges[1:]) / 2
     figure = go.Figure()
     for values, title, role, dash in (

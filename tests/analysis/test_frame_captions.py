@@ -1,4 +1,7 @@
+import dataclasses
+
 import numpy as np
+import pytest
 
 from diffviz.analysis import frame_captions
 from diffviz.pipelines.trajectory import Trajectory
@@ -52,31 +55,56 @@ def test_a_stopped_run_still_counts_to_what_was_planned():
     )
 
 
-def test_forward_captions_follow_the_ratio_of_picture_to_noise():
-    alpha = np.array([1, 0.99, 0.8, 0.5, 0.1, 0.0])
-    texts = frame_captions.forward_captions(alpha, np.sqrt(1 - alpha**2), np.arange(6), 5)
-    assert "Nothing has been added" in texts[0]
-    assert "little grain" in texts[1]
-    assert "the stronger of the two" in texts[2]
-    assert "more noise than picture" in texts[3]
-    assert "static" in texts[5]
+def test_forward_captions_compare_the_powers_of_image_and_noise():
+    alpha = np.array([1, 0.99, 0.8, 0.5, 0.0066, 0.0])
+    texts = frame_captions.forward_captions(alpha, np.sqrt(1 - alpha**2), np.arange(6), 5, power=0.5)
+    assert "no noise has been added" in texts[0]
+    assert f"The image has {0.99**2 * 0.5 / (1 - 0.99**2):.0f} times the power of the noise" in texts[1]
+    # SNR 1.8, but the image is the weaker one where its mean square is a half
+    assert f"The noise has {(1 - 0.64) / (0.64 * 0.5):.1f} times the power of the image" in texts[2]
+    assert "The noise has 6.0 times" in texts[3]
+    assert "0.0066 of the image is left" in texts[4]
+    assert "nothing of the image is left" in texts[5]
 
 
-def test_a_run_from_a_picture_begins_by_saying_how_far_it_was_buried():
+@pytest.mark.parametrize(
+    ("settings", "says", "never"),
+    [
+        ({"guidance": 3.0, "prompt": "cat"}, "x̂₀(∅) + 3·(x̂₀(c) − x̂₀(∅)), clipped", "mean of all"),
+        ({"guidance": 1.0, "prompt": "cat"}, "estimates the mean of all images that fit", "clipping"),
+        ({"guidance": 3.0, "prompt": ""}, "estimates the mean of all images that fit", "clipping"),
+        ({}, "x̂₀ is the first prediction", "mean of all"),
+    ],
+    ids=["guided", "scale 1", "no prompt", "unknown"],
+)
+def test_the_first_caption_says_what_the_prediction_is(settings, says, never):
+    run = dataclasses.replace(run_towards(picture()), settings=settings)
+    text = frame_captions.reverse_captions(run)[0]
+    assert says in text and never not in text
+
+
+def test_captions_of_a_guided_run_count_the_clipped_values():
+    run = dataclasses.replace(run_towards(picture()), settings={"guidance": 3.0, "prompt": "cat"})
+    run.x0[4, :, :16] = 1.0
+    assert "hold 50% of the values of x̂₀" in frame_captions.reverse_captions(run)[4]
+    assert frame_captions.clipped_share(run.x0)[4] == 0.5
+
+
+def test_a_run_from_an_image_begins_with_the_timestep_it_was_noised_to():
     run = run_towards(picture())
     texts = frame_captions.img2img_captions(run, 10)
-    assert "buried as far as t = 1.00" in texts[0]
+    assert "noised to t = 1.00" in texts[0]
     assert texts[1:] == frame_captions.reverse_captions(run)[1:]
 
 
-def test_captions_of_a_filled_hole_say_how_wrong_the_known_part_was_guessed():
-    known, hole = picture(), np.zeros((32, 32), np.uint8)
-    hole[:, :16] = 1
+def test_captions_of_inpainting_give_the_error_outside_the_mask():
+    known, mask = picture(), np.zeros((32, 32), np.uint8)
+    mask[:, :16] = 1
     run = run_towards(known)
-    texts = frame_captions.inpaint_captions(run, 10, known, hole)
-    off = np.sqrt(((run.x0[0] - known)[:, :, 16:] ** 2).mean())
-    assert f"{off:.2f} off" in texts[0]
-    assert "taken again" not in " ".join(texts)
-    assert "picture's own" in texts[-1]
+    texts = frame_captions.inpaint_captions(run, 10, known, mask)
+    error = np.sqrt(((run.x0[0] - known)[:, :, 16:] ** 2).mean())
+    assert f"x̂₀ is {error:.2f}" in texts[0]
+    assert "resampled" not in " ".join(texts)
+    assert "outside the mask every pixel is that of the given image" in texts[-1]
     back = Trajectory(run.x, run.x0, run.eps, np.array([1, 1, *run.t[2:]]), run.log_snr)
-    assert "taken again" in frame_captions.inpaint_captions(back, 10, known, hole)[1]
+    assert "resampled" in frame_captions.inpaint_captions(back, 10, known, mask)[1]

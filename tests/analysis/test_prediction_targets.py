@@ -1,4 +1,4 @@
-"""One practice problem: the three names of an answer agree, and so do the weights that losses put on a mistake."""
+"""One training example: ε, x₀ and v of a prediction agree, and so do the weights of the losses."""
 
 import numpy as np
 import pytest

@@ -116,8 +116,8 @@ def predictions_by_step(run: Run) -> None:
         )
     else:
         st.markdown(
-            "Without guidance, x̂₀ estimates E[x₀ | xₜ, c]: the **mean** of all clean images that could have been noised into "
-            "xₜ. With much noise many are possible, and a mean of many images is blurred. In this run the fine detail "
+            "Without guidance, x̂₀ estimates E[x₀ | xₜ, c]: the **mean** of all clean images that could have been noised "
+            "into xₜ. With much noise many are possible, and a mean of many images is blurred. In this run the fine detail "
             f"(RMS) of x̂₀ is {first:.2f} at step 1, in the finished image {finished:.2f}."
         )
     lines = {"x0": detail[:-1]}
@@ -178,8 +178,8 @@ def evaluations_table(run: Run) -> None:
             *(["at both ends of a step (Heun)"] if SAMPLERS[settings.sampler].evals_per_step > 1 else []),
         ]
         st.markdown(
-            "Inputs: xₜ, its noise level as the angle arctan(σ/α), and the tokens of the prompt. Output: v, and from it x̂₀, "
-            "clipped to [−1, 1]. "
+            "Inputs: xₜ, its noise level as the angle arctan(σ/α), and the tokens of the prompt. Output: v, and from it "
+            "x̂₀, clipped to [−1, 1]. "
             + (
                 f"It is evaluated twice each time: {' and '.join(twice)}."
                 if twice
@@ -287,12 +287,12 @@ def terminal_snr(model: str, first_seed: int) -> None:
             for p in START_PROMPTS
         )
         + " (−1 is black, 0 medium grey, 1 white). The mean of the noise is near 0, and the network infers the mean "
-        "of the image from it. Lin et al. 2023 (arXiv 2305.08891) give the remedies: zero terminal SNR, v-prediction, and timesteps "
-        "that begin at the last one (“trailing”), which our samplers use."
+        "of the image from it. Lin et al. 2023 (arXiv 2305.08891) give the remedies: zero terminal SNR, v-prediction, and "
+        "timesteps that begin at the last one (“trailing”), which our samplers use."
     )
     st.caption(
-        f"N = {START_SEEDS} seeds each, DDIM, {START_STEPS} steps, no guidance, in one run on this page. α is what the network "
-        "is told of the image in x at the start."
+        f"N = {START_SEEDS} seeds each, DDIM, {START_STEPS} steps, no guidance, in one run on this page. α is what the "
+        "network is told of the image in x at the start."
     )
     source_view.show(reverse_trajectory.sample_from_noise_as)
 
