@@ -124,8 +124,8 @@ def pixel_histograms(
 
 
 def convergence(layout: np.ndarray, detail: np.ndarray, colours: Mapping[str, str]) -> go.Figure:
-    """How near x0_hat is to the finished image after each step, in layout and in fine detail: (F,) each."""
-    steps = np.arange(len(layout))
+    """How near x0_hat is to the finished image at each step, in layout and in fine detail: (steps,) each."""
+    steps = np.arange(1, len(layout) + 1)
     figure = go.Figure()
     figure.add_scatter(
         x=steps,

@@ -91,7 +91,7 @@ def test_the_scrubber_moves_the_picture_without_asking_the_server(page):
     assert shown(page, 2) != first
     assert player.get_attribute("data-frame") == "50"
     expect(page.locator(".dv-readout")).to_contain_text("step 50 of 50")
-    expect(page.locator(".dv-caption")).to_contain_text("static")
+    expect(page.locator(".dv-caption")).to_contain_text("Gaussian noise")
     assert not sent
     assert not page.locator("[data-testid=stStatusWidget]").count()
 
@@ -206,11 +206,11 @@ def test_prompt_style_and_seed_travel_from_page_to_page(page):
     page.goto("/reverse?prompt=octopus&seed=12&steps=3")
     ready(page)
     page.get_by_role("link", name="1 · Adding noise").first.click()
-    page.wait_for_selector("h1:has-text('Adding noise')")
+    page.wait_for_selector("h1:has-text('Forward process')")
     page.wait_for_function("location.search.includes('seed=12')")
     ready(page)
     page.get_by_role("link", name="3 · Taking it away").first.click()
-    page.wait_for_selector("h1:has-text('Taking it away')")
+    page.wait_for_selector("h1:has-text('Reverse process')")
     expect(page.get_by_label("Prompt", exact=True)).to_have_value("octopus")
     expect(page.get_by_label("Seed", exact=True)).to_have_value("12")
 
@@ -250,10 +250,10 @@ def test_a_drawing_is_used_as_soon_as_the_pen_is_lifted_and_is_not_lost(page):
     drawn = shown(page, 0)
     assert drawn != before
     page.get_by_role("link", name="3 · Taking it away").first.click()
-    page.wait_for_selector("h1:has-text('Taking it away')")
+    page.wait_for_selector("h1:has-text('Reverse process')")
     ready(page)
     page.get_by_role("link", name="1 · Adding noise").first.click()
-    page.wait_for_selector("h1:has-text('Adding noise')")
+    page.wait_for_selector("h1:has-text('Forward process')")
     page.get_by_text("Draw", exact=True).click()
     ready(page)
     page.wait_for_timeout(1500)
@@ -341,7 +341,7 @@ def test_both_themes_are_followed(browser, server, scheme):
         "/",
         "/forward",
         "/forward?picture=Draw",
-        "/forward?picture=Yours",
+        "/forward?picture=Upload",
         "/reverse",
         "/guidance",
         "/training",
@@ -563,13 +563,13 @@ def test_a_class_plan_can_be_followed_link_by_link(page, width):
     is_no_wider(page)
     is_accessible(page)
     page.get_by_role("link", name="Count the fingers").click()
-    page.wait_for_selector("h1:has-text('Taking it away')")
+    page.wait_for_selector("h1:has-text('Reverse process')")
     ready(page)
     assert page.get_by_label("Prompt").input_value() == "raised hand"
 
 
 def test_a_small_network_is_trained_in_the_browser_and_its_training_can_be_scrubbed(page):
-    page.goto("/training?learn=Train+one+now&train=100&shape=ring")
+    page.goto("/training?learn=Train+a+small+network&train=100&shape=ring")
     page.get_by_text("within 100 steps", exact=True).click()
     ready(page)
     trained = shown(page, 1)

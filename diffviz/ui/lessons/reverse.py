@@ -131,7 +131,7 @@ def predictions_by_step(run: Run) -> None:
         "How near is x̂₀ to the image that this run ends in? Half of the distance of the first prediction is gone by step "
         f"**{half[0]}** of {settings.steps} in the layout, and by step **{half[1]}** in the fine detail."
     )
-    charts.show(charts.convergence(done.layout, done.detail, theme.palette()), "settling")
+    charts.show(charts.convergence(done.layout[:-1], done.detail[:-1], theme.palette()), "settling")
 
 
 def seeds(settings: Settings) -> None:
@@ -286,8 +286,8 @@ def terminal_snr(model: str, first_seed: int) -> None:
             f"{means[p, 'zero, as trained']:+.2f} to {means[p, leading]:+.2f} for “{p}”"
             for p in START_PROMPTS
         )
-        + " (−1 is black, 0 medium grey, 1 white). The mean of the noise is near 0, and the network infers the mean "
-        "of the image from it. Lin et al. 2023 (arXiv 2305.08891) give the remedies: zero terminal SNR, v-prediction, and "
+        + " (−1 is black, 0 medium grey, 1 white). The mean of the noise is near 0: a network that reads the mean of "
+        "the image off it infers medium grey. Lin et al. 2023 (arXiv 2305.08891) give the remedies: zero terminal SNR, v-prediction, and "
         "timesteps that begin at the last one (“trailing”), which our samplers use."
     )
     st.caption(
@@ -318,4 +318,4 @@ def _start_row(starts: dict[str, float], samples: dict[str, np.ndarray]) -> str:
         four = to_uint8(images[:4])
         tiles.append(np.concatenate([np.concatenate(list(four[i : i + 2]), axis=1) for i in (0, 2)]))
         notes.append(f"α = {starts[name]:.4f}, mean {images.mean():+.2f}")
-    return gallery.row(tiles, list(samples), notes, wanted=160)
+    return gallery.row(tiles, list(samples), notes, wanted=128)
