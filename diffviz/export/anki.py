@@ -49,9 +49,7 @@ _MODEL = genanki.Model(
 def note_fields(item: Item, selection: Selection = EVERYTHING) -> list[str]:
     """Question, answer, picture and concept of a card, as HTML."""
     picture = pictures.of(item.id)
-    shown = (
-        f'<p><img src="{_media_name(item)}" alt="{html.escape(picture.alt)}"></p>' if picture else ""
-    )
+    shown = f'<p><img src="{_media_name(item)}" alt="{html.escape(picture.alt)}"></p>' if picture else ""
     answer = quiz.answer_html(item) + quiz.demo_html(item, selection)
     return [quiz.question_html(item), answer, shown, html.escape(item.concept)]
 

@@ -88,7 +88,7 @@ def _numbered(selection: Selection) -> dict[str, list[tuple[int, Item]]]:
 
 
 def quiz_pdf(selection: Selection) -> bytes:
-    """Questions with boxes to tick, places to number and lines to write on, concept by concept."""
+    """Questions with letters to ring, places to number and lines to write on, concept by concept."""
     paper = _Paper(f"{quiz.TITLE}: a quiz", "diffviz, questions")
     paper.add_page()
     paper.start_section(f"{quiz.TITLE}: a quiz")
@@ -110,13 +110,15 @@ def _ask(block: _Paper, number: int, item: Item) -> None:
     block.paragraph(f"{number}. {quiz.prompt(item)}", 10.5, bold=True)
     if isinstance(item, Choice):
         for letter, option in zip(quiz.LETTERS, quiz.options(item), strict=False):
-            block.paragraph(f"☐ {letter})  {option.text}", 10, indent=5, space=0.8)
+            block.paragraph(f"{letter})  {option.text}", 10, indent=5, space=0.8)
         block.ln(4)
     elif isinstance(item, Ordering):
         for stage in quiz.stages(item):
             block.paragraph(f"____  {stage.letter})  {stage.text}", 10, indent=5, space=1.5)
         block.ln(4)
     else:
+        block.set_draw_color(LIGHT)
+        block.set_line_width(0.2)
         for _ in range(ANSWER_LINES):
             block.cell(0, RULE, "", border="B", new_x="LMARGIN", new_y="NEXT")
         block.ln(6)

@@ -1,4 +1,7 @@
-"""The pictures on the cards: drawn beforehand by `python -m diffviz.training.build_card_pictures`, read from `assets/cards`."""
+"""The pictures on the cards, read from `assets/cards`.
+
+`python -m diffviz.training.build_card_pictures` draws them, by the shipped weights; exporting needs no network.
+"""
 
 from __future__ import annotations
 

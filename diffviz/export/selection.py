@@ -47,8 +47,9 @@ class Selection:
         ):
             for value in asked:
                 if value not in known:
-                    near = difflib.get_close_matches(value, known, 1) or known
-                    raise ValueError(f"there is no {name} {value!r}: choose one of {', '.join(near)}")
+                    near = difflib.get_close_matches(value, known, 1)
+                    hint = f"did you mean {near[0]!r}?" if near else f"choose one of {', '.join(known)}"
+                    raise ValueError(f"there is no {name} {value!r}: {hint}")
         if self.app_url and not self.app_url.startswith(("http://", "https://")):
             raise ValueError(
                 f"the address of the app must begin with http:// or https://, not {self.app_url!r}"
@@ -68,7 +69,7 @@ class Selection:
     def holds(self, kinds: tuple[str, ...], noun: str) -> str:
         """What a file of these kinds holds, such as "36 cards: 10 flashcards, 6 self-check, 20 interview"."""
         counts = Counter[str]()
-        for kind in kinds:
+        for kind in (kind for kind in NAMES if kind in kinds):
             counts[NAMES[kind]] += len(self.items(kind))
         if not counts.total():
             return f"no {noun}"
