@@ -309,7 +309,8 @@ def _export(args: argparse.Namespace) -> int:
     from diffviz import export
 
     selection = export.Selection(tuple(args.concept), tuple(args.level), args.app_url)
-    formats = dict.fromkeys([*([args.kind] if args.kind else []), *args.format]) or export.FORMATS
+    named: list[str] = [*([args.kind] if args.kind else []), *args.format]
+    formats = list(dict.fromkeys(named or export.FORMATS))
     files = [file for name in formats for file in export.FORMATS[name]]
     if all(file.is_empty(selection) for file in files):
         nothing = ", ".join(dict.fromkeys(file.holds(selection) for file in files))

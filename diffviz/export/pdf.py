@@ -6,7 +6,10 @@ and pictures alone. Quiz and key made of the same selection have the same number
 
 from __future__ import annotations
 
+from typing import cast
+
 from fpdf import FPDF, TextStyle
+from fpdf.recorder import FPDFRecorder
 
 from diffviz.export import quiz
 from diffviz.export.selection import QUIZ_KINDS, ExportFile, Selection
@@ -104,7 +107,8 @@ def quiz_pdf(selection: Selection) -> bytes:
     return bytes(paper.output())
 
 
-def _ask(block: _Paper, number: int, item: Item) -> None:
+def _ask(block: FPDFRecorder, number: int, item: Item) -> None:
+    """One question, on a part of the paper that is not broken."""
     if isinstance(item, Choice):
         block.paragraph(item.setting, 8.5, space=0.5, grey=True)
     block.paragraph(f"{number}. {quiz.prompt(item)}", 10.5, bold=True)
@@ -138,7 +142,7 @@ def key_pdf(selection: Selection) -> bytes:
     return bytes(paper.output())
 
 
-def _answer(block: _Paper, number: int, item: Item) -> None:
+def _answer(block: FPDFRecorder, number: int, item: Item) -> None:
     if isinstance(item, Choice):
         options = list(zip(quiz.LETTERS, quiz.options(item), strict=False))
         letter = next(letter for letter, option in options if option.right)
@@ -223,7 +227,8 @@ def _side(paper: _Paper, column: int, row: int, concept: str, text: str, bold: b
 def _set(paper: _Paper, text: str, size: float, bold: bool, width: float, dry_run: bool) -> float:
     """Set a text in so many points, or only measure it; returns its height in mm."""
     paper.set_font("DejaVu", "B" if bold else "", size)
-    return paper.multi_cell(width, size * 0.48, text, align="L", dry_run=dry_run, output="HEIGHT")
+    height = paper.multi_cell(width, size * 0.48, text, align="L", dry_run=dry_run, output="HEIGHT")
+    return cast("float", height)
 
 
 _PDF = "application/pdf"

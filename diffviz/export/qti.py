@@ -77,11 +77,13 @@ def source(selection: Selection) -> str:
         "shuffle answers: true",
         "",
     ]
-    items = [item for item in selection.items(*QUIZ_KINDS) if not isinstance(item, Ordering)]
-    for number, item in enumerate(items, 1):
+    asked = [
+        item for item in selection.items(*QUIZ_KINDS) if isinstance(item, Choice | SelfCheck | Prediction)
+    ]
+    for number, item in enumerate(asked, 1):
         points = 1 if isinstance(item, Choice) else len(item.key_points)
         lines += [f"Title: {item.id}", f"Points: {points}"]
-        lines += _block(f"{number}.", _heading(item), plain(quiz.prompt(item)))
+        lines += _block(f"{number}.", _heading(item), plain(item.prompt))
         lines += _choice(item, selection) if isinstance(item, Choice) else _essay(item, selection)
         lines.append("")
     return "\n".join(lines)

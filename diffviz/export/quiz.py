@@ -45,7 +45,11 @@ def by_concept(items: Iterable[Item]) -> dict[str, list[Item]]:
 
 def prompt(item: Item) -> str:
     """What is asked, without the scene that a multiple-choice question is set in."""
-    return item.front if isinstance(item, Flashcard) else item.prompt
+    if isinstance(item, Flashcard):
+        return item.front
+    if isinstance(item, SelfCheck | Ordering | Prediction | Choice | Interview):
+        return item.prompt
+    raise TypeError(f"{item.id} asks nothing on paper")
 
 
 def right(item: Choice) -> Option:

@@ -48,7 +48,7 @@ def row(kind: str, item: Item, selection: Selection) -> dict[str, str]:
 def table(selection: Selection) -> bytes:
     """The CSV file, with a byte order mark so that Excel reads it as UTF-8."""
     buffer = io.StringIO()
-    writer = csv.DictWriter(buffer, COLUMNS)
+    writer: csv.DictWriter[str] = csv.DictWriter(buffer, COLUMNS)
     writer.writeheader()
     for kind in EVERY_KIND:
         writer.writerows(row(kind, item, selection) for item in selection.items(kind))

@@ -17,9 +17,8 @@ from pypdf import PdfReader
 from diffviz import cli, export
 from diffviz.export import EVERYTHING, Selection, gift, moodle, pdf, pictures, qti, quiz, table
 from diffviz.export.selection import EVERY_KIND, QUIZ_KINDS
-from diffviz.lessons import content
+from diffviz.lessons import content, pages
 from diffviz.lessons.content import Choice, Ordering
-from diffviz.ui import frame
 
 QUESTIONS = EVERYTHING.items(*QUIZ_KINDS)
 CHOICES = [item for item in QUESTIONS if isinstance(item, Choice)]
@@ -78,8 +77,8 @@ def test_a_link_opens_the_demo_in_its_state():
 
 def test_every_demo_is_on_a_page_of_the_app():
     """Streamlit takes a page's address from its file's name, which is its slug."""
-    pages = {lesson.slug for lesson in frame.LESSONS}
-    assert {i.demo.page for i in EVERYTHING.items(*EVERY_KIND) if i.demo} <= pages
+    slugs = {lesson.slug for lesson in pages.LESSONS}
+    assert {i.demo.page for i in EVERYTHING.items(*EVERY_KIND) if i.demo} <= slugs
 
 
 def test_what_a_file_holds_is_counted_and_named():

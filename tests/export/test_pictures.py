@@ -41,7 +41,9 @@ def test_the_shipped_weights_drew_them():
 def test_the_command_draws_the_picture_that_is_there(name):
     ((_, sheet),) = build_card_pictures.drawn([name])
     assert sheet.alt == LISTING["pictures"][name]
-    drawn = np.asarray(Image.open(build_card_pictures.io.BytesIO(build_card_pictures.png(sheet))).convert("RGB"))
+    drawn = np.asarray(
+        Image.open(build_card_pictures.io.BytesIO(build_card_pictures.png(sheet))).convert("RGB")
+    )
     shown = pixels(name)
     assert drawn.shape == shown.shape
     # Processors round sums differently, and a palette follows its picture: a few grey levels, not another picture.
