@@ -59,12 +59,15 @@ class _Paper(FPDF):
         self.start_section(title, level=1)
 
     def paragraph(
-        self, text: str, size: float, bold: bool = False, indent: float = 0, space: float = 1.5, grey: bool = False
+        self, text: str, size: float, bold: bool = False, indent: float = 0, space: float = 1.5, grey: bool = False,
+        mark: str = "",
     ) -> None:  # fmt: skip
-        """A paragraph, left-aligned, with `space` mm under it."""
+        """A paragraph, left-aligned, with `space` mm under it; its lines begin to the right of `mark`."""
         self.set_font("DejaVu", "B" if bold else "", size)
         self.set_text_color(GREY if grey else 0)
         self.set_x(self.l_margin + indent)
+        if mark:
+            self.cell(self.get_string_width(f"{mark}  ") + 2 * self.c_margin, size * 0.5, mark)
         self.multi_cell(0, size * 0.5, text, align="L", new_x="LMARGIN", new_y="NEXT")
         self.set_text_color(0)
         self.ln(space)
@@ -72,6 +75,7 @@ class _Paper(FPDF):
     def blank(self, label: str, left: float, right: float) -> None:
         """A label and a line to write on after it, between two places across the page; the height stays."""
         self.set_font("DejaVu", "", 10)
+        left += self.c_margin  # as far in as the text of a paragraph
         self.text(left, self.get_y(), label)
         self.set_draw_color(GREY)
         self.set_line_width(0.2)
@@ -114,11 +118,11 @@ def _ask(block: FPDFRecorder, number: int, item: Item) -> None:
     block.paragraph(f"{number}. {quiz.prompt(item)}", 10.5, bold=True)
     if isinstance(item, Choice):
         for letter, option in zip(quiz.LETTERS, quiz.options(item), strict=False):
-            block.paragraph(f"{letter})  {option.text}", 10, indent=5, space=0.8)
+            block.paragraph(option.text, 10, indent=5, space=0.8, mark=f"{letter})")
         block.ln(4)
     elif isinstance(item, Ordering):
         for stage in quiz.stages(item):
-            block.paragraph(f"____  {stage.letter})  {stage.text}", 10, indent=5, space=1.5)
+            block.paragraph(stage.text, 10, indent=5, mark=f"____  {stage.letter})")
         block.ln(4)
     else:
         block.set_draw_color(LIGHT)
@@ -146,16 +150,16 @@ def _answer(block: FPDFRecorder, number: int, item: Item) -> None:
     if isinstance(item, Choice):
         options = list(zip(quiz.LETTERS, quiz.options(item), strict=False))
         letter = next(letter for letter, option in options if option.right)
-        head, lines = letter, [f"{letter})  {option.why}" for letter, option in options]
+        head, lines = letter, [(f"{letter})", option.why) for letter, option in options]
     elif isinstance(item, Ordering):
-        head, lines = ", ".join(stage.letter for stage in item.stages), [item.explanation]
+        head, lines = ", ".join(stage.letter for stage in item.stages), [("", item.explanation)]
     elif isinstance(item, SelfCheck | Prediction):
-        head, lines = "a model answer", [item.answer, *(f"•  {point}" for point in item.key_points)]
+        head, lines = "a model answer", [("", item.answer), *(("•", point) for point in item.key_points)]
     else:
         raise TypeError(f"{item.id} is no question of a quiz")
     block.paragraph(f"{number}. {head}", 10.5, bold=True, space=0.5)
-    for line in lines:
-        block.paragraph(line, 9, indent=5, space=0.4)
+    for mark, line in lines:
+        block.paragraph(line, 9, indent=5, space=0.4, mark=mark)
     block.ln(2.5)
 
 

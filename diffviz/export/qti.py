@@ -55,8 +55,8 @@ def _after(item: Item, selection: Selection) -> list[str]:
 
 
 def _choice(item: Choice, selection: Selection) -> list[str]:
-    right = quiz.right(item)
-    lines = _block("...", plain(right.text), plain(right.why), *_after(item, selection))
+    answer = [plain(text) for text in quiz.right_answer(item)]
+    lines = _block("...", *answer, *_after(item, selection))
     for letter, option in zip(quiz.LETTERS, quiz.options(item), strict=False):
         lines += [f"{'*' if option.right else ''}{letter}) {plain(option.text)}"]
         lines += _block("...", *(plain(reason) for reason in quiz.reasons(option)))
@@ -119,7 +119,7 @@ def matching(item: Ordering, selection: Selection) -> str:
         f"<qtimetadatafield><fieldlabel>{k}</fieldlabel><fieldentry>{v}</fieldentry></qtimetadatafield>"
         for k, v in fields.items()
     )
-    question = f"<p><em>{item.concept}, {item.difficulty}</em></p>" + quiz.question_html(item)
+    question = f"<p><em>{escape(item.concept)}, {item.difficulty}</em></p>" + quiz.question_html(item)
     feedback = quiz.answer_html(item) + quiz.demo_html(item, selection)
     return (
         f'<item ident="diffviz_{item.id}" title={quoteattr(item.id)}>'

@@ -56,6 +56,11 @@ def right(item: Choice) -> Option:
     return next(option for option in item.options if option.right)
 
 
+def right_answer(item: Choice) -> list[str]:
+    """The right option and why it is right: a paragraph each."""
+    return [f"Right answer: {right(item).text}", right(item).why]
+
+
 def reasons(option: Option) -> list[str]:
     """Why an option is right or wrong, and the misconception behind a wrong one: a paragraph each."""
     if not option.misconception:
@@ -93,7 +98,7 @@ def answer_html(item: Item) -> str:
         order = ", ".join(stage.letter for stage in item.stages)
         return paragraphs([f"The right order: {order}.", item.explanation])
     if isinstance(item, Choice):
-        return paragraphs([right(item).text, right(item).why])
+        return paragraphs(right_answer(item))
     raise TypeError(f"{item.id} has no answer to print")
 
 

@@ -1,9 +1,13 @@
 """The teachers' page offers every file of every format, and says what each holds of what was chosen."""
 
+from types import SimpleNamespace
+
+import pytest
 from helpers import open_page
 
 from diffviz import export
 from diffviz.export import Selection
+from diffviz.ui.practice import handouts
 
 TEACHING = "teaching"
 FILES = [file for files in export.FORMATS.values() for file in files]
@@ -31,3 +35,21 @@ def test_a_choice_of_concept_and_level_changes_what_is_offered():
     assert offered(app) == {file.title: not file.is_empty(chosen) for file in FILES}
     shown = " ".join(m.value for m in app.markdown).lower()
     assert all(file.holds(chosen) in shown for file in FILES) and "no cards" in shown
+
+
+@pytest.mark.parametrize(
+    ("opened", "app"),
+    [
+        ("http://localhost:8501/teaching", "http://localhost:8501"),
+        ("https://example.org/course/teaching?plan=x", "https://example.org/course"),
+    ],
+)
+def test_links_lead_to_the_address_at_which_the_page_is_open(monkeypatch, opened, app):
+    monkeypatch.setattr(handouts.st, "context", SimpleNamespace(url=opened))
+    assert handouts._app_url() == app
+
+
+def test_links_are_made_when_they_are_asked_for():
+    app = open_page(TEACHING, {})
+    app.checkbox(key="handout-links").check().run()
+    assert not app.exception and offered(app)
