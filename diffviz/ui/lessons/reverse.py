@@ -287,8 +287,8 @@ def terminal_snr(model: str, first_seed: int) -> None:
             for p in START_PROMPTS
         )
         + " (−1 is black, 0 medium grey, 1 white). The mean of the noise is near 0: a network that reads the mean of "
-        "the image off it infers medium grey. Lin et al. 2023 (arXiv 2305.08891) give the remedies: zero terminal SNR, v-prediction, and "
-        "timesteps that begin at the last one (“trailing”), which our samplers use."
+        "the image off it infers medium grey. Lin et al. 2023 (arXiv 2305.08891) give the remedies: zero "
+        "terminal SNR, v-prediction, and timesteps that begin at the last one (“trailing”), which our samplers use."
     )
     st.caption(
         f"N = {START_SEEDS} seeds each, DDIM, {START_STEPS} steps, no guidance, in one run on this page. α is what the "
