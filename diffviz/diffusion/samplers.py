@@ -150,9 +150,7 @@ def ddim(
             x = x0
             break
         beta = sigma_t**2 - (alpha_t / alpha_s) ** 2 * sigma_s**2
-        std = (
-            eta * sigma_s / sigma_t * math.sqrt(max(beta, 0.0))
-        )  # of the noise, the part that is freshly drawn
+        std = eta * sigma_s / sigma_t * math.sqrt(max(beta, 0.0))  # of the fresh noise
         x = alpha_s * x0 + math.sqrt(max(sigma_s**2 - std**2, 0.0)) * eps
         if eta > 0:
             x = x + std * randn_per_seed(rng, x.shape[1:]).to(x)

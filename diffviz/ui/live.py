@@ -110,7 +110,7 @@ def compute(
     run = st.session_state[key] = Run(settings)
     place = st.empty()
     with place.container():
-        picture = st.empty()
+        shown = st.empty()
         with st.container(horizontal=True, vertical_alignment="center"):
             bar = st.progress(0.0, "Starting …")
             st.button("Stop", key=f"{key}-stop", icon=":material/stop:", on_click=_stop, args=(key,))
@@ -121,9 +121,7 @@ def compute(
         if step.i % every == 0 or run.finished:
             # Every st call is also where Streamlit can end this run, when the visitor stops or changes it.
             now = Run(settings, [step]).trajectory()
-            picture.html(
-                player.still(panels(now, names, given), "Sampling: one frame for each step.", largest)
-            )
+            shown.html(player.still(panels(now, names, given), "Sampling: one frame for each step.", largest))
             bar.progress(step.i / settings.frames, _progress(step, settings))
     place.empty()
     return run
@@ -140,14 +138,14 @@ def image_row(
     One row is kept per `key`, for as long as `settings` are equal.
     """
     place = st.empty()
-    drawn: list[np.ndarray] = memo(key, settings, list)
+    made: list[np.ndarray] = memo(key, settings, list)
     torch.set_num_threads(1)
-    if drawn:
-        place.html(show(drawn))
-    for job in jobs[len(drawn) :]:
-        drawn.append(job())
-        place.html(show(drawn))
-    return drawn
+    if made:
+        place.html(show(made))
+    for job in jobs[len(made) :]:
+        made.append(job())
+        place.html(show(made))
+    return made
 
 
 def sample_images(settings: Settings, seeds: Sequence[int]) -> Tensor:
