@@ -89,7 +89,7 @@ class BrightnessLeak:
         return float(np.mean(np.concatenate([self.white > 0, self.black < 0])))
 
 
-def brightness_leak(schedule: Schedule, side: int, seed: int, draws: int = 400) -> BrightnessLeak:
+def brightness_leak(schedule: Schedule, side: int, seed: int, draws: int = 200) -> BrightnessLeak:
     """Means of x_1 = alpha(1) x0 + sigma(1) eps for an all-white and an all-black image (3, side, side).
 
     Each noise is drawn whole and its mean taken: nothing is assumed about the distribution of the mean.

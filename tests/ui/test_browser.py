@@ -81,7 +81,7 @@ def test_every_page_shows_a_player_and_has_one_title(page, path):
 def test_the_scrubber_moves_the_picture_without_asking_the_server(page):
     page.goto("/forward")
     player = ready(page)
-    expect(page.locator("[data-testid=stStatusWidget]")).to_have_count(0)  # the page has come to rest
+    expect(page.locator("[data-testid=stStatusWidget]")).to_have_count(0, timeout=60_000)  # at rest
     sent = []
     page.on("websocket", lambda socket: sent.append("a new socket"))
     scrub = page.get_by_role("slider", name="Frame")
