@@ -25,7 +25,7 @@ from diffviz.ui.sampling_controls import example_prompts, seed_control
 words = live.vocabulary()
 c = Controls(page)
 PARTS = {
-    "two": "Conditional and unconditional",
+    "two": "Classifier-free guidance",
     "scales": "Guidance scale",
     "when": "Guidance interval",
     "words": "Prompt ablation",

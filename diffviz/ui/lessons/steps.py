@@ -231,8 +231,9 @@ def one_step(settings: Settings) -> None:
     denoiser = checkpoints.load(settings.model)
     seeds = [settings.seed, *(s for s in range(MANY_SEEDS) if s != settings.seed)][:MANY_SEEDS]
     conditions = {"no prompt, no style": dataclasses.replace(settings, prompt="", style="")}
-    if settings.prompt or settings.style:
-        conditions["given " + " · ".join(filter(None, (settings.prompt, settings.style)))] = settings
+    named = {"prompt": settings.prompt and f"“{settings.prompt}”", "style": settings.style}
+    if any(named.values()):
+        conditions[", ".join(f"{what} {value}" for what, value in named.items() if value)] = settings
     found = {}
     for title, setting in conditions.items():
         with st.spinner(f"{title}: one evaluation from each of {MANY_SEEDS} noises, 12 steps, 50 steps …"):
@@ -247,9 +248,9 @@ def one_step(settings: Settings) -> None:
     st.markdown(
         f"{verdict(guess, right)}: without a prompt, one evaluation has {free.detail_share:.0%} of the fine detail of 50 "
         "steps. An image of pure noise says next to nothing about the clean image, so the prediction with the least "
-        "squared error is the mean E[x₀ | x_t] of all the images that could have been noised into it. That is why the "
+        "squared error is the mean E[x₀ | xₜ] of all the images that could have been noised into it. That is why the "
         f"noise hardly matters: the predictions from {MANY_SEEDS} noises differ from their mean by an RMSE of only "
-        f"{free.one.spread:.3f}. Later, x_t holds more of the image, and the mean is taken over fewer images."
+        f"{free.one.spread:.3f}. Later, xₜ holds more of the image, and the mean is taken over fewer images."
     )
     if given:
         st.markdown(
