@@ -14,7 +14,7 @@ with a 95 % bootstrap interval.
 The captions are those of N training images of everyday labels. The real images are the others of those labels, which are
 kept for this measure: no caption is taken from them. Both are of the training distribution, which is what the network
 models; it was trained on all of them. The features are the 128 of our classifier, not Inception's, so that the figures
-cannot be compared with a published KID. `floor` is the KID of the real images whose captions were taken.
+cannot be compared with a published KID; they are scaled to a root mean square of 1. `floor` is the KID of the real images whose captions were taken.
 
 The network runs in bfloat16, which halves the time. What that costs is measured too: `rounding` is the RMSE between the
 reference in bfloat16 and in float32, so an RMSE near it says nothing.
@@ -155,9 +155,14 @@ class Study:
 
 @dataclass(frozen=True)
 class Judge:
-    """What images are measured by: the classifier, features of the real images (M, 128), the wanted subgroups (N,)."""
+    """What images are measured by: the classifier, features of the real images (M, 128), the wanted subgroups (N,).
+
+    Features are divided by their root mean square over the real images: the cubic kernel depends on their scale, and at
+    unit scale its terms have like weight, as they do for Inception's features.
+    """
 
     classifier: classifier.LabelClassifier
+    scale: float
     real: np.ndarray
     same_captions: np.ndarray  # (N, 128): features of the real images whose captions are drawn
     subgroup: np.ndarray
@@ -165,7 +170,7 @@ class Judge:
     def features(self, images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Features (N, 128) of the images (N, 3, S, S), and whether each shows the subgroup of its caption (N,)."""
         _, by_subgroup, features = self.classifier.predict(torch.from_numpy(images))
-        return features.numpy(), top_k_hits(by_subgroup, self.subgroup[: len(images)], 1)
+        return features.numpy() / self.scale, top_k_hits(by_subgroup, self.subgroup[: len(images)], 1)
 
 
 def measure(study: Study, judge: Judge, points: list[Point], reference: Point, n: int) -> dict:
@@ -233,14 +238,18 @@ def main() -> None:
         print(f"{args.model}: {start + BLOCK} images a point", flush=True)
 
     seen = classifier.load(ASSETS / "classifier32.safetensors")
-    features = [seen.predict(data.pictures(rows))[2].numpy() for rows in (others, drawn)]
-    judge = Judge(seen, *features, subgroup_numbers(seen, data)[data.label[drawn]])
+    real, same_captions = (seen.predict(data.pictures(rows))[2].numpy() for rows in (others, drawn))
+    scale = float(metrics.rmse(real))
+    judge = Judge(
+        seen, scale, real / scale, same_captions / scale, subgroup_numbers(seen, data)[data.label[drawn]]
+    )
     result = {
         "weights_sha256": sha256,
         "classifier_sha256": checkpoints.sha256_of(ASSETS / "classifier32.safetensors"),
         "n": args.n,
         "real": len(others),
         "features": classifier.FEATURES,
+        "feature_scale": round(scale, 4),
         "guidance": args.guidance,
         "schedule": SCHEDULE,
         "spacing": "trailing",

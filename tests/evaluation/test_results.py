@@ -157,7 +157,7 @@ def open_curve(monkeypatch, curve):
     from streamlit.testing.v1 import AppTest
 
     monkeypatch.setattr(results, "load_quality_curve", lambda *args: curve)
-    app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=60)
+    app = AppTest.from_file(str(ROOT / "home.py"), default_timeout=60)
     app.query_params["part"] = "Measured curve"  # the title of earlier versions, as in old links
     app.session_state["guess-curve"] = "20"
     app.switch_page("pages/4_steps.py")

@@ -19,7 +19,7 @@ FORWARD, REVERSE = "pages/1_forward.py", "pages/3_reverse.py"
 
 
 def open_page(page=None, **query):
-    app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=60)
+    app = AppTest.from_file(str(ROOT / "home.py"), default_timeout=60)
     for key, value in query.items():
         app.query_params[key] = value
     if page:
@@ -42,7 +42,7 @@ def test_a_control_that_pages_share_takes_the_same_values_on_each():
         "pages/2_training.py": {"learn": "Train one now"},
         "pages/5_guidance.py": {"show": "Guidance interval"},
         "pages/6_editing.py": {"do": "Fill a hole"},
-        "pages/8_relatives.py": {"beside": "Straight ways"},
+        "pages/8_generative_models.py": {"beside": "Straight ways"},
     }
     seen = {}
     for page, query in [*((page, {}) for page in PAGES), *parts.items()]:
@@ -182,7 +182,7 @@ def test_a_stopped_run_says_so_and_can_be_finished():
     from diffviz.pipelines.text_to_image import Settings, sample_steps
     from diffviz.ui.live import Run
 
-    app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=60)
+    app = AppTest.from_file(str(ROOT / "home.py"), default_timeout=60)
     app.switch_page(REVERSE)
     settings = Settings("cat face", "noto", 0, 30, "ddim", 3.0, schedule="cosine")
     steps = sample_steps(settings)
@@ -230,7 +230,7 @@ def test_missing_weights_end_the_page_with_one_sentence(monkeypatch):
         )
 
     monkeypatch.setattr(checkpoints, "load", broken)
-    app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=60)
+    app = AppTest.from_file(str(ROOT / "home.py"), default_timeout=60)
     app.switch_page(REVERSE)
     app.run()
     assert not app.exception
@@ -245,7 +245,7 @@ STEPS = "pages/4_steps.py"
 
 
 def open_steps(part, **state):
-    app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=120)
+    app = AppTest.from_file(str(ROOT / "home.py"), default_timeout=120)
     app.query_params["part"] = part
     app.query_params["guidance"] = "1.0"
     for key, value in state.items():
@@ -330,7 +330,7 @@ def test_either_network_can_be_asked_for_by_link(name):
 def test_the_curve_is_that_of_the_network_that_is_chosen():
     for name, entry in checkpoints.manifest().items():
         curve = results.load_quality_curve(name)
-        app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=60)
+        app = AppTest.from_file(str(ROOT / "home.py"), default_timeout=60)
         app.query_params["part"] = "Measured quality"
         app.query_params["net"] = entry.title
         app.session_state["guess-curve"] = "20"
@@ -343,11 +343,11 @@ def test_the_curve_is_that_of_the_network_that_is_chosen():
             assert any(f"{curve.raw['real']:,} real images" in c.value for c in app.caption)
 
 
-COPIES = "pages/7_copies.py"
+COPIES = "pages/7_memorization.py"
 
 
 def open_copies(**link):
-    app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=120)
+    app = AppTest.from_file(str(ROOT / "home.py"), default_timeout=120)
     app.query_params.update({"guidance": "1.0", **link})
     app.session_state["guess-copies"] = memorization.TYPICAL
     app.switch_page(COPIES)
@@ -585,7 +585,7 @@ def test_a_small_network_is_trained_on_the_page_with_every_target():
     assert {key[1] for key in app.session_state["trained"]} == set(training.TARGET_TITLES)
 
 
-RELATIVES = "pages/8_relatives.py"
+RELATIVES = "pages/8_generative_models.py"
 
 
 @pytest.mark.parametrize(
