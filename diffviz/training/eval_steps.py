@@ -14,7 +14,8 @@ with a 95 % bootstrap interval.
 The captions are those of N training images of everyday labels. The real images are the others of those labels, which are
 kept for this measure: no caption is taken from them. Both are of the training distribution, which is what the network
 models; it was trained on all of them. The features are the 128 of our classifier, not Inception's, so that the figures
-cannot be compared with a published KID; they are scaled to a root mean square of 1. `floor` is the KID of the real images whose captions were taken.
+cannot be compared with a published KID; they are scaled to a root mean square of 1. `floor` is the KID of the real images
+whose captions were taken.
 
 The network runs in bfloat16, which halves the time. What that costs is measured too: `rounding` is the RMSE between the
 reference in bfloat16 and in float32, so an RMSE near it says nothing.
@@ -143,14 +144,19 @@ class Study:
         return all(self.kept(point, start).exists() for start in range(0, n, BLOCK))
 
     def rounding(self, reference: Point) -> float:
-        """RMSE between images of the reference in bfloat16 and in float32."""
+        """RMSE between images of the reference in bfloat16 and in float32; kept beside the images."""
+        path = self.folder / "rounding.json"
+        if path.exists():
+            return json.loads(path.read_text())
         fast, exact = (
             Block(self.denoiser, self.data, self.drawn[:ROUNDING_N], FIRST_SEED, self.guidance).sample(
                 *reference, precise=precise
             )
             for precise in (False, True)
         )
-        return float(metrics.rmse(fast, exact, metrics.PER_IMAGE).mean())
+        error = float(metrics.rmse(fast, exact, metrics.PER_IMAGE).mean())
+        path.write_text(json.dumps(error))
+        return error
 
 
 @dataclass(frozen=True)
