@@ -268,7 +268,7 @@ def test_steps_asks_for_a_prediction_before_it_runs(part):
 def test_the_step_sweep_compares_the_prediction_with_what_was_computed():
     app = open_steps("Number of steps", guess_ladder="5 steps")
     said = next(m.value for m in app.markdown if "You said" in m.value)
-    assert "**5 steps**" in said and "steps** on, the RMSE to the 250-step image stays below" in said
+    assert "**5 steps**" in said and "steps** on, the RMSE to the 250-step image stays within" in said
 
 
 def test_samplers_at_equal_nfe_are_named_with_their_rmse():

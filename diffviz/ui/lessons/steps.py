@@ -56,7 +56,7 @@ def step_sweep(settings: Settings) -> None:
         st.rerun()
     st.markdown(
         f"You said **{guess}**. From **{runs[close].steps} steps** on, the RMSE to the {runs[-1].steps}-step image stays "
-        f"below {CLOSE} (pixel values from −1 to 1), for this prompt, this seed and {SAMPLERS[settings.sampler].title}. "
+        f"within {CLOSE} (pixel values from −1 to 1), for this prompt, this seed and {SAMPLERS[settings.sampler].title}. "
         f"{_noise_note(settings)}Try another seed: the number changes."
     )
     st.caption("Choose an image above to show its sampling trajectory below.")
