@@ -75,8 +75,8 @@ with right:
 frame.closing_question(
     "A larger guidance scale makes the samples agree better with the prompt. Why not always set it to 10?",
     "Because the guided prediction is an extrapolation: beyond w = 1 it is none that the network was trained to make. A "
-    "moderate scale removes samples that the prompt makes unlikely. A large one exaggerates whatever distinguishes the "
-    "conditional from the unconditional prediction: values are clipped, colours saturate, and seeds come out alike. It "
-    "also costs: any scale but 1 doubles the NFE. See **Guidance scale**.",
+    "moderate scale removes samples that the prompt makes unlikely, and diversity with them. A large one exaggerates "
+    "whatever distinguishes the conditional from the unconditional prediction: values are clipped, colours saturate, and "
+    "shapes break up. It also costs: any scale but 1 doubles the NFE. See **Guidance scale**.",
 )
 frame.next_lesson(frame.LESSONS[5], "And if there is an image already?")

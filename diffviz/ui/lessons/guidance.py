@@ -149,11 +149,17 @@ def guidance_scales(settings: Settings) -> None:
     found = "neither" if abs(last - first) < MIN_SIMILARITY_CHANGE else options[int(last < first)]
     colours = [guidance_analysis.colourfulness(images) for images, _ in (rows[0], rows[-1])]
     scales = guidance_analysis.SCALES
+    peak = max(range(len(rows)), key=lambda i: rows[i][1])
+    between = (
+        f", with its largest value, {rows[peak][1]:.2f}, at w = {scales[peak]:g}"
+        if 0 < peak < len(rows) - 1
+        else ""
+    )
     st.markdown(
         f"{verdict(guess, found, 'so it is')}: their feature similarity goes from {first:.2f} at w = {scales[0]:g} to "
-        f"{last:.2f} at w = {scales[-1]:g} (mean cosine between them in the features of our classifier; 1 is the same). "
-        f"Their colourfulness goes from {colours[0]:.2f} to {colours[1]:.2f} (0 is grey, 1 pure colour). Four seeds of one "
-        "prompt: try another, and it changes."
+        f"{last:.2f} at w = {scales[-1]:g}{between} (mean cosine between them in the features of our classifier; 1 is the "
+        f"same). Their colourfulness goes from {colours[0]:.2f} to {colours[1]:.2f} (0 is grey, 1 pure colour). Four seeds "
+        "of one prompt: try another, and it changes."
     )
     _measured(settings)
 
