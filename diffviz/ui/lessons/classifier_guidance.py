@@ -63,12 +63,12 @@ def show(settings: Settings) -> None:
     plain, guided = rows[nothing][1], rows[hard][1]
     st.markdown(
         "**What differs from the paper.** Dhariwal & Nichol (2021, arXiv 2105.05233) train their classifier on *noisy* "
-        "images, so that it is reliable at every xₜ. Ours was trained on clean images, at most slightly blurred and with noise "
-        "of a standard deviation up to 0.15; it is given the prediction x̂₀(xₜ), and the gradient is taken back through the "
-        "denoiser (Bansal et al. 2023, arXiv 2302.07121). At high noise x̂₀ is far blurrier than anything it was trained on, "
-        "so its gradient is unreliable there, and a large scale can find pixel changes that raise its probability without "
-        "looking like the label (adversarial examples). So these images say little about a classifier trained on noisy "
-        "images: with theirs, ImageNet samples reached the lowest FID published until then. "
+        "images, so that it is reliable at every xₜ. Ours was trained on clean images, at most slightly blurred and with "
+        "noise of a standard deviation up to 0.15; it is given the prediction x̂₀(xₜ), and the gradient is taken back "
+        "through the denoiser (Bansal et al. 2023, arXiv 2302.07121). At high noise x̂₀ is far blurrier than anything it was "
+        "trained on, so its gradient is unreliable there, and a large scale can find pixel changes that raise its "
+        "probability without looking like the label (adversarial examples). So these images say little about a classifier "
+        "trained on noisy images: with theirs, ImageNet samples reached the lowest FID published until then. "
         "What holds for both: a classifier is a second network to train, for a fixed set of labels; classifier-free "
         "guidance needs none."
     )
