@@ -410,7 +410,7 @@ def test_guidance_shows_where_the_words_matter_most():
     assert "the two predictions differ most at step" in said(app)
     app.slider(key="guidance").set_value(1.0).run()
     assert not app.exception and "most at step" in said(app)
-    assert "extrapolation" not in said(app)  # at w = 1 nothing is extrapolated
+    assert "no average of images" not in said(app)  # at w = 1 nothing is extrapolated
 
 
 def test_the_guided_prediction_is_called_an_extrapolation_with_its_share_of_clipped_values():

@@ -67,8 +67,8 @@ def show(settings: Settings) -> None:
         "noise of a standard deviation up to 0.15; it is given the prediction x̂₀(xₜ), and the gradient is taken back "
         "through the denoiser (Bansal et al. 2023, arXiv 2302.07121). At high noise x̂₀ is far blurrier than anything it was "
         "trained on, so its gradient is unreliable there, and a large scale can find pixel changes that raise its "
-        "probability without looking like the label (adversarial examples). So these images say little about a classifier "
-        "trained on noisy images: with theirs, ImageNet samples reached the lowest FID published until then. "
+        "probability without looking like the label (adversarial examples). So these images say little about a "
+        "classifier trained on noisy images: with theirs, ImageNet samples reached the lowest FID published until then. "
         "What holds for both: a classifier is a second network to train, for a fixed set of labels; classifier-free "
         "guidance needs none."
     )
