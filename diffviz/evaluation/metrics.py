@@ -72,16 +72,18 @@ class KidBootstrap:
     """
 
     def __init__(self, real: np.ndarray, n: int, resamples: int = 1000) -> None:
-        self.real, self.rows = real, bootstrap_weights(n, resamples, 0)
-        self.reals = bootstrap_weights(len(real), resamples, 1)
+        # The first row of the weights takes every image once: that is the estimate itself.
+        self.real, self.rows = real, np.vstack([np.ones(n), bootstrap_weights(n, resamples, 0)])
+        self.reals = np.vstack([np.ones(len(real)), bootstrap_weights(len(real), resamples, 1)])
         self.within_real = _mean_of_pairs(polynomial_kernel(real, real), self.reals)
 
-    def values(self, generated: np.ndarray) -> np.ndarray:
-        """KID of each resample: (resamples,)."""
+    def kid(self, generated: np.ndarray) -> tuple[float, np.ndarray]:
+        """KID of the generated features (N, D), and of each resample (resamples,)."""
         across = ((self.rows @ polynomial_kernel(generated, self.real)) * self.reals).sum(1)
         across /= self.rows.sum(1) * self.reals.sum(1)
         within = _mean_of_pairs(polynomial_kernel(generated, generated), self.rows)
-        return within + self.within_real - 2 * across
+        estimate, *resampled = within + self.within_real - 2 * across
+        return float(estimate), np.array(resampled)
 
 
 def _mean_of_pairs(kernel: np.ndarray, weights: np.ndarray) -> np.ndarray:

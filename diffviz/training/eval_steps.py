@@ -185,17 +185,13 @@ def measure(study: Study, judge: Judge, points: list[Point], reference: Point, n
     KID and its difference come from one paired bootstrap, which resamples captions and noises as well as real images.
     """
     bootstrap = metrics.KidBootstrap(judge.real, n)
-
-    def kid(features: np.ndarray) -> tuple[float, np.ndarray]:
-        return metrics.kid(features, judge.real), bootstrap.values(features)
-
     target = study.images(reference, n)
-    at_reference, of_reference = kid(judge.features(target)[0])
+    at_reference, of_reference = bootstrap.kid(judge.features(target)[0])
     found = []
     for sampler, steps in [*points, reference]:
         images = study.images((sampler, steps), n)
         features, hits = judge.features(images)
-        value, resampled = kid(features)
+        value, resampled = bootstrap.kid(features)
         point = {
             "sampler": sampler,
             "steps": steps,
@@ -210,7 +206,7 @@ def measure(study: Study, judge: Judge, points: list[Point], reference: Point, n
             if not SAMPLERS[sampler].stochastic:
                 point["distance"] = metrics.mean_figure(metrics.rmse(images, target, metrics.PER_IMAGE))
         found.append(point)
-    floor, of_floor = kid(judge.same_captions[:n])
+    floor, of_floor = bootstrap.kid(judge.same_captions[:n])
     return {"floor": metrics.as_figure(floor, metrics.percentile_interval(of_floor), DIGITS), "points": found}
 
 
