@@ -14,10 +14,11 @@ from PIL import Image
 
 from diffviz.paths import CURVES
 
+MARGIN = 0.1  # of the loss of a single step: a smaller loss than this counts as small
 # measure -> (title, is a higher value better)
 METRICS = {
-    "kid": ("KID", False),
     "difference": ("KID minus the reference's", False),
+    "kid": ("KID", False),
     "subgroup_top1": ("subgroup agreement", True),
     "distance": ("RMSE to the reference image", False),
 }
@@ -94,15 +95,20 @@ class QualityCurve(MeasuredResult):
         """Everything measured at one setting."""
         return next((p for p in self.raw["points"] if (p["sampler"], p["steps"]) == (sampler, steps)), None)
 
-    def first_without_loss(self, sampler: str) -> dict | None:
-        """The point of a sampler from which on no loss of quality against the reference was measured.
+    def single_step_loss(self) -> float:
+        """KID of a single step minus that of the reference; at one step all samplers are the same."""
+        return self.line("ddim", "difference")[0]["value"]
 
-        From there on every 95 % interval of the paired difference of KID reaches 0. The upper end of its interval says
-        how large a loss the measurement leaves possible. None where the largest number of steps still shows a loss.
+    def first_close(self, sampler: str) -> dict | None:
+        """The point of a sampler from which on the loss is shown to be small, or None where it never is.
+
+        From there on every 95 % interval of the paired difference to the reference ends below MARGIN of the loss of a
+        single step. This asks for evidence that the loss is small, where "no difference was found" would ask for none:
+        with fewer images it comes later, not earlier.
         """
-        line = self.line(sampler, "difference")
-        loss = [p["interval"][0] > 0 for p in line]
-        return next((p for i, p in enumerate(line) if not any(loss[i:])), None)
+        line, limit = self.line(sampler, "difference"), MARGIN * self.single_step_loss()
+        large = [p["interval"][1] >= limit for p in line]
+        return next((p for i, p in enumerate(line) if not any(large[i:])), None)
 
 
 def load_quality_curve(model: str, folder: Path = CURVES) -> QualityCurve | None:

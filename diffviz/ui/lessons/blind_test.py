@@ -108,7 +108,10 @@ def _result(answers: list[staircase.Answer], guess: str, ladders: results.BlindT
         per_step = 2 if ladders.raw["guidance"] != 1 else 1
         st.markdown("Your threshold on the measured curve:")
         quality_curve.chart(
-            curve, "kid", key="tell-curve", mark=(limit * per_step, f"your threshold, {_number(limit)} steps")
+            curve,
+            "difference",
+            key="tell-curve",
+            mark=(limit * per_step, f"your threshold, {_number(limit)} steps"),
         )
     st.caption(
         "Twenty trials give a rough threshold: repeat the test and see how far it moves. It holds for these small images, "

@@ -40,7 +40,7 @@ def show(settings: Settings) -> None:
     note_provenance(curve, settings.model)
     with st.container(horizontal=True):
         measure = st.segmented_control(
-            "Quality", list(results.METRICS), default="kid", format_func=lambda m: results.METRICS[m][0],
+            "Quality", list(results.METRICS), default="difference", format_func=lambda m: results.METRICS[m][0],
             required=True, key="curve-y",
         )  # fmt: skip
         by_time = st.segmented_control(
@@ -99,35 +99,38 @@ def _title(setting: dict) -> str:
 
 
 def _finding(curve: results.QualityCurve) -> str:
-    """What the paired differences say of the number of steps, with how large a loss they leave possible."""
-    first = curve.first_without_loss("ddim")
-    line = curve.line("ddim", "difference")
-    worst, last = line[0], line[-1]
+    """From how many steps on the paired differences show the loss against the reference to be small."""
+    first = curve.first_close("ddim")
+    last = curve.line("ddim", "difference")[-1]
+    point = first or last
+    there = (
+        f"At {point['steps']} steps the paired difference of KID is {_in_words(point)}; of a single step it is "
+        f"{KID_SCALE * curve.single_step_loss():+.0f}. "
+    )
+    head = f"Measured on this network with N = {curve.n:,}: "
+    loss = f"the loss against the reference ({_title(curve.reference)}) is"
+    small = f"below {results.MARGIN:.0%} of that of a single step"
     if first is None:
-        return (
-            f"Measured on this network: even {last['steps']} DDIM steps have a KID above that of the reference "
-            f"({_title(curve.reference)}): {_in_words(last)}. "
-        ) + _others(curve)
-    share = max(0.0, first["interval"][1]) / worst["value"]
-    return (
-        f"Measured on this network: from **{first['steps']} DDIM steps** on, no loss against the reference "
-        f"({_title(curve.reference)}) was found. There the paired difference of KID is {_in_words(first)}, so a loss up "
-        f"to {share:.0%} of that of a single step remains possible. "
-    ) + _others(curve)
+        head += f"up to {last['steps']} DDIM steps {loss} not shown to be {small}. "
+    else:
+        head += f"from **{first['steps']} DDIM steps** on, {loss} {small}, with 95 % confidence. "
+    return head + there + _others(curve)
 
 
 def _in_words(point: dict) -> str:
     low, high = (KID_SCALE * end for end in point["interval"])
-    return f"{KID_SCALE * point['value']:+.1f} (95 % interval {low:+.1f} to {high:+.1f}, × {KID_SCALE:,})"
+    return f"{KID_SCALE * point['value']:+.0f} (95 % interval {low:+.0f} to {high:+.0f}, in units of 1/{KID_SCALE:,})"
 
 
 def _others(curve: results.QualityCurve) -> str:
-    found = []
-    for name in curve.samplers():
-        enough = curve.first_without_loss(name)
-        if enough and name != "ddim":
-            found.append(f"{SAMPLERS[name].title} from {enough['steps']} steps (NFE {enough['nfe']})")
-    return f"The others: {', '.join(found)}." if found else ""
+    others = [name for name in curve.samplers() if name != "ddim"]
+    found = {name: curve.first_close(name) for name in others}
+    reached = [f"{SAMPLERS[n].title} from {p['steps']} steps (NFE {p['nfe']})" for n, p in found.items() if p]
+    missed = [SAMPLERS[n].title for n, p in found.items() if p is None]
+    return " ".join(
+        [f"The same holds for {', '.join(reached)}."] * bool(reached)
+        + [f"It is not shown for {', '.join(missed)}."] * bool(missed)
+    )
 
 
 def _samples(settings: Settings, curve: results.QualityCurve, clicked: list) -> None:
@@ -180,7 +183,8 @@ def _about(measure: str, curve: results.QualityCurve) -> str:
             f"KID is the unbiased squared maximum mean discrepancy with a cubic kernel (Bińkowski et al. 2018), here in "
             f"the {curve.raw['features']} features of our own classifier at 32 × 32 pixels, to {curve.raw['real']:,} real "
             "images of the training distribution whose captions are not used: not comparable with a published KID. Lower "
-            "is better; real images with the same captions score about 0."
+            "is better. The line is the KID of the real images whose captions were taken; on average that is 0. "
+            "These wide bars are mostly due to the choice of captions, which all points share."
         )
     if measure == "difference":
         return (
@@ -204,7 +208,8 @@ def _about_intervals(curve: results.QualityCurve) -> str:
         "What answers the question is the interval of the *paired* difference: choose “KID minus the reference's” above. "
         "Resampling draws captions with their noises, and real images, with replacement 1,000 times; the interval is the "
         "middle 95 % of the values (a percentile bootstrap, Efron 1979). An interval that includes 0 does not prove "
-        "equality: its ends say how large a difference remains possible."
+        "equality: its ends say how large a difference remains possible. So the sentence above asks for more: the whole "
+        f"interval has to lie below {results.MARGIN:.0%} of the loss of a single step (a non-inferiority test)."
     )
 
 
