@@ -1,13 +1,13 @@
-"""Steps: what their number buys, and which sampler makes the most of them."""
+"""Samplers and steps: what the number of steps and the order of a sampler change, at equal NFE and measured."""
 
 from diffviz.ui import frame
 
 page = frame.setup_page(
-    "How many steps?",
-    "More steps cost more network calls. What do they buy, and who makes the most of few? Guess first: "
-    "each part asks for your prediction before it runs.",
+    "Samplers and steps",
+    "A sampler solves the reverse process in steps, and each step costs network function evaluations (NFE). What do more "
+    "steps change, and which sampler needs fewest? Predict first: each part asks before it runs.",
     slug="steps",
-    kicker="Lesson 4 · steps and samplers",
+    kicker="Lesson 4",
 )
 
 import streamlit as st
@@ -24,23 +24,30 @@ from diffviz.ui.sampling_controls import sampler_control, seed_control
 words = live.vocabulary()
 c = Controls(page)
 PARTS = {
-    "ladder": "Ladder",
-    "race": "Race",
-    "curve": "Measured curve",
-    "jump": "One jump or many",
-    "tell": "Can you tell?",
+    "ladder": "Number of steps",
+    "race": "Samplers at equal NFE",
+    "curve": "Measured quality",
+    "jump": "One step or many",
+    "tell": "Blind test",
+}
+FORMERLY = {
+    "Ladder": "ladder",
+    "Race": "race",
+    "Measured curve": "curve",
+    "One jump or many": "jump",
+    "Can you tell?": "tell",
 }
 left, right = st.columns([1, 2.9], gap="large")
 with left:
-    part = c.choice("Part", "part", tuple(PARTS), "ladder", PARTS)
-    prompt = c.text("Prompt", "prompt", "cat face", placeholder="no words: draw anything")
+    part = c.choice("Part", "part", tuple(PARTS), "ladder", PARTS, formerly=FORMERLY)
+    prompt = c.text("Prompt", "prompt", "cat face", placeholder="no prompt: unconditional")
     seed = seed_control(c)
     with st.expander("More"):
         style = c.choice("Style", "style", ("", *words.styles), "noto", {"": "any"})
         sampler = sampler_control(c)
-        guidance = c.slider("Guidance (1 is off)", "guidance", 3.0, 1.0, 10.0, 0.5)
+        guidance = c.slider("Guidance scale w (1 is off)", "guidance", 3.0, 1.0, 10.0, 0.5)
         net = live.network(c, checkpoints.QUICK)
-        budget = c.select("Network calls in the race", "calls", 8, steps.BUDGETS)
+        budget = c.select("NFE for “Samplers at equal NFE”", "calls", 8, steps.BUDGETS)
 settings = Settings(prompt, style, seed, 30, sampler, guidance, model=net)
 with right:
     live.prompt_notices(prompt, words, net)
@@ -56,8 +63,9 @@ with right:
         steps.one_step(settings)
 
 frame.closing_question(
-    "Guidance asks the network twice in each step. What does that do to a comparison of samplers at equal steps?",
-    "Nothing, as long as all of them are guided: each pays double. But Heun asks twice a step on top of that, so "
-    "at equal **steps** it pays twice what DDIM pays. That is why the race counts network **calls**.",
+    "Classifier-free guidance evaluates the network twice at each time. What does that do to a comparison of samplers at "
+    "equal numbers of steps?",
+    "Nothing, as long as all of them are guided: each NFE doubles. But Heun evaluates at both ends of a step, so at equal "
+    "**steps** its NFE is about twice DDIM's. That is why samplers are compared at equal **NFE**.",
 )
-frame.next_lesson(frame.LESSONS[4], "Who tells it what to draw?")
+frame.next_lesson(frame.LESSONS[4], "How does a prompt steer the samples?")

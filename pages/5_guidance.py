@@ -1,13 +1,14 @@
-"""Guidance: how words steer a run, and what pushing harder does."""
+"""Prompts and guidance: how a prompt conditions every step, and what the guidance scale changes."""
 
 from diffviz.ui import frame
 
 page = frame.setup_page(
-    "Telling it what",
-    'The words go in at every step. <b>Guidance</b> asks twice, <span class="dv-c-conditional">with the words</span> '
-    'and <span class="dv-c-unconditional">without them</span>, and pushes the answer further the way the words point.',
+    "Prompts and guidance",
+    "The prompt conditions every step. Classifier-free guidance makes two predictions, the "
+    '<span class="dv-c-conditional">conditional</span> and the <span class="dv-c-unconditional">unconditional</span> one, '
+    "and extrapolates from the second past the first by the guidance scale w.",
     slug="guidance",
-    kicker="Lesson 5 · prompts and guidance",
+    kicker="Lesson 5",
 )
 
 import streamlit as st
@@ -24,19 +25,29 @@ from diffviz.ui.sampling_controls import example_prompts, seed_control
 words = live.vocabulary()
 c = Controls(page)
 PARTS = {
-    "two": "Two answers",
-    "scales": "How hard to push",
-    "when": "When to push",
-    "words": "Word by word",
-    "avoid": "Words to avoid",
-    "judge": "A classifier pushes",
+    "two": "Classifier-free guidance",
+    "scales": "Guidance scale",
+    "when": "Guidance interval",
+    "words": "Prompt ablation",
+    "avoid": "Negative prompt",
+    "judge": "Classifier guidance",
+}
+FORMERLY = {
+    "Two answers": "two",
+    "How hard to push": "scales",
+    "When to push": "when",
+    "Word by word": "words",
+    "Words to avoid": "avoid",
+    "A classifier pushes": "judge",
 }
 left, right = st.columns([1, 2.9], gap="large")
 with left:
-    part = c.choice("Part", "show", tuple(PARTS), "two", PARTS)
-    prompt = c.text("Prompt", "prompt", "cat face", placeholder="no words: draw anything")
-    avoid = c.text("Words to avoid", "avoid", "yellow") if part == "avoid" else ""
-    guidance = 1.0 if part == "scales" else c.slider("Guidance (1 is off)", "guidance", 3.0, 1.0, 10.0, 0.5)
+    part = c.choice("Part", "show", tuple(PARTS), "two", PARTS, formerly=FORMERLY)
+    prompt = c.text("Prompt", "prompt", "cat face", placeholder="no prompt: unconditional")
+    avoid = c.text("Negative prompt", "avoid", "yellow") if part == "avoid" else ""
+    guidance = (
+        1.0 if part == "scales" else c.slider("Guidance scale w (1 is off)", "guidance", 3.0, 1.0, 10.0, 0.5)
+    )
     with st.expander("More"):
         style = c.choice("Style", "style", ("", *words.styles), "noto", {"": "any"})
         seed = seed_control(c)
@@ -62,9 +73,10 @@ with right:
         prompt_ablation.negative_prompt(settings, words)
 
 frame.closing_question(
-    "Guidance makes pictures clearer. Why not always turn it up to 10?",
-    "Because the push goes past every answer the network was trained to give. A little of it drops what the words make "
-    "unlikely; much of it exaggerates whatever sets the words apart: colours turn loud, shapes turn typical, and seeds "
-    "come out alike. It also costs: any scale but 1 asks the network twice a step. See **How hard to push**.",
+    "A larger guidance scale makes the samples agree better with the prompt. Why not always set it to 10?",
+    "Because the guided prediction is an extrapolation: beyond w = 1 it is none that the network was trained to make. A "
+    "moderate scale removes samples that the prompt makes unlikely, and diversity with them. A large one exaggerates "
+    "whatever distinguishes the conditional from the unconditional prediction: values are clipped, colours saturate, and "
+    "shapes break up. It also costs: any scale but 1 doubles the NFE. See **Guidance scale**.",
 )
-frame.next_lesson(frame.LESSONS[5], "And if there is a picture already?")
+frame.next_lesson(frame.LESSONS[5], "And if there is an image already?")

@@ -1,4 +1,4 @@
-"""Guidance taken apart: conditional and unconditional predictions, scales, intervals, words, cross-attention."""
+"""Guidance analyzed: conditional and unconditional predictions, scales, intervals, prompt ablation, cross-attention."""
 
 from __future__ import annotations
 
@@ -24,7 +24,8 @@ from diffviz.pipelines.trajectory import Trajectory
 
 Net = TypeVar("Net", bound=torch.nn.Module)
 SCALES = (1.0, 2.0, 3.0, 5.0, 7.0, 10.0)
-# Of a run, by t; a little above the thirds, so that a step that falls on one belongs to the same side on every machine.
+CLIP_TOLERANCE = 1e-3  # what lies less than this outside [-1, 1] is rounding
+# Of a trajectory, by t; a little above the thirds, so that a step on one belongs to the same side on every machine.
 THIRDS = {"first": (0.67, 1.0), "middle": (0.34, 0.67), "last": (0.0, 0.34)}
 
 
@@ -44,11 +45,16 @@ class CondUncond:
         """RMSE between the guided x0_hat (steps, C, H, W) and the unconditional one: (steps,)."""
         return rmse(guided, self.uncond, PER_IMAGE)
 
+    def clipped(self, scale: float) -> np.ndarray:
+        """Share of the values of the guided x0_hat that lie outside [-1, 1] before they are clipped: (steps,)."""
+        guided = self.uncond + scale * (self.cond - self.uncond)
+        return (np.abs(guided) > 1 + CLIP_TOLERANCE).mean(PER_IMAGE)
+
 
 def cond_uncond(run: Trajectory, settings: Settings, denoiser: Denoiser) -> CondUncond:
     """Evaluate every state of a recorded trajectory with and without its condition, in one batch.
 
-    The unconditional prediction is the one that guidance extrapolates from: no words and no style, or the negative
+    The unconditional prediction is the one that guidance extrapolates from: no prompt and no style, or the negative
     prompt. For a sampler of one evaluation a step, these are the very predictions that the guided run was made of.
     """
     n = run.steps
@@ -66,24 +72,24 @@ def cond_uncond(run: Trajectory, settings: Settings, denoiser: Denoiser) -> Cond
 def cross_attention_maps(run: Trajectory, settings: Settings, denoiser: Denoiser) -> np.ndarray:
     """Cross-attention maps of each token at each state of a trajectory: (steps, 1 + words, h, w).
 
-    Attention weights, averaged over heads and blocks, at the network's lowest resolution; those of one place add up
+    Attention weights, averaged over heads and blocks, at the network's lowest resolution; those of one position add up
     to 1. The first is the style's, the others stand in the order of the words that are known.
     """
     n, seen = run.steps, []
-    net = _same_weights(denoiser.net)  # other visitors are using the one that is shared: it must get no hooks
+    net = _same_weights(denoiser.net)  # other sessions use the shared one, which must get no hooks
     for block in net.middle:
         block.cross_attention.register_forward_hook(
-            lambda module, asked, _: seen.append(module.weights(*asked).mean(1))
+            lambda module, inputs, _: seen.append(module.weights(*inputs).mean(1))
         )
     again = Denoiser(net, denoiser.vocabulary)
     denoise = again.conditioned(
         [settings.prompt] * n, [settings.style or None] * n, SCHEDULES[settings.schedule]
     )
     denoise(torch.from_numpy(run.x[:n]), torch.from_numpy(run.t[:n]))
-    shares = torch.stack(seen).mean(0)  # (steps, places, tokens)
-    side = math.isqrt(shares.shape[1])
+    weights = torch.stack(seen).mean(0)  # (steps, positions, tokens)
+    side = math.isqrt(weights.shape[1])
     words = len(denoiser.vocabulary.read(settings.prompt).words)
-    return shares.transpose(1, 2).unflatten(2, (side, side))[:, : 1 + words].numpy()
+    return weights.transpose(1, 2).unflatten(2, (side, side))[:, : 1 + words].numpy()
 
 
 def _same_weights(net: Net) -> Net:
@@ -95,13 +101,13 @@ def _same_weights(net: Net) -> Net:
 def at_scales(
     settings: Settings, seeds: Sequence[int], scales: Sequence[float] = SCALES
 ) -> Iterator[np.ndarray]:
-    """The finished pictures of the same seeds at each guidance scale, one scale after another: (N, C, H, W)."""
+    """The final images of the same seeds at each guidance scale, one scale after another: (N, C, H, W)."""
     for scale in scales:
         yield sample_images(dataclasses.replace(settings, guidance=scale), seeds).numpy()
 
 
 def interval_variants(settings: Settings) -> dict[str, Settings]:
-    """The same settings with guidance always on, on in one third of the times alone, and off."""
+    """The same settings with guidance throughout, in one third of the trajectory alone, and off."""
     limited = {third: dataclasses.replace(settings, interval=interval) for third, interval in THIRDS.items()}
     return {"always": settings, **limited, "never": dataclasses.replace(settings, guidance=1.0)}
 
@@ -121,29 +127,29 @@ def sample_with_classifier(
     ).x.numpy()
 
 
-def class_probability(pictures: np.ndarray, label_classifier: LabelClassifier, label: str) -> np.ndarray:
+def class_probability(images: np.ndarray, label_classifier: LabelClassifier, label: str) -> np.ndarray:
     """p(label given image) of the classifier for each of the images (N, C, H, W): (N,)."""
     with torch.inference_mode():
-        return label_classifier.log_p(label)(torch.from_numpy(pictures)).exp().numpy()
+        return label_classifier.log_p(label)(torch.from_numpy(images)).exp().numpy()
 
 
-def feature_similarity(pictures: np.ndarray, label_classifier: LabelClassifier) -> float:
+def feature_similarity(images: np.ndarray, label_classifier: LabelClassifier) -> float:
     """Mean pairwise cosine similarity of the classifier's features of two or more images (N, C, H, W): 1 for the same.
 
-    Pixels would not do: guidance makes contrasts harder, and with them every difference of pixel values.
+    Pixel differences would not do: guidance raises the contrast, and with it every difference of pixel values.
     """
-    features = label_classifier.predict(torch.from_numpy(pictures))[2].numpy()
+    features = label_classifier.predict(torch.from_numpy(images))[2].numpy()
     features /= np.linalg.norm(features, axis=1, keepdims=True)
     n = len(features)
     return float(((features @ features.T).sum() - n) / (n * (n - 1)))
 
 
-def colourfulness(pictures: np.ndarray) -> float:
-    """The mean gap between the strongest and the weakest colour of a pixel: 0 for greys, 1 for pure colours."""
-    return float((pictures.max(-3) - pictures.min(-3)).mean() / 2)
+def colourfulness(images: np.ndarray) -> float:
+    """Mean difference between the largest and the smallest channel of a pixel: 0 for greys, 1 for pure colours."""
+    return float((images.max(-3) - images.min(-3)).mean() / 2)
 
 
 def leave_one_word_out(prompt: str, vocabulary: Vocabulary) -> list[tuple[str, str]]:
-    """(the word that is left out, the prompt without it) for each word the network knows, in their order."""
+    """Prompt ablation: (the word left out, the prompt without it) for each known word, in their order."""
     words = vocabulary.read(prompt).words
     return [(word, " ".join(w for w in words if w != word)) for word in words]

@@ -8,7 +8,8 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 import torch
 
-from diffviz.diffusion.samplers import SAMPLERS, Step, make_generators, randn_per_seed
+from diffviz.analysis.frame_captions import split_layout_detail
+from diffviz.diffusion.samplers import SAMPLERS, Step, final_step, make_generators, randn_per_seed
 from diffviz.diffusion.schedules import SCHEDULES
 from diffviz.evaluation.metrics import rmse
 from diffviz.models.denoiser import Denoiser
@@ -20,35 +21,35 @@ REFERENCE = {"sampler": "dpmpp_2m", "steps": 250}  # what others are compared wi
 
 
 def step_sweep(settings: Settings, counts: Sequence[int] = STEP_COUNTS) -> Iterator[Trajectory]:
-    """The same prompt, seed and sampler at each number of steps, one run after another."""
+    """The same prompt, seed and sampler at each number of steps, one trajectory after another."""
     for steps in counts:
         yield sample_trajectory(dataclasses.replace(settings, steps=steps))
 
 
 def reference_steps(settings: Settings) -> Iterator[Step]:
-    """The long run from the same noise; its last step is what shorter runs try to reach."""
+    """The reference trajectory from the same noise, whose image the errors of shorter ones are measured from."""
     return sample_steps(dataclasses.replace(settings, **REFERENCE))
 
 
 def max_steps(sampler: str, budget: int) -> int:
-    """The most steps a sampler can take within this many network calls (guidance not counted)."""
+    """The most steps a sampler can take within this NFE (guidance not counted)."""
     return max(n for n in range(1, budget + 1) if SAMPLERS[sampler].nfe(n) <= budget)
 
 
 def nfe_at_frame(sampler: str, frame: int, steps: int) -> int:
-    """Network calls made when a run of `steps` yields frame number `frame`."""
+    """NFE spent when a trajectory of `steps` yields frame number `frame`."""
     return SAMPLERS[sampler].nfe(frame + 1) if frame < steps else SAMPLERS[sampler].nfe(steps)
 
 
 def race_samplers(
     settings: Settings, samplers: Sequence[str], budget: int
 ) -> Iterator[dict[str, list[Step]]]:
-    """Run samplers in lockstep from the same noise; yields, after each network call, the frames of each so far.
+    """Run samplers in lockstep from the same noise; yields, after each network evaluation, the frames of each so far.
 
     The lists are the same objects each time and grow. All have ended when the iterator does.
     """
     if budget < 1:
-        raise ValueError("a race needs at least one network call")
+        raise ValueError("a comparison needs at least one network evaluation")
     counts = {name: max_steps(name, budget) for name in samplers}
     runs = {
         name: sample_steps(dataclasses.replace(settings, sampler=name, steps=n)) for name, n in counts.items()
@@ -65,15 +66,15 @@ def race_samplers(
 def distances(
     frames: Sequence[Step], sampler: str, steps: int, target: np.ndarray
 ) -> tuple[list[int], list[float]]:
-    """Calls made and the distance of the newest estimate x0_hat to `target` (C, H, W), for each frame."""
+    """NFE spent and the RMSE of the newest prediction x0_hat to `target` (C, H, W), for each frame."""
     made = [nfe_at_frame(sampler, step.i, steps) for step in frames]
     return made, [float(rmse(step.x0[0].numpy(), target)) for step in frames]
 
 
 def align_by_nfe(frames: np.ndarray, sampler: str, steps: int, budget: int) -> np.ndarray:
-    """Frames (steps + 1, …) repeated so that frame j is what the sampler has after j calls: (budget + 1, …)."""
+    """Frames (steps + 1, …) repeated so that frame j is what the sampler has after j evaluations: (budget + 1, …)."""
     made = np.array([nfe_at_frame(sampler, i, steps) for i in range(steps + 1)])
-    # Before its first answer a sampler has its noise, which is frame 0 itself.
+    # Before its first prediction a sampler has its noise, which is frame 0 itself.
     shown = [max(0, int(np.searchsorted(made, j, "right")) - 1) for j in range(budget + 1)]
     shown[-1] = steps
     return frames[shown]
@@ -81,15 +82,15 @@ def align_by_nfe(frames: np.ndarray, sampler: str, steps: int, budget: int) -> n
 
 @dataclasses.dataclass(frozen=True)
 class OnePass:
-    """What a single question at pure noise gives: from one seed, and on average over many (C, H, W)."""
+    """A single prediction x0_hat at pure noise: from one seed, and the mean over many (C, H, W)."""
 
     one: np.ndarray
     mean: np.ndarray
-    spread: float  # RMS difference between the answers from different seeds and their mean
+    spread: float  # RMSE between the predictions from different seeds and their mean
 
 
 def one_pass(settings: Settings, denoiser: Denoiser, seeds: Sequence[int]) -> OnePass:
-    """Ask once, at t = 1, from each of the seeds; the first is the one shown alone. No guidance."""
+    """Evaluate the network once, at t = 1, from each of the seeds; the first is the one shown alone. No guidance."""
     schedule, n = SCHEDULES[settings.schedule], len(seeds)
     denoise = denoiser.conditioned([settings.prompt] * n, [settings.style or None] * n, schedule)
     x0 = denoise(
@@ -99,6 +100,38 @@ def one_pass(settings: Settings, denoiser: Denoiser, seeds: Sequence[int]) -> On
     return OnePass(x0[0], mean, float(rmse(x0, mean)))
 
 
+@dataclasses.dataclass(frozen=True)
+class OneStepOrMany:
+    """A single evaluation beside longer trajectories from the same noise, none of them guided."""
+
+    one: OnePass
+    images: tuple[np.ndarray, ...]  # one evaluation, its mean over seeds, 12 steps, 50 steps; (C, H, W) each
+
+    @property
+    def detail(self) -> list[float]:
+        """RMS of the fine detail of each image."""
+        return [float(rmse(split_layout_detail(image)[1])) for image in self.images]
+
+    @property
+    def detail_share(self) -> float:
+        """Fine detail of the single evaluation as a share of that of the longest trajectory."""
+        return self.detail[0] / self.detail[-1]
+
+
+def one_step_or_many(settings: Settings, denoiser: Denoiser, seeds: Sequence[int]) -> OneStepOrMany:
+    """Compare like with like: one evaluation, 12 and 50 steps from the first seed. Raises ValueError where guided."""
+    if settings.guided:
+        raise ValueError(
+            "guidance would change the long trajectories and not the single evaluation: leave it at 1"
+        )
+    once = one_pass(settings, denoiser, seeds)
+    longer = (
+        final_step(sample_steps(dataclasses.replace(settings, steps=n, seed=seeds[0]))).x[0].numpy()
+        for n in (12, 50)
+    )
+    return OneStepOrMany(once, (once.one, once.mean, *longer))
+
+
 def rank_by_distance(finals: dict[str, np.ndarray], target: np.ndarray) -> list[tuple[str, float]]:
-    """Samplers with the distance of their final picture to `target`, nearest first."""
+    """Samplers with the RMSE of their final image to `target`, nearest first."""
     return sorted(((name, float(rmse(x, target))) for name, x in finals.items()), key=lambda pair: pair[1])

@@ -1,4 +1,4 @@
-"""Measures of pictures and runs: arrays in, floats out."""
+"""Measures of images and sampling trajectories: arrays in, floats out."""
 
 from __future__ import annotations
 
@@ -39,41 +39,63 @@ def _root(matrix: np.ndarray) -> np.ndarray:
     return (vectors * np.sqrt(np.clip(values, 0, None))) @ vectors.T
 
 
-def precision_recall(real: np.ndarray, made: np.ndarray, k: int = 3) -> tuple[float, float]:
-    """Improved precision and recall of Kynkäänniemi et al. 2019 (arXiv 1904.06991, eq. 1 and 2).
-
-    Precision: the share of `made` (M, D) that lies within reach of some real feature (N, D), where a feature
-    reaches as far as its k-th nearest neighbour in its own set. Recall: the same with the sets exchanged.
-    Raises ValueError for sets of k rows or fewer.
-    """
-    if min(len(real), len(made)) <= k:
-        raise ValueError(f"more than {k} rows are needed in each set")
-
-    def covered(points: np.ndarray, by: np.ndarray) -> float:
-        reach = np.sort(_distances(by, by), axis=1)[:, k]  # column 0 is the point itself
-        return float((_distances(points, by) <= reach[None, :]).any(1).mean())
-
-    return covered(made, real), covered(real, made)
-
-
-def _distances(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+def polynomial_kernel(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """k(x, y) = (x . y / D + 1)^3 of all rows of a (N, D) and b (M, D): (N, M), the kernel of KID."""
     a, b = np.asarray(a, np.float64), np.asarray(b, np.float64)
-    squared = (a**2).sum(1)[:, None] + (b**2).sum(1)[None, :] - 2 * a @ b.T
-    return np.sqrt(np.clip(squared, 0, None))
+    return (a @ b.T / a.shape[1] + 1) ** 3
 
 
-def frechet_interval(
-    made: np.ndarray, real: np.ndarray, resamples: int = 100, level: float = 0.95, seed: int = 0
-) -> tuple[float, float]:
-    """Bootstrap interval of the Fréchet distance: `made` is resampled, `real` is kept.
+def kid(generated: np.ndarray, real: np.ndarray) -> float:
+    """Kernel inception distance of features (N, D) and (M, D): the unbiased estimate of MMD^2 (Binkowski et al. 2018).
 
-    Resampling repeats rows, which adds a little distance of its own; the interval is moved by that bias, so
-    that it says how far the figure would swing with other samples (basic bootstrap, Davison & Hinkley 1997).
+    arXiv 1801.01401, section 3 with `polynomial_kernel`; the name is kept although the features need not be those of
+    Inception. Being unbiased, it is 0 on average for two samples of one distribution whatever their sizes, and so can
+    be negative. Raises ValueError for fewer than two rows.
     """
-    rng, here = np.random.default_rng(seed), frechet_distance(made, real)
-    again = [frechet_distance(made[rng.integers(0, len(made), len(made))], real) for _ in range(resamples)]
-    low, high = np.quantile(again, [(1 - level) / 2, (1 + level) / 2]) - np.mean(again)
-    return float(here + low), float(here + high)
+    if min(len(generated), len(real)) < 2:
+        raise ValueError("KID needs at least two rows in each set")
+    within = [_mean_of_pairs(polynomial_kernel(x, x), np.ones((1, len(x)))) for x in (generated, real)]
+    return float(within[0][0] + within[1][0] - 2 * polynomial_kernel(generated, real).mean())
+
+
+def bootstrap_weights(n: int, resamples: int, seed: int) -> np.ndarray:
+    """How often each of n rows occurs in each bootstrap sample: (resamples, n)."""
+    return np.random.default_rng(seed).multinomial(n, np.full(n, 1 / n), resamples).astype(np.float64)
+
+
+class KidBootstrap:
+    """Bootstrap distribution of KID against one set of real features (M, D), with both samples resampled.
+
+    The same resamples of the rows and of the reals serve every set of generated features (N, D), so that the values
+    of two sets whose rows share captions and noises can be subtracted resample by resample: a paired bootstrap of their
+    difference. Pairs of a row with its own copy are left out, as the unbiased estimate leaves out the diagonal.
+    """
+
+    def __init__(self, real: np.ndarray, n: int, resamples: int = 1000) -> None:
+        # The first row of the weights takes every image once: that is the estimate itself.
+        self.real, self.rows = real, np.vstack([np.ones(n), bootstrap_weights(n, resamples, 0)])
+        self.reals = np.vstack([np.ones(len(real)), bootstrap_weights(len(real), resamples, 1)])
+        self.within_real = _mean_of_pairs(polynomial_kernel(real, real), self.reals)
+
+    def kid(self, generated: np.ndarray) -> tuple[float, np.ndarray]:
+        """KID of the generated features (N, D), and of each resample (resamples,)."""
+        across = ((self.rows @ polynomial_kernel(generated, self.real)) * self.reals).sum(1)
+        across /= self.rows.sum(1) * self.reals.sum(1)
+        within = _mean_of_pairs(polynomial_kernel(generated, generated), self.rows)
+        estimate, *resampled = within + self.within_real - 2 * across
+        return float(estimate), np.array(resampled)
+
+
+def _mean_of_pairs(kernel: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """Mean of a kernel (N, N) over pairs of different rows, for each row of weights (B, N): (B,)."""
+    total = ((weights @ kernel) * weights).sum(1) - weights**2 @ np.diag(kernel)
+    return total / (weights.sum(1) ** 2 - (weights**2).sum(1))
+
+
+def percentile_interval(values: np.ndarray, level: float = 0.95) -> tuple[float, float]:
+    """The middle `level` of bootstrap values: the percentile interval (Efron 1979)."""
+    low, high = np.quantile(values, [(1 - level) / 2, (1 + level) / 2])
+    return float(low), float(high)
 
 
 def top_k(scores: np.ndarray, truth: np.ndarray, k: int) -> float:
@@ -85,12 +107,10 @@ def top_k(scores: np.ndarray, truth: np.ndarray, k: int) -> float:
 def interval(
     hits: np.ndarray, resamples: int = 1000, level: float = 0.95, seed: int = 0
 ) -> tuple[float, float]:
-    """Bootstrap interval of a mean: the middle `level` of the means of resampled rows (Efron 1979)."""
+    """Percentile bootstrap interval of a mean: the middle `level` of the means of resampled rows (Efron 1979)."""
     hits = np.asarray(hits, np.float64)
     rng = np.random.default_rng(seed)
-    means = rng.choice(hits, (resamples, len(hits))).mean(1)
-    low, high = np.quantile(means, [(1 - level) / 2, (1 + level) / 2])
-    return float(low), float(high)
+    return percentile_interval(rng.choice(hits, (resamples, len(hits))).mean(1), level)
 
 
 def ks_distance(a: np.ndarray, b: np.ndarray) -> float:

@@ -14,13 +14,13 @@ from PIL import Image
 
 from diffviz.paths import CURVES
 
+MARGIN = 0.1  # of the loss of a single step: a smaller loss than this counts as small
 # measure -> (title, is a higher value better)
 METRICS = {
-    "frechet": ("Fréchet distance", False),
+    "difference": ("KID minus the reference's", False),
+    "kid": ("KID", False),
     "subgroup_top1": ("subgroup agreement", True),
-    "distance": ("distance to the long run", False),
-    "precision": ("precision", True),
-    "recall": ("recall", True),
+    "distance": ("RMSE to the reference image", False),
 }
 
 
@@ -58,15 +58,22 @@ def outside_judge(name: str, folder: Path = CURVES) -> OutsideJudge | None:
 
 @dataclass(frozen=True)
 class QualityCurve(MeasuredResult):
-    """The file of `eval_steps`: what it was measured on, and its points."""
+    """The file of `eval_steps`: what it was measured on, and its points, of which one is the reference."""
 
     @property
     def n(self) -> int:
+        """Generated images a point."""
         return self.raw["n"]
 
     @property
     def floor(self) -> float:
-        return self.raw["frechet_floor"]
+        """KID of real images with the same captions to the real images of the measure."""
+        return self.raw["floor"]["value"]
+
+    @property
+    def reference(self) -> dict:
+        """{sampler, steps} of the trajectory that the differences and the RMSE refer to."""
+        return self.raw["reference"]
 
     @property
     def longest(self) -> int:
@@ -77,22 +84,37 @@ class QualityCurve(MeasuredResult):
         return list(dict.fromkeys(p["sampler"] for p in self.raw["points"]))
 
     def line(self, sampler: str, measure: str) -> list[dict]:
-        """The points of one sampler that have this measure, by calls: {steps, calls, value, interval}."""
+        """The points of one sampler that have this measure, by NFE: {steps, nfe, value, interval}."""
         points = [p for p in self.raw["points"] if p["sampler"] == sampler and measure in p]
-        found = []
-        for p in sorted(points, key=lambda p: p["calls"]):
-            value = p[measure] if isinstance(p[measure], dict) else {"value": p[measure], "interval": None}
-            found.append({"steps": p["steps"], "calls": p["calls"], **value})
-        return found
+        return [
+            {"steps": p["steps"], "nfe": p["nfe"], **p[measure]}
+            for p in sorted(points, key=lambda p: p["nfe"])
+        ]
 
     def point(self, sampler: str, steps: int) -> dict | None:
         """Everything measured at one setting."""
         return next((p for p in self.raw["points"] if (p["sampler"], p["steps"]) == (sampler, steps)), None)
 
+    def single_step_loss(self) -> float:
+        """KID of a single step minus that of the reference; at one step all samplers are the same."""
+        return self.line("ddim", "difference")[0]["value"]
 
-def load_quality_curve(path: Path = CURVES / "steps.json") -> QualityCurve | None:
-    """The shipped curve, or None where none was measured yet."""
-    return QualityCurve(json.loads(path.read_text(encoding="utf-8"))) if path.exists() else None
+    def first_close(self, sampler: str) -> dict | None:
+        """The point of a sampler from which on the loss is shown to be small, or None where it never is.
+
+        From there on every 95 % interval of the paired difference to the reference ends below MARGIN of the loss of a
+        single step. This asks for evidence that the loss is small, where "no difference was found" would ask for none:
+        with fewer images it comes later, not earlier.
+        """
+        line, limit = self.line(sampler, "difference"), MARGIN * self.single_step_loss()
+        large = [p["interval"][1] >= limit for p in line]
+        return next((p for i, p in enumerate(line) if not any(large[i:])), None)
+
+
+def load_quality_curve(model: str, folder: Path = CURVES) -> QualityCurve | None:
+    """The measured curve of a network, or None where none was measured yet."""
+    found = load_result("steps", model, folder)
+    return QualityCurve(found.raw) if found else None
 
 
 @dataclass(frozen=True)
@@ -133,7 +155,7 @@ class BlindTest(MeasuredResult):
 
     @property
     def steps(self) -> list[int]:
-        """Numbers of steps, rising; the last is the long run that the others are held against."""
+        """Numbers of steps, rising; the last is the long trajectory that the others are compared with."""
         return self.raw["steps"]
 
     @property
@@ -142,39 +164,19 @@ class BlindTest(MeasuredResult):
         return self.raw["pairs"]
 
     def image(self, pair: int, steps: int) -> np.ndarray:
-        """(side, side, 3) uint8. Raises ValueError for a number of steps that was not drawn."""
+        """(side, side, 3) uint8. Raises ValueError for a number of steps that has none."""
         side, column = self.raw["side"], self.steps.index(steps)
         return self.sheet[pair * side : (pair + 1) * side, column * side : (column + 1) * side]
 
 
 @lru_cache
 def load_blind_test(folder: Path = CURVES) -> BlindTest | None:
-    """The shipped pictures of the blind test, decoded once a process, or None where none were drawn yet."""
+    """The shipped images of the blind test, decoded once a process, or None where there are none yet."""
     if not (folder / "ladders.json").exists():
         return None
     raw = json.loads((folder / "ladders.json").read_text(encoding="utf-8"))
     with Image.open(folder / "ladders.webp") as sheet:
         return BlindTest(raw, np.asarray(sheet.convert("RGB")))
-
-
-def first_within_interval(line: list[dict], higher_is_better: bool) -> dict | None:
-    """The first point whose 95 % interval overlaps that of the best point of the line; None without intervals."""
-    line = [p for p in line if p["interval"]]
-    if not line:
-        return None
-    best = (max if higher_is_better else min)(line, key=lambda p: p["value"])
-    if higher_is_better:
-        return next(p for p in line if p["interval"][1] >= best["interval"][0])
-    return next(p for p in line if p["interval"][0] <= best["interval"][1])
-
-
-def first_near_best(line: list[dict], higher_is_better: bool, within: float = 0.05) -> dict | None:
-    """The first point from which on every value is within this share of the best value of the line."""
-    if not line:
-        return None
-    best = (max if higher_is_better else min)(p["value"] for p in line)
-    off = [abs(p["value"] - best) > within * abs(best) for p in line]
-    return next((p for i, p in enumerate(line) if not any(off[i:])), None)
 
 
 def published_results(path: Path = CURVES / "published.toml") -> tuple[list[int], list[dict]]:

@@ -1,189 +1,268 @@
-"""Measure what the number of steps buys: every sampler at every step count, on the same noises and captions.
+"""Measure sample quality against the number of steps: samplers from the same noises and captions.
 
-    python -m diffviz.training.eval_steps                  # N = 1000; hours on a CPU; goes on where it stopped
-    python -m diffviz.training.eval_steps --quick          # N = 200, without the longest runs
-    python -m diffviz.training.eval_steps --points ddim:2 unipc:50      # these alone
+    python -m diffviz.training.eval_steps                    # emoji32, N = 1024: two hours on one core
+    python -m diffviz.training.eval_steps --model emoji64
+    python -m diffviz.training.eval_steps --n 256            # fewer images a point; a larger N later goes on from there
+    python -m diffviz.training.eval_steps --points ddim:2 unipc:5       # these, those sampled before, and the reference
 
-Writes `assets/curves/steps.json`. For every (sampler, steps): network calls, Fréchet distance to held-out real
-pictures in our classifier's features, subgroup agreement, precision and recall, the distance to a long
-reference run from the same noise, and seconds a picture; the first two and the distance with 95 % intervals.
-A file of other weights or of another N is begun anew.
+Writes `assets/curves/steps-MODEL.json`. The images are kept under `runs/`, so that what was sampled once is not sampled
+again. For every (sampler, steps): network function evaluations, KID (Binkowski et al. 2018, arXiv 1801.01401) to real
+images, its paired difference to the reference trajectory, the share of images in which the classifier sees the subgroup of
+the caption, and, for deterministic samplers, the RMSE to the image that the reference reaches from the same noise; each
+with a 95 % bootstrap interval.
 
-The network runs in bfloat16, which halves the hours. What that costs is measured too: `rounding` is the
-distance between the reference run in bfloat16 and in float32, so a distance near it says nothing.
+The captions are those of N training images of everyday labels. The real images are the others of those labels, which are
+kept for this measure: no caption is taken from them. Both are of the training distribution, which is what the network
+models; it was trained on all of them. The features are the 128 of our classifier, not Inception's, so that the figures
+cannot be compared with a published KID; they are scaled to a root mean square of 1. `floor` is the KID of the real images
+whose captions were taken.
+
+The network runs in bfloat16, which halves the time. What that costs is measured too: `rounding` is the RMSE between the
+reference in bfloat16 and in float32, so an RMSE near it says nothing.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import time
-from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from diffviz.diffusion.samplers import SAMPLERS
+from diffviz.diffusion.process import Denoise
+from diffviz.diffusion.samplers import SAMPLERS, final_step, make_generators, randn_per_seed, timesteps
+from diffviz.diffusion.schedules import SCHEDULES
 from diffviz.evaluation import metrics
 from diffviz.models import checkpoints, classifier
+from diffviz.models.denoiser import Denoiser
 from diffviz.paths import ASSETS
-from diffviz.training.batch_generation import generate_for_rows
+from diffviz.training.batch_generation import guided_denoiser
 from diffviz.training.data import Dataset
-from diffviz.training.evaluate import read_results, real_training_rows, subgroup_numbers, top_k_hits
+from diffviz.training.evaluate import subgroup_numbers, top_k_hits
 
-STEPS = (1, 2, 3, 5, 8, 12, 20, 30, 50)
-LONG = {"ddim": (100,), "ddpm": (100,)}
-REFERENCE = {"sampler": "dpmpp_2m", "steps": 250}
+Point = tuple[str, int]  # sampler, steps
+FULL_N, BLOCK = 1024, 32
 FIRST_SEED = 20_000
-QUICK_N, FULL_N = 200, 1000
-
-
-# What would cost more than it tells; the file and the page say so.
-LEFT_OUT = {
-    "euler": "it takes DDIM's steps in other coordinates and draws the same pictures",
-    "ddim:250": "the hours ran short, and from 30 to 100 steps little changes",
-    "ddpm:250": "the hours ran short as well",
+ROUNDING_N = 8
+SCHEDULE = "cosine"
+DIGITS = 7  # of KID, which is small
+STEPS: dict[str, dict[str, tuple[int, ...]]] = {
+    checkpoints.QUICK: {
+        "ddim": (1, 2, 3, 5, 8, 12, 20, 30),
+        "ddpm": (1, 2, 3, 5, 8, 12, 20),
+        "heun": (1, 2, 3, 5, 8, 12),
+        "dpmpp_2m": (1, 2, 3, 5, 8, 12),
+        "unipc": (1, 2, 3, 5, 8, 12, 20),
+    },
+    checkpoints.SHARP: {"ddim": (1, 2, 3, 5, 8, 12, 20), "unipc": (1, 2, 3, 5, 8, 12)},
 }
-ROUNDING_N = 64
+REFERENCE: dict[str, Point] = {checkpoints.QUICK: ("unipc", 60), checkpoints.SHARP: ("unipc", 50)}
 
 
-def grid(quick: bool) -> list[tuple[str, int]]:
-    """Every (sampler, steps) to be measured, the cheap ones first so that a file is of use early.
+def grid(model: str) -> list[Point]:
+    """Every (sampler, steps) to be measured beside the reference."""
+    return [(sampler, steps) for sampler, counts in STEPS[model].items() for steps in counts]
 
-    The quick form leaves out the long runs.
+
+def split_rows(data: Dataset) -> tuple[np.ndarray, np.ndarray]:
+    """Rows of everyday training images: FULL_N whose captions are drawn, and all others, the measure's real images."""
+    rows = np.random.default_rng(0).permutation(data.rows(heldout=False, common=True))
+    return rows[:FULL_N], rows[FULL_N:]
+
+
+def with_shared_first_prediction(denoise: Denoise) -> Denoise:
+    """`denoise` that evaluates t = 1 once: every trajectory of a block starts there, from the same noises."""
+    kept: list[Tensor] = []
+
+    def shared(x: Tensor, t: Tensor) -> Tensor:
+        if not bool((t == 1).all()):
+            return denoise(x, t)
+        if not kept:
+            kept.append(denoise(x, t))
+        return kept[0]
+
+    return shared
+
+
+class Block:
+    """The captions and noises of some rows, which every sampler starts from."""
+
+    def __init__(
+        self, denoiser: Denoiser, data: Dataset, rows: np.ndarray, first_seed: int, guidance: float
+    ) -> None:
+        self.denoiser, self.seeds = denoiser, range(first_seed, first_seed + len(rows))
+        labels = [data.labels[data.label[r]] for r in rows]
+        styles = [data.styles[data.style[r]] for r in rows]
+        self.denoise = with_shared_first_prediction(guided_denoiser(denoiser, labels, styles, guidance))
+
+    def sample(self, sampler: str, steps: int, precise: bool = False) -> np.ndarray:
+        """Images (N, 3, S, S) in [-1, 1]; in bfloat16 unless `precise`."""
+        rng, schedule = make_generators(self.seeds), SCHEDULES[SCHEDULE]
+        noise = randn_per_seed(rng, self.denoiser.shape)
+        with torch.autocast("cpu", torch.bfloat16, enabled=not precise):
+            trajectory = SAMPLERS[sampler](self.denoise, noise, timesteps(steps), schedule, rng=rng)
+            return self.denoiser.decode(final_step(trajectory).x).float().numpy()
+
+
+@dataclass(frozen=True)
+class Study:
+    """What is sampled: the network, the rows whose captions it gets, the guidance scale, and where images are kept."""
+
+    denoiser: Denoiser
+    data: Dataset
+    drawn: np.ndarray
+    guidance: float
+    folder: Path
+
+    def kept(self, point: Point, start: int) -> Path:
+        """The file of the block of images that begins at row `start`."""
+        return self.folder / f"{point[0]}-{point[1]}" / f"{start:04}.npy"
+
+    def sample_block(self, start: int, points: list[Point]) -> None:
+        """Sample the images of a block at the points where they are not kept yet."""
+        rows = self.drawn[start : start + BLOCK]
+        block = Block(self.denoiser, self.data, rows, FIRST_SEED + start, self.guidance)
+        for point in points:
+            path = self.kept(point, start)
+            if not path.exists():
+                images = block.sample(*point).astype(np.float16)
+                path.parent.mkdir(parents=True, exist_ok=True)
+                with path.with_suffix(".part").open("wb") as file:
+                    np.save(file, images)
+                path.with_suffix(".part").rename(path)
+
+    def images(self, point: Point, n: int) -> np.ndarray:
+        """The first n images of a point: (n, 3, S, S)."""
+        blocks = [np.load(self.kept(point, start)) for start in range(0, n, BLOCK)]
+        return np.concatenate(blocks).astype(np.float32)
+
+    def complete(self, point: Point, n: int) -> bool:
+        """Whether the first n images of a point are kept."""
+        return all(self.kept(point, start).exists() for start in range(0, n, BLOCK))
+
+    def rounding(self, reference: Point) -> float:
+        """RMSE between images of the reference in bfloat16 and in float32; kept beside the images."""
+        path = self.folder / "rounding.json"
+        if path.exists():
+            return json.loads(path.read_text())
+        fast, exact = (
+            Block(self.denoiser, self.data, self.drawn[:ROUNDING_N], FIRST_SEED, self.guidance).sample(
+                *reference, precise=precise
+            )
+            for precise in (False, True)
+        )
+        error = float(metrics.rmse(fast, exact, metrics.PER_IMAGE).mean())
+        path.write_text(json.dumps(error))
+        return error
+
+
+@dataclass(frozen=True)
+class Judge:
+    """What images are measured by: the classifier, features of the real images (M, 128), the wanted subgroups (N,).
+
+    Features are divided by their root mean square over the real images: the cubic kernel depends on their scale, and at
+    unit scale its terms have like weight, as they do for Inception's features.
     """
-    samplers = [s for s in SAMPLERS if s not in LEFT_OUT]
-    points = [(s, n) for s in samplers for n in (*STEPS, *(() if quick else LONG.get(s, ())))]
-    return sorted(points, key=lambda p: p[1])
+
+    classifier: classifier.LabelClassifier
+    scale: float
+    real: np.ndarray
+    same_captions: np.ndarray  # (N, 128): features of the real images whose captions are drawn
+    subgroup: np.ndarray
+
+    def features(self, images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Features (N, 128) of the images (N, 3, S, S), and whether each shows the subgroup of its caption (N,)."""
+        _, by_subgroup, features = self.classifier.predict(torch.from_numpy(images))
+        return features.numpy() / self.scale, top_k_hits(by_subgroup, self.subgroup[: len(images)], 1)
 
 
-def measure_point(
-    pictures: Tensor,
-    label_classifier: classifier.LabelClassifier,
-    real: np.ndarray,
-    subgroup: np.ndarray,
-    reference: Tensor | None,
-) -> dict:
-    """The figures of one set of pictures; `reference` None leaves the distance to the long run out."""
-    _, by_subgroup, features = label_classifier.predict(pictures)
-    made = features.numpy()
-    right = top_k_hits(by_subgroup, subgroup, 1)
-    precision, recall = metrics.precision_recall(real, made)
-    point = {
-        "frechet": metrics.as_figure(
-            metrics.frechet_distance(made, real), metrics.frechet_interval(made, real)
-        ),
-        "subgroup_top1": metrics.mean_figure(right),
-        "precision": round(precision, 4),
-        "recall": round(recall, 4),
-    }
-    if reference is not None:
-        far = metrics.rmse(pictures.numpy(), reference.numpy(), metrics.PER_IMAGE)
-        point["distance"] = metrics.mean_figure(far)
-    return point
+def measure(study: Study, judge: Judge, points: list[Point], reference: Point, n: int) -> dict:
+    """The figures of every point over its first n images, and of the real images whose captions were drawn.
 
-
-def reference_pictures(cache: Path, head: dict, pictures: Callable[..., Tensor]) -> Tensor:
-    """The long run from every noise (N, 3, S, S): kept beside the runs, since it is the longest part."""
-    if cache.exists():
-        kept = torch.load(cache, weights_only=True)
-        if kept["head"] == json.dumps(head):
-            return kept["pictures"]
-    made = pictures(**REFERENCE)
-    cache.parent.mkdir(parents=True, exist_ok=True)
-    torch.save({"head": json.dumps(head), "pictures": made}, cache)
-    return made
+    KID and its difference come from one paired bootstrap, which resamples captions and noises as well as real images.
+    """
+    bootstrap = metrics.KidBootstrap(judge.real, n)
+    target = study.images(reference, n)
+    at_reference, of_reference = bootstrap.kid(judge.features(target)[0])
+    found = []
+    for sampler, steps in [*points, reference]:
+        images = study.images((sampler, steps), n)
+        features, hits = judge.features(images)
+        value, resampled = bootstrap.kid(features)
+        point = {
+            "sampler": sampler,
+            "steps": steps,
+            "nfe": SAMPLERS[sampler].nfe(steps) * (2 if study.guidance != 1 else 1),
+            "kid": metrics.as_figure(value, metrics.percentile_interval(resampled), DIGITS),
+            "subgroup_top1": metrics.mean_figure(hits),
+        }
+        if (sampler, steps) != reference:
+            interval = metrics.percentile_interval(resampled - of_reference)
+            point["difference"] = metrics.as_figure(value - at_reference, interval, DIGITS)
+            # A stochastic sampler ends in another image on purpose: its distance to the reference says nothing.
+            if not SAMPLERS[sampler].stochastic:
+                point["distance"] = metrics.mean_figure(metrics.rmse(images, target, metrics.PER_IMAGE))
+        found.append(point)
+    floor, of_floor = bootstrap.kid(judge.same_captions[:n])
+    return {"floor": metrics.as_figure(floor, metrics.percentile_interval(of_floor), DIGITS), "points": found}
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--data", type=Path, default=Path("data/emoji32.npz"))
-    parser.add_argument("--out", type=Path, default=ASSETS / "curves" / "steps.json")
-    parser.add_argument(
-        "--quick", action="store_true", help=f"N = {QUICK_N}, no run over 50 steps but the reference"
-    )
-    parser.add_argument("--n", type=int, default=0, help="another number of pictures a point")
+    parser.add_argument("--model", choices=STEPS, default=checkpoints.QUICK)
+    parser.add_argument("--data", type=Path, help="default: data/MODEL.npz")
+    parser.add_argument("--out", type=Path, help="default: assets/curves/steps-MODEL.json")
+    parser.add_argument("--n", type=int, default=FULL_N, help=f"images a point, a multiple of {BLOCK}")
+    parser.add_argument("--points", nargs="+", metavar="SAMPLER:STEPS", help="default: the whole grid")
     parser.add_argument("--guidance", type=float, default=3.0)
     parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--points", nargs="+", default=[], metavar="SAMPLER:STEPS")
-    parser.add_argument(
-        "--cache", type=Path, default=Path("runs/reference.pt"), help="the reference pictures"
-    )
+    parser.add_argument("--cache", type=Path, default=Path("runs"), help="where the images are kept")
     args = parser.parse_args()
+    if args.n % BLOCK or not BLOCK <= args.n <= FULL_N:
+        parser.error(f"--n must be a multiple of {BLOCK} up to {FULL_N}")
     torch.set_num_threads(args.threads)
-    n = args.n or (QUICK_N if args.quick else FULL_N)
-    denoiser, data = checkpoints.load(checkpoints.QUICK), Dataset.load(args.data)
-    weights = ASSETS / checkpoints.manifest()[checkpoints.QUICK].file
-    label_classifier = classifier.load(ASSETS / "classifier32.safetensors")
-    rows = data.rows(heldout=True, common=True)
-    picked = np.resize(rows, n)
-    subgroup = subgroup_numbers(label_classifier, data)[data.label[picked]]
-    real = label_classifier.predict(data.pictures(rows))[2].numpy()
-    floor = label_classifier.predict(data.pictures(real_training_rows(data, rows, n, everyday=True)))[
-        2
-    ].numpy()
+    everything, reference = grid(args.model), REFERENCE[args.model]
+    wanted = [p for p in everything if not args.points or f"{p[0]}:{p[1]}" in args.points]
+    if not wanted:
+        parser.error(f"none of the points {' '.join(args.points)} is in the grid of {args.model}")
+    sha256 = checkpoints.sha256_of(ASSETS / checkpoints.manifest()[args.model].file)
+    data = Dataset.load(args.data or Path(f"data/{args.model}.npz"))
+    drawn, others = split_rows(data)
+    folder = args.cache / f"steps-{args.model}-{sha256[:8]}-w{args.guidance:g}"
+    study = Study(checkpoints.load(args.model), data, drawn, args.guidance, folder)
+    for start in range(0, args.n, BLOCK):
+        study.sample_block(start, [reference, *wanted])
+        print(f"{args.model}: {start + BLOCK} images a point", flush=True)
 
-    head = {
-        "weights_sha256": checkpoints.sha256_of(weights),
-        "n": n,
-        "real": len(rows),
+    seen = classifier.load(ASSETS / "classifier32.safetensors")
+    real, same_captions = (seen.predict(data.pictures(rows))[2].numpy() for rows in (others, drawn))
+    scale = float(metrics.rmse(real))
+    judge = Judge(
+        seen, scale, real / scale, same_captions / scale, subgroup_numbers(seen, data)[data.label[drawn]]
+    )
+    result = {
+        "weights_sha256": sha256,
+        "classifier_sha256": checkpoints.sha256_of(ASSETS / "classifier32.safetensors"),
+        "n": args.n,
+        "real": len(others),
+        "features": classifier.FEATURES,
+        "feature_scale": round(scale, 4),
         "guidance": args.guidance,
-        "schedule": "cosine",
+        "schedule": SCHEDULE,
         "spacing": "trailing",
-        "reference": REFERENCE,
+        "reference": {"sampler": reference[0], "steps": reference[1]},
         "precision": "bfloat16",
-        "frechet_floor": round(metrics.frechet_distance(floor, real), 4),
+        "rounding": {"n": ROUNDING_N, "value": round(study.rounding(reference), 5)},
+        **measure(study, judge, [p for p in everything if study.complete(p, args.n)], reference, args.n),
     }
-    found = read_results(args.out, head)
-    found.setdefault("points", [])
-
-    def pictures(sampler: str, steps: int, n: int = n, precise: bool = False) -> Tensor:
-        return generate_for_rows(
-            denoiser,
-            data,
-            picked[:n],
-            FIRST_SEED,
-            precise=precise,
-            steps=steps,
-            guidance=args.guidance,
-            sampler=sampler,
-        )
-
-    done = {(p["sampler"], p["steps"]) for p in found["points"]}
-    wanted = [(s, int(k)) for s, k in (p.split(":") for p in args.points)] or grid(args.quick)
-    todo = [p for p in wanted if p not in done]
-    if not todo:
-        args.out.write_text(json.dumps({**found, "left_out": LEFT_OUT}, indent=1) + "\n")
-        print(f"{args.out} has every point already")
-        return
-    reference = reference_pictures(args.cache, head, pictures)
-    if "rounding" not in found:
-        precise = pictures(**REFERENCE, n=ROUNDING_N, precise=True)
-        far = metrics.rmse(reference[:ROUNDING_N].numpy(), precise.numpy(), metrics.PER_IMAGE)
-        found = {**head, "rounding": {"n": ROUNDING_N, "value": round(float(far.mean()), 5)}, "points": []}
-    args.out.parent.mkdir(parents=True, exist_ok=True)
-    for sampler, steps in todo:
-        began = time.perf_counter()
-        made = pictures(sampler, steps)
-        seconds = (time.perf_counter() - began) / n
-        # A stochastic sampler ends in another image on purpose: its distance to the reference says nothing.
-        point = measure_point(
-            made, label_classifier, real, subgroup, None if SAMPLERS[sampler].stochastic else reference
-        )
-        asked = SAMPLERS[sampler].nfe(steps) * (2 if args.guidance != 1 else 1)
-        found["points"].append(
-            {"sampler": sampler, "steps": steps, "calls": asked, "seconds": round(seconds, 4), **point}
-        )
-        args.out.write_text(json.dumps({**found, "left_out": LEFT_OUT}, indent=1) + "\n")
-        print(
-            f"{sampler:9} {steps:3} steps  {point['frechet']['value']:8.2f}  {seconds:.3f} s a picture",
-            flush=True,
-        )
-    print(f"{args.out}: {len(found['points'])} points, N = {n}, floor {found['frechet_floor']}")
+    out = args.out or ASSETS / "curves" / f"steps-{args.model}.json"
+    out.write_text(json.dumps(result, indent=1) + "\n")
+    print(f"{out}: {len(result['points'])} points, N = {args.n}, floor {result['floor']}")
 
 
 if __name__ == "__main__":

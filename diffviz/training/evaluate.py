@@ -1,16 +1,17 @@
-"""Measure the denoiser against held-out real pictures.
+"""Measure the denoiser against held-out real images.
 
     python -m diffviz.training.evaluate --model emoji64      # shipped weights -> assets/curves/evaluation-emoji64.json
     python -m diffviz.training.evaluate --weights runs/emoji64/ema.safetensors --data data/emoji64.npz --n 500 \\
         --out runs/e.json
     python -m diffviz.training.evaluate --model emoji64 --sweep      # -> assets/curves/guidance-emoji64.json
 
-The captions are those of held-out pictures: (label, style) pairs whose drawing was never trained on. Each is
-drawn from several seeds until there are N pictures. A classifier of ours then says which label and which
-subgroup it sees, in the generated pictures and in the held-out real ones, and its features give a Fréchet
-distance between the two; the floor is that distance for as many real training pictures of the same captions'
-labels. It is not an "FID": the features are not Inception's. The classifier looks at 32 × 32 pixels: larger pictures
-are averaged down for it, real and generated alike. The network runs in bfloat16, which halves the hours.
+The captions are those of held-out images: (label, style) pairs whose image was never trained on. Each is sampled from
+several seeds until there are N images. A classifier of ours then says which label and which subgroup it sees, in the
+generated images and in the held-out real ones, and its features give a Fréchet distance between the two; the floor is that
+distance for as many real training images of the same labels. It is not an "FID": the features are not Inception's. With
+the few held-out images there are, it is biased upwards: see `eval_steps` for KID, which is not. The classifier takes
+32 × 32 pixels: larger images are averaged down for it, real and generated alike. The network runs in bfloat16, which
+halves the hours.
 """
 
 from __future__ import annotations

@@ -210,7 +210,7 @@ SERIES_MARKS = ("circle", "x", "square", "diamond", "triangle-up", "star")
 def distance_by_nfe(
     lines: Mapping[str, tuple[int, Sequence[int], Sequence[float]]], budget: int, colours: Mapping[str, str]
 ) -> go.Figure:
-    """Distance to the long run against network calls: title -> (number of its colour, calls, distances)."""
+    """RMSE to the reference image against NFE: title -> (number of its colour, NFE, RMSE)."""
     figure = go.Figure()
     for name, (k, made, far) in lines.items():
         figure.add_scatter(
@@ -222,8 +222,8 @@ def distance_by_nfe(
             marker={"symbol": SERIES_MARKS[k], "size": 8},
             hovertemplate="%{y:.3f}",
         )
-    figure.update_xaxes(title="network calls", range=[0, budget + 0.5])
-    figure.update_yaxes(title="distance to the long run", rangemode="tozero")
+    figure.update_xaxes(title="network function evaluations (NFE)", range=[0, budget + 0.5])
+    figure.update_yaxes(title="RMSE to the reference", rangemode="tozero")
     return _style(figure, colours, 320)
 
 
@@ -249,7 +249,7 @@ def _round_ticks(low: float, high: float) -> dict:
 def quality_curve(
     lines: Mapping[str, tuple[int, Sequence[float], Sequence[float], Sequence[Sequence[float]] | None]],
     titles: tuple[str, str],
-    floor: float | None,
+    floor: tuple[float, str] | None,
     colours: Mapping[str, str],
     tags: Mapping[str, Sequence[str]] | None = None,
     mark: tuple[float, str] | None = None,
@@ -258,7 +258,7 @@ def quality_curve(
     """Quality against cost on a log axis with error bars: title -> (number of its colour, x, y, intervals).
 
     With `power` the other axis is logarithmic too, so that a power law is a straight line. `tags` name each point
-    for whoever handles a click; `mark` is an x with a text, drawn as an upright line.
+    for whoever handles a click; `floor` is a y and `mark` an x, each with a text, drawn as lines.
     """
     figure = go.Figure()
     for name, (k, x, y, intervals) in lines.items():
@@ -297,9 +297,9 @@ def quality_curve(
         )  # fmt: skip
     if floor is not None:
         figure.add_hline(
-            y=floor,
+            y=floor[0],
             line={"color": colours["signal"], "width": 2},
-            annotation_text="real against real",
+            annotation_text=floor[1],
             annotation_position="top right",
             annotation_font_color=colours["signal"],
         )
@@ -314,12 +314,12 @@ def quality_curve(
 
 
 def guidance_tradeoff(table: Sequence[Mapping], colours: Mapping[str, str]) -> go.Figure:
-    """Measured against the guidance scale: how far the words are obeyed, and the distance to real pictures.
+    """Measured against the guidance scale: agreement with the caption, and the Fréchet distance to real images.
 
-    Rows hold `guidance`, `label_top5` (share of the real pictures' own) and `frechet_to_floor`.
+    Rows hold `guidance`, `label_top5` (share of the real images' own) and `frechet_to_floor`.
     """
     x = [row["guidance"] for row in table]
-    figure = make_subplots(1, 2, subplot_titles=("words obeyed", "distance to real"))
+    figure = make_subplots(1, 2, subplot_titles=("agreement with the caption", "Fréchet distance"))
     for column, key, role, mark in (
         (1, "label_top5", "conditional", "circle"),
         (2, "frechet_to_floor", "noise", "square"),
@@ -335,7 +335,7 @@ def guidance_tradeoff(table: Sequence[Mapping], colours: Mapping[str, str]) -> g
             row=1,
             col=column,
         )
-    figure.update_xaxes(title="guidance")
+    figure.update_xaxes(title="guidance scale w")
     _style(figure, colours, 300).update_layout(hovermode="closest")
     figure.update_yaxes(tickformat=".0%", row=1, col=1)
     return figure

@@ -1,4 +1,4 @@
-"""What steers a run: the two answers, the scales, single words."""
+"""Guidance analyzed: the two predictions, scales, intervals, prompt ablation, attention maps."""
 
 import dataclasses
 
@@ -20,7 +20,7 @@ def label_classifier():
 
 
 @pytest.mark.parametrize("negative", ["", "blue"])
-def test_the_two_answers_make_the_guess_that_the_run_used(negative):
+def test_the_two_predictions_make_the_guided_one_that_was_used(negative):
     settings = dataclasses.replace(QUICK, negative=negative)
     run = sample_trajectory(settings)
     both = guidance_analysis.cond_uncond(run, settings, checkpoints.load(settings.model))
@@ -29,7 +29,7 @@ def test_the_two_answers_make_the_guess_that_the_run_used(negative):
     assert np.allclose(guided.clip(-1, 1), run.x0[:-1], atol=1e-4)
 
 
-def test_without_words_and_style_the_two_answers_are_one():
+def test_without_prompt_and_style_the_two_predictions_are_one():
     settings = dataclasses.replace(QUICK, prompt="", style="")
     both = guidance_analysis.cond_uncond(
         sample_trajectory(settings), settings, checkpoints.load(settings.model)
@@ -37,13 +37,28 @@ def test_without_words_and_style_the_two_answers_are_one():
     assert both.difference == pytest.approx(0, abs=1e-5)
 
 
-def test_a_push_is_the_difference_times_the_scale_where_nothing_is_cut_off():
-    answers = guidance_analysis.CondUncond(np.full((2, 3, 4, 4), 0.2), np.full((2, 3, 4, 4), 0.1))
-    assert answers.difference == pytest.approx(0.1)
-    assert answers.guided_difference(np.full((2, 3, 4, 4), 0.4)) == pytest.approx(0.3)
+def test_guidance_is_the_difference_times_the_scale_where_nothing_is_clipped():
+    predictions = guidance_analysis.CondUncond(np.full((2, 3, 4, 4), 0.2), np.full((2, 3, 4, 4), 0.1))
+    assert predictions.difference == pytest.approx(0.1)
+    assert predictions.guided_difference(np.full((2, 3, 4, 4), 0.4)) == pytest.approx(0.3)
 
 
-def test_the_shares_of_the_looks_add_up_and_leave_the_shared_network_alone():
+def test_the_guided_prediction_is_clipped_where_the_extrapolation_leaves_the_range_of_images():
+    predictions = guidance_analysis.CondUncond(np.full((1, 3, 2, 2), 0.8), np.full((1, 3, 2, 2), 0.2))
+    assert predictions.clipped(1.0) == predictions.clipped(1.3) == 0  # 0.8 and 0.98
+    assert predictions.clipped(1.5) == 1  # 1.1
+
+
+def test_at_the_default_scale_the_first_guided_prediction_is_clipped_and_no_average():
+    """What made "the guess is an average of everything it could be" wrong: measured at the first of 30 steps."""
+    settings = Settings("cat face", "noto", seed=0, steps=30, model=checkpoints.QUICK)
+    run = sample_trajectory(settings)
+    both = guidance_analysis.cond_uncond(run, settings, checkpoints.load(settings.model))
+    assert both.clipped(settings.guidance)[0] > 0.1
+    assert both.clipped(1.0).max() == 0
+
+
+def test_attention_weights_add_up_and_leave_the_shared_network_alone():
     denoiser = checkpoints.load(QUICK.model)
     run = sample_trajectory(QUICK)
     shares = guidance_analysis.cross_attention_maps(run, QUICK, denoiser)
@@ -72,7 +87,7 @@ def test_every_scale_is_drawn_from_the_same_seeds():
 
 
 @pytest.mark.parametrize("steps", [3, 12, 30])
-def test_thirds_make_up_the_whole_run_between_them(steps):
+def test_thirds_make_up_the_whole_trajectory_between_them(steps):
     ways = guidance_analysis.interval_variants(dataclasses.replace(QUICK, steps=steps))
     twice = {name: way.nfe - ways["never"].nfe for name, way in ways.items()}
     assert [twice[third] for third in guidance_analysis.THIRDS] == [steps // 3] * 3 and twice[
@@ -81,7 +96,7 @@ def test_thirds_make_up_the_whole_run_between_them(steps):
     assert list(ways) == ["always", *guidance_analysis.THIRDS, "never"]
 
 
-def test_a_judge_that_pushes_becomes_surer_and_is_refused_a_label_it_does_not_know(label_classifier):
+def test_classifier_guidance_raises_the_probability_and_is_refused_an_unknown_label(label_classifier):
     pictures = [
         guidance_analysis.sample_with_classifier(QUICK, [4, 5], label_classifier, "cat face", scale)
         for scale in (0.0, 10.0)
@@ -94,7 +109,7 @@ def test_a_judge_that_pushes_becomes_surer_and_is_refused_a_label_it_does_not_kn
         label_classifier.log_p("qwertz")
 
 
-def test_likeness_is_one_for_the_same_picture_and_less_for_others(label_classifier):
+def test_feature_similarity_is_one_for_the_same_image_and_less_for_others(label_classifier):
     noise = torch.rand(3, 3, 32, 32, generator=torch.Generator().manual_seed(0)).numpy() * 2 - 1
     same = np.repeat(noise[:1], 3, axis=0)
     assert guidance_analysis.feature_similarity(same, label_classifier) == pytest.approx(1, abs=1e-4)

@@ -30,25 +30,60 @@ def test_frechet_survives_fewer_rows_than_columns():
         metrics.frechet_distance(a[:1], b)
 
 
-def test_precision_and_recall_of_known_sets():
-    a = RNG.normal(size=(120, 4))
-    assert metrics.precision_recall(a, a) == (1.0, 1.0)
-    assert metrics.precision_recall(a, a + 1000) == (0.0, 0.0)
-    narrow = RNG.normal(size=(120, 4)) * 0.05  # all of it is plausible, little of the variety is there
-    precision, recall = metrics.precision_recall(a, narrow)
-    assert precision > 0.9 and recall < 0.1
-    with pytest.raises(ValueError, match="more than 3"):
-        metrics.precision_recall(a[:3], a)
+def test_kid_is_zero_on_average_for_one_distribution_at_any_sizes_and_frechet_is_not():
+    rng, sizes = np.random.default_rng(1), (40, 120)
+    pairs = [[rng.normal(size=(n, 16)) for n in sizes] for _ in range(150)]
+    kids = np.array([metrics.kid(a, b) for a, b in pairs])
+    assert abs(kids.mean()) < 3 * kids.std() / np.sqrt(len(kids))
+    assert (kids < 0).any()
+    # What it replaces: the Fréchet distance of two samples of one distribution is far from 0.
+    assert min(metrics.frechet_distance(a, b) for a, b in pairs[:20]) > 1
 
 
-def test_the_frechet_interval_holds_the_figure_and_narrows_with_the_sample():
-    real = RNG.normal(size=(300, 6))
-    few, many = RNG.normal(size=(60, 6)) + 0.3, RNG.normal(size=(2000, 6)) + 0.3
-    for made in (few, many):
-        low, high = metrics.frechet_interval(made, real)
-        assert low < metrics.frechet_distance(made, real) < high
-    width = [np.diff(metrics.frechet_interval(m, real))[0] for m in (few, many)]
-    assert width[1] < width[0] / 2
+def test_kid_is_the_mean_of_kernel_values_over_different_rows():
+    a, b = RNG.normal(size=(7, 3)), RNG.normal(size=(9, 3)) + 1
+
+    def k(x, y):
+        return (x @ y / 3 + 1) ** 3
+
+    within = [
+        np.mean([k(x[i], x[j]) for i in range(len(x)) for j in range(len(x)) if i != j]) for x in (a, b)
+    ]
+    across = np.mean([k(x, y) for x in a for y in b])
+    assert metrics.kid(a, b) == pytest.approx(sum(within) - 2 * across)
+    with pytest.raises(ValueError, match="two rows"):
+        metrics.kid(a[:1], b)
+
+
+def test_the_bootstrap_begins_with_the_estimate_itself():
+    a, b = RNG.normal(size=(12, 3)), RNG.normal(size=(15, 3)) + 1
+    estimate, resampled = metrics.KidBootstrap(b, len(a), resamples=400).kid(a)
+    assert estimate == pytest.approx(metrics.kid(a, b)) and resampled.shape == (400,)
+    # Pairs of a row with its own copy are left out, so that the resamples lie around the estimate.
+    assert abs(resampled.mean() - estimate) < 4 * resampled.std() / np.sqrt(400)
+
+
+def test_the_kid_interval_holds_the_true_distance_about_as_often_as_it_says():
+    """The truth is that of very large samples; both samples are drawn anew each time, the reals too."""
+    rng = np.random.default_rng(3)
+    true = metrics.kid(rng.normal(size=(4000, 4)) + 0.5, rng.normal(size=(4000, 4)))
+    held = 0
+    for _ in range(100):
+        a, b = rng.normal(size=(80, 4)) + 0.5, rng.normal(size=(120, 4))
+        low, high = metrics.percentile_interval(metrics.KidBootstrap(b, 80, 300).kid(a)[1])
+        held += low <= true <= high
+    assert held >= 86
+
+
+def test_the_paired_difference_is_told_apart_where_the_intervals_overlap():
+    """What overlapping intervals hide: two sets of generated rows that share their noise."""
+    rng = np.random.default_rng(4)
+    real, noise = rng.normal(size=(300, 8)), rng.normal(size=(100, 8))
+    near, far = noise + 0.35, noise + 0.45
+    bootstrap = metrics.KidBootstrap(real, 100)
+    of_near, of_far = bootstrap.kid(near)[1], bootstrap.kid(far)[1]
+    assert metrics.percentile_interval(of_near)[1] > metrics.percentile_interval(of_far)[0]  # they overlap
+    assert metrics.percentile_interval(of_far - of_near)[0] > 0  # and yet differ
 
 
 def test_top_k_counts_rows_whose_truth_is_among_the_best():

@@ -359,7 +359,7 @@ def test_axe_finds_nothing_serious(browser, server, path, scheme):
 
 
 @pytest.mark.parametrize("width", [1280, 390])
-def test_the_ladder_runs_once_guessed_and_opens_a_rung(page, width):
+def test_the_step_sweep_runs_once_predicted_and_opens_a_trajectory(page, width):
     page.set_viewport_size({"width": width, "height": 800})
     page.goto("/steps?guidance=1&prompt=red+heart")
     expect(page.get_by_text("Guess first. The demo runs")).to_be_visible(timeout=60_000)
@@ -368,7 +368,7 @@ def test_the_ladder_runs_once_guessed_and_opens_a_rung(page, width):
     ready(page)
     settled = re.search(r"From (\d+) steps on", page.locator("[data-testid=stMain]").inner_text())[1]
     assert page.get_by_role("slider", name="Frame").get_attribute("max") == settled
-    page.locator(".dv-gallery button").nth(2).press("Enter")  # the third rung: three steps
+    page.locator(".dv-gallery button").nth(2).press("Enter")  # the third image: three steps
     expect(page.get_by_role("slider", name="Frame")).to_have_attribute("max", "3", timeout=30_000)
     is_sound(page)
 
@@ -393,7 +393,7 @@ def test_the_nearest_drawings_and_the_chart_appear_once_guessed(page, width, sch
 
 
 @pytest.mark.parametrize(("width", "scheme"), [(1280, "dark"), (390, "light")])
-def test_rising_guidance_is_drawn_once_guessed_beside_what_was_measured(page, width, scheme):
+def test_rising_guidance_scales_are_sampled_once_predicted_beside_what_was_measured(page, width, scheme):
     page.set_viewport_size({"width": width, "height": 800})
     page.emulate_media(color_scheme=scheme)
     page.goto("/guidance?show=How+hard+to+push&prompt=red+heart&net=32+×+32,+quick")
@@ -405,7 +405,7 @@ def test_rising_guidance_is_drawn_once_guessed_beside_what_was_measured(page, wi
     is_sound(page)
 
 
-def test_a_click_on_the_measured_curve_draws_samples_at_that_setting(page):
+def test_a_click_on_the_measured_curve_takes_samples_at_that_setting(page):
     page.set_viewport_size({"width": 1280, "height": 1400})
     page.goto("/steps?part=Measured+curve&guidance=1")
     guess_first(page)
@@ -414,7 +414,7 @@ def test_a_click_on_the_measured_curve_draws_samples_at_that_setting(page):
     page.wait_for_timeout(500)  # the chart draws itself in
     box = point.bounding_box()
     page.mouse.click(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
-    expect(page.get_by_text("Drawn now: your prompt at")).to_be_visible(timeout=60_000)
+    expect(page.get_by_text("Sampled now: your prompt at")).to_be_visible(timeout=60_000)
     assert page.locator(".dv-gallery img").count() == 8
 
 

@@ -9,7 +9,7 @@ from helpers import ROOT
 from PIL import Image
 from streamlit.testing.v1 import AppTest
 
-from diffviz.evaluation import categories, nearest_neighbors
+from diffviz.evaluation import categories, nearest_neighbors, results
 from diffviz.lessons import content, staircase
 from diffviz.models import checkpoints
 from diffviz.ui.lessons import editing, memorization, reverse, teaching, training
@@ -41,7 +41,7 @@ def test_a_control_that_pages_share_takes_the_same_values_on_each():
     """Its value travels with the visitor, so one that another page does not know would be lost with a warning."""
     parts = {
         "pages/2_training.py": {"learn": "Train a small network"},
-        "pages/5_guidance.py": {"show": "When to push"},
+        "pages/5_guidance.py": {"show": "Guidance interval"},
         "pages/6_editing.py": {"do": "Fill a hole"},
         "pages/8_generative_models.py": {"beside": "Straight ways"},
     }
@@ -329,45 +329,63 @@ def open_steps(part, **state):
     return app
 
 
-@pytest.mark.parametrize("part", ["Ladder", "Race", "Measured curve", "One jump or many", "Can you tell?"])
+@pytest.mark.parametrize(
+    "part", ["Number of steps", "Samplers at equal NFE", "Measured quality", "One step or many", "Blind test"]
+)
 def test_steps_asks_for_a_prediction_before_it_runs(part):
     app = open_steps(part)
     assert any("Guess first" in c.value for c in app.caption)
     assert not any("You said" in m.value for m in app.markdown)
 
 
-def test_the_ladder_compares_the_prediction_with_what_was_computed():
-    app = open_steps("Ladder", guess_ladder="5 steps")
+def test_the_step_sweep_compares_the_prediction_with_what_was_computed():
+    app = open_steps("Number of steps", guess_ladder="5 steps")
     said = next(m.value for m in app.markdown if "You said" in m.value)
-    assert "**5 steps**" in said and "steps** on, the picture stays within" in said
+    assert "**5 steps**" in said and "steps** on, the RMSE to the 250-step image stays within" in said
 
 
-def test_the_race_names_the_nearest_and_their_distances():
-    app = open_steps("Race", guess_race="Heun")
+def test_samplers_at_equal_nfe_are_named_with_their_rmse():
+    app = open_steps("Samplers at equal NFE", guess_race="Heun")
     said = next(m.value for m in app.markdown if "You said" in m.value)
     assert "**Heun**" in said
     assert all(name in said for name in ("DDIM", "DPM-Solver++", "UniPC"))
 
 
-def test_one_jump_says_how_much_detail_a_single_pass_holds():
-    app = open_steps("One jump or many", guess_jump="static")
+def test_one_step_says_how_much_detail_it_has_with_and_without_a_prompt():
+    app = open_steps("One step or many", guess_jump="Gaussian noise")
     said = next(m.value for m in app.markdown if "You said" in m.value)
     assert "of the fine detail of 50 steps" in said
+    assert any("With the prompt the share is" in m.value for m in app.markdown)
+
+
+@pytest.mark.parametrize(
+    ("page", "key", "old", "now"),
+    [
+        (STEPS, "part", "Can you tell?", "tell"),
+        (STEPS, "part", "One jump or many", "jump"),
+        ("pages/5_guidance.py", "show", "Word by word", "words"),
+        ("pages/5_guidance.py", "show", "Words to avoid", "avoid"),
+    ],
+)
+def test_a_link_with_the_former_title_of_a_part_opens_it(page, key, old, now):
+    app = open_page(page, **{key: old})
+    assert not app.warning
+    assert app.selectbox(key=key).value == now
 
 
 def test_the_blind_test_ends_in_a_limit_that_follows_from_the_answers():
     answers = [[k, right] for k in (2, 2, 3, 3, 5) for right in (k < 5,)] + [[3, True], [3, True], [5, False]]
     state = {"answers": (answers * 3)[:20], "seed": 1}
-    app = open_steps("Can you tell?", guess_tell="8", practice_tell=state)
+    app = open_steps("Blind test", guess_tell="8", practice_tell=state)
     assert f"{sum(r for _, r in state['answers'])} of 20 right" in app.subheader[0].value
     said = next(m.value for m in app.markdown if "the staircase settled" in m.value)
     limit = staircase.threshold([tuple(a) for a in state["answers"]])
-    assert f"**{limit:.1f} steps**" in said and "You had guessed 8" in said
+    assert f"**{limit:.1f} steps**" in said and "You had predicted 8" in said
 
 
 def test_the_blind_test_can_be_begun_again():
     state = {"answers": [[2, True]] * 2, "seed": 1}
-    app = open_steps("Can you tell?", guess_tell="8", practice_tell=state)
+    app = open_steps("Blind test", guess_tell="8", practice_tell=state)
     next(b for b in app.button if b.label == "Start over").click().run()
     assert not app.exception
     assert app.session_state["practice-tell"]["answers"] == []
@@ -382,17 +400,20 @@ def test_either_network_can_be_asked_for_by_link(name):
     assert run.trajectory().x.shape[1:] == checkpoints.load(name).shape
 
 
-def test_a_curve_of_the_other_network_says_whose_it_is():
-    others = [n for n in checkpoints.manifest() if n != checkpoints.QUICK]
-    for name in others:
+def test_the_curve_is_that_of_the_network_that_is_chosen():
+    for name, entry in checkpoints.manifest().items():
+        curve = results.load_quality_curve(name)
         app = AppTest.from_file(str(ROOT / "home.py"), default_timeout=60)
-        app.query_params["part"] = "Measured curve"
-        app.query_params["net"] = checkpoints.manifest()[name].title
+        app.query_params["part"] = "Measured quality"
+        app.query_params["net"] = entry.title
         app.session_state["guess-curve"] = "20"
         app.switch_page(STEPS)
         app.run()
         assert not app.exception and not app.warning
-        assert any("measured on the other network" in i.value for i in app.info)
+        if curve is None:
+            assert any("has not been measured yet" in i.value for i in app.info)
+        else:
+            assert any(f"{curve.raw['real']:,} real images" in c.value for c in app.caption)
 
 
 COPIES = "pages/7_memorization.py"
@@ -459,38 +480,43 @@ def said(app):
 
 def test_guidance_shows_where_the_words_matter_most():
     app = open_page(GUIDANCE, prompt="red heart")
-    assert "the words change the guess most at step" in said(app)
+    assert "the two predictions differ most at step" in said(app)
     app.slider(key="guidance").set_value(1.0).run()
     assert not app.exception and "most at step" in said(app)
+    assert "no average of images" not in said(app)  # at w = 1 nothing is extrapolated
 
 
-def test_guidance_without_words_says_that_nothing_steers():
+def test_the_guided_prediction_is_called_an_extrapolation_with_its_share_of_clipped_values():
+    assert "no average of images**: at step" in said(open_page(GUIDANCE, prompt="red heart"))
+
+
+def test_guidance_without_a_condition_says_that_it_has_no_effect():
     app = open_page(GUIDANCE, prompt="", style="any")
     app.text_input(key="prompt").set_value("").run()
     app.selectbox(key="style").set_value("").run()
-    assert not app.exception and "nothing steers" in said(app)
+    assert not app.exception and "guidance has no effect" in said(app)
 
 
 def test_guidance_waits_for_a_guess_and_then_draws_every_scale():
-    app = open_page(GUIDANCE, show="How hard to push", prompt="red heart", net="32 × 32, quick")
+    app = open_page(GUIDANCE, show="Guidance scale", prompt="red heart", net="32 × 32, quick")
     assert "Guess first" in " ".join(c.value for c in app.caption)
     app.pills(key="guess-scales").set_value("more alike").run()
     assert not app.exception and "You said **more alike**" in said(app)
-    assert "The words are obeyed best at" in said(app) or "not measured" in said(app)
+    assert "agreement with the caption is highest at" in said(app) or "not measured" in said(app)
 
 
 def test_guidance_in_one_third_waits_for_a_guess_and_counts_its_calls():
-    app = open_page(GUIDANCE, show="When to push", prompt="red heart", net="32 × 32, quick")
+    app = open_page(GUIDANCE, show="Guidance interval", prompt="red heart", net="32 × 32, quick")
     app.pills(key="guess-when").set_value("the middle").run()
     assert not app.exception and "You said **the middle**" in said(app)
     _, drawn = app.session_state["guidance-when"]
     assert list(drawn) == ["always", "first", "middle", "last", "never"]
     app.slider(key="guidance").set_value(1.0).run()
-    assert not app.exception and "There is no push" in said(app)
+    assert not app.exception and "Guidance is off" in said(app)
 
 
-def test_a_classifier_pushes_towards_labels_it_knows():
-    app = open_page(GUIDANCE, show="A classifier pushes", prompt="cat fase", net="32 × 32, quick")
+def test_classifier_guidance_is_towards_labels_that_the_classifier_knows():
+    app = open_page(GUIDANCE, show="Classifier guidance", prompt="cat fase", net="32 × 32, quick")
     assert "is none. Near it: cat face" in said(app)
     app.text_input(key="prompt").set_value("cat face").run()
     app.pills(key="guess-judge").set_value("something like it").run()
@@ -499,27 +525,27 @@ def test_a_classifier_pushes_towards_labels_it_knows():
 
 
 def test_leaving_words_out_needs_two_words_that_are_known():
-    app = open_page(GUIDANCE, show="Word by word", prompt="heart qwertz", net="32 × 32, quick")
+    app = open_page(GUIDANCE, show="Prompt ablation", prompt="heart qwertz", net="32 × 32, quick")
     assert "two known words" in said(app)
     app.text_input(key="prompt").set_value("red heart").run()
     app.pills(key="guess-word").set_value("red").run()
     assert not app.exception and "You said **red**" in said(app)
-    assert "Over this run: the style, noto" in said(app)
+    assert "Mean attention weights over this trajectory: the style, noto" in said(app)
 
 
 @pytest.mark.parametrize(
     ("avoid", "guidance", "says"),
     [
-        ("red", "3.0", "That moved the picture by"),
-        ("qwertz", "3.0", "never learned “qwertz”"),
-        ("", "3.0", "Name something to avoid"),
+        ("red", "3.0", "That changed the image by an RMSE of"),
+        ("qwertz", "3.0", "“qwertz” is not in the vocabulary"),
+        ("", "3.0", "Type a negative prompt"),
         ("red", "1.0", "Guidance is off"),
     ],
 )
-def test_words_to_avoid_push_or_say_why_they_cannot(avoid, guidance, says):
+def test_a_negative_prompt_changes_the_image_or_says_why_it_cannot(avoid, guidance, says):
     app = open_page(
         GUIDANCE,
-        show="Words to avoid",
+        show="Negative prompt",
         prompt="heart",
         avoid=avoid or "red",
         guidance=guidance,
@@ -531,7 +557,7 @@ def test_words_to_avoid_push_or_say_why_they_cannot(avoid, guidance, says):
 
 
 def test_an_idea_fills_in_the_prompt_and_what_to_avoid():
-    app = open_page(GUIDANCE, show="Words to avoid", net="32 × 32, quick")
+    app = open_page(GUIDANCE, show="Negative prompt", net="32 × 32, quick")
     app.pills(key="avoid-idea").set_value("heart, not red").run()
     assert (app.text_input(key="prompt").value, app.text_input(key="avoid").value) == ("heart", "red")
 

@@ -1,4 +1,4 @@
-"""Can you tell? A blind test: a few steps against the long run from the same noise, harder as you get better."""
+"""Blind test: few steps against the long trajectory from the same noise, harder as answers are right."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import streamlit as st
 from diffviz.diffusion.samplers import SAMPLERS
 from diffviz.evaluation import results
 from diffviz.lessons import staircase
+from diffviz.models import checkpoints
 from diffviz.pipelines.text_to_image import Settings
 from diffviz.ui import learner
 from diffviz.ui.components import gallery
@@ -26,10 +27,10 @@ def _new_test() -> dict:
 
 
 def show(settings: Settings) -> None:
-    """Twenty trials of two pictures from one noise; the staircase finds the number of steps at which they look alike."""
+    """Twenty trials of two images from one noise; a staircase finds the number of steps at which they look alike."""
     ladders = results.load_blind_test()
     if ladders is None:
-        st.info("The pictures of this test have not been drawn yet.", icon=":material/hourglass_empty:")
+        st.info("The images of this test have not been sampled yet.", icon=":material/hourglass_empty:")
         return
     levels, longest = ladders.steps[:-1], ladders.steps[-1]
     guess = ask_prediction(
@@ -61,18 +62,18 @@ def _trial(state: dict, answers: list[staircase.Answer], ladders: results.BlindT
     asked = ladders.pairs[pair]
     st.progress(turn / staircase.TRIALS, f"Trial {turn + 1} of {staircase.TRIALS}")
     st.markdown(
-        f"Two pictures of “{asked['prompt']}” from the same noise. **Which took {longest} steps?** Guess if you must."
+        f"Two images of “{asked['prompt']}” from the same noise. **Which took {longest} steps?** Guess if you cannot tell."
     )
     pictures = [ladders.image(pair, longest), ladders.image(pair, steps)]
     picked = gallery.pick(
-        pictures if fine_first else pictures[::-1], ["left", "right"], ["", ""], label="Which picture took more steps",
+        pictures if fine_first else pictures[::-1], ["left", "right"], ["", ""], label="Which image took more steps",
         key="tell-pair", turn=turn, wanted=LARGEST, together=True,
     )  # fmt: skip
     st.caption(
-        "No marks until the end, so that you do not learn the answers. Two right in a row make it harder, a miss makes it "
-        f"easier. The pairs were drawn beforehand by the network that runs here ({SAMPLERS[ladders.raw['sampler']].title}, "
-        f"guidance {ladders.raw['guidance']:g}), because {longest} steps take too long to wait for twenty times. "
-        "The prompt and the seed in the controls play no part here."
+        "No feedback until the end, so that you do not learn the answers. Two right in a row make it harder, a wrong one "
+        "makes it easier (a 2-down-1-up staircase, Levitt 1971). The pairs were sampled beforehand by the 32 × 32 network "
+        f"({SAMPLERS[ladders.raw['sampler']].title}, guidance scale {ladders.raw['guidance']:g}), because {longest} steps "
+        "take too long to wait for twenty times. The prompt and the seed in the controls play no part here."
     )
     if picked is not None:
         state["answers"].append([steps, (picked == 0) == fine_first])
@@ -87,14 +88,14 @@ def _result(answers: list[staircase.Answer], guess: str, ladders: results.BlindT
     if limit is None:
         hardest = max(k for k, _ in answers)
         st.markdown(
-            f"The test never had to turn round: you went straight to {hardest} step{'s' if hardest > 1 else ''}, which is "
-            f"as far as it goes. You had guessed {guess}."
+            f"The staircase has no reversal: you went straight to {hardest} step{'s' if hardest > 1 else ''}, as far as it "
+            f"goes, so there is no threshold to estimate. You had predicted {guess}."
         )
     else:
         st.markdown(
-            f"You told the pictures apart up to about **{_number(limit)} steps**. This is where the staircase settled, "
-            "and it settles where one is right in 71 % of trials, between knowing and guessing. "
-            f"You had guessed {guess}. Far beyond it you would only be guessing."
+            f"You told the images apart up to about **{_number(limit)} steps**. This is where the staircase settled, and "
+            "it settles where 71 % of answers are right, between certainty and the 50 % of guessing. "
+            f"You had predicted {guess}. Far beyond it you would only be guessing."
         )
     st.table(
         {
@@ -102,15 +103,18 @@ def _result(answers: list[staircase.Answer], guess: str, ladders: results.BlindT
             "right": [f"{good} of {n}" for good, n in staircase.share_right(answers).values()],
         },
     )
-    curve = results.load_quality_curve()
+    curve = results.load_quality_curve(checkpoints.QUICK)
     if curve is not None and limit is not None:
         per_step = 2 if ladders.raw["guidance"] != 1 else 1
-        st.markdown("Your limit on the measured curve:")
+        st.markdown("Your threshold on the measured curve:")
         quality_curve.chart(
-            curve, "frechet", key="tell-curve", mark=(limit * per_step, f"your limit, {_number(limit)} steps")
+            curve,
+            "difference",
+            key="tell-curve",
+            mark=(limit * per_step, f"your threshold, {_number(limit)} steps"),
         )
     st.caption(
-        "Twenty trials give a rough limit: repeat the test and see how far it moves. It holds for these small pictures, "
+        "Twenty trials give a rough threshold: repeat the test and see how far it moves. It holds for these small images, "
         f"{SAMPLERS[ladders.raw['sampler']].title} and your screen."
     )
 

@@ -1,4 +1,4 @@
-"""Parts of the guidance page: the two answers of every step, how hard to push, and when."""
+"""Parts of the guidance page: conditional and unconditional predictions, the guidance scale and the guidance interval."""
 
 from __future__ import annotations
 
@@ -10,11 +10,12 @@ import streamlit as st
 import torch
 
 from diffviz.analysis import guidance_analysis
-from diffviz.diffusion.guidance import classifier_free_guidance, limited_interval
+from diffviz.diffusion.guidance import batched_cfg, limited_interval
 from diffviz.diffusion.samplers import SAMPLERS
 from diffviz.evaluation.metrics import rmse
 from diffviz.imaging.pixels import to_uint8
 from diffviz.models import checkpoints, classifier
+from diffviz.models.denoiser import Denoiser
 from diffviz.paths import ASSETS
 from diffviz.pipelines.text_to_image import Settings
 from diffviz.ui import charts, live, source, theme
@@ -24,88 +25,121 @@ from diffviz.ui.measured import load_result
 from diffviz.ui.prediction import ask_prediction, verdict
 
 STEPS = 20
-FEW_STEPS = 12  # of UniPC, where many pictures are drawn at once
+FEW_STEPS = 12  # of UniPC, where many images are sampled at once
 LARGEST = 224  # CSS pixels of a panel
 SEEDS = 4
-MIN_SIMILARITY_CHANGE = 0.02  # change of likeness that is nothing to speak of
+MIN_SIMILARITY_CHANGE = 0.02  # a change of feature similarity below this counts as none
 EXAMPLE_PROMPTS = ("cat face", "smiling face with sunglasses", "red heart", "sunflower", "blue banana")
 
 
-# --- two answers -------------------------------------------------------------------------------------------
+# --- conditional and unconditional predictions -------------------------------------------------------------
 
 
 def cond_and_uncond(settings: Settings) -> None:
-    """One run, with the two guesses of every step beside the one that was made of them."""
+    """One trajectory, with both predictions of every step beside the guided one that was made of them."""
     run = live.compute(settings, "guidance-run", ("x", "x0"), largest=LARGEST)
     if not run.finished:
         live.show(run, "guidance-run", ("x", "x0"), largest=LARGEST)
         return
     trajectory = run.trajectory()
     predictions = memo(
-        "guidance-answers",
+        "guidance-predictions",
         run,
         lambda: guidance_analysis.cond_uncond(trajectory, settings, checkpoints.load(settings.model)),
     )
     _play(settings, trajectory.x0[:-1], predictions, live.readouts(trajectory, settings.steps)[:-1])
-    words = predictions.difference
-    most = int(words.argmax())
+    difference = predictions.difference
+    most = int(difference.argmax())
     if not (settings.prompt or settings.style):
         st.info(
-            "Without words and style the two answers are one: nothing steers.", icon=":material/explore_off:"
+            "Without a prompt and a style both predictions are unconditional: guidance has no effect.",
+            icon=":material/explore_off:",
         )
     else:
         st.markdown(
-            f"In this run the words change the guess most at step **{most + 1}** of {settings.steps} "
-            f"({words[most]:.2f}, root mean square) and least at step **{int(words.argmin()) + 1}** ({words.min():.2f}). "
-            "They decide while much is open; once the picture stands, the network sees in it what it is drawing."
+            f"In this trajectory the two predictions differ most at step **{most + 1}** of {settings.steps} (RMSE "
+            f"{difference[most]:.2f}) and least at step **{int(difference.argmin()) + 1}** ({difference.min():.2f}). At "
+            "high noise xₜ says little about the image, so the prediction depends on the condition; at low noise xₜ itself "
+            "shows what it is, and the condition adds little."
         )
+        if settings.guided:
+            clipped = predictions.clipped(settings.guidance)
+            worst = int(clipped.argmax())
+            st.markdown(
+                f"The guided x̂₀ is an extrapolation and **no average of images**: at step {worst + 1}, "
+                f"{clipped[worst]:.0%} of its values lie outside −1 to 1 and are clipped, which saturates colours; at the "
+                f"last step {clipped[-1]:.0%}."
+            )
     with st.expander("The formula", icon=":material/function:"):
         st.latex(
-            r"\hat{x}_0 = \hat{x}_0(x_t, \varnothing) + w\,\bigl(\hat{x}_0(x_t, c) - \hat{x}_0(x_t, \varnothing)\bigr)"
+            r"\hat{x}_0 = \operatorname{clip}_{[-1, 1]}\Bigl(\hat{x}_0(x_t, \varnothing) + "
+            r"w\,\bigl(\hat{x}_0(x_t, c) - \hat{x}_0(x_t, \varnothing)\bigr)\Bigr)"
         )
         st.markdown(
-            "$c$ are the words and the style, $\\varnothing$ is neither. $w = 0$ ignores the words, $w = 1$ is the plain "
-            "answer with them, and beyond 1 the guess is pushed past it, where no training target ever stood. The "
-            "network can answer both ways because a tenth of its captions were dropped in training "
-            "(Ho & Salimans 2022, arXiv 2207.12598)."
+            "$c$ is the condition (prompt and style), $\\varnothing$ is none. $w = 0$ is the unconditional prediction, "
+            "$w = 1$ the conditional one; beyond 1 the result is extrapolated past it, to where no training target ever "
+            f"was. {_dropout(settings.model)} (Ho & Salimans 2022, arXiv 2207.12598; their $w$ is ours minus 1.)"
         )
-    source.show(classifier_free_guidance)
+    source.show(batched_cfg if settings.guided else Denoiser.conditioned)
+
+
+def _dropout(model: str) -> str:
+    """How often the condition was dropped in training, as the weights themselves record it."""
+    _, facts = checkpoints.metadata(ASSETS / checkpoints.manifest()[model].file)
+    dropped = facts["recipe"]["dropout"]
+    prompt, style = dropped["caption"], dropped["style"]
+    return (
+        f"One network makes both predictions because its condition was dropped in training: the words in {prompt:.0%} of "
+        f"the examples, the style in {style:.0%}, independently, so that {prompt * style:.1%} had neither."
+    )
 
 
 def _play(
     settings: Settings, guided: np.ndarray, predictions: guidance_analysis.CondUncond, readouts: Sequence[str]
 ) -> None:
-    words, pushed, n = predictions.difference, predictions.guided_difference(guided), len(guided)
+    difference, after, n = predictions.difference, predictions.guided_difference(guided), len(guided)
     panels = [
-        player.Panel("x̂₀ | words", "asked with the words", "conditional", to_uint8(predictions.cond)),
-        player.Panel("x̂₀ | –", "asked without them", "unconditional", to_uint8(predictions.uncond)),
-        player.Panel("x̂₀", "what is used", "prediction", to_uint8(guided)),
+        player.Panel("x̂₀(xₜ, c)", "conditional", "conditional", to_uint8(predictions.cond)),
+        player.Panel("x̂₀(xₜ, ∅)", "unconditional", "unconditional", to_uint8(predictions.uncond)),
+        player.Panel("x̂₀", "guided: the one used", "prediction", to_uint8(guided)),
     ]
     texts = [
-        f"Step {i + 1} of {n}: the words change the guess by {words[i]:.2f}"
-        + (f"; guidance {settings.guidance:g} makes it {pushed[i]:.2f}." if settings.guided else ", no more.")
+        f"Step {i + 1} of {n}: conditional and unconditional prediction differ by an RMSE of {difference[i]:.2f}"
+        + (
+            f"; with w = {settings.guidance:g} the guided one differs by {after[i]:.2f}."
+            if settings.guided
+            else "."
+        )
         for i in range(n)
     ]
-    top = max(float(words.max()), float(pushed.max()), 0.01) * 1.05
+    top = max(float(difference.max()), float(after.max()), 0.01) * 1.05
     strips = [
-        player.Chart("the words change", "conditional", words, [f"{v:.2f}" for v in words], (0, top)),
-        player.Chart("after guidance", "prediction", pushed, [f"{v:.2f}" for v in pushed], (0, top), "4 3"),
+        player.Chart(
+            "conditional − unconditional",
+            "conditional",
+            difference,
+            [f"{v:.2f}" for v in difference],
+            (0, top),
+        ),
+        player.Chart(
+            "guided − unconditional", "prediction", after, [f"{v:.2f}" for v in after], (0, top), "4 3"
+        ),
     ]
     player.play(
-        panels, readouts, texts, title="The two answers and what is made of them", key="guidance-player",
-        name=f"guidance-{settings.guidance:g}", start=int(words.argmax()), largest=LARGEST,
+        panels, readouts, texts, title="Conditional, unconditional and guided prediction", key="guidance-player",
+        name=f"guidance-{settings.guidance:g}", start=int(difference.argmax()), largest=LARGEST,
         t=np.linspace(0, 1, n), charts=strips if n > 1 else (),
     )  # fmt: skip
 
 
-# --- how hard to push --------------------------------------------------------------------------------------
+# --- guidance scale ----------------------------------------------------------------------------------------
 
 
 def guidance_scales(settings: Settings) -> None:
-    """The same four seeds at rising guidance, and what was measured over many."""
+    """The same four seeds at rising guidance scales, and what was measured over many."""
     options = ["more alike", "more different", "neither"]
     guess = ask_prediction(
-        "Turn guidance up. What becomes of four seeds of one prompt?", options, "guess-scales"
+        "Raise the guidance scale. What happens to four seeds of one prompt?", options, "guess-scales"
     )
     if guess is None:
         return
@@ -113,42 +147,47 @@ def guidance_scales(settings: Settings) -> None:
     rows = _scale_images(settings)
     first, last = rows[0][1], rows[-1][1]
     found = "neither" if abs(last - first) < MIN_SIMILARITY_CHANGE else options[int(last < first)]
-    colours = [guidance_analysis.colourfulness(pictures) for pictures, _ in (rows[0], rows[-1])]
+    colours = [guidance_analysis.colourfulness(images) for images, _ in (rows[0], rows[-1])]
+    scales = guidance_analysis.SCALES
+    peak = max(range(len(rows)), key=lambda i: rows[i][1])
+    between = (
+        f", with its largest value, {rows[peak][1]:.2f}, at w = {scales[peak]:g}"
+        if 0 < peak < len(rows) - 1
+        else ""
+    )
     st.markdown(
-        f"{verdict(guess, found, 'so they become')}: their likeness goes from {first:.2f} at "
-        f"{guidance_analysis.SCALES[0]:g} to "
-        f"{last:.2f} at {guidance_analysis.SCALES[-1]:g} (the cosine between them in the features of "
-        "our classifier; 1 is the "
-        f"same). Their colours go from {colours[0]:.2f} to {colours[-1]:.2f} (0 is grey, 1 pure "
-        "colour). Try another prompt: it moves."
+        f"{verdict(guess, found, 'so it is')}: their feature similarity goes from {first:.2f} at w = {scales[0]:g} to "
+        f"{last:.2f} at w = {scales[-1]:g}{between} (mean cosine between them in the features of our classifier; 1 is the "
+        f"same). Their colourfulness goes from {colours[0]:.2f} to {colours[1]:.2f} (0 is grey, 1 pure colour). Four seeds "
+        "of one prompt: try another, and it changes."
     )
     _measured(settings)
 
 
 def _scale_images(settings: Settings) -> list[tuple[np.ndarray, float]]:
-    """The pictures at each scale with their likeness, shown as they come."""
+    """The images at each scale with their feature similarity, shown as they come."""
     torch.set_num_threads(1)
     key = dataclasses.replace(settings, guidance=1.0)
     seeds = [settings.seed + k for k in range(SEEDS)]
     places = [st.empty() for _ in guidance_analysis.SCALES]
     label_classifier = classifier.load(ASSETS / "classifier32.safetensors")
-    drawn: list[tuple[np.ndarray, float]] = memo("guidance-scales", key, list)
+    sampled: list[tuple[np.ndarray, float]] = memo("guidance-scales", key, list)
     for i, (scale, place) in enumerate(zip(guidance_analysis.SCALES, places, strict=True)):
-        if i == len(drawn):
-            pictures = live.sample_images(dataclasses.replace(key, guidance=scale), seeds).numpy()
-            drawn.append((pictures, guidance_analysis.feature_similarity(pictures, label_classifier)))
-        pictures, similarity = drawn[i]
+        if i == len(sampled):
+            images = live.sample_images(dataclasses.replace(key, guidance=scale), seeds).numpy()
+            sampled.append((images, guidance_analysis.feature_similarity(images, label_classifier)))
+        images, similarity = sampled[i]
         off = " (off)" if scale == 1 else ""
         notes = [f"seed {s}" for s in seeds]
         place.html(
-            f"<b>Guidance {scale:g}{off}</b> · likeness {similarity:.2f}"
-            + gallery.row(list(to_uint8(pictures)), [""] * SEEDS, notes)
+            f"<b>w = {scale:g}{off}</b> · feature similarity {similarity:.2f}"
+            + gallery.row(list(to_uint8(images)), [""] * SEEDS, notes)
         )
-    return drawn
+    return sampled
 
 
 def _measured(settings: Settings) -> None:
-    st.header("Measured on hundreds", anchor=False)
+    st.header("Measured on hundreds of captions", anchor=False)
     measured = load_result("guidance", settings.model)
     if measured is None:
         return
@@ -157,70 +196,75 @@ def _measured(settings: Settings) -> None:
     best = max(found["everyday"], key=lambda row: row["label_top5"])
     nearest = min(found["everyday"], key=lambda row: row["frechet_to_floor"])
     st.markdown(
-        f"The words are obeyed best at **{best['guidance']:g}**; as a set the pictures lie nearest to real ones at "
-        f"**{nearest['guidance']:g}**. Pushing trades variety for obedience, and too far it loses both."
+        f"Of the scales measured, agreement with the caption is highest at **w = {best['guidance']:g}** and the Fréchet "
+        f"distance to real images lowest at **w = {nearest['guidance']:g}**. Guidance trades diversity for agreement with "
+        "the prompt (Ho & Salimans 2022, arXiv 2207.12598)."
     )
     st.caption(
-        f"Everyday captions of drawings never trained on, N = {found['n']} at each scale, "
-        f"{SAMPLERS[found['settings']['sampler']].title}, {found['settings']['steps']} steps. Obeyed: our classifier has "
-        "the label among its first five guesses, as a share of what it gets right on real drawings. Distance: Fréchet, "
-        f"1 being that of real drawings from each other. Made by `python -m diffviz.training.evaluate --model "
-        f"{settings.model} --sweep`."
+        f"Everyday captions of held-out images, N = {found['n']} at each scale, the same captions and noises for all, "
+        f"{SAMPLERS[found['settings']['sampler']].title}, {found['settings']['steps']} steps; single values without "
+        "intervals, so neighbouring scales may well swap. Agreement: our classifier has the label among its first five, as "
+        "a share of what it reaches on real images. Fréchet distance: in our classifier's features to a few hundred real "
+        "images, as a multiple of that between real images; with so few it is biased upwards, for all scales, so only its "
+        f"shape can be read. Made by `python -m diffviz.training.evaluate --model {settings.model} --sweep`."
     )
 
 
-# --- when to push ------------------------------------------------------------------------------------------
+# --- guidance interval -------------------------------------------------------------------------------------
 
 
 def guidance_interval(settings: Settings) -> None:
-    """The same four seeds pushed in one third of the run alone, beside always and never."""
+    """The same four seeds guided in one third of the trajectory alone, beside always and never."""
     if not settings.guided:
         st.info(
-            "There is no push: give it words or a style, and guidance above 1.", icon=":material/explore_off:"
+            "Guidance is off: it needs a prompt or a style, and a scale above 1.",
+            icon=":material/explore_off:",
         )
         return
     options = {
-        "first": "the first, nearly all static",
+        "first": "the first, at high noise",
         "middle": "the middle",
-        "last": "the last, nearly done",
+        "last": "the last, at low noise",
     }
     guess = ask_prediction(
-        "Guidance is to push in one third of the run only. Which third comes nearest to pushing always?",
+        "Guidance acts in one third of the trajectory only. Which third comes nearest to guidance throughout?",
         list(options.values()),
         "guess-when",
     )
     if guess is None:
         return
-    rows = _interval_images(dataclasses.replace(settings, steps=FEW_STEPS, sampler="unipc"))
-    far = {name: rmse(rows[name], rows["always"]) for name in rows}
-    best = min(guidance_analysis.THIRDS, key=far.get)
+    settings = dataclasses.replace(settings, steps=FEW_STEPS, sampler="unipc")
+    rows = _interval_images(settings)
+    errors = {name: rmse(rows[name], rows["always"]) for name in rows}
+    best = min(guidance_analysis.THIRDS, key=errors.get)
+    nfe = {name: variant.nfe for name, variant in guidance_analysis.interval_variants(settings).items()}
     st.markdown(
-        f"{verdict(guess, options[best])}: those pictures lie {far[best]:.2f} from the ones that were always pushed "
-        f"(root mean square); without any push they lie {far['never']:.2f} away. Early the words decide what goes where, "
-        "later only how it is finished. And a third of the push costs a third of the extra calls."
+        f"{verdict(guess, options[best])}: those images have an RMSE of {errors[best]:.2f} to the ones with guidance "
+        f"throughout; without any guidance it is {errors['never']:.2f}. It costs an NFE of {nfe[best]} instead of "
+        f"{nfe['always']} (without guidance {nfe['never']})."
     )
     st.markdown(
-        "Near to always need not mean best. On larger networks a push at the very beginning was found to cost variety, and "
-        "one at the very end to do next to nothing, so that only the middle was kept (Kynkäänniemi et al. 2024, arXiv "
-        "2404.07724). Four seeds cannot decide that: look at how alike the pictures of a row are."
+        "Near to “throughout” need not mean best. On large networks guidance at high noise was found to cost diversity and "
+        "guidance at low noise to change little, so that the best results came from an interval in the middle "
+        "(Kynkäänniemi et al. 2024, arXiv 2404.07724). Four seeds cannot decide that for this network."
     )
     source.show(limited_interval, guidance_analysis.interval_variants)
 
 
 def _interval_images(settings: Settings) -> dict[str, np.ndarray]:
-    """The finished pictures (N, C, H, W) of each way to push, shown as they come."""
+    """The final images (N, C, H, W) of each guidance interval, shown as they come."""
     variants = guidance_analysis.interval_variants(settings)
     seeds = [settings.seed + k for k in range(SEEDS)]
     places = [st.empty() for _ in variants]
-    drawn: dict[str, np.ndarray] = memo("guidance-when", settings, dict)
+    sampled: dict[str, np.ndarray] = memo("guidance-when", settings, dict)
     for (name, variant), place in zip(variants.items(), places, strict=True):
-        if name not in drawn:
-            drawn[name] = live.sample_images(variant, seeds).numpy()
-        title = f"in the {name} third" if name in guidance_analysis.THIRDS else name
+        if name not in sampled:
+            sampled[name] = live.sample_images(variant, seeds).numpy()
+        title = {"always": "throughout", "never": "never"}.get(name, f"in the {name} third")
         notes = [f"seed {s}" for s in seeds]
-        far = "" if name == "always" else f" · {rmse(drawn[name], drawn['always']):.2f} from always"
+        error = "" if name == "always" else f" · RMSE {rmse(sampled[name], sampled['always']):.2f}"
         place.html(
-            f"<b>Pushed {title}</b> · {variant.nfe} network calls each{far}"
-            + gallery.row(list(to_uint8(drawn[name])), [""] * SEEDS, notes)
+            f"<b>Guidance {title}</b> · NFE {variant.nfe} each{error}"
+            + gallery.row(list(to_uint8(sampled[name])), [""] * SEEDS, notes)
         )
-    return drawn
+    return sampled

@@ -1,4 +1,4 @@
-"""The measured curve on the steps page: quality against network calls, from a file that a command makes."""
+"""The measured curve of the samplers page: sample quality against NFE, from a file that a command makes."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import torch
 from diffviz.diffusion.samplers import SAMPLERS
 from diffviz.evaluation import results
 from diffviz.imaging.pixels import to_uint8
-from diffviz.paths import ASSETS
+from diffviz.models import checkpoints
 from diffviz.pipelines.text_to_image import Settings, sample_steps
 from diffviz.ui import charts, theme
 from diffviz.ui.cache import memo
@@ -21,11 +21,11 @@ from diffviz.ui.measured import note_provenance
 from diffviz.ui.prediction import ask_prediction
 
 SAMPLES, SAMPLES_OF_LONG_RUNS = 8, 2
+KID_SCALE = 1000  # KID is small: it is shown in thousandths, as in its paper
 
 
 def show(settings: Settings) -> None:
-    """Quality against calls or seconds for every sampler, the sentence that follows from it, and published tables."""
-    curve = results.load_quality_curve()
+    """Quality against NFE or seconds for every sampler, what follows from it, and published tables."""
     guess = ask_prediction(
         "From how many DDIM steps on does quality stop rising?",
         ["5", "12", "20", "50", "never"],
@@ -33,42 +33,32 @@ def show(settings: Settings) -> None:
     )
     if guess is None:
         return
+    curve = results.load_quality_curve(settings.model)
     if curve is None:
-        st.info("The curve of these weights has not been measured yet.", icon=":material/hourglass_empty:")
+        st.info("The curve of this network has not been measured yet.", icon=":material/hourglass_empty:")
         return
     note_provenance(curve, settings.model)
     with st.container(horizontal=True):
         measure = st.segmented_control(
-            "Quality", list(results.METRICS), default="frechet", format_func=lambda m: results.METRICS[m][0],
+            "Quality", list(results.METRICS), default="difference", format_func=lambda m: results.METRICS[m][0],
             required=True, key="curve-y",
         )  # fmt: skip
         by_time = st.segmented_control(
-            "Cost", ["network calls", "seconds here"], default="network calls", required=True, key="curve-x"
+            "Cost", ["NFE", "seconds here"], default="NFE", required=True, key="curve-x"
         )
     timed = settings.model if by_time == "seconds here" else None
     event = chart(curve, measure, key="curve", timed=timed)
     st.caption(
-        f"N = {curve.n:,} pictures a point, 1 to {curve.longest} steps, the same captions and noises for all, guidance "
-        f"{curve.raw['guidance']:g} (two calls a step); bars are 95 % intervals. {_about(measure, curve)}"
+        f"N = {curve.n:,} generated images a point, 1 to {curve.longest} steps, the same captions and noises for all, "
+        f"guidance scale {curve.raw['guidance']:g} (two evaluations a step); bars are 95 % intervals. "
+        f"{_about(measure, curve)}"
     )
-    left_out = []
-    for point, why in curve.raw.get("left_out", {}).items():
-        sampler, _, steps = point.partition(":")
-        left_out.append(f"{SAMPLERS[sampler].title}{f' at {steps} steps' if steps else ''} ({why})")
-    if left_out:
-        st.caption(f"Not measured: {', '.join(left_out)}.")
+    st.markdown(f"You said **{guess}**. {_finding(curve)}")
     _samples(settings, curve, [p["customdata"] for p in event.selection.points])
-    line = curve.line("ddim", "frechet")
-    near, apart = results.first_near_best(line, False), results.first_within_interval(line, False)
-    if near and apart:
-        st.markdown(
-            f"You said **{guess}**. Measured on our model: DDIM's Fréchet distance is within 5 % of its best from "
-            f"**{near['steps']} steps** on. How sure is that? With N = {curve.n} the 95 % interval at "
-            f"{apart['steps']} steps already overlaps that of the best, so finer differences are hints and no more. "
-            + _others(curve)
-        )
+    with st.expander("How to read the intervals", icon=":material/straighten:"):
+        st.markdown(_about_intervals(curve))
     with st.expander("Published curves for comparison", icon=":material/menu_book:"):
-        _published()
+        _published(settings.model)
 
 
 def chart(
@@ -81,34 +71,77 @@ def chart(
 ) -> object:
     """Draw the curve of one measure; returns Streamlit's event, whose points carry "sampler:steps".
 
-    `timed` names the network whose time for a call turns calls into seconds; None leaves calls.
+    `timed` names the network whose time for an evaluation turns NFE into seconds; None leaves NFE.
     """
-    scale = _seconds_per_call(timed) if timed else 1.0
+    scale = _seconds_per_evaluation(timed) if timed else 1.0
+    unit = KID_SCALE if measure in ("kid", "difference") else 1
     lines, tags = {}, {}
     for name in curve.samplers():
         line = curve.line(name, measure)
         if line:
-            intervals = [p["interval"] for p in line] if line[0]["interval"] else None
-            x, y = [p["calls"] * scale for p in line], [p["value"] for p in line]
+            intervals = [[unit * end for end in p["interval"]] for p in line]
+            x, y = [p["nfe"] * scale for p in line], [unit * p["value"] for p in line]
             lines[SAMPLERS[name].title] = (list(SAMPLERS).index(name), x, y, intervals)
             tags[SAMPLERS[name].title] = [f"{name}:{p['steps']}" for p in line]
     titles = (
-        "seconds a picture, on this computer" if timed else "network calls",
-        results.METRICS[measure][0],
+        "seconds an image, on this computer" if timed else "network function evaluations (NFE)",
+        results.METRICS[measure][0] + (f" × {unit:,}" if unit > 1 else ""),
     )
-    floor = curve.floor if measure == "frechet" else None
-    power = measure == "distance"
-    figure = charts.quality_curve(lines, titles, floor, theme.palette(), tags, mark, power)
+    floor = {"kid": (unit * curve.floor, "real images"), "difference": (0.0, "the reference")}.get(measure)
+    figure = charts.quality_curve(
+        lines, titles, floor, theme.palette(), tags, mark, power=measure == "distance"
+    )
     return charts.show(figure, key, on_select="rerun", selection_mode="points")
 
 
+def _title(setting: dict) -> str:
+    return f"{SAMPLERS[setting['sampler']].title} at {setting['steps']} steps"
+
+
+def _finding(curve: results.QualityCurve) -> str:
+    """From how many steps on the paired differences show the loss against the reference to be small."""
+    first = curve.first_close("ddim")
+    last = curve.line("ddim", "difference")[-1]
+    point = first or last
+    there = (
+        f"At {point['steps']} steps the paired difference of KID is {_in_words(point)}; of a single step it is "
+        f"{KID_SCALE * curve.single_step_loss():+.0f}. "
+    )
+    head = f"Measured on this network with N = {curve.n:,}: "
+    loss = f"the loss against the reference ({_title(curve.reference)}) is"
+    small = f"below {results.MARGIN:.0%} of that of a single step"
+    if first is None:
+        head += f"up to {last['steps']} DDIM steps {loss} not shown to be {small}. "
+    else:
+        head += f"from **{first['steps']} DDIM steps** on, {loss} {small}, with 95 % confidence. "
+    return head + there + _others(curve)
+
+
+def _in_words(point: dict) -> str:
+    low, high = (KID_SCALE * end for end in point["interval"])
+    return f"{KID_SCALE * point['value']:+.0f} (95 % interval {low:+.0f} to {high:+.0f}, in units of 1/{KID_SCALE:,})"
+
+
+def _others(curve: results.QualityCurve) -> str:
+    others = [name for name in curve.samplers() if name != "ddim"]
+    found = {name: curve.first_close(name) for name in others}
+    reached = [f"{SAMPLERS[n].title} from {p['steps']} steps (NFE {p['nfe']})" for n, p in found.items() if p]
+    missed = [SAMPLERS[n].title for n, p in found.items() if p is None]
+    return " ".join(
+        [f"The same holds for {', '.join(reached)}."] * bool(reached)
+        + [f"It is not shown for {', '.join(missed)}."] * bool(missed)
+    )
+
+
 def _samples(settings: Settings, curve: results.QualityCurve, clicked: list) -> None:
-    """Pictures drawn now at one setting of the curve: a click on its point or the list chooses which."""
+    """Images sampled now at one setting of the curve: a click on its point or the list chooses which."""
     points = [f"{p['sampler']}:{p['steps']}" for p in sorted(curve.raw["points"], key=lambda p: p["steps"])]
     tag = str(clicked[0][0] if isinstance(clicked[0], list) else clicked[0]) if clicked else None
     if tag in points and tag != st.session_state.get("curve-clicked"):
         st.session_state["curve-point"] = tag
     st.session_state["curve-clicked"] = tag
+    if st.session_state.get("curve-point") not in (None, *points):
+        st.session_state["curve-point"] = None  # a point of the other network's curve
     chosen = st.selectbox(
         "Samples at a point: click it in the chart, or choose it here", points, index=None, key="curve-point",
         format_func=_setting_title, placeholder="no point chosen yet",
@@ -122,19 +155,19 @@ def _samples(settings: Settings, curve: results.QualityCurve, clicked: list) -> 
 
     def draw() -> np.ndarray:
         torch.set_num_threads(1)
-        bar = st.progress(0.0, f"{n} pictures at {_setting_title(chosen)} …")
+        bar = st.progress(0.0, f"{n} images at {_setting_title(chosen)} …")
         for step in sample_steps(setting, seeds=seeds):
-            bar.progress(step.i / setting.steps, f"Step {step.i} of {setting.steps}, {n} pictures at once")
+            bar.progress(step.i / setting.steps, f"Step {step.i} of {setting.steps}, {n} images at once")
         bar.empty()
         return to_uint8(step.x.numpy())
 
-    pictures = memo("curve-samples", setting, draw)
-    point = curve.point(sampler, setting.steps)
-    low, high = point["frechet"]["interval"]
-    st.html(gallery.row(list(pictures), [f"seed {s}" for s in seeds], [""] * n))
+    images = memo("curve-samples", setting, draw)
+    kid = curve.point(sampler, setting.steps)["kid"]
+    low, high = (KID_SCALE * end for end in kid["interval"])
+    st.html(gallery.row(list(images), [f"seed {s}" for s in seeds], [""] * n))
     st.caption(
-        f"Drawn now: your prompt at {_setting_title(chosen)}. Measured there: Fréchet distance "
-        f"{point['frechet']['value']:.1f} ({low:.1f} to {high:.1f}), N = {curve.n:,}."
+        f"Sampled now: your prompt at {_setting_title(chosen)}. Measured there: KID × {KID_SCALE:,} = "
+        f"{KID_SCALE * kid['value']:.1f} ({low:.1f} to {high:.1f}), N = {curve.n:,}."
     )
 
 
@@ -144,36 +177,44 @@ def _setting_title(point: str) -> str:
 
 
 def _about(measure: str, curve: results.QualityCurve) -> str:
-    if measure == "frechet":
+    reference = _title(curve.reference)
+    if measure == "kid":
         return (
-            f"A Fréchet distance in the features of our own small classifier, against {curve.raw['real']} held-out real "
-            "pictures: not an FID, and not to be compared with one. The real pictures behind the line share the labels but "
-            "not always the styles, which is why it can lie above the generated ones."
+            f"KID is the unbiased squared maximum mean discrepancy with a cubic kernel (Bińkowski et al. 2018), here in "
+            f"the {curve.raw['features']} features of our own classifier at 32 × 32 pixels, to {curve.raw['real']:,} real "
+            "images of the training distribution whose captions are not used: not comparable with a published KID. Lower "
+            "is better. The line is the KID of the real images whose captions were taken; on average that is 0. "
+            "These wide bars are mostly due to the choice of captions, which all points share."
+        )
+    if measure == "difference":
+        return (
+            f"KID of a point minus KID of {reference}, from a paired bootstrap over captions, noises and real images. An "
+            "interval above 0 is a measured loss of quality."
         )
     if measure == "distance":
-        steps, name = curve.raw["reference"]["steps"], SAMPLERS[curve.raw["reference"]["sampler"]].title
         rounding = curve.raw.get("rounding")
         limit = f" Below about {rounding['value']:.3f} the differences are rounding." if rounding else ""
         return (
-            f"Root mean square distance to {steps} steps of {name} from the same noise. DDPM has none: it draws "
-            f"anew.{limit} Both axes are logarithmic: the steeper a line falls, the more each further call brings."
+            f"RMSE to the image of {reference} from the same noise. DDPM has none: it adds new noise at every step and "
+            f"ends in another image.{limit} Both axes are logarithmic: the slope of a line is the order of convergence."
         )
-    if measure == "subgroup_top1":
-        return "How often our classifier sees the subgroup that was asked for."
-    return "Nearest-neighbour precision and recall in our classifier's features (no intervals)."
+    return "The share of images in which our classifier sees the subgroup of the caption."
 
 
-def _others(curve: results.QualityCurve) -> str:
-    found = []
-    for name in curve.samplers():
-        enough = results.first_near_best(curve.line(name, "frechet"), higher_is_better=False)
-        if enough and name != "ddim":
-            found.append(f"{SAMPLERS[name].title} from {enough['steps']} steps ({enough['calls']} calls)")
-    return f"The others: {', '.join(found)}." if found else ""
+def _about_intervals(curve: results.QualityCurve) -> str:
+    return (
+        f"All points share their captions, their noises and the {curve.raw['real']:,} real images. So the error bars of "
+        "two points move together, and **whether they overlap is no test** of a difference (Schenker & Gentleman 2001). "
+        "What answers the question is the interval of the *paired* difference: choose “KID minus the reference's” above. "
+        "Resampling draws captions with their noises, and real images, with replacement 1,000 times; the interval is the "
+        "middle 95 % of the values (a percentile bootstrap, Efron 1979). An interval that includes 0 does not prove "
+        "equality: its ends say how large a difference remains possible. So the sentence above asks for more: the whole "
+        f"interval has to lie below {results.MARGIN:.0%} of the loss of a single step (a non-inferiority test)."
+    )
 
 
-@st.cache_data(show_spinner="Timing a few network calls …", ttl=600)
-def _seconds_per_call(model: str) -> float:
+@st.cache_data(show_spinner="Timing a few network evaluations …", ttl=600)
+def _seconds_per_evaluation(model: str) -> float:
     torch.set_num_threads(1)
     began = time.perf_counter()
     steps = 12
@@ -182,22 +223,20 @@ def _seconds_per_call(model: str) -> float:
     return (time.perf_counter() - began) / steps
 
 
-def _published() -> None:
+def _published(model: str) -> None:
     columns, rows = results.published_results()
     table = [
         {
             "method": r["method"],
-            **{f"{c} calls": r["fid"].get(str(c)) for c in columns},
+            **{f"NFE {c}": r["fid"].get(str(c)) for c in columns},
             "source": r["source"],
         }
         for r in rows
     ]
     st.dataframe(table, hide_index=True)
     st.markdown(
-        "FID on CIFAR-10, lower is better; compare within a row. These numbers differ from ours because the pictures, "
-        "the network and the features of the measure are all others. What carries over is the shape: a steep fall "
-        "first, then little."
+        "FID on CIFAR-10, lower is better; compare within a row. These numbers differ from ours because the images, the "
+        "network, the features and the measure all do. What carries over is the shape: a steep fall first, then little."
     )
-    st.caption(
-        f"Ours: `{(ASSETS / 'curves' / 'steps.json').name}`, made by `python -m diffviz.training.eval_steps`."
-    )
+    option = "" if model == checkpoints.QUICK else f" --model {model}"
+    st.caption(f"Ours: `steps-{model}.json`, made by `python -m diffviz.training.eval_steps{option}`.")

@@ -1,8 +1,9 @@
-"""The parts of the steps page: the ladder, the race, and one jump against many."""
+"""Parts of the samplers page: the number of steps, samplers at equal NFE, and one step against many."""
 
 from __future__ import annotations
 
 import dataclasses
+import html
 from collections.abc import Sequence
 
 import numpy as np
@@ -15,25 +16,26 @@ from diffviz.diffusion.samplers import SAMPLERS, Step
 from diffviz.evaluation.metrics import rmse
 from diffviz.imaging.pixels import to_uint8
 from diffviz.models import checkpoints
-from diffviz.pipelines.text_to_image import Settings, sample_steps
+from diffviz.pipelines.text_to_image import Settings
 from diffviz.pipelines.trajectory import Trajectory
 from diffviz.ui import charts, live, source, step_details, theme
 from diffviz.ui.cache import memo
 from diffviz.ui.components import gallery, player
-from diffviz.ui.prediction import ask_prediction
+from diffviz.ui.prediction import ask_prediction, verdict
 
-CLOSE = 0.05  # RMS difference, on pixel values from -1 to 1, below which two pictures look alike
+CLOSE = 0.05  # RMSE, on pixel values from -1 to 1, below which two images look alike
 BUDGETS = (3, 5, 8, 12, 20, 30, 50)
 MANY_SEEDS = 64
+SHARP_SHARE = 0.7  # of the fine detail of 50 steps, below which an image counts as blurred
 
 
-# --- the ladder --------------------------------------------------------------------------------------------
+# --- the number of steps --------------------------------------------------------------------------------------------
 
 
 def step_sweep(settings: Settings) -> None:
-    """One seed and prompt at 1 to 250 steps, each picture with its way there."""
+    """One seed and prompt at 1 to 250 steps, each image with its sampling trajectory."""
     guess = ask_prediction(
-        "From how many steps on will the picture hardly change any more?",
+        "From how many steps on will the image hardly change any more?",
         [f"{n} steps" for n in step_comparison.STEP_COUNTS[1:-1:2]],
         "guess-ladder",
     )
@@ -41,23 +43,23 @@ def step_sweep(settings: Settings) -> None:
         return
     runs = _sweep(settings)
     last = runs[-1].x[-1]
-    far = [rmse(r.x[-1], last) for r in runs]
-    notes = [f"{d:.3f} from {runs[-1].steps} steps" for d in far[:-1]] + ["the longest run"]
-    settled = next(i for i in range(len(runs)) if max(far[i:]) < CLOSE)
-    rung = st.session_state.get("rung", settled)
+    errors = [rmse(r.x[-1], last) for r in runs]
+    notes = [f"RMSE {e:.3f}" for e in errors[:-1]] + ["the reference"]
+    close = next(i for i in range(len(runs)) if max(errors[i:]) < CLOSE)
+    rung = st.session_state.get("rung", close)
     picked = gallery.pick(
-        [r.frames("x")[-1] for r in runs], _titles(runs), notes, label="Open the way to a picture", key="rungs",
+        [r.frames("x")[-1] for r in runs], _titles(runs), notes, label="Show the trajectory of an image", key="rungs",
         picked=rung,
     )  # fmt: skip
     if picked is not None and picked != rung:
         st.session_state["rung"] = picked
         st.rerun()
     st.markdown(
-        f"You said **{guess}**. From **{runs[settled].steps} steps** on, the picture stays within {CLOSE} of the "
-        f"{runs[-1].steps}-step one (root mean square, on pixel values from −1 to 1), "
-        f"for this prompt, this seed and {SAMPLERS[settings.sampler].title}. Try another seed: it moves."
+        f"You said **{guess}**. From **{runs[close].steps} steps** on, the RMSE to the {runs[-1].steps}-step image stays "
+        f"within {CLOSE} (pixel values from −1 to 1), for this prompt, this seed and {SAMPLERS[settings.sampler].title}. "
+        f"{_noise_note(settings)}Try another seed: the number changes."
     )
-    st.caption("Choose a picture above to open its way there.")
+    st.caption("Choose an image above to show its sampling trajectory below.")
     run = runs[rung]
     readouts = live.readouts(run, run.steps)
     player.play(
@@ -66,6 +68,15 @@ def step_sweep(settings: Settings) -> None:
     )  # fmt: skip
     step_details.one_step_in_numbers(run, dataclasses.replace(settings, steps=run.steps))
     source.show(SAMPLERS[settings.sampler].function)
+
+
+def _noise_note(settings: Settings) -> str:
+    if not SAMPLERS[settings.sampler].stochastic:
+        return ""
+    return (
+        "This sampler is stochastic: every number of steps draws other noises and so ends in another image, however "
+        "many steps it takes. "
+    )
 
 
 def _sweep(settings: Settings) -> list[Trajectory]:
@@ -91,13 +102,13 @@ def _titles(runs: Sequence[Trajectory]) -> list[str]:
     return [f"{r.steps} step{'s' if r.steps > 1 else ''}" for r in runs]
 
 
-# --- the race ----------------------------------------------------------------------------------------------
+# --- samplers at equal NFE ----------------------------------------------------------------------------------------------
 
 
 def sampler_race(settings: Settings, budget: int) -> None:
-    """Two to four samplers from the same noise at equal network calls, against a long run from that noise."""
+    """Two to four samplers from the same noise at equal NFE, compared with a long trajectory from that noise."""
     picked = st.pills(
-        "Racers (two to four)", list(SAMPLERS), selection_mode="multi", format_func=lambda name: SAMPLERS[name].title,
+        "Samplers (two to four)", list(SAMPLERS), selection_mode="multi", format_func=lambda name: SAMPLERS[name].title,
         default=["ddim", "heun", "dpmpp_2m", "unipc"], key="racers", persist_state="session", wrap=True,
     )  # fmt: skip
     if not 2 <= len(picked) <= 4:
@@ -106,7 +117,7 @@ def sampler_race(settings: Settings, budget: int) -> None:
     racers = [name for name in SAMPLERS if name in picked]
     titles = [SAMPLERS[n].title for n in racers]
     guess = ask_prediction(
-        f"Who will end nearest to the long run after {budget} calls?", titles, "guess-race"
+        f"Which ends nearest to the reference image at an NFE of {budget}?", titles, "guess-race"
     )
     if guess is None:
         return
@@ -115,30 +126,42 @@ def sampler_race(settings: Settings, budget: int) -> None:
     finals = {SAMPLERS[n].title: seen[n][-1].x[0].numpy() for n in racers}
     order = step_comparison.rank_by_distance(finals, target)
     chart.empty()
-    panels, texts = [], [f"{j} of {budget} calls" for j in range(budget + 1)]
+    panels, texts = [], [f"NFE {j} of {budget}" for j in range(budget + 1)]
     for name in racers:
         steps = step_comparison.max_steps(name, budget)
         frames = to_uint8(np.stack([s.x0[0].numpy() for s in seen[name]]))
         frames = step_comparison.align_by_nfe(frames, name, steps, budget)
-        note = f"{steps} steps, ends {rmse(finals[SAMPLERS[name].title], target):.3f} away"
+        note = f"{steps} steps, RMSE {rmse(finals[SAMPLERS[name].title], target):.3f}"
         panels.append(player.Panel(SAMPLERS[name].title, note, "prediction", frames))
     words = [
-        f"After {j} of {budget} network calls: each sampler's newest guess x̂₀." for j in range(budget + 1)
+        f"After {j} of {budget} network function evaluations: each sampler's newest prediction x̂₀."
+        for j in range(budget + 1)
     ]
-    player.play(panels, texts, words, title="The race", key="race-player", name=f"race-{budget}", largest=224)
+    player.play(
+        panels,
+        texts,
+        words,
+        title="Samplers at equal NFE",
+        key="race-player",
+        name=f"nfe-{budget}",
+        largest=224,
+    )
     charts.show(_lines(seen, racers, budget, target), "race-chart")
-    right = "and so it was" if guess == order[0][0] else f"but **{order[0][0]}** came nearest"
+    right = "and so it is" if guess == order[0][0] else f"but **{order[0][0]}** ends nearest"
     st.markdown(
         f"You said **{guess}**, {right}: "
         + ", ".join(f"{name} {far:.3f}" for name, far in order)
-        + f" (root mean square distance to {step_comparison.REFERENCE['steps']} steps of "
-        f"{SAMPLERS[step_comparison.REFERENCE['sampler']].title} from the same noise). One seed is an anecdote: try others."
+        + f" (RMSE to the image of {step_comparison.REFERENCE['steps']} steps of "
+        f"{SAMPLERS[step_comparison.REFERENCE['sampler']].title} from the same noise). One seed proves little: try others, "
+        "or see **Measured quality**."
     )
+    if settings.guided:
+        st.caption("Guidance doubles every NFE here, for each sampler alike; the counts leave it out.")
     source.show(*(SAMPLERS[n].function for n in racers))
     if any(SAMPLERS[name].stochastic for name in racers):
         st.caption(
-            "DDPM throws new dice at every step, so it walks to another picture on purpose: its distance "
-            "says where it went, not how well it draws."
+            "DDPM is stochastic: it adds new noise at every step and ends in another image on purpose. Its RMSE says how "
+            "far apart two samples are, not how good either is."
         )
 
 
@@ -148,10 +171,10 @@ def _long_run(settings: Settings) -> np.ndarray:
     def make() -> np.ndarray:
         torch.set_num_threads(1)
         n = step_comparison.REFERENCE["steps"]
-        bar = st.progress(0.0, "The long run first …")
+        bar = st.progress(0.0, "The reference first …")
         for step in step_comparison.reference_steps(settings):
             if step.i % 10 == 0:
-                bar.progress(step.i / n, f"The long run first: step {step.i} of {n}")
+                bar.progress(step.i / n, f"The reference first: step {step.i} of {n}")
         bar.empty()
         return step.x[0].numpy()
 
@@ -190,41 +213,64 @@ def _lines(seen: dict, racers: Sequence[str], budget: int, target: np.ndarray) -
     return charts.distance_by_nfe(lines, budget, theme.palette())
 
 
-# --- one jump or many --------------------------------------------------------------------------------------
+# --- one step or many --------------------------------------------------------------------------------------
 
 
 def one_step(settings: Settings) -> None:
-    """One question at pure noise, alone and averaged over many seeds, beside 12 and 50 steps."""
-    options = ["a sharp picture", "a blur", "static"]
-    guess = ask_prediction("What does the network give when it is asked only once?", options, "guess-jump")
+    """A single evaluation at pure noise beside 12 and 50 steps, with and without the prompt, all without guidance."""
+    options = ["a sharp image", "a blurred average", "Gaussian noise"]
+    guess = ask_prediction(
+        "Without a prompt: what does a single network evaluation at pure noise predict?",
+        options,
+        "guess-jump",
+    )
     if guess is None:
         return
     torch.set_num_threads(1)
+    settings = dataclasses.replace(settings, guidance=1.0, negative="")
     denoiser = checkpoints.load(settings.model)
     seeds = [settings.seed, *(s for s in range(MANY_SEEDS) if s != settings.seed)][:MANY_SEEDS]
-    with st.spinner(f"One question from each of {MANY_SEEDS} seeds, then 12 steps, then 50 …"):
-        once = step_comparison.one_pass(settings, denoiser, seeds)
-        twelve, fifty = (
-            list(sample_steps(dataclasses.replace(settings, steps=n)))[-1].x[0].numpy() for n in (12, 50)
-        )
-    shown = [once.one, once.mean, twelve, fifty]
-    detail = [float(rmse(frame_captions.split_layout_detail(p)[1])) for p in shown]
-    titles = ["one pass", f"one pass, mean of {MANY_SEEDS}", "12 steps", "50 steps"]
-    per_step = 2 if settings.guided else 1
-    asked = [
-        1,
-        MANY_SEEDS,
-        SAMPLERS[settings.sampler].nfe(12) * per_step,
-        SAMPLERS[settings.sampler].nfe(50) * per_step,
-    ]
-    notes = [f"{n} call{'s' if n > 1 else ''}, detail {d:.2f}" for n, d in zip(asked, detail, strict=True)]
-    st.html(gallery.row([to_uint8(p) for p in shown], titles, notes, wanted=160))
-    share = detail[0] / detail[3]
-    found = "a blur" if share < 0.7 else "a sharp picture"
+    conditions = {"no prompt, no style": dataclasses.replace(settings, prompt="", style="")}
+    named = {"prompt": settings.prompt and f"“{settings.prompt}”", "style": settings.style}
+    if any(named.values()):
+        conditions[", ".join(f"{what} {value}" for what, value in named.items() if value)] = settings
+    found = {}
+    for title, setting in conditions.items():
+        with st.spinner(f"{title}: one evaluation from each of {MANY_SEEDS} noises, 12 steps, 50 steps …"):
+            found[title] = memo(
+                f"one-step-{len(found)}",
+                setting,
+                lambda setting=setting: step_comparison.one_step_or_many(setting, denoiser, seeds),
+            )
+        _one_step_row(title, found[title], settings)
+    free, *given = found.values()
+    right = options[1] if free.detail_share < SHARP_SHARE else options[0]
     st.markdown(
-        f"You said **{guess}**; it is **{found}**: one pass holds {share:.0%} of the fine detail of 50 steps. "
-        f"And it hardly matters which static one begins with: the {MANY_SEEDS} answers differ from their mean by "
-        f"only {once.spread:.3f} (root mean square). Pure static says nothing about which picture it is, so the "
-        "best single answer is the mean of everything it could be. Each later step knows a little more, and its "
-        "mean is taken over less: that is what refinement buys."
+        f"{verdict(guess, right)}: without a prompt, one evaluation has {free.detail_share:.0%} of the fine detail of 50 "
+        "steps. An image of pure noise says next to nothing about the clean image, so the prediction with the least "
+        "squared error is the mean E[x₀ | xₜ] of all the images that could have been noised into it. That is why the "
+        f"noise hardly matters: the predictions from {MANY_SEEDS} noises differ from their mean by an RMSE of only "
+        f"{free.one.spread:.3f}. Later, xₜ holds more of the image, and the mean is taken over fewer images."
+    )
+    if given:
+        st.markdown(
+            f"With the prompt the share is {given[0].detail_share:.0%}. A prompt and a style narrow down what is averaged: "
+            "the fewer and the more alike the training images that fit them, the sharper their mean. So how much a single "
+            "step loses depends on how much the condition leaves open."
+        )
+    st.caption(
+        "All of it without guidance (w = 1), so that only the number of steps differs. Fine detail: the RMS of what is "
+        "left of an image when averages over 8 × 8 blocks are taken away."
+    )
+    source.show(step_comparison.one_pass)
+
+
+def _one_step_row(title: str, found: step_comparison.OneStepOrMany, settings: Settings) -> None:
+    nfe = SAMPLERS[settings.sampler].nfe
+    titles = ["1 step", f"1 step, mean of {MANY_SEEDS} noises", "12 steps", "50 steps"]
+    counts = [1, MANY_SEEDS, nfe(12), nfe(50)]
+    notes = [f"NFE {n}, detail {d:.2f}" for n, d in zip(counts, found.detail, strict=True)]
+    st.html(
+        f"<b>{html.escape(title)}</b>"
+        + gallery.row([to_uint8(p) for p in found.images], titles, notes, wanted=160)
     )
