@@ -1,13 +1,13 @@
-"""Copies: is what the network draws its own, or a training drawing handed back?"""
+"""Memorization: the nearest training images of what the network generates, and the measured distances."""
 
 from diffviz.ui import frame
 
 page = frame.setup_page(
-    "Does it copy?",
-    "A network that learned from drawings could simply hand one back. Here is what it drew, and the training drawings "
-    "that come nearest to it. Look for yourself.",
+    "Memorization",
+    "A diffusion model can reproduce training images. Compare a generated image with its nearest neighbours in the "
+    "training set, and their distance with that of held-out images.",
     slug="copies",
-    kicker="Lesson 7 · memory",
+    kicker="Lesson 7 · Beyond",
 )
 
 import streamlit as st
@@ -27,20 +27,20 @@ left, right = st.columns([1, 2.9], gap="large")
 with left:
     prompt, style, seed = prompt_controls(c, words.styles)
     with st.expander("More"):
-        guidance = c.slider("Guidance (1 is off)", "guidance", 3.0, 1.0, 10.0, 0.5)
+        guidance = c.slider("Guidance scale w (1 is off)", "guidance", 3.0, 1.0, 10.0, 0.5)
         net = live.network(c)
     example_prompts(memorization.EXAMPLE_PROMPTS)
 settings = Settings(prompt, style, seed, memorization.STEPS, "unipc", guidance, model=net)
 with right:
     live.prompt_notices(prompt, words, net)
     run = live.compute(settings, "copies-run", ("x", "x0"), largest=memorization.LARGEST)
-    looked = memorization.show_nearest(run)
+    neighbours = memorization.show_nearest(run)
 
-if looked:
-    st.header("Eight seeds, eight neighbours", anchor=False)
+if neighbours:
+    st.header("Nearest neighbours of eight seeds", anchor=False)
     memorization.eight_seeds(settings)
-    st.header("Measured on thousands", anchor=False)
-    memorization.measured(net, looked[0].distance)
+    st.header("Measured over thousands of images", anchor=False)
+    memorization.measured(net, neighbours[0].distance)
 memorization.explain_distance(settings)
 source.show(nearest_neighbors.distances)
 frame.closing_question(

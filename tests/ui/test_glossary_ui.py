@@ -20,7 +20,7 @@ def opened(page, **state):
     [("CFG", "guidance"), ("DDIM", "reverse"), ("ε-prediction", "training"), ("SDEdit", "editing")],
 )
 def test_the_search_of_the_menu_says_what_a_term_is_and_links_to_the_page_that_shows_it(name, page):
-    app = opened("practise", way="self-check")
+    app = opened("practise", way="Self-check")
     app.selectbox(key="find").select(name).run()
     entry = glossary.search(name)[0]
     assert entry.page == page

@@ -1,4 +1,4 @@
-"""What the ways to practise share."""
+"""What the exercises share: links to demos, confidence ratings, moving on and starting over."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The questions for a course of one's own: download buttons for other tools, made when pressed."""
+"""Downloads of the questions for other tools; each file is made when its button is pressed."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ FILES = (
 
 
 def _make(kind: str, file: str) -> bytes:
-    from diffviz import export  # needs torch: not for those who only read
+    from diffviz import export  # imports torch, which is slow: only when a file is asked for
 
     return export.KINDS[kind]()[file]
 
 
 def show() -> None:
-    """A fold with a button for each format."""
+    """An expander with a button for each format."""
     with st.expander("For your own course: Anki, Canvas, Moodle, CSV, PDF", icon=":material/download:"):
         st.markdown(
             "All questions but those that a live run answers, with their explanations. The same files come from "
