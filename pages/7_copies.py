@@ -44,12 +44,11 @@ if neighbours:
 memorization.explain_distance(settings)
 source.show(nearest_neighbors.distances)
 frame.closing_question(
-    "Why does it come near to some drawings and not to others?",
-    "It comes nearest where there is only one answer. Seven sets agree on what a red heart looks like: there the average "
-    "of all that fits is nearly a drawing itself. Rockets differ from set to set, so what it draws lies between them. And "
-    "it keeps what it saw often: three of the sets, flat, gradient and 3d, share their drawings. Ask for a cat face in "
-    "the style **gradient** and compare. The fewer the drawings, the more often each is repeated and the larger the "
-    "network, the more it keeps. Large models do it too: pictures that stood in their data many times could be drawn out "
-    "of them almost unchanged (Carlini et al. 2023, arXiv 2301.13188).",
+    "Why is the nearest neighbour so near for some images and not for others?",
+    "Above all because of repetition. Three of the emoji sets, flat, gradient and 3d, share their designs, so each of "
+    "these was in the training set three times. Compare **cat face** in the styles **gradient** and **twemoji**, which has "
+    "a design of its own: sample eight of each. From larger models too, images that were repeated often in their data "
+    "could be extracted almost unchanged (Carlini et al. 2023, arXiv 2301.13188). With more training images memorization gives "
+    "way to generalization (Kadkhodaie et al. 2024, arXiv 2310.02557).",
 )
-frame.next_lesson(frame.LESSONS[7], "Is this the only way to make new pictures?")
+frame.next_lesson(frame.LESSONS[7], "Which other generative models are there?")

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from streamlit.testing.v1 import AppTest
 
+from diffviz.evaluation.results import first_near_best, load_quality_curve
 from diffviz.lessons import content, grading, scheduling
 from diffviz.lessons.content import KINDS, ContentError, load
 from diffviz.lessons.live_questions import QUESTIONS
@@ -414,6 +415,8 @@ def test_predictions_are_written_first_then_looked_at_and_compared():
         press(app, "Commit and run")
         assert app.text[0].value == "twice, as each needs <b>the last</b>"
         assert app.info[0].value == item.answer
+        if item.id == "predict-slow":
+            assert any("NFE 40" in m.value and "NFE 80" in m.value for m in app.markdown)
         for box in app.checkbox[: n if n < 2 else len(item.key_points)]:
             box.check()
         app.run()
@@ -497,6 +500,15 @@ def test_a_disk_that_refuses_is_reported_and_the_visit_goes_on(monkeypatch):
     press(app, "Check the order")
     assert any("could not be kept" in w.value for w in app.warning)
     assert any("pairs are in the right order" in w.value for w in app.warning)
+
+
+def test_the_dictionary_gives_the_measured_number_of_steps_by_agreement_and_not_by_a_biased_distance():
+    app = practise("Dictionary")
+    line = load_quality_curve().line("ddim", "subgroup_top1")
+    best, steps = max(p["value"] for p in line), first_near_best(line, higher_is_better=True)["steps"]
+    assert all(p["value"] >= 0.95 * best for p in line if p["steps"] >= steps)
+    pitfalls = next(m.value for m in app.markdown if "**Pitfalls**" in m.value)
+    assert f"from {steps} steps on" in pitfalls and "Fréchet" not in pitfalls
 
 
 def test_the_dictionary_can_be_searched():
