@@ -353,7 +353,8 @@ def _compare_resampling(edit: InpaintSettings, mask: np.ndarray) -> None:
     )
     st.caption(
         f"N = {found['n']} held-out images of common labels, the left half masked and inpainted with the image's own "
-        f"caption; 95 % intervals in brackets. DDPM, {found['settings']['inpaint_steps']} steps, guidance {found['settings']['guidance']:g}. In the "
-        f"real images the right subgroup is seen in {found['real_subgroup']['value']:.0%}. Made by "
-        f"`python -m diffviz.training.eval_edits --model {edit.model}`."
+        "caption; in brackets 95 % intervals. "
+        f"DDPM, {found['settings']['inpaint_steps']} steps, guidance {found['settings']['guidance']:g}. "
+        f"In the real images the right subgroup is seen in {found['real_subgroup']['value']:.0%}. "
+        f"Made by `python -m diffviz.training.eval_edits --model {edit.model}`."
     )

@@ -15,6 +15,7 @@ import numpy as np
 import streamlit as st
 
 from diffviz.lessons import content, grading
+from diffviz.lessons.pages import BY_SLUG
 from diffviz.ui import learner
 from diffviz.ui.cache import memo
 from diffviz.ui.practice import common
@@ -108,7 +109,7 @@ def _refute(option: content.Option, with_belief: bool) -> None:
         st.markdown(f"The misconception behind it: *{behind.belief}*")
     if behind.demo:
         st.page_link(
-            common.PAGES[behind.demo.page],
+            BY_SLUG[behind.demo.page].file,
             label=f"The run that refutes it: {behind.demo.label}",
             icon=":material/science:",
             query_params=behind.demo.state,

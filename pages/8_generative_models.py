@@ -6,7 +6,7 @@ page = frame.setup_page(
     "VAE, GAN, flow matching, distillation",
     'Other generative models map <span class="dv-c-noise">noise</span> to <span class="dv-c-signal">data</span> too. Train '
     "them beside diffusion on points in the plane, where training takes seconds and every error can be seen.",
-    slug="relatives",
+    slug="generative_models",
     kicker="Lesson 8 · Beyond",
 )
 

@@ -6,7 +6,7 @@ page = frame.setup_page(
     "Practice",
     "Answer from memory first, then compare: recall keeps more than rereading. Every question links to the demo that "
     "shows its answer.",
-    slug="practise",
+    slug="practice",
     kicker="Practice",
 )
 

@@ -6,7 +6,7 @@ page = frame.setup_page(
     "Memorization",
     "A diffusion model can reproduce training images. Compare a generated image with its nearest neighbours in the "
     "training set, and their distance with that of held-out images.",
-    slug="copies",
+    slug="memorization",
     kicker="Lesson 7 · Beyond",
 )
 
@@ -47,8 +47,8 @@ frame.closing_question(
     "Why is the nearest neighbour so near for some images and not for others?",
     "Above all because of repetition. Three of the emoji sets, flat, gradient and 3d, share their designs, so each of "
     "these was in the training set three times. Compare **cat face** in the styles **gradient** and **twemoji**, which has "
-    "a design of its own: sample eight of each. From larger models too, images that were repeated often in their data "
-    "could be extracted almost unchanged (Carlini et al. 2023, arXiv 2301.13188). With more training images memorization gives "
-    "way to generalization (Kadkhodaie et al. 2024, arXiv 2310.02557).",
+    "a design of its own: sample eight of each. From larger models too, images that were repeated often in "
+    "their data could be extracted almost unchanged (Carlini et al. 2023, arXiv 2301.13188). With more training images "
+    "memorization gives way to generalization (Kadkhodaie et al. 2024, arXiv 2310.02557).",
 )
 frame.next_lesson(frame.LESSONS[7], "Which other generative models are there?")
