@@ -45,7 +45,7 @@ memorization.explain_distance(settings)
 source.show(nearest_neighbors.distances)
 frame.closing_question(
     "Why is the nearest neighbour so near for some images and not for others?",
-    "Above all because of repetition. Three of the emoji sets, flat, gradient and 3d, share their designs, so each of "
+    "One reason is repetition. Three of the emoji sets, flat, gradient and 3d, share their designs, so each of "
     "these was in the training set three times. Compare **cat face** in the styles **gradient** and **twemoji**, which has "
     "a design of its own: sample eight of each. From larger models too, images that were repeated often in "
     "their data could be extracted almost unchanged (Carlini et al. 2023, arXiv 2301.13188). With more training images "

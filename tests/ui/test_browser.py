@@ -488,6 +488,7 @@ RIGHT_ORDER = ["noise", "train", "static", "remove", "feed", "repeat"]
 def test_the_order_can_be_put_right_by_keyboard_and_then_plays(page):
     page.goto("/practice?way=order")  # a former title of the exercise
     expect(page.locator(".dv-sort li").first).to_be_visible(timeout=30_000)
+    expect(page).to_have_url(re.compile(r"way=Order\+the\+stages"))
     page.wait_for_timeout(1500)
     for place, stage in enumerate(RIGHT_ORDER):
         up = page.locator(f".dv-sort li[data-id={stage}] button").first
