@@ -181,7 +181,10 @@ def distance_by_few_nfe(
     made = sorted({calls for _, each, _ in lines.values() for calls in each})
     figure = distance_by_nfe(lines, made[-1], colours)
     figure.update_xaxes(
-        type="log", tickvals=made, range=[np.log10(made[0]) - 0.05, np.log10(made[-1]) + 0.05]
+        title="network evaluations (NFE)",
+        type="log",
+        tickvals=made,
+        range=[np.log10(made[0]) - 0.05, np.log10(made[-1]) + 0.05],
     )
     return figure.update_yaxes(title="distance from the data")
 
@@ -370,16 +373,16 @@ def neighbor_distances(measured: Mapping, distance: float, colours: Mapping[str,
             hovertemplate="%{y:.1%}",
         )
     for x, text, role, dash in (
-        (found.limit, "5 % of held-out ", "text", "dash"),
+        (found.limit, " 5 % of held-out", "text", "dash"),
         (distance, " this image", "prediction", "solid"),
     ):
         figure.add_vline(x=x, line={"color": colours[role], "width": 2, "dash": dash})
         figure.add_annotation(
-            x=x, y=1 if role == "text" else 0.9, yref="paper", text=text, showarrow=False, yanchor="top",
-            xanchor="right" if role == "text" else "left", font={"color": colours[role]},
+            x=x, y=1 if role == "text" else 0.9, yref="paper", text=text, showarrow=False, yanchor="top", xanchor="left",
+            font={"color": colours[role]},
         )  # fmt: skip
     figure.update_xaxes(
-        title="distance to the nearest training image (RMSE)",
+        title="RMSE to the nearest training image",
         range=[0, max(float(found.edges[found.filled]), distance * 1.1)],
     )
     figure.update_yaxes(title="share of the images", tickformat=".0%")

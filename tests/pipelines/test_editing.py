@@ -65,6 +65,11 @@ def test_a_lower_strength_takes_fewer_steps_and_starts_at_its_time(strength, fra
     assert steps[0].t == pytest.approx(strength) and steps[-1].t == 0
 
 
+def test_no_label_is_a_cat_with_sunglasses_as_the_page_says():
+    names = [set(label["label"].split()) for label in checkpoints.load(checkpoints.QUICK).vocabulary.labels]
+    assert not any({"cat", "sunglasses"} <= name for name in names)
+
+
 @pytest.mark.parametrize("file", sorted(SAMPLES.glob("*.png")), ids=lambda f: f.stem)
 def test_fine_detail_has_the_lower_snr_and_is_hidden_first(file):
     """What the page and `sdedit_init` say: per independent value, at every timestep alike, averages have more SNR."""

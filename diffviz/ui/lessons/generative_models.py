@@ -76,7 +76,8 @@ def compare_models(task: ToyTask) -> None:
     st.caption(
         "Samples to data: mean distance of a sample to the nearest data point, large where samples lie outside the data. "
         "Data to samples: mean distance of a data point to the nearest sample, large where parts of the data are not "
-        f"covered. Over {diffusion2d.POINTS} points of each. Each network is trained once, without the techniques that "
+        f"covered. Other data: a second set of data points, for scale. Over {diffusion2d.POINTS} points of each. "
+        "Each network is trained once, without the techniques that "
         "stabilize GANs in practice, and one run proves little: try other seeds, shapes and numbers of training steps."
     )
     with st.expander("The loss of each", icon=":material/function:"):
@@ -115,9 +116,9 @@ def _nn_distances(points: np.ndarray, task: ToyTask) -> tuple[float, float]:
 
 def _table(found: dict[str, Training], task: ToyTask) -> str:
     rows = {TITLES[name]: (t.samples, t.model.nfe) for name, t in found.items()}
-    rows["other points of the data"] = (task.data[-diffusion2d.POINTS :], "–")
+    rows["other data"] = (task.data[-diffusion2d.POINTS :], "–")
     modes = task.shape in diffusion2d.MODES
-    columns = ("", "samples to data", "data to samples", *(["modes covered"] if modes else []), "NFE")
+    columns = ("", "samples to data", "data to samples", *(["modes"] if modes else []), "NFE")
     lines = [f"| {' | '.join(columns)} |", "|---" * len(columns) + "|"]
     for title, (points, nfe) in rows.items():
         cells = [title, *(f"{far:.3f}" for far in _nn_distances(points, task))]
@@ -134,12 +135,12 @@ def _failure_modes(found: dict[str, Training], task: ToyTask) -> str:
     for name, training in found.items():
         outside, missing = _nn_distances(training.samples, task)
         covered = diffusion2d.modes_covered(training.samples, task.shape)
-        if covered and covered[0] < covered[1]:
-            how = f"{'collapses to' if name == 'GAN' else 'covers'} {covered[0]} of {covered[1]} modes"
-        elif max(outside, missing) < close:
+        if max(outside, missing) < close:
             how = "comes close to the data"
         elif outside > missing:
             how = "places samples where there are no data"
+        elif covered and covered[0] < covered[1]:
+            how = f"{'collapses to' if name == 'GAN' else 'covers only'} {covered[0]} of {covered[1]} modes"
         else:
             how = "leaves parts of the data uncovered"
         told.append(f"{'' if name == 'v' else 'the '}{TITLES[name]} {how}")

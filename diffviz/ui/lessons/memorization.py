@@ -133,7 +133,8 @@ def measured(name: str, distance: float) -> None:
         return
     note_provenance(results.MeasuredResult(found), name)
     new, known, held = found["new_captions"], found["trained_captions"], found["heldout"]
-    charts.show(charts.neighbor_distances(found, distance, theme.palette()), "memory")
+    shown = without_compression(distance, found["limit"])
+    charts.show(charts.neighbor_distances(found, shown, theme.palette()), "memory")
     st.markdown(
         f"The dashed line is drawn so that {nearest_neighbors.COPY_QUANTILE:.0%} of the {held['n']} **held-out** images "
         f"lie to the left of it. Of the images generated for **held-out** captions, {_share(new)} do (N = {new['n']:,}): "
@@ -146,15 +147,24 @@ def measured(name: str, distance: float) -> None:
         "images of poor quality lie far from all training images, and the distance finds only copies that were not moved, "
         "scaled or recoloured."
     )
-    reference = nearest_neighbors.load_reference_set()
-    here = np.quantile(reference.heldout_distances, nearest_neighbors.COPY_QUANTILE)
     st.caption(
         f"Common captions, {SAMPLERS[found['sampler']].title}, {found['steps']} steps, guidance "
         f"{found['guidance']:g}; ranges are 95 % intervals over the generated images. The line rests on few: "
-        f"{round(nearest_neighbors.COPY_QUANTILE * held['n'])} of the held-out images lie to the left of it. It is at "
-        f"{found['limit']:.3f}. This page searches compressed training images, to which the same 5 % lie below "
-        f"{here:.3f}. Made by `python -m diffviz.training.evaluate`."
+        f"{round(nearest_neighbors.COPY_QUANTILE * held['n'])} of the held-out images lie to the left of it. The "
+        "distances were measured to the original training images; this page searches compressed ones, and “this image” is "
+        "marked at its distance less the error of the compression. Made by `python -m diffviz.training.evaluate`."
     )
+
+
+def without_compression(distance: float, limit: float) -> float:
+    """The distance that a distance to a compressed training image stands for among those to the original ones.
+
+    The error of the compression adds to the squared distance; it is taken from the two thresholds, of which `limit` is
+    the one of the original images.
+    """
+    reference = nearest_neighbors.load_reference_set()
+    compressed = np.quantile(reference.heldout_distances, nearest_neighbors.COPY_QUANTILE)
+    return float(np.sqrt(max(distance**2 - (compressed**2 - limit**2), 0)))
 
 
 def _share(part: dict) -> str:
