@@ -84,7 +84,7 @@ def _measured() -> list[str]:
     return [
         f"Measured on a network of these pages (DDIM, 1 to {line[-1]['steps']} steps, N = {curve.n:,} images for each "
         "number of steps): the share of images in which a classifier sees the subgroup of the prompt stays within 5 % of "
-        f"its best from {near['steps']} steps on. It says nothing of fine detail, which takes more steps."
+        f"its best from {near['steps']} steps on. It says nothing of fine detail."
     ]
 
 
