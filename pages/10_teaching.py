@@ -1,12 +1,12 @@
-"""For teachers: class plans whose every step is a link, and the questions in other tools' formats."""
+"""Teaching: class plans with a link for each step, and the questions as files for other tools."""
 
 from diffviz.ui import frame
 
 page = frame.setup_page(
     "For teachers",
-    "Class plans in minutes: what to do, what to ask, what you will hear, and the very state of the very page to click "
-    "on. Switch <b>Presenter view</b> on in the menu, and the back row can read it.",
-    kicker="In class",
+    "Class plans, minute by minute: what to do, what to ask, which answers to expect, and links that open each demo in "
+    "the state you need. <b>Presenter view</b> in the menu enlarges everything for the back row.",
+    kicker="Teaching",
 )
 
 from diffviz.ui.controls import Controls

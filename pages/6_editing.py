@@ -1,13 +1,13 @@
-"""Editing: begin from a picture, or draw only in a part of it."""
+"""Image-to-image (SDEdit) and inpainting (RePaint)."""
 
 from diffviz.ui import frame
 
 page = frame.setup_page(
-    "Changing a picture",
-    'The same network, nothing trained anew: hand it your <span class="dv-c-signal">picture</span> half buried in '
-    '<span class="dv-c-noise">static</span>, or let it fill a hole, and watch every step.',
+    "Image-to-image and inpainting",
+    'The network of the other lessons, unchanged: start sampling from a noised <span class="dv-c-signal">image</span> in '
+    'place of pure <span class="dv-c-noise">noise</span> (SDEdit), or generate only what lies under a mask (RePaint).',
     slug="editing",
-    kicker="Lesson 6 · editing",
+    kicker="Lesson 6 · Steering",
 )
 
 import streamlit as st
@@ -23,44 +23,58 @@ from diffviz.ui.sampling_controls import seed_control
 
 words = live.vocabulary()
 c = Controls(page)
-PARTS = {"redraw": "Begin with it", "fill": "Fill a hole"}
+PARTS = {"img2img": "Image-to-image", "inpaint": "Inpainting"}
+FORMERLY = {"Begin with it": "img2img", "Fill a hole": "inpaint"}
+part = c.choice(
+    "Part",
+    "do",
+    tuple(PARTS),
+    "img2img",
+    PARTS,
+    segmented=True,
+    formerly=FORMERLY,
+    label_visibility="collapsed",
+)
 left, right = st.columns([1, 2.9], gap="large")
 with left:
-    part = c.choice("Part", "do", tuple(PARTS), "redraw", PARTS, segmented=True, width="stretch")
-    picture = image_input.choose(c).pixels
-    if part == "redraw":
-        prompt = c.text("Make it", "into", "fox", placeholder="no words: anything")
-        strength = c.slider("Strength: how far to bury it", "strength", 0.85, 0.05, 1.0, 0.05)
+    image = image_input.choose(c).pixels
+    if part == "img2img":
+        prompt = c.text("Prompt", "into", "fox", placeholder="no prompt: unconditional")
+        strength = c.slider("Strength: the t it is noised to", "strength", 0.85, 0.05, 1.0, 0.05)
     else:
-        prompt = c.text("Fill with", "filling", "cat face with sunglasses", placeholder="no words: anything")
-        hole = editing.choose_mask(c, picture)
+        prompt = c.text(
+            "Prompt", "filling", "cat face with sunglasses", placeholder="no prompt: unconditional"
+        )
+        mask = editing.choose_mask(c, image)
     with st.expander("More"):
         style = c.choice("Style", "style", ("", *words.styles), "noto", {"": "any"})
         seed = seed_control(c)
-        guidance = c.slider("Guidance (1 is off)", "guidance", 3.0, 1.0, 10.0, 0.5)
-        rounds = c.select("Take each step … times", "rounds", 1, RESAMPLING_STEPS) if part == "fill" else 1
+        guidance = c.slider("Guidance scale w (1 is off)", "guidance", 3.0, 1.0, 10.0, 0.5)
+        if part == "inpaint":
+            resampling_steps = c.select("RePaint resampling steps", "rounds", 1, RESAMPLING_STEPS)
         net = live.network(c)
     editing.example_buttons(part)
 settings = Settings(prompt, style, seed, editing.STEPS, "unipc", guidance, model=net)
 with right:
     live.prompt_notices(prompt, words, net)
-    if part == "redraw":
-        editing.img2img(settings, picture, strength)
+    if part == "img2img":
+        editing.img2img(settings, image, strength)
     else:
-        editing.inpaint(settings, picture, hole, rounds)
+        editing.inpaint(settings, image, mask, resampling_steps)
 
-if part == "redraw":
+if part == "img2img":
     frame.closing_question(
-        "You want your cat as a fox, in the same place and pose. High strength or low?",
-        "As low as still gives a fox. Strength is how much of your picture is hidden before the network sees it: place "
-        "and outline survive longest, colours and details go first. Too low, and your cat is still in plain sight; too "
-        "high, and any fox will do. Try **cat to fox** and move the strength.",
+        "You want a cat turned into a fox in the same place and pose. Should the strength be high or low?",
+        "As low as still gives a fox. The strength sets how much of the source image the noise hides before sampling "
+        "begins. Fine detail is hidden first; position, outline and large areas of colour last. Too low, and the cat is "
+        "still there; too high, and nothing of its place and pose is left. Try **cat to fox** and move the strength.",
     )
 else:
     frame.closing_question(
-        "Nobody told the network which part is known. How does what it draws in the hole come to fit?",
-        "It sees the known part in every state, noisy at first and clearer with each step, as it sees everything else. "
-        "What it guesses for the hole goes with what it sees, since it learned what whole pictures look like. Early on "
-        "there is little to be seen, and what it drew then may not fit: that is why looking again helps.",
+        "This network has no input for the mask. How does what it generates under it come to fit the rest?",
+        "The known region is part of every state xₜ, noisy at first and clearer with each step. The network was trained "
+        "to predict whole images, so its prediction under the mask agrees with what it sees of the rest. Early in the run "
+        "it sees next to nothing, and what was generated then may not fit: resampling gives it further evaluations. "
+        "Networks trained for inpainting do get the mask, and the known region without noise, as further inputs.",
     )
-frame.next_lesson(frame.LESSONS[6], "Did it draw this, or remember it?")
+frame.next_lesson(frame.LESSONS[6], "Is a generated image new, or a training image?")

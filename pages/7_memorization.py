@@ -1,13 +1,13 @@
-"""Copies: is what the network draws its own, or a training drawing handed back?"""
+"""Memorization: the nearest training images of what the network generates, and the measured distances."""
 
 from diffviz.ui import frame
 
 page = frame.setup_page(
-    "Does it copy?",
-    "A network that learned from drawings could simply hand one back. Here is what it drew, and the training drawings "
-    "that come nearest to it. Look for yourself.",
+    "Memorization",
+    "A diffusion model can reproduce training images. Compare a generated image with its nearest neighbours in the "
+    "training set, and their distance with that of held-out images.",
     slug="memorization",
-    kicker="Lesson 7 · memory",
+    kicker="Lesson 7 · Beyond",
 )
 
 import streamlit as st
@@ -27,29 +27,28 @@ left, right = st.columns([1, 2.9], gap="large")
 with left:
     prompt, style, seed = prompt_controls(c, words.styles)
     with st.expander("More"):
-        guidance = c.slider("Guidance (1 is off)", "guidance", 3.0, 1.0, 10.0, 0.5)
+        guidance = c.slider("Guidance scale w (1 is off)", "guidance", 3.0, 1.0, 10.0, 0.5)
         net = live.network(c)
     example_prompts(memorization.EXAMPLE_PROMPTS)
 settings = Settings(prompt, style, seed, memorization.STEPS, "unipc", guidance, model=net)
 with right:
     live.prompt_notices(prompt, words, net)
     run = live.compute(settings, "copies-run", ("x", "x0"), largest=memorization.LARGEST)
-    looked = memorization.show_nearest(run)
+    neighbours = memorization.show_nearest(run)
 
-if looked:
-    st.header("Eight seeds, eight neighbours", anchor=False)
+if neighbours:
+    st.header("Nearest neighbours of eight seeds", anchor=False)
     memorization.eight_seeds(settings)
-    st.header("Measured on thousands", anchor=False)
-    memorization.measured(net, looked[0].distance)
+    st.header("Measured over thousands of images", anchor=False)
+    memorization.measured(net, neighbours[0].distance)
 memorization.explain_distance(settings)
 source.show(nearest_neighbors.distances)
 frame.closing_question(
-    "Why does it come near to some drawings and not to others?",
-    "It comes nearest where there is only one answer. Seven sets agree on what a red heart looks like: there the average "
-    "of all that fits is nearly a drawing itself. Rockets differ from set to set, so what it draws lies between them. And "
-    "it keeps what it saw often: three of the sets, flat, gradient and 3d, share their drawings. Ask for a cat face in "
-    "the style **gradient** and compare. The fewer the drawings, the more often each is repeated and the larger the "
-    "network, the more it keeps. Large models do it too: pictures that stood in their data many times could be drawn out "
-    "of them almost unchanged (Carlini et al. 2023, arXiv 2301.13188).",
+    "Why is the nearest neighbour so near for some images and not for others?",
+    "One reason is repetition. Three of the emoji sets, flat, gradient and 3d, share their designs, so each of "
+    "these was in the training set three times. Compare **cat face** in the styles **gradient** and **twemoji**, which has "
+    "a design of its own: sample eight of each. From larger models too, images that were repeated often in "
+    "their data could be extracted almost unchanged (Carlini et al. 2023, arXiv 2301.13188). With more training images "
+    "memorization gives way to generalization (Kadkhodaie et al. 2024, arXiv 2310.02557).",
 )
-frame.next_lesson(frame.LESSONS[7], "Is this the only way to make new pictures?")
+frame.next_lesson(frame.LESSONS[7], "Which other generative models are there?")

@@ -1,25 +1,32 @@
-"""Practise: check yourself, put the process in order, a work quiz, flashcards, an interview deck, a dictionary."""
+"""Practice: recall, ordering, quizzes, predictions, flashcards, interview questions and a dictionary."""
 
 from diffviz.ui import frame
 
 page = frame.setup_page(
-    "Check yourself",
-    "Recall beats rereading: answer first, in your own words, then compare. Every question links to the demo that "
+    "Practice",
+    "Answer from memory first, then compare: recall keeps more than rereading. Every question links to the demo that "
     "shows its answer.",
     slug="practice",
-    kicker="Lesson 9 · practice",
+    kicker="Practice",
 )
 
 from diffviz.ui import learner, practice
 from diffviz.ui.controls import Controls
 from diffviz.ui.practice import handouts
 
-way = Controls(page).choice(
-    "Way to practise", "way", tuple(practice.EXERCISES), "practise now", segmented=True
+chosen = Controls(page).choice(
+    "Exercise",
+    "way",
+    tuple(practice.EXERCISES),
+    "mixed",
+    practice.TITLES,
+    segmented=True,
+    formerly=practice.FORMERLY,
 )
+exercise = practice.EXERCISES[chosen]
 learner.identify()
-practice.EXERCISES[way]()
-if way in practice.KEYS:
-    learner.save_progress(practice.KEYS[way])
+exercise.show()
+if exercise.progress_key:
+    learner.save_progress(exercise.progress_key)
 handouts.show()
 frame.read_more()

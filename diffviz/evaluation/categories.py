@@ -1,7 +1,7 @@
-"""What kinds of things a network draws well and badly, as measured; and of which kind a prompt is.
+"""Categories of images: how well a network generates each, as measured, and the category of a prompt.
 
-The drawings come in some ninety subgroups. A kind joins those that belong together, so that each has enough
-test pictures to say something about. The figures are those of `diffviz.training.evaluate`.
+The labels come in some ninety subgroups. A category joins subgroups that belong together, so that it has enough test
+images for a figure. The figures are those of `diffviz.training.evaluate`.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from diffviz.evaluation import results
 from diffviz.models.text_encoder import Vocabulary, tokenize
 from diffviz.paths import ASSETS
 
-# Kind -> subgroups, or what several subgroups begin with; the longest match counts.
+# Category -> subgroups, or prefixes of several subgroups; the longest match counts.
 CATEGORIES = {
     "faces": ("face", "cat-face", "monkey-face"),
     "hearts": ("heart",),
@@ -40,63 +40,63 @@ CATEGORIES = {
     "tools and devices": ("tool", "lock", "computer", "phone", "light-video", "science", "medical"),
     "household things": ("household", "other-object", "arts-crafts"),
 }
-_STARTS = {start: kind for kind, starts in CATEGORIES.items() for start in starts}
-MIN_SAMPLES = 20  # test pictures below which nothing is said of a kind
+_PREFIXES = {prefix: category for category, prefixes in CATEGORIES.items() for prefix in prefixes}
+MIN_SAMPLES = 20  # test images, below which nothing is said of a category
 
 
 def category_of(subgroup: str) -> str:
-    """The kind that a subgroup belongs to. Raises ValueError for one of no kind."""
-    starts = [start for start in _STARTS if subgroup.startswith(start)]
-    if not starts:
-        raise ValueError(f"no kind for the subgroup {subgroup!r}")
-    return _STARTS[max(starts, key=len)]
+    """The category of a subgroup. Raises ValueError for one that has none."""
+    matches = [prefix for prefix in _PREFIXES if subgroup.startswith(prefix)]
+    if not matches:
+        raise ValueError(f"no category for the subgroup {subgroup!r}")
+    return _PREFIXES[max(matches, key=len)]
 
 
 @dataclass(frozen=True)
 class CategoryResult:
-    """How often the classifier names what was asked for among its first five guesses, in pictures of one kind."""
+    """Top-5 agreement of the classifier with the prompted label, over the images of one category."""
 
     category: str
-    n: int  # generated test pictures
+    n: int  # generated test images
     value: float
     interval: tuple[float, float]  # 95 %
-    real: float  # the same in held-out real drawings
+    real: float  # the same for held-out real images
     n_real: int
 
     @property
     def weak(self) -> bool:
-        """Whether it is sure that the network gets less than half of what real drawings get."""
+        """Whether agreement is less than half of that of real images, by its 95 % interval."""
         return self.n >= MIN_SAMPLES and self.interval[1] < self.real / 2
 
 
 @functools.lru_cache
 def category_results(name: str, sha256: str = "", assets: Path = ASSETS) -> dict[str, CategoryResult]:
-    """What was measured of a network, by kind; nothing where its weights are not those of `sha256`, if given."""
+    """What was measured of a network, by category; empty if `sha256` is given and is not that of the measured weights."""
     file = results.load_result("evaluation", name, assets / "curves")
     if file is None or (sha256 and not file.matches(sha256)):
         return {}
     return {
-        kind: CategoryResult(
-            kind,
+        category: CategoryResult(
+            category,
             row["generated"]["n"],
             row["generated"]["label_top5"]["value"],
             tuple(row["generated"]["label_top5"]["interval"]),
             row["real"]["label_top5"]["value"],
             row["real"]["n"],
         )
-        for kind, row in file.raw.get("all", {}).get("kinds", {}).items()
+        for category, row in file.raw.get("all", {}).get("kinds", {}).items()
     }
 
 
 def category_of_prompt(words: Sequence[str], vocabulary: Vocabulary) -> str | None:
-    """The kind of the label that a prompt's words name; None where they name none, or labels of several kinds.
+    """The category of the label that a prompt names; None where it names none, or labels of several categories.
 
-    A label is named by the words it shares with the prompt, if they are more than half of the words of both.
+    A prompt names a label if they share more than half of the words of both together.
     """
-    asked, fits = set(words), {}
+    prompt, fits = set(words), {}
     for label in vocabulary.labels:
         own = set(tokenize(label["label"]))
-        if 2 * len(asked & own) > len(asked | own):
-            fits.setdefault(len(asked & own) / len(asked | own), set()).add(category_of(label["subgroup"]))
+        if 2 * len(prompt & own) > len(prompt | own):
+            fits.setdefault(len(prompt & own) / len(prompt | own), set()).add(category_of(label["subgroup"]))
     best = fits[max(fits)] if fits else set()
     return best.pop() if len(best) == 1 else None

@@ -1,11 +1,10 @@
-"""Which training drawings come nearest to a picture: whether the network drew, or handed one back.
+"""Nearest training images of an image, to detect memorization.
 
-Nearness is plain: the root mean square difference of pixel values, on the scale from -1 to 1, after both were
-averaged down to 32 × 32; a drawing and its mirror image count as one. It finds near copies, not ideas that
-were borrowed: shifted by a few pixels, a copy is far away.
+The distance is the RMSE of pixel values in [-1, 1] at 32 × 32, to a training image or its mirror image, whichever is
+smaller. It detects near-copies: a copy that was shifted by a few pixels, scaled or recoloured is far away.
 
-`assets/drawings.avif` holds the training drawings, `assets/drawings.json` what they show and how far *real*
-drawings that were never trained on lie from them, which is the yardstick. Both are made by
+`assets/drawings.avif` holds the training images; `assets/drawings.json` their labels and styles, and the
+nearest-neighbour distances of held-out images, from which the threshold is taken. Both are made by
 `diffviz.training.build_reference_set`.
 """
 
@@ -26,35 +25,33 @@ from diffviz.evaluation import results
 from diffviz.imaging.pixels import normalize
 from diffviz.paths import ASSETS
 
-SIDE = 32  # pictures are averaged down to this before they are compared
-COPY_QUANTILE = (
-    0.05  # share of the real new drawings that lie nearer: below it, a picture is as good as a copy
-)
+SIDE = 32  # images are averaged down to this before they are compared
+COPY_QUANTILE = 0.05  # of the held-out distances: an image with a smaller distance counts as a near-copy
 
 
 def downsample(pictures: Tensor) -> Tensor:
-    """Pictures (N, 3, S, S) averaged down to (N, 3, 32, 32)."""
+    """Images (N, 3, S, S) averaged down to (N, 3, 32, 32)."""
     return F.interpolate(pictures, (SIDE, SIDE), mode="area")
 
 
-def distances(pictures: Tensor, drawings: Tensor, at_once: int = 1000) -> Tensor:
-    """RMS difference of pictures (N, 3, S, S) to drawings (M, 3, S', S'), either way round: (N, M).
+def distances(images: Tensor, references: Tensor, at_once: int = 1000) -> Tensor:
+    """RMSE of images (N, 3, S, S) to reference images (M, 3, S', S') or their mirror images: (N, M).
 
-    Values are in [-1, 1], or uint8 in the drawings, which are turned into floats `at_once` at a time.
+    Values are in [-1, 1]; references may be uint8, and are then converted `at_once` at a time.
     """
-    wanted = downsample(pictures)
-    both = torch.cat([wanted, wanted.flip(-1)]).flatten(1)
+    small = downsample(images)
+    both = torch.cat([small, small.flip(-1)]).flatten(1)
     found = []
-    for part in drawings.split(at_once):
+    for part in references.split(at_once):
         values = normalize(part.float()) if part.dtype == torch.uint8 else part
         found.append(torch.cdist(both, downsample(values).flatten(1)))
-    straight, mirrored = torch.cat(found, 1).chunk(2)
-    return torch.minimum(straight, mirrored) / both.shape[1] ** 0.5
+    direct, mirrored = torch.cat(found, 1).chunk(2)
+    return torch.minimum(direct, mirrored) / both.shape[1] ** 0.5
 
 
 @dataclass(frozen=True)
 class Neighbor:
-    """A training drawing near a picture."""
+    """A training image, and its distance to the image that was searched for."""
 
     label: str
     style: str
@@ -64,18 +61,16 @@ class Neighbor:
 
 @dataclass(frozen=True)
 class ReferenceSet:
-    """The training drawings, and how far real new ones lie from them."""
+    """The training images, and the nearest-neighbour distances of held-out images to them."""
 
     pictures: Tensor  # (M, 3, 32, 32) uint8
     labels: tuple[str, ...]  # (M,)
     styles: tuple[str, ...]  # (M,)
-    heldout_distances: (
-        np.ndarray
-    )  # distance of each real drawing never trained on to the nearest of them, ascending
+    heldout_distances: np.ndarray  # (H,) of each held-out image to its nearest training image, ascending
 
-    def nearest(self, picture: Tensor, k: int = 5) -> list[Neighbor]:
-        """The k nearest drawings to a picture (3, S, S) in [-1, 1], nearest first."""
-        far = distances(picture.unsqueeze(0), self.pictures)[0]
+    def nearest(self, image: Tensor, k: int = 5) -> list[Neighbor]:
+        """The k nearest training images to an image (3, S, S) in [-1, 1], nearest first."""
+        far = distances(image.unsqueeze(0), self.pictures)[0]
         return [
             Neighbor(
                 self.labels[i],
@@ -87,13 +82,13 @@ class ReferenceSet:
         ]
 
     def percentile(self, distance: float) -> float:
-        """Share of the real new drawings that lie nearer to a training drawing than `distance`."""
+        """Share of the held-out images whose nearest-neighbour distance is below `distance`."""
         return float(np.searchsorted(self.heldout_distances, distance) / len(self.heldout_distances))
 
 
 @functools.lru_cache(maxsize=1)
 def load_reference_set(assets: Path = ASSETS) -> ReferenceSet | None:
-    """The training drawings, or None where they have not been made."""
+    """The shipped training images, or None where the files are missing."""
     sheet, facts = assets / "drawings.avif", assets / "drawings.json"
     if not (sheet.exists() and facts.exists()):
         return None
@@ -111,10 +106,10 @@ def load_reference_set(assets: Path = ASSETS) -> ReferenceSet | None:
 
 
 def memorization_results(name: str, assets: Path = ASSETS) -> dict | None:
-    """What `diffviz.training.evaluate` measured of a network's copying, or None.
+    """What `diffviz.training.evaluate` measured of a network's memorization, or None.
 
-    `memorisation` of its file, with `sampler`, `steps` and `guidance` it was measured at, and the SHA-256 of
-    the weights.
+    `memorisation` of its file, with the `sampler`, `steps` and `guidance` of the measurement, and the SHA-256 of the
+    weights.
     """
     measured = results.load_result("evaluation", name, assets / "curves")
     found = measured.raw if measured else {}

@@ -301,7 +301,7 @@ def plans(folder: Path = LESSONS) -> tuple[Plan, ...]:
 
 @lru_cache
 def dictionary(folder: Path = LESSONS) -> dict[str, Any]:
-    """The dictionary file as it is: `entry`, `term` and `cheat_sheet`."""
+    """The dictionary file as it is: `entry` and `cheat_sheet`."""
     return read_toml(folder / "dictionary.toml")
 
 

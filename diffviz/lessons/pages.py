@@ -93,6 +93,7 @@ GROUPS = {
     "pages/9_practice.py": "Practice",
     "pages/10_teaching.py": "Teaching",
 }
+BY_SLUG = {lesson.slug: lesson for lesson in LESSONS}
 # Addresses that people may have saved, and the slugs that answer them now.
 FORMER_SLUGS = {"copies": "memorization", "relatives": "generative_models", "practise": "practice"}
 

@@ -1,7 +1,4 @@
-"""Image-to-image (SDEdit) and inpainting (RePaint).
-
-Both are made of what is there: a denoiser, a sampler, noise. Nothing is trained for them.
-"""
+"""Image-to-image (SDEdit) and inpainting (RePaint) with a denoiser that was trained for neither."""
 
 from __future__ import annotations
 
@@ -36,8 +33,8 @@ MAX_RESAMPLING_STEPS = 20
 def sdedit_init(x0: Tensor, strength: float, schedule: Schedule, rng: Sequence[torch.Generator]) -> Tensor:
     """Images x0 (B, C, H, W) with the noise of time `strength`: where sampling begins in place of pure noise.
 
-    SDEdit, Meng et al. 2022 (arXiv 2108.01073, algorithm 1): noise covers detail before layout, and denoising from
-    there puts new detail on the layout that is left.
+    SDEdit, Meng et al. 2022 (arXiv 2108.01073, algorithm 1). The noise hides fine detail before coarse layout, whose
+    signal-to-noise ratio is higher; sampling generates what is hidden, on the layout that is left.
     """
     return add_noise(x0, randn_per_seed(rng, x0.shape[1:]), strength, schedule)
 
@@ -61,11 +58,11 @@ def repaint(
 
     RePaint, Lugmayr et al. 2022 (arXiv 2201.09865, algorithm 1, with jumps of one step), on DDPM's steps. At each
     step the network predicts the whole image, and outside the mask its x0_hat is replaced by the known image before
-    the step is taken: there x arrives with just the noise the step ends at, and at the end with none. The network
-    sees the known part in x_t alone. Early on that is next to nothing, and what it draws need not fit: so each step
-    but the last is taken `resampling_steps` times, noised back in between, which resamples the masked region.
+    the step is taken. There x_s is a sample of q(x_s | x_t, x0) for the known x0; the paper samples q(x_s | x0), whose
+    distribution is the same. The network sees the known region in x_t only, which early on is mostly noise, so what it
+    generates need not fit: each step but the last is taken `resampling_steps` times, with noise added back in between.
 
-    In each Step, x0 is the network's own estimate of the whole image; the last holds the finished one.
+    In each Step, x0 is the network's own estimate of the whole image; the last Step holds the finished image.
     """
     x, eps, i = randn_per_seed(rng, known.shape[1:]).to(known), known, 0
     for t, s in pairwise(ts):
@@ -81,7 +78,7 @@ def repaint(
     yield Step(i, ts[-1], x, x, eps)
 
 
-def boundary_jump(pictures: np.ndarray, mask: np.ndarray) -> float:
+def boundary_jump(images: np.ndarray, mask: np.ndarray) -> float:
     """Mean absolute difference of values across the boundary of the mask (H, W) in images (…, C, H, W).
 
     Over all pairs of neighbouring pixels of which one lies inside. Raises ValueError where there are none.
@@ -90,7 +87,7 @@ def boundary_jump(pictures: np.ndarray, mask: np.ndarray) -> float:
     across, down = inside[:, 1:] != inside[:, :-1], inside[1:] != inside[:-1]
     if not (across.any() or down.any()):
         raise ValueError("the mask has no boundary inside the image")
-    jumps = [np.abs(np.diff(pictures, axis=axis))[..., where] for axis, where in ((-1, across), (-2, down))]
+    jumps = [np.abs(np.diff(images, axis=axis))[..., where] for axis, where in ((-1, across), (-2, down))]
     return float(np.concatenate([j.reshape(-1) for j in jumps]).mean())
 
 
@@ -99,10 +96,10 @@ def boundary_jump(pictures: np.ndarray, mask: np.ndarray) -> float:
 
 @dataclasses.dataclass(frozen=True)
 class Img2ImgSettings(Settings):
-    """Image-to-image from an image with the noise of time `strength`, above 0 (unchanged) to 1 (nothing is left).
+    """Image-to-image (SDEdit) from an image noised to time `strength`: above 0 to 1, which is text-to-image.
 
-    `image` is the bytes of (S, S, 3) uint8 at the network's size. `steps` are those from pure noise, a lower
-    strength takes fewer in proportion, evenly spaced. Raises ValueError like Settings.
+    `image` is the bytes of (S, S, 3) uint8 at the network's size. `steps` counts from pure noise: a lower strength
+    takes proportionally fewer, uniformly spaced. Raises ValueError like Settings.
     """
 
     image: bytes = b""
@@ -112,7 +109,7 @@ class Img2ImgSettings(Settings):
         super().__post_init__()
         self._normalize("strength", number("strength", self.strength, 0, 1))
         if self.strength == 0:
-            raise ValueError("strength must be above 0: at 0 there is no noise to take away")
+            raise ValueError("strength must be above 0: at 0 there is no noise to remove")
         _only(self, "spacing", "trailing")
 
     @property
@@ -122,10 +119,10 @@ class Img2ImgSettings(Settings):
 
 @dataclasses.dataclass(frozen=True)
 class InpaintSettings(Settings):
-    """Inpainting that takes each step `resampling_steps` times, with DDPM's steps.
+    """Inpainting (RePaint) on DDPM's steps, each taken `resampling_steps` times.
 
-    `image` is the bytes of (S, S, 3) uint8 at the network's size, `mask` those of (S, S), 0 where all stays as it
-    is. Raises ValueError like Settings, and for another sampler or spacing.
+    `image` is the bytes of (S, S, 3) uint8 at the network's size, `mask` those of (S, S): 0 where the image is known,
+    anything else where it is generated. Raises ValueError like Settings, and for another sampler or spacing.
     """
 
     sampler: str = "ddpm"
@@ -149,7 +146,7 @@ class InpaintSettings(Settings):
 
 
 def _only(settings: Settings, name: str, value: str) -> None:
-    """Refuse what an edit would ignore, so that no run is recorded with a setting that it did not have."""
+    """Refuse a setting that the edit would ignore, so that no run is recorded with a setting that it did not have."""
     if getattr(settings, name) != value:
         raise ValueError(
             f"{name} is always {value!r} in this kind of edit, which would ignore {getattr(settings, name)!r}"
@@ -182,7 +179,7 @@ def inpaint_steps(settings: InpaintSettings, denoiser: Denoiser | None = None) -
 def img2img(image: Image.Image, prompt: str = "", **settings: Any) -> Trajectory:
     """Image-to-image: the sampling trajectory; the fields of `Img2ImgSettings` but `image` are the keyword arguments.
 
-    The middle square of `image` is taken.
+    `image` is cropped to its central square.
 
     >>> img2img(Image.open("cat.png"), "fox", strength=0.8).image      # doctest: +SKIP
     """
@@ -196,12 +193,12 @@ def inpaint(
 ) -> Trajectory:
     """Inpainting: the sampling trajectory; other fields of `InpaintSettings` are the keyword arguments.
 
-    `mask` covers the same ground as `image`: an image or an array (H, W) of the same proportions, to be drawn where it
-    is not 0 (black, or wholly transparent). A pixel of the network's is drawn where any part of it is. The middle
-    square of both is taken. Raises ValueError where the two have other proportions, or `mask` is no such array.
+    `mask` is an image, or an array (H, W), of the aspect ratio of `image`: the image is generated where the mask is not
+    0 (black, or fully transparent), and so is every pixel of the network's resolution that the mask touches. Both are
+    cropped to the central square. Raises ValueError where the two differ in aspect ratio, or `mask` is no such array.
     """
     model = settings.get("model", checkpoints.DEFAULT)
-    picture = _center_square(image, model)
+    cropped = _center_square(image, model)
     marks = uploads.mask(mask)
     (width, height), (across, down) = image.size, (marks.shape[1], marks.shape[0])
     if (
@@ -210,8 +207,8 @@ def inpaint(
         raise ValueError(
             f"the mask must have the proportions of the image, {width} × {height}, not {across} × {down}"
         )
-    cover = uploads.cover(marks, len(picture))
-    edit = InpaintSettings(prompt=prompt, image=picture.tobytes(), mask=cover.tobytes(), **settings)
+    cover = uploads.cover(marks, len(cropped))
+    edit = InpaintSettings(prompt=prompt, image=cropped.tobytes(), mask=cover.tobytes(), **settings)
     return _record(inpaint_steps(edit), edit)
 
 
@@ -229,6 +226,6 @@ def _record(steps: Iterator[Step], edit: Settings) -> Trajectory:
 
 
 def _decode_image(pixels: bytes, denoiser: Denoiser) -> Tensor:
-    """(1, 3, S, S) in [-1, 1] of bytes in rows of RGB."""
+    """Bytes of (S, S, 3) uint8 as a tensor (1, 3, S, S) in [-1, 1]."""
     array = np.frombuffer(pixels, np.uint8).reshape(*denoiser.shape[1:], 3)
     return torch.as_tensor(from_uint8(array))[None]

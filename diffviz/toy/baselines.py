@@ -1,6 +1,6 @@
-"""Other generative models of points: a VAE, a GAN, and networks that are distilled from diffusion.
+"""Baselines on points in the plane: a VAE, a GAN, a distilled student, and reflow (rectified flow).
 
-All are made of the same small network as `diffusion2d.Diffusion`, and trained by `diffusion2d.train` on the same points.
+All use the network of `diffusion2d.Diffusion`, and are trained by `diffusion2d.train` on the same points.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from torch.nn.functional import softplus
 
 from diffviz.toy.diffusion2d import DATA_LIMIT, Adam, Diffusion, PointNet
 
-DECODER_STD = 0.15  # standard deviation of the data round the VAE decoder's output
+DECODER_STD = 0.15  # standard deviation of the VAE's Gaussian likelihood p(x | z)
 N_PAIRS = 4096  # cached (noise, sample) pairs of a teacher
 
 
@@ -79,18 +79,18 @@ class GAN:
 
 
 class TeacherPairs:
-    """Cached (noise, sample) pairs of a teacher: N_PAIRS, made when the first are needed."""
+    """Cached (noise, sample) pairs of a teacher: N_PAIRS of them, sampled at the first use."""
 
     def __init__(self, teacher: Diffusion) -> None:
-        self._teacher, self._known = teacher, None
+        self._teacher, self._pairs = teacher, None
 
     def sample(self, n: int, rng: torch.Generator) -> tuple[Tensor, Tensor]:
-        """n pairs at random: noise (n, 2) and the teacher's samples from it (n, 2)."""
-        if self._known is None:
+        """n random pairs, with replacement: noise (n, 2) and the teacher's samples from it (n, 2)."""
+        if self._pairs is None:
             noise = torch.randn(N_PAIRS, 2, generator=rng)
-            self._known = noise, self._teacher.sample(noise).clone()
+            self._pairs = noise, self._teacher.sample(noise).clone()
         picked = torch.randint(N_PAIRS, (n,), generator=rng)
-        return self._known[0][picked], self._known[1][picked]
+        return self._pairs[0][picked], self._pairs[1][picked]
 
 
 class DistilledStudent:
@@ -116,9 +116,11 @@ class DistilledStudent:
 
 
 class Reflow(Diffusion):
-    """Rectified flow: flow matching on the (noise, sample) pairs of a first flow, whose paths do not cross.
+    """Reflow: flow matching on the (noise, sample) pairs of a first flow, in place of random pairs.
 
-    The "reflow" of Liu et al. 2023 (arXiv 2209.03003, section 2.1). Like a DistilledStudent it sees no data.
+    Liu et al. 2023 (arXiv 2209.03003, section 2.1). Trajectories of the first flow do not cross at the same t, but the
+    straight lines between their ends may, unless those trajectories are straight: so one reflow makes trajectories
+    straighter, not straight. Like a DistilledStudent it sees no data.
     """
 
     def __init__(self, teacher: Diffusion) -> None:

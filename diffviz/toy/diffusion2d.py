@@ -1,4 +1,4 @@
-"""Diffusion on points in the plane: the same process and samplers, and a network small enough to train while one waits."""
+"""Diffusion on points in the plane: the process and samplers of the image models, and a network that trains in seconds."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from diffviz.diffusion.process import add_noise, append_dims, v_from_x0_eps, x0_
 from diffviz.diffusion.samplers import ddim, make_generators, randn_per_seed, timesteps
 from diffviz.diffusion.schedules import SCHEDULES
 
-DATA_LIMIT = 2.2  # points are drawn from -DATA_LIMIT to DATA_LIMIT
-MAX_T_EPS = 0.99  # where sampling by eps_hat begins: at t = 1 it says nothing about x0
+DATA_LIMIT = 2.2  # coordinates shown, and the bound that x0_hat is clipped to
+MAX_T_EPS = 0.99  # where sampling by eps_hat begins: at t = 1 alpha is 0, and x0 does not follow from eps
 SAMPLING_STEPS, POINTS, BATCH, RATE = 25, 400, 256, 2e-3
 
 
@@ -32,7 +32,7 @@ def _spiral(u: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     return np.stack([np.cos(a), np.sin(a)], 1) * (a / 8.5)[:, None]
 
 
-MOON = np.array([0.5, 0.2])  # each moon is moved by it, away from the other
+MOON = np.array([0.5, 0.2])  # offset of each moon, away from the other
 
 
 def _moons(u: np.ndarray, rng: np.random.Generator) -> np.ndarray:
@@ -46,12 +46,16 @@ def _spots(u: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     return corner + 0.12 * rng.standard_normal((len(u), 2))
 
 
-def _eight(u: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    a = 2 * math.pi * rng.integers(0, 8, len(u)) / 8
+def _on_circle(k: np.ndarray) -> np.ndarray:
+    a = 2 * math.pi * k / 8
     return 1.4 * np.stack([np.cos(a), np.sin(a)], 1)
 
 
-# Where along each shape a point lies is drawn evenly; all but `eight` have a little width.
+def _eight(u: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    return _on_circle(rng.integers(0, 8, len(u)))
+
+
+# The position u along a shape is uniform in [0, 1); `points` adds Gaussian noise to all but "eight points".
 SHAPES: dict[str, Callable[[np.ndarray, np.random.Generator], np.ndarray]] = {
     "spiral": _spiral,
     "ring": _ring,
@@ -59,6 +63,13 @@ SHAPES: dict[str, Callable[[np.ndarray, np.random.Generator], np.ndarray]] = {
     "four spots": _spots,
     "eight points": _eight,
 }
+# The centres (M, 2) of shapes that consist of separate modes.
+MODES = {
+    "four spots": np.array([(x, y) for x in (-1.0, 1.0) for y in (-1.0, 1.0)]),
+    "eight points": _on_circle(np.arange(8)),
+}
+MODE_RADIUS = 0.4  # samples within it belong to a mode: about three standard deviations of "four spots"
+MIN_MODE_SHARE = 0.25  # of a mode's share in the data: with fewer samples it counts as not covered
 
 
 def points(shape: str, n: int, seed: int) -> np.ndarray:
@@ -71,7 +82,7 @@ def points(shape: str, n: int, seed: int) -> np.ndarray:
 
 
 class PointNet(nn.Module):
-    """Three hidden layers: a point (B, 2) and its noise level as an angle (B,) in, (B, outputs) out."""
+    """An MLP of three hidden layers: points (B, 2) and noise levels as angles (B,) in, (B, outputs) out."""
 
     def __init__(self, outputs: int = 2, width: int = 128) -> None:
         super().__init__()
@@ -89,7 +100,7 @@ class PointNet(nn.Module):
 
 
 class GenerativeModel(Protocol):
-    """What learns to draw points like those it is trained on."""
+    """A model that is trained on points, and samples new ones from the same distribution."""
 
     nfe: int  # network function evaluations of one sample
 
@@ -97,17 +108,17 @@ class GenerativeModel(Protocol):
         """One training step on points x0 (B, 2), at `rate` times the full learning rate; returns its loss."""
 
     def sample(self, noise: Tensor) -> Tensor:
-        """Points (N, 2) out of standard normal noise (N, 2)."""
+        """Samples (N, 2) from standard normal noise (N, 2)."""
 
 
 class Adam:
-    """Adam for some networks, told at each step which share of its full learning rate to use."""
+    """Adam over the parameters of several networks, with a learning rate that is given at each step."""
 
     def __init__(self, *nets: nn.Module, betas: tuple[float, float] = (0.9, 0.999)) -> None:
         self._adam = torch.optim.Adam([p for net in nets for p in net.parameters()], RATE, betas)
 
     def step(self, loss: Tensor, rate: float) -> float:
-        """One step down the loss, which is returned as a number."""
+        """One step on this loss at `rate` times RATE; returns the loss as a number."""
         self._adam.param_groups[0]["lr"] = RATE * rate
         self._adam.zero_grad()
         loss.backward()
@@ -122,7 +133,7 @@ TO_X0 = {"eps": x0_from_eps, "x0": lambda x, output, alpha, sigma: output, "v": 
 class Diffusion:
     """A network that predicts `target` from a noisy point, and DDIM to sample with it.
 
-    The loss is the mean squared error of `target`, one of TO_X0, at times spread evenly (Ho et al. 2020, arXiv
+    The loss is the mean squared error of `target`, one of TO_X0, at stratified uniform times (Ho et al. 2020, arXiv
     2006.11239, algorithm 1). With target "u" on the schedule "flow" this is flow matching on straight paths (Lipman et
     al. 2023, arXiv 2210.02747, eq. 23; Liu et al. 2023, arXiv 2209.03003), and DDIM is Euler's method along u.
     """
@@ -137,7 +148,7 @@ class Diffusion:
         return self.denoising_step(x0, torch.randn(x0.shape, generator=rng), rng, rate)
 
     def denoising_step(self, x0: Tensor, eps: Tensor, rng: torch.Generator, rate: float) -> float:
-        """One training step on points and their noise, (B, 2) each, at times of its own."""
+        """One training step on points and their noise, (B, 2) each, at random times; returns its loss."""
         n = len(x0)
         t = ((torch.arange(n) + torch.rand(n, generator=rng)) / n).double()
         alpha, sigma = self._levels(t, x0)
@@ -173,13 +184,13 @@ class Snapshot:
     samples: np.ndarray
 
 
-_SEEDING = threading.Lock()  # one visitor at a time: torch's own generator is everybody's
+_SEEDING = threading.Lock()  # torch's global generator is shared by all threads
 
 
 def init_model(kind: Callable[[], GenerativeModel], seed: int) -> GenerativeModel:
     """A model of this kind, untrained, with weights that follow from the seed; the global random state is restored."""
     with _SEEDING, torch.random.fork_rng():
-        torch.manual_seed(seed)  # torch draws a layer's first weights from its own generator alone
+        torch.manual_seed(seed)  # torch initializes layers from its global generator only
         return kind()
 
 
@@ -193,39 +204,53 @@ def train(
 ) -> Iterator[Snapshot]:
     """Train on points (N, 2) and yield samples, from the same noise, after each of the steps `at`.
 
-    Each step sees BATCH of the points, and the learning rate falls to nothing at the end.
+    Each step uses a batch of BATCH points; the learning rate falls linearly to 0.
     """
     rng = torch.Generator().manual_seed(seed)
-    begin, known, losses = initial_noise(seed), torch.from_numpy(data), []
+    noise, x0s, losses = initial_noise(seed), torch.from_numpy(data), []
     for step in range(steps + 1):
         if step in at:
-            samples = model.sample(begin).numpy()
+            samples = model.sample(noise).numpy()
             yield Snapshot(step, float(np.mean(losses)) if losses else math.nan, samples)
             losses = []
         if step == steps:
             return
-        x0 = known[torch.randint(len(known), (BATCH,), generator=rng)]
+        x0 = x0s[torch.randint(len(x0s), (BATCH,), generator=rng)]
         losses.append(model.step(x0, rng, 1 - step / steps))
 
 
 def mean_nn_distance(a: np.ndarray, b: np.ndarray) -> float:
-    """Distance of the points a (N, 2) to their nearest neighbours in b (M, 2), on average."""
+    """Mean distance of the points a (N, 2) to their nearest neighbours in b (M, 2)."""
     return float(np.linalg.norm(a[:, None] - b[None], axis=-1).min(1).mean())
 
 
 def max_nn_distance(a: np.ndarray, b: np.ndarray) -> float:
-    """The larger of the mean distances from a to b and from b to a: missing parts count like stray points."""
+    """The larger of the mean distances from a to b and from b to a: both missing and misplaced points count."""
     return max(mean_nn_distance(a, b), mean_nn_distance(b, a))
 
 
+def modes_covered(points: np.ndarray, shape: str) -> tuple[int, int] | None:
+    """How many modes of a shape the points (N, 2) cover, and how many it has; None for a shape without separate modes.
+
+    A mode is covered if at least MIN_MODE_SHARE of its share of the points, N over the number of modes, lie within
+    MODE_RADIUS of its centre.
+    """
+    if shape not in MODES:
+        return None
+    centres = MODES[shape]
+    near = np.linalg.norm(points[:, None] - centres[None], axis=-1) < MODE_RADIUS  # (N, M)
+    enough = near.sum(0) >= MIN_MODE_SHARE * len(points) / len(centres)
+    return int(enough.sum()), len(centres)
+
+
 def paths(path: np.ndarray, n: int) -> np.ndarray:
-    """The paths of the first n points of `path` (steps + 1, N, 2), as points close enough to look like lines: (M, 2)."""
+    """The paths of the first n points of `path` (steps + 1, N, 2), interpolated densely for drawing: (M, 2)."""
     between = np.linspace(0, 1, 1 + 240 // max(len(path) - 1, 1))[:, None, None, None]
     return (path[:-1, :n] + between * np.diff(path[:, :n], axis=0)).reshape(-1, 2)
 
 
 class Dots(NamedTuple):
-    """Points (N, 2) to be drawn as squares of `wide` pixels."""
+    """Points (N, 2) to be drawn as squares of `wide` pixels in `colour`."""
 
     points: np.ndarray
     colour: tuple[int, int, int]
@@ -233,7 +258,7 @@ class Dots(NamedTuple):
 
 
 def scatter_image(*layers: Dots, size: int) -> np.ndarray:
-    """Points on white, later layers on top: (size, size, 3) uint8. Those beyond the limit are left out."""
+    """A scatter plot on white, later layers on top: (size, size, 3) uint8. Points beyond DATA_LIMIT are left out."""
     sheet = np.full((size, size, 3), 255, np.uint8)
     for points, colour, wide in layers:
         place = ((points + DATA_LIMIT) / (2 * DATA_LIMIT) * (size - wide)).round().astype(int)

@@ -1,12 +1,13 @@
-"""Measure what editing does to real drawings that the network never saw.
+"""Measure image-to-image and inpainting on held-out images.
 
     python -m diffviz.training.eval_edits --model emoji64      # -> assets/curves/edits-emoji64.json; ten minutes
 
-`strengths`: every held-out everyday drawing is redrawn as a thing of another subgroup, from each strength of noise;
-our classifier says which of the two subgroups it sees. `rounds`: the left half of every such drawing is cut out and
-drawn again from the drawing's own caption, each step taken once or several times; the jump of values across the edge
-is held against the real drawing's own, and the classifier says whether it still sees the right subgroup. Figures with
-95 % intervals over the drawings. The network runs in bfloat16.
+`strengths`: image-to-image (SDEdit) of every held-out image of a common label, with a prompt of another subgroup, at
+each strength; the share in which the classifier sees the subgroup of the source image, and of the target named by the
+prompt. `resampling`: the left half of every such image is masked and inpainted (RePaint) with the image's own caption,
+with each number of resampling steps; the jump of values across the boundary of the mask relative to that of the real
+images, and the share in which the classifier sees the right subgroup. 95 % intervals over the images. The network runs
+in bfloat16.
 """
 
 from __future__ import annotations
@@ -31,34 +32,34 @@ from diffviz.training.batch_generation import guided_denoiser
 from diffviz.training.data import Dataset
 from diffviz.training.evaluate import subgroup_numbers, top_k_hits, write_results
 
-SETTINGS = {"sampler": "unipc", "steps": 20, "guidance": 3.0, "fill_steps": 20}
+SETTINGS = {"sampler": "unipc", "steps": 20, "guidance": 3.0, "inpaint_steps": 20}
 FIRST_SEED, BATCH = 40_000, 64
 COSINE = SCHEDULES["cosine"]
 
 
 def other_labels(data: Dataset, rows: np.ndarray, seed: int = 3) -> np.ndarray:
-    """For each row an everyday label of another subgroup, drawn at random: (len(rows),)."""
-    rng, everyday = np.random.default_rng(seed), np.flatnonzero(data.common)
+    """For each row a common label of another subgroup, at random: (len(rows),)."""
+    rng, common = np.random.default_rng(seed), np.flatnonzero(data.common)
     return np.array(
-        [rng.choice(everyday[data.subgroups[everyday] != data.subgroups[data.label[row]]]) for row in rows]
+        [rng.choice(common[data.subgroups[common] != data.subgroups[data.label[row]]]) for row in rows]
     )
 
 
 def in_batches(
     denoiser: Denoiser,
     captions: list[tuple[str, str]],
-    pictures: Tensor,
+    images: Tensor,
     run: Callable[[Denoise, Tensor, list[torch.Generator]], Iterator[Step]],
 ) -> Tensor:
-    """The last pictures of `run(denoise, pictures, rng)`, a batch at a time, picture i from seed FIRST_SEED + i."""
+    """The final images of `run(denoise, images, rng)`, a batch at a time, image i from seed FIRST_SEED + i."""
     done = []
-    for start in range(0, len(pictures), BATCH):
+    for start in range(0, len(images), BATCH):
         part = slice(start, start + BATCH)
         prompts, styles = zip(*captions[part], strict=True)
         rng = make_generators(range(FIRST_SEED + start, FIRST_SEED + start + len(prompts)))
         with torch.autocast("cpu", torch.bfloat16):
             denoise = guided_denoiser(denoiser, prompts, styles, SETTINGS["guidance"])
-            done.append(final_step(run(denoise, pictures[part], rng)).x)
+            done.append(final_step(run(denoise, images[part], rng)).x)
     return torch.cat(done)
 
 
@@ -66,21 +67,19 @@ def img2img_run(strength: float) -> Callable:
     """Image-to-image at this strength."""
     ts = editing.img2img_timesteps(strength, SETTINGS["steps"])
 
-    def run(denoise: Denoise, pictures: Tensor, rng: list[torch.Generator]) -> Iterator[Step]:
-        x = editing.sdedit_init(pictures, strength, COSINE, rng)
+    def run(denoise: Denoise, images: Tensor, rng: list[torch.Generator]) -> Iterator[Step]:
+        x = editing.sdedit_init(images, strength, COSINE, rng)
         return SAMPLERS[SETTINGS["sampler"]](denoise, x, ts, COSINE, rng=rng)
 
     return run
 
 
 def inpaint_run(resampling_steps: int, mask: Tensor) -> Callable:
-    """Inpainting that takes each step `resampling_steps` times."""
+    """Inpainting with this number of RePaint resampling steps."""
 
-    def run(denoise: Denoise, pictures: Tensor, rng: list[torch.Generator]) -> Iterator[Step]:
-        ts = timesteps(SETTINGS["fill_steps"])
-        return editing.repaint(
-            denoise, pictures, mask, ts, COSINE, resampling_steps=resampling_steps, rng=rng
-        )
+    def run(denoise: Denoise, images: Tensor, rng: list[torch.Generator]) -> Iterator[Step]:
+        ts = timesteps(SETTINGS["inpaint_steps"])
+        return editing.repaint(denoise, images, mask, ts, COSINE, resampling_steps=resampling_steps, rng=rng)
 
     return run
 
@@ -88,7 +87,7 @@ def inpaint_run(resampling_steps: int, mask: Tensor) -> Callable:
 def measure_strengths(
     denoiser: Denoiser, label_classifier: classifier.LabelClassifier, data: Dataset, rows: np.ndarray
 ) -> list[dict]:
-    """Which of the two subgroups is seen at each strength; at strength 0 the drawings themselves."""
+    """Which of the two subgroups the classifier sees at each strength; strength 0 is the source images themselves."""
     subgroup, others = subgroup_numbers(label_classifier, data), other_labels(data, rows)
     given, table = data.pictures(rows), []
     captions = [
@@ -100,8 +99,8 @@ def measure_strengths(
         table.append(
             {
                 "strength": strength,
-                "given": mean_figure(top_k_hits(seen, subgroup[data.label[rows]], 1)),
-                "words": mean_figure(top_k_hits(seen, subgroup[others], 1)),
+                "source": mean_figure(top_k_hits(seen, subgroup[data.label[rows]], 1)),
+                "target": mean_figure(top_k_hits(seen, subgroup[others], 1)),
             }
         )
         print(table[-1], flush=True)
@@ -111,7 +110,7 @@ def measure_strengths(
 def measure_resampling(
     denoiser: Denoiser, label_classifier: classifier.LabelClassifier, data: Dataset, rows: np.ndarray
 ) -> dict:
-    """The edge of a filled half, and what is seen in the whole, by how often each step is taken."""
+    """Boundary jump of an inpainted half and agreement of the whole image, by the number of resampling steps."""
     subgroup = subgroup_numbers(label_classifier, data)[data.label[rows]]
     given, table = data.pictures(rows), []
     side = given.shape[-1]
@@ -119,22 +118,22 @@ def measure_resampling(
     mask[..., : side // 2] = True
     captions = [(data.labels[data.label[row]], data.styles[data.style[row]]) for row in rows]
 
-    def seams(pictures: Tensor) -> np.ndarray:
-        return np.array([editing.boundary_jump(picture.numpy(), mask[0, 0].numpy()) for picture in pictures])
+    def jumps(images: Tensor) -> np.ndarray:
+        return np.array([editing.boundary_jump(image.numpy(), mask[0, 0].numpy()) for image in images])
 
-    real = seams(given).mean()
+    real = jumps(given).mean()
     for n in editing.RESAMPLING_STEPS:
         made = in_batches(denoiser, captions, given, inpaint_run(n, mask))
         table.append(
             {
-                "rounds": n,
-                "seam_to_real": mean_figure(seams(made) / real),
+                "resampling_steps": n,
+                "boundary_jump_to_real": mean_figure(jumps(made) / real),
                 "subgroup": mean_figure(top_k_hits(label_classifier.predict(made)[1], subgroup, 1)),
             }
         )
         print(table[-1], flush=True)
     return {
-        "rounds": table,
+        "resampling": table,
         "real_subgroup": mean_figure(top_k_hits(label_classifier.predict(given)[1], subgroup, 1)),
     }
 
@@ -155,7 +154,7 @@ def main() -> None:
     out = args.out or ASSETS / "curves" / f"edits-{args.model}.json"
     head = {"weights_sha256": entry.sha256, "settings": SETTINGS, "n": len(rows)}
     table = measure_strengths(denoiser, label_classifier, data, rows)
-    # Kept together: the page shows both.
+    # Written together: the page shows both.
     write_results(
         out, head, {"strengths": table, **measure_resampling(denoiser, label_classifier, data, rows)}
     )

@@ -230,11 +230,14 @@ def distance_by_nfe(
 def distance_by_few_nfe(
     lines: Mapping[str, tuple[int, Sequence[int], Sequence[float]]], colours: Mapping[str, str]
 ) -> go.Figure:
-    """Distance from the data against network calls, few of them drawn wide apart: as for `distance_by_nfe`."""
+    """Distance from the data against the NFE on a logarithmic axis: lines as for `distance_by_nfe`."""
     made = sorted({calls for _, each, _ in lines.values() for calls in each})
     figure = distance_by_nfe(lines, made[-1], colours)
     figure.update_xaxes(
-        type="log", tickvals=made, range=[np.log10(made[0]) - 0.05, np.log10(made[-1]) + 0.05]
+        title="network evaluations (NFE)",
+        type="log",
+        tickvals=made,
+        range=[np.log10(made[0]) - 0.05, np.log10(made[-1]) + 0.05],
     )
     return figure.update_yaxes(title="distance from the data")
 
@@ -366,15 +369,15 @@ def weighted_losses(t: np.ndarray, lines: Mapping[str, np.ndarray], colours: Map
 
 
 def img2img_strengths(rows: Sequence[Mapping], colours: Mapping[str, str]) -> go.Figure:
-    """Measured against the strength of a redrawing: how often the thing given is seen, and the thing named.
+    """Image-to-image by strength: how often the category of the source image is seen, and that of the prompt.
 
-    Rows hold `strength`, and `given` and `words`, each with a `value` and its `interval`.
+    Rows hold `strength`, and `source` and `target`, each with a `value` and its `interval`.
     """
     x = [row["strength"] for row in rows]
     figure = go.Figure()
     for key, title, role, mark, dash in (
-        ("given", "the thing given is seen", "signal", "circle", "solid"),
-        ("words", "the thing named is seen", "conditional", "square", "longdash"),
+        ("source", "source category seen", "signal", "circle", "solid"),
+        ("target", "prompt category seen", "conditional", "square", "longdash"),
     ):
         values = [row[key]["value"] for row in rows]
         figure.add_scatter(
@@ -392,14 +395,14 @@ def img2img_strengths(rows: Sequence[Mapping], colours: Mapping[str, str]) -> go
             hovertemplate="%{y:.0%}",
         )
     figure.update_xaxes(title="strength", dtick=0.1)
-    figure.update_yaxes(title="share of the pictures", tickformat=".0%", rangemode="tozero")
+    figure.update_yaxes(title="share of the images", tickformat=".0%", rangemode="tozero")
     return _style(figure, colours, 340)
 
 
 def neighbor_distances(measured: Mapping, distance: float, colours: Mapping[str, str]) -> go.Figure:
-    """How far pictures lie from the nearest training drawing: generated ones as bars, real new ones as a line.
+    """Histogram of nearest-neighbour distances to the training images: of generated and of held-out images.
 
-    `measured` is the memorisation part of an evaluation; `distance` is marked as the picture on the page.
+    `measured` is the memorization part of an evaluation; `distance` is marked as that of the image on the page.
     """
     found = DistanceHistogram.of(measured)
     middle = (found.edges[:-1] + found.edges[1:]) / 2
@@ -407,13 +410,13 @@ def neighbor_distances(measured: Mapping, distance: float, colours: Mapping[str,
     figure.add_bar(
         x=middle,
         y=found.new_captions,
-        name="drawn, new captions",
+        name="generated, held-out captions",
         marker={"color": colours["prediction"], "opacity": 0.45, "line": {"width": 0}},
         hovertemplate="%{y:.1%}",
     )
     for shares, title, role, dash in (
-        (found.trained_captions, "drawn, trained captions", "noise", "dot"),
-        (found.heldout, "real, never trained on", "signal", "solid"),
+        (found.trained_captions, "generated, training captions", "noise", "dot"),
+        (found.heldout, "held-out images", "signal", "solid"),
     ):
         figure.add_scatter(
             x=middle,
@@ -423,17 +426,17 @@ def neighbor_distances(measured: Mapping, distance: float, colours: Mapping[str,
             hovertemplate="%{y:.1%}",
         )
     for x, text, role, dash in (
-        (found.limit, "copies ", "text", "dash"),
-        (distance, " this picture", "prediction", "solid"),
+        (found.limit, " 5 % of held-out", "text", "dash"),
+        (distance, " this image", "prediction", "solid"),
     ):
         figure.add_vline(x=x, line={"color": colours[role], "width": 2, "dash": dash})
         figure.add_annotation(
-            x=x, y=1 if role == "text" else 0.9, yref="paper", text=text, showarrow=False, yanchor="top",
-            xanchor="right" if role == "text" else "left", font={"color": colours[role]},
+            x=x, y=1 if role == "text" else 0.9, yref="paper", text=text, showarrow=False, yanchor="top", xanchor="left",
+            font={"color": colours[role]},
         )  # fmt: skip
     figure.update_xaxes(
-        title="distance to the nearest drawing",
+        title="RMSE to the nearest training image",
         range=[0, max(float(found.edges[found.filled]), distance * 1.1)],
     )
-    figure.update_yaxes(title="share of the pictures", tickformat=".0%")
+    figure.update_yaxes(title="share of the images", tickformat=".0%")
     return _style(figure, colours, 360)

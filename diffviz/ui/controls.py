@@ -8,9 +8,11 @@ it keep a bound value when the page changes: a control of the same key on anothe
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 import streamlit as st
+from streamlit.errors import StreamlitAPIException
 
 from diffviz.ui import frame
 
@@ -61,11 +63,21 @@ class Controls:
             return (titles or {}).get(option, option)
 
         shown = [title(o) for o in options]
-        if formerly and (raw := st.query_params.get(key)) in formerly and raw not in shown:
-            st.query_params[key] = title(formerly[raw])
-            st.session_state[key] = formerly[raw]  # the widget read the address before this run began
+        former = (formerly or {}).get(st.query_params.get(key, ""))
+        if former is not None and st.session_state.get(key) != former:
+            # The widget was seeded from the address before this run began, and would clear what it cannot use there:
+            # begin again with the option, and with the address as it is written today.
+            st.session_state[key] = former
+            with suppress(
+                StreamlitAPIException
+            ):  # a widget that is bound already, after Back, writes it by itself
+                st.query_params[key] = title(former)
+            st.session_state.pop("page", None)  # as on arrival
+            st.rerun()
         problem = f"not one of {', '.join(shown)}"
-        common = self._prepare(key, label, title(default), lambda raw: None if raw in shown else problem)
+        common = self._prepare(
+            key, label, title(default), lambda raw: None if raw in shown or former else problem
+        )
         if segmented:
             picked = st.segmented_control(
                 label, options, default=default, format_func=title, required=True, **common, **more

@@ -18,7 +18,7 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from diffviz.lessons import glossary
-from diffviz.lessons.pages import GROUPS, HOME, LESSONS, TEACHING, Lesson
+from diffviz.lessons.pages import BY_SLUG, GROUPS, HOME, LESSONS, TEACHING, Lesson
 from diffviz.paths import ASSETS
 from diffviz.ui import terms, theme
 
@@ -73,7 +73,7 @@ def _objectives(lesson: glossary.Lesson) -> None:
             for known in lesson.know:
                 st.markdown(f"- {known.text}")
                 if known.page:
-                    link(_page_of(known.page))
+                    link(BY_SLUG[known.page])
                 elif known.term:
                     st.caption(glossary.entries()[known.term].text)
 
@@ -88,10 +88,6 @@ def read_more() -> None:
     st.markdown("\n".join(f"- {p.cite}, [{p.title}]({p.url}) ({p.where}): {what}." for p, what in papers))
 
 
-def _page_of(slug: str) -> Lesson:
-    return next(lesson for lesson in LESSONS if lesson.slug == slug)
-
-
 def _find() -> None:
     """A search for terms of the field; what is found is said here, with a link to the page that shows it."""
     found = st.selectbox(
@@ -103,8 +99,12 @@ def _find() -> None:
     entry = glossary.entries()[glossary.names()[found]]
     st.caption(f"**{entry.term}.** {entry.text}")
     if entry.page:
-        page = _page_of(entry.page)
-        link(page, icon=":material/arrow_forward:", query_params=dict(entry.state), width="stretch")
+        link(
+            BY_SLUG[entry.page],
+            icon=":material/arrow_forward:",
+            query_params=dict(entry.state),
+            width="stretch",
+        )
 
 
 def _menu(arrived: bool) -> bool:

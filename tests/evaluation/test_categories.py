@@ -1,4 +1,4 @@
-"""What a network draws badly, and of which kind a prompt is."""
+"""What a network generates badly, and the category of a prompt."""
 
 import json
 
@@ -13,9 +13,9 @@ def words():
     return checkpoints.load(checkpoints.DEFAULT).vocabulary
 
 
-def test_every_subgroup_has_a_kind_and_every_kind_a_subgroup(words):
+def test_every_subgroup_has_a_category_and_every_category_a_subgroup(words):
     assert {categories.category_of(label["subgroup"]) for label in words.labels} == set(categories.CATEGORIES)
-    with pytest.raises(ValueError, match="no kind"):
+    with pytest.raises(ValueError, match="no category"):
         categories.category_of("typography")
 
 
@@ -35,7 +35,7 @@ def test_fruit_is_no_meal_though_both_are_food():
         ("qwertz", None),
     ],
 )
-def test_a_prompt_is_of_the_kind_of_the_label_that_it_names(words, prompt, kind):
+def test_a_prompt_has_the_category_of_the_label_that_it_names(words, prompt, kind):
     assert categories.category_of_prompt(words.read(prompt).words, words) == kind
 
 
@@ -49,7 +49,7 @@ def evaluation(value, interval, n):
     ("value", "interval", "n", "weak"),
     [(0.2, [0.1, 0.3], 50, True), (0.3, [0.1, 0.5], 50, False), (0.2, [0.1, 0.3], 9, False)],
 )
-def test_a_kind_is_weak_only_where_that_is_sure(tmp_path, value, interval, n, weak):
+def test_a_category_is_weak_only_if_its_interval_says_so(tmp_path, value, interval, n, weak):
     (tmp_path / "curves").mkdir()
     (tmp_path / "curves" / "evaluation-net.json").write_text(json.dumps(evaluation(value, interval, n)))
     assert categories.category_results("net", "abc", tmp_path)["clocks"].weak is weak

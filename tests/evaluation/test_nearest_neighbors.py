@@ -1,4 +1,4 @@
-"""The search for copies: what is a copy is found, and the yardstick is the one of the sheet that ships."""
+"""The search for copies: copies are found, and the threshold is that of the reference set that ships."""
 
 import json
 
@@ -8,6 +8,7 @@ import torch
 
 from diffviz.evaluation import nearest_neighbors
 from diffviz.models import checkpoints
+from diffviz.pipelines.text_to_image import Settings, sample_images
 from diffviz.training import build_reference_set
 from diffviz.ui import charts, theme
 from diffviz.ui.lessons import memorization
@@ -86,6 +87,55 @@ def test_what_was_measured_brings_its_settings_and_the_weights_it_is_of(tmp_path
         "steps": 30,
         "weights_sha256": "ab",
     }
+
+
+@pytest.mark.parametrize("name", list(checkpoints.manifest()))
+def test_the_measured_shares_agree_with_their_histograms_and_their_limit(name):
+    """The page's percentages: 5 % of the held-out images by construction, the others within the bin of the limit."""
+    found = nearest_neighbors.memorization_results(name)
+    edges, limit = np.array(found["edges"]), found["limit"]
+    bin_of_limit = int(np.searchsorted(edges, limit, side="right")) - 1
+    expected = {"heldout": nearest_neighbors.COPY_QUANTILE}
+    for part in ("heldout", "new_captions", "trained_captions"):
+        shares = np.cumsum([0.0, *found[part]["shares"]])
+        share = expected.get(part) or found[part]["suspicious"]["value"]
+        rounding = 1 / found[part]["n"]
+        assert shares[bin_of_limit] - rounding <= share <= shares[bin_of_limit + 1] + rounding
+
+
+@pytest.mark.parametrize("name", list(checkpoints.manifest()))
+def test_the_mark_in_the_chart_is_on_the_side_of_the_limit_that_the_page_states(name):
+    """The verdict searches compressed training images, the measured limit is of the original ones."""
+    reference = nearest_neighbors.load_reference_set()
+    limit = nearest_neighbors.memorization_results(name)["limit"]
+    threshold = float(np.quantile(reference.heldout_distances, nearest_neighbors.COPY_QUANTILE))
+    assert limit < threshold < 1.2 * limit  # compression moves the two apart by less than a fifth
+    for distance in np.linspace(0, 2, 41):
+        near = distance < threshold
+        assert (memorization.without_compression(distance, limit) < limit) == near
+        assert (memorization.classify_distance(reference.percentile(distance)) == memorization.COPY) == near
+
+
+@pytest.mark.parametrize(
+    ("interval", "says"),
+    [([0.06, 0.1], "more"), ([0.01, 0.04], "fewer"), ([0.04, 0.06], "no clear difference")],
+)
+def test_a_share_is_compared_with_the_held_out_one_by_its_interval(interval, says):
+    part = {"suspicious": {"value": sum(interval) / 2, "interval": interval}}
+    assert memorization.compare_with_heldout(part).startswith(says)
+
+
+def test_a_design_that_was_trained_on_three_times_is_copied_more_closely_than_one_of_its_own():
+    """The closing question of the page: flat, gradient and 3d share their designs, twemoji has its own."""
+    reference = nearest_neighbors.load_reference_set()
+    trained = set(zip(reference.labels, reference.styles, strict=True))
+    assert {("cat face", style) for style in ("flat", "gradient", "3d", "twemoji")} <= trained
+
+    def nearest(style):
+        settings = Settings("cat face", style, 0, 12, "unipc", 3.0, model=checkpoints.QUICK)
+        return nearest_neighbors.distances(sample_images(settings, range(4)), reference.pictures).amin(1)
+
+    assert nearest("gradient").mean() < nearest("twemoji").mean() / 2
 
 
 @pytest.mark.parametrize(

@@ -8,8 +8,8 @@ from diffviz.diffusion.schedules import SCHEDULES
 from diffviz.lessons import glossary
 from diffviz.lessons.content import ContentError
 from diffviz.lessons.glossary import annotate, entries, lessons, link, names, normal, papers, search
+from diffviz.lessons.pages import BY_SLUG
 from diffviz.paths import LESSONS
-from diffviz.ui.practice.common import PAGES
 
 ENTRIES = list(entries().values())
 # Objectives are about what a learner can be seen to do.
@@ -62,7 +62,7 @@ def test_a_formula_is_balanced(entry):
 
 @pytest.mark.parametrize("entry", [e for e in ENTRIES if e.page], ids=lambda e: e.id)
 def test_a_page_is_one_of_the_lessons(entry):
-    assert entry.page in PAGES
+    assert entry.page in BY_SLUG
     shown = link(entry)
     assert (shown.page, shown.state) == (entry.page, entry.state)
 
@@ -165,7 +165,7 @@ def test_every_paper_is_cited_and_none_stands_there_twice():
 
 
 def test_every_lesson_has_its_objectives():
-    assert set(lessons()) == set(PAGES)
+    assert set(lessons()) == set(BY_SLUG)
 
 
 @pytest.mark.parametrize("lesson", lessons().values(), ids=lambda n: n.page)

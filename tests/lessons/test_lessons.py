@@ -9,11 +9,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from streamlit.testing.v1 import AppTest
 
+from diffviz.evaluation.results import first_near_best, load_quality_curve
 from diffviz.lessons import content, grading, scheduling
 from diffviz.lessons.content import KINDS, ContentError, load
 from diffviz.lessons.live_questions import QUESTIONS
 from diffviz.lessons.store import Event
-from diffviz.ui import learner
+from diffviz.ui import learner, practice
 
 EVERY = [item for kind in KINDS for item in load(kind)]
 COUNTS = {"self_check": 6, "order": 1, "predictions": 3, "flashcards": 10, "scenario_quiz": 5, "page_quiz": 78, "live": 12,
@@ -96,12 +97,12 @@ def test_every_concept_has_more_than_an_interview_question():
         assert concept in asked
 
 
-def test_the_dictionary_has_its_entry_its_terms_and_the_cheat_sheet():
+def test_the_dictionary_has_its_entry_and_the_cheat_sheet_and_leaves_the_terms_to_the_glossary():
     book = content.dictionary()
+    assert set(book) == {"entry", "cheat_sheet"}
     assert {"definition", "flow", "analogy", "history", "pitfalls", "use_for", "not_for"} <= set(
         book["entry"]
     )
-    assert len(book["term"]) >= 8
     assert len(book["cheat_sheet"]["lines"]) == 4
 
 
@@ -217,16 +218,17 @@ def press(app, label):
 
 
 @pytest.mark.parametrize(
-    "way",
-    ["practise now", "self-check", "order", "predict", "work quiz", "page quiz", "live quiz", "flashcards", "interview",
-     "dictionary", "progress"],
-)  # fmt: skip
-def test_every_way_to_practise_opens(way):
-    assert not practise(way).warning
+    ("link", "exercise"),
+    [(title, name) for name, title in practice.TITLES.items()] + list(practice.FORMERLY.items()),
+)
+def test_every_exercise_opens_by_its_title_and_by_its_former_one(link, exercise):
+    app = practise(link)
+    assert not app.warning
+    assert app.segmented_control(key="way").value == exercise
 
 
 def test_a_whole_quiz_can_be_answered_missed_and_retried():
-    app = practise("work quiz")
+    app = practise("Scenario quiz")
     quiz = {i.prompt: i for i in load("scenario_quiz")}
     for n in range(5):
         item = quiz[app.header[0].value]
@@ -238,7 +240,7 @@ def test_a_whole_quiz_can_be_answered_missed_and_retried():
         assert all(o.why in shown for o in item.options)
         press(app, "See the score" if n == 4 else "Next")
     assert app.header[0].value == "4 of 5 right"
-    press(app, "Retry what was missed")
+    press(app, "Retry the wrong answers")
     item = quiz[app.header[0].value]
     app.radio[0].set_value(next(o.text for o in item.options if o.right)).run()
     press(app, "Answer")
@@ -247,23 +249,23 @@ def test_a_whole_quiz_can_be_answered_missed_and_retried():
 
 
 def test_an_order_is_graded_by_pairs_and_the_right_one_plays_live():
-    app = practise("order")
+    app = practise("Order the stages")
     press(app, "Check the order")
     assert "pairs are in the right order" in app.warning[0].value
     right = AppTest.from_file(str(ROOT / "home.py"), default_timeout=60)
     right.session_state["practice-order"] = {"order": list(range(6)), "checked": True}
-    right.query_params["way"] = "order"
+    right.query_params["way"] = "Order the stages"
     right.switch_page("pages/9_practice.py")
     right.run()
     assert not right.exception, [e.value for e in right.exception]
-    assert "All six stand right: b, d, c, f, a, e" in right.success[0].value
+    assert "All six are in the right order: b, d, c, f, a, e" in right.success[0].value
     assert any("Generated just now" in c.value for c in right.caption)
     press(right, "Shuffle again")
     assert right.session_state["practice-order"]["order"] != list(range(6))
 
 
 def test_a_live_quiz_is_answered_by_its_run_and_marked():
-    app = practise("live quiz")
+    app = practise("Live-model quiz")
     items = load("live")
     for n in range(3):
         assert app.header[0].value == items[n].prompt
@@ -277,16 +279,16 @@ def test_a_live_quiz_is_answered_by_its_run_and_marked():
     assert [given[i.id][2] for i in items[:3]] == [True, False, True]
 
 
-def test_practise_now_mixes_kinds_and_keeps_its_place():
-    app = practise("practise now")
+def test_mixed_practice_interleaves_kinds_and_keeps_its_place():
+    app = practise("Mixed practice")
     seen = []
     for _ in range(6):
         kind = app.caption[0].value.split(" · ")[0]
         seen.append(kind)
-        if kind == "A card":
+        if kind == "Flashcard":
             press(app, "Flip")
             press(app, "Good")
-        elif kind == "In your own words":
+        elif kind == "Self-check":
             press(app, "Next")
         else:
             app.radio[0].set_value(app.radio[0].options[0]).run()
@@ -301,7 +303,7 @@ def test_practise_now_mixes_kinds_and_keeps_its_place():
     assert back.header[0].value == app.header[0].value
 
 
-def test_practise_now_puts_a_card_again_when_it_is_due_and_nothing_else_waits(tmp_path, monkeypatch):
+def test_mixed_practice_shows_a_card_again_when_it_is_due_and_nothing_else_waits(tmp_path, monkeypatch):
     """Its last rating is the newest answer of all: it must not be taken for a rating of now."""
     from diffviz.lessons.store import Store
     from diffviz.ui import learner
@@ -318,7 +320,7 @@ def test_practise_now_puts_a_card_again_when_it_is_due_and_nothing_else_waits(tm
     monkeypatch.setattr(learner, "store", lambda: store)
     app = AppTest.from_file(str(ROOT / "home.py"), default_timeout=60)
     app.session_state["learner-fresh"] = "f" * 32
-    app.query_params["way"] = "practise now"
+    app.query_params["way"] = "Mixed practice"
     app.switch_page("pages/9_practice.py")
     app.run()
     for _ in range(3):
@@ -378,22 +380,22 @@ def test_mixed_practice_never_repeats_kind_and_concept_while_it_can_change(answe
 
 
 def test_an_interview_can_be_walked_through_and_mocked():
-    app = practise("interview")
+    app = practise("Interview questions")
     first = app.header[0].value
     press(app, "Next")
     assert app.header[0].value != first
     press(app, "Previous")
     assert app.header[0].value == first
-    press(app, "Mock interview: 5 at random")
+    press(app, "Mock interview: 5 random questions")
     for _ in range(5):
         press(app, "Next")
-    assert app.header[0].value == "That was the interview"
-    press(app, "All twenty")
+    assert app.header[0].value == "Mock interview finished"
+    press(app, "All questions")
     assert len(app.button) >= 3
 
 
 def test_the_self_check_never_blocks_and_sums_up():
-    app = practise("self-check")
+    app = practise("Self-check")
     app.toggle(key="shown-check-forward").set_value(True).run()
     for box in app.checkbox:
         box.check()
@@ -401,23 +403,25 @@ def test_the_self_check_never_blocks_and_sums_up():
     for _ in range(6):
         press(app, "Next question")
     assert any("got it" in m.value for m in app.markdown)
-    assert sum("not marked" in m.value for m in app.markdown) == 5
+    assert sum("not assessed" in m.value for m in app.markdown) == 5
 
 
 def test_predictions_are_written_first_then_looked_at_and_compared():
-    app = practise("predict")
+    app = practise("Predict, observe, explain")
     for n, item in enumerate(load("predictions")):
-        commit = next(b for b in app.button if b.label == "Commit and look")
+        commit = next(b for b in app.button if b.label == "Commit and run")
         assert commit.disabled and not app.info and not app.checkbox  # nothing is given away beforehand
         app.text_area(key=f"predict-{item.id}").set_value("twice, as each needs <b>the last</b>").run()
-        press(app, "Commit and look")
+        press(app, "Commit and run")
         assert app.text[0].value == "twice, as each needs <b>the last</b>"
         assert app.info[0].value == item.answer
+        if item.id == "predict-slow":
+            assert any("NFE 40" in m.value and "NFE 80" in m.value for m in app.markdown)
         for box in app.checkbox[: n if n < 2 else len(item.key_points)]:
             box.check()
         app.run()
         press(app, "Next")
-    assert app.header[0].value == "All three are settled"
+    assert app.header[0].value == "All three predictions compared"
     done = [e for e in learner.store().events(app.session_state["learner-fresh"]) if e.kind == "predictions"]
     assert [(e.item, e.result) for e in done] == [
         ("predict-slow", "wrong"), ("predict-different", "partly"), ("predict-hands", "right"),
@@ -429,7 +433,7 @@ def test_a_place_kept_when_predictions_were_picked_from_a_list_still_opens():
     app.session_state["practice-predict"] = {
         "at": 0, "picked": {"predict-slow": "it doubles"}, "why": {"predict-slow": "w"}, "looked": ["predict-slow"],
     }  # fmt: skip
-    app.query_params["way"] = "predict"
+    app.query_params["way"] = "Predict, observe, explain"
     app.switch_page("pages/9_practice.py")
     app.run()
     assert not app.exception
@@ -442,26 +446,26 @@ def test_the_stages_of_the_order_carry_the_letters_of_the_exercise():
 
 
 def test_cards_are_flipped_rated_and_leave_until_they_are_due():
-    app = practise("flashcards")
+    app = practise("Flashcards")
     for n in range(10):
         press(app, "Flip")
         press(app, "Again" if n == 0 else "Good")
     assert app.header[0].value == "Nothing is due"
     assert "minute" in next(m.value for m in app.markdown if "next card" in m.value)
-    assert app.expander[0].label == "Browse the 10 finished cards"
+    assert app.expander[0].label == "Browse the 10 cards that are not due"
     shown = " ".join(m.value for m in app.expander[0].markdown)
     assert all(card.front in shown and card.back in shown for card in load("flashcards"))
     assert len(app.expander[0].caption) == 10
 
 
 def test_progress_counts_what_was_answered_and_can_be_erased():
-    app = practise("flashcards")
+    app = practise("Flashcards")
     press(app, "Flip")
     press(app, "Good")
     learner = app.session_state["learner-fresh"]
     again = AppTest.from_file(str(ROOT / "home.py"), default_timeout=60)
     again.session_state["learner-fresh"] = learner
-    again.query_params["way"] = "progress"
+    again.query_params["way"] = "Progress"
     again.switch_page("pages/9_practice.py")
     again.run()
     assert not again.exception, [e.value for e in again.exception]
@@ -472,13 +476,13 @@ def test_progress_counts_what_was_answered_and_can_be_erased():
 
 
 def test_a_learner_who_comes_back_finds_the_place_and_the_words():
-    app = practise("self-check")
+    app = practise("Self-check")
     press(app, "Next question")
     key = next(t.key for t in app.text_area)
     app.text_area(key=key).set_value("we made the noise ourselves").run()
     back = AppTest.from_file(str(ROOT / "home.py"), default_timeout=60)
     back.session_state["learner-fresh"] = app.session_state["learner-fresh"]
-    back.query_params["way"] = "self-check"
+    back.query_params["way"] = "Self-check"
     back.switch_page("pages/9_practice.py")
     back.run()
     assert back.text_area(key=key).value == "we made the noise ourselves"
@@ -490,7 +494,7 @@ def test_a_disk_that_refuses_is_reported_and_the_visit_goes_on(monkeypatch):
     def refuse(*args):
         raise StoreError("This answer could not be kept: the disk is full or may not be written.")
 
-    app = practise("order")
+    app = practise("Order the stages")
     monkeypatch.setattr(Store, "add", refuse)
     monkeypatch.setattr(Store, "put", refuse)
     press(app, "Check the order")
@@ -498,8 +502,17 @@ def test_a_disk_that_refuses_is_reported_and_the_visit_goes_on(monkeypatch):
     assert any("pairs are in the right order" in w.value for w in app.warning)
 
 
+def test_the_dictionary_gives_the_measured_number_of_steps_by_agreement_and_not_by_a_biased_distance():
+    app = practise("Dictionary")
+    line = load_quality_curve().line("ddim", "subgroup_top1")
+    best, steps = max(p["value"] for p in line), first_near_best(line, higher_is_better=True)["steps"]
+    assert all(p["value"] >= 0.95 * best for p in line if p["steps"] >= steps)
+    pitfalls = next(m.value for m in app.markdown if "**Pitfalls**" in m.value)
+    assert f"from {steps} steps on" in pitfalls and "Fréchet" not in pitfalls
+
+
 def test_the_dictionary_can_be_searched():
-    app = practise("dictionary")
+    app = practise("Dictionary")
     app.text_input(key="dictionary-search").set_value("epsilon").run()
     assert any("ε-prediction" in m.value for m in app.markdown)
     app.text_input(key="dictionary-search").set_value("qqq").run()
@@ -517,7 +530,7 @@ def test_what_was_dealt_before_the_browser_answered_stays_for_a_new_visitor_alon
     monkeypatch.setattr(
         learner, "save_progress", lambda key: None
     )  # the browser answers before anything is kept
-    app = practise("order")
+    app = practise("Order the stages")
     dealt = app.session_state["practice-order"]["version"]
     answered.append(True)
     app.run()

@@ -1,4 +1,4 @@
-"""Runs from a picture, and runs that fill a hole: against what must hold, and against a closed form."""
+"""Image-to-image and inpainting: against what must hold, and against a closed form."""
 
 import dataclasses
 from collections import deque
@@ -9,16 +9,19 @@ import torch
 from PIL import Image
 
 import diffviz
+from diffviz.analysis.frame_captions import SQUARES, split_layout_detail
 from diffviz.diffusion.process import Denoise
 from diffviz.diffusion.samplers import make_generators, randn_per_seed, timesteps
 from diffviz.diffusion.schedules import SCHEDULES
 from diffviz.imaging import uploads
 from diffviz.models import checkpoints
+from diffviz.paths import ASSETS
 from diffviz.pipelines import editing
 from diffviz.pipelines.editing import Img2ImgSettings, InpaintSettings
 from diffviz.pipelines.text_to_image import Settings, sample_steps
 
 COSINE = SCHEDULES["cosine"]
+SAMPLES = ASSETS / "samples"
 QUICK = {"model": checkpoints.QUICK, "prompt": "red heart", "style": "noto", "seed": 4, "steps": 6}
 NET = {"model": checkpoints.QUICK}
 PICTURE = np.random.default_rng(0).integers(0, 256, (32, 32, 3), dtype=np.uint8)
@@ -34,35 +37,52 @@ def scaled(picture):
     return np.moveaxis(picture, -1, 0) / 127.5 - 1
 
 
-# --- from a picture ----------------------------------------------------------------------------------------
+# --- image-to-image ----------------------------------------------------------------------------------------
 
 
-def test_a_buried_picture_is_the_forward_process_at_that_time():
+def test_sdedit_starts_from_the_forward_process_at_the_strength():
     x0 = torch.full((2, 3, 8, 8), 0.5)
     found = editing.sdedit_init(x0, 0.4, COSINE, make_generators([1, 2]))
     eps = randn_per_seed(make_generators([1, 2]), (3, 8, 8))
     assert torch.allclose(found, COSINE.alpha(0.4) * x0 + COSINE.sigma(0.4) * eps)
 
 
-def test_at_full_strength_nothing_of_the_picture_is_left():
+def test_strength_1_is_text_to_image():
     plain = last(sample_steps(Settings(**QUICK, sampler="unipc")))
-    redrawn = last(
+    edited = last(
         editing.img2img_steps(
             Img2ImgSettings(**QUICK, sampler="unipc", image=PICTURE.tobytes(), strength=1.0)
         )
     )
-    assert torch.allclose(plain.x, redrawn.x, atol=1e-5)
+    assert torch.allclose(plain.x, edited.x, atol=1e-5)
 
 
 @pytest.mark.parametrize(("strength", "frames"), [(0.01, 1), (0.5, 3), (1.0, 6)])
-def test_a_shorter_way_takes_fewer_steps_and_starts_at_its_strength(strength, frames):
+def test_a_lower_strength_takes_fewer_steps_and_starts_at_its_time(strength, frames):
     settings = Img2ImgSettings(**QUICK, image=PICTURE.tobytes(), strength=strength)
     steps = list(editing.img2img_steps(settings))
     assert settings.frames == frames and len(steps) == frames + 1
     assert steps[0].t == pytest.approx(strength) and steps[-1].t == 0
 
 
-def test_the_weaker_the_nearer_to_what_was_given():
+def test_no_label_is_a_cat_with_sunglasses_as_the_page_says():
+    names = [set(label["label"].split()) for label in checkpoints.load(checkpoints.QUICK).vocabulary.labels]
+    assert not any({"cat", "sunglasses"} <= name for name in names)
+
+
+@pytest.mark.parametrize("file", sorted(SAMPLES.glob("*.png")), ids=lambda f: f.stem)
+def test_fine_detail_has_the_lower_snr_and_is_hidden_first(file):
+    """What the page and `sdedit_init` say: per independent value, at every timestep alike, averages have more SNR."""
+    image = scaled(np.asarray(Image.open(file).convert("RGB")).astype(float))
+    layout, detail = split_layout_detail(image - image.mean((1, 2), keepdims=True))
+    pixels_per_square = image[0].size / SQUARES**2
+    # Noise of variance s² has s² / pixels_per_square in a square's mean, and the rest of it in the detail.
+    layout_snr = (layout**2).mean() * pixels_per_square
+    detail_snr = (detail**2).mean() / (1 - 1 / pixels_per_square)
+    assert layout_snr > 10 * detail_snr
+
+
+def test_the_lower_the_strength_the_nearer_to_the_source():
     far = [
         np.abs(
             last(editing.img2img_steps(Img2ImgSettings(**QUICK, image=PICTURE.tobytes(), strength=s)))
@@ -75,11 +95,11 @@ def test_the_weaker_the_nearer_to_what_was_given():
     assert far == sorted(far)
 
 
-# --- filling a hole ----------------------------------------------------------------------------------------
+# --- inpainting --------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("rounds", [1, 3])
-def test_outside_the_hole_every_pixel_stays_what_it_was(rounds):
+def test_outside_the_mask_every_pixel_stays_what_it_was(rounds):
     settings = InpaintSettings(**QUICK, image=PICTURE.tobytes(), mask=LEFT.tobytes(), resampling_steps=rounds)
     steps = list(editing.inpaint_steps(settings))
     assert len(steps) == settings.frames + 1
@@ -88,7 +108,7 @@ def test_outside_the_hole_every_pixel_stays_what_it_was(rounds):
     assert gap[:, :, :16].mean() > 0.1
 
 
-def test_where_all_is_hole_it_is_a_run_of_ddpm_and_where_none_is_the_picture_itself():
+def test_a_full_mask_is_ddpm_and_an_empty_one_the_image_itself():
     plain = last(sample_steps(Settings(**QUICK, sampler="ddpm")))
     everywhere = InpaintSettings(**QUICK, image=PICTURE.tobytes(), mask=bytes([1]) * 32 * 32)
     assert torch.allclose(last(editing.inpaint_steps(everywhere)).x, plain.x, atol=1e-4)
@@ -96,7 +116,7 @@ def test_where_all_is_hole_it_is_a_run_of_ddpm_and_where_none_is_the_picture_its
     assert np.allclose(last(editing.inpaint_steps(nowhere)).x[0].numpy(), scaled(PICTURE), atol=1e-6)
 
 
-def test_on_the_way_the_known_part_has_just_the_noise_of_its_time(tiny):
+def test_in_every_state_the_known_region_has_the_noise_of_its_time(tiny):
     known, mask = torch.full((64, 3, 16, 16), 0.25), torch.zeros(1, 1, 16, 16, dtype=torch.bool)
     denoise = tiny.conditioned([""] * 64, [None] * 64, COSINE)
     for step in editing.repaint(
@@ -122,7 +142,7 @@ def exact(schedule) -> Denoise:
     return denoise
 
 
-def test_going_back_brings_the_hole_to_what_the_known_pixel_implies():
+def test_resampling_brings_the_masked_pixel_to_what_the_known_one_implies():
     n, given = 1000, 1.5
     known = torch.full((n, 1, 1, 2), given)
     mask = torch.tensor([True, False]).view(1, 1, 1, 2)
@@ -147,7 +167,7 @@ def test_going_back_brings_the_hole_to_what_the_known_pixel_implies():
     assert abs(spread[10] - width) < abs(spread[1] - width)
 
 
-def test_the_seam_is_the_mean_jump_across_the_edge():
+def test_the_boundary_jump_is_the_mean_over_pairs_across_the_boundary():
     picture = np.zeros((3, 4, 4))
     picture[:, :, :2] = 0.5
     mask = np.zeros((4, 4))
@@ -170,7 +190,7 @@ def test_a_strength_that_cannot_be_is_refused(strength):
     InpaintSettings(**QUICK, image=PICTURE.tobytes(), mask=LEFT.tobytes()),
     InpaintSettings(**QUICK, image=PICTURE.tobytes(), mask=LEFT.tobytes(), resampling_steps=3, interval=(0.3, 0.8)),
 ], ids=["img2img", "img2img heun", "inpaint", "inpaint resampled"])  # fmt: skip
-def test_the_times_and_the_count_of_calls_of_an_edit_are_true(monkeypatch, edit):
+def test_the_timesteps_and_the_nfe_of_an_edit_are_those_that_run(monkeypatch, edit):
     denoiser, made = checkpoints.load(edit.model), []
     real = type(denoiser).predict
     monkeypatch.setattr(type(denoiser), "predict", lambda self, x, *a: made.extend(x) or real(self, x, *a))
@@ -194,7 +214,7 @@ def test_a_setting_that_an_edit_would_ignore_is_refused(kind, ignored):
 
 
 @pytest.mark.parametrize("rounds", [0, 21, 1.5])
-def test_rounds_that_cannot_be_are_refused(rounds):
+def test_numbers_of_resampling_steps_that_cannot_be_are_refused(rounds):
     with pytest.raises(ValueError, match="resampling_steps"):
         InpaintSettings(resampling_steps=rounds)
 
@@ -202,14 +222,14 @@ def test_rounds_that_cannot_be_are_refused(rounds):
 # --- the front door ----------------------------------------------------------------------------------------
 
 
-def test_a_picture_of_any_shape_can_be_redrawn_from_a_notebook():
+def test_an_image_of_any_shape_can_be_edited_from_a_notebook():
     run = diffviz.img2img(Image.new("RGB", (90, 50), "red"), "red heart", steps=4, strength=0.5, **NET)
     assert run.image.size == (32, 32) and run.steps == 2
     assert run.settings["strength"] == 0.5 and "picture" not in run.settings
 
 
 @pytest.mark.parametrize("as_image", [True, False])
-def test_a_hole_can_be_a_picture_or_an_array_and_is_cut_as_the_picture_is(as_image):
+def test_a_mask_can_be_an_image_or_an_array_and_is_cropped_as_the_image_is(as_image):
     wide = Image.fromarray(
         np.concatenate([PICTURE[:, :8], PICTURE, PICTURE[:, :8]], 1)
     )  # 48 by 32: 8 go at each side
@@ -236,7 +256,7 @@ def test_a_mask_is_whatever_is_not_0(marks):
     assert np.array_equal(uploads.cover(uploads.mask(marks), 32), LEFT)
 
 
-def test_a_pixel_is_drawn_where_any_part_of_it_is_marked():
+def test_a_pixel_is_generated_where_the_mask_touches_any_part_of_it():
     marks = np.zeros((3200, 3200), bool)
     marks[1234, 567] = True
     assert np.argwhere(uploads.cover(marks, 32)).tolist() == [[12, 5]]

@@ -82,6 +82,21 @@ def test_the_distance_counts_what_is_missing_and_what_is_too_much():
     )  # one of the two lies 5 away
 
 
+@pytest.mark.parametrize("shape", list(diffusion2d.MODES))
+def test_the_data_cover_their_modes_and_a_model_that_collapsed_covers_fewer(shape):
+    data, modes = diffusion2d.points(shape, 400, 0), len(diffusion2d.MODES[shape])
+    assert diffusion2d.modes_covered(data, shape) == (modes, modes)
+    left = data[data[:, 0] < 0]
+    assert 0 < diffusion2d.modes_covered(left, shape)[0] < modes
+    assert diffusion2d.modes_covered(np.zeros((400, 2), np.float32), shape) == (0, modes)
+    few = np.concatenate([left, data[data[:, 0] > 0][:1]])  # one sample alone does not cover a mode
+    assert diffusion2d.modes_covered(few, shape) == diffusion2d.modes_covered(left, shape)
+
+
+def test_a_shape_without_separate_modes_has_no_count():
+    assert diffusion2d.modes_covered(diffusion2d.points("ring", 50, 0), "ring") is None
+
+
 def test_points_are_drawn_where_they_are_and_left_out_beyond_the_edge():
     red, grey = (200, 0, 0), (9, 9, 9)
     sheet = diffusion2d.scatter_image(

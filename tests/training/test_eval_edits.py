@@ -1,4 +1,4 @@
-"""What editing is measured by: other labels, batches, and a whole measurement of a tiny network."""
+"""The measurement of edits: other labels, batches, and a whole measurement of a tiny network."""
 
 import json
 
@@ -27,14 +27,14 @@ def data(tmp_path):
     return Dataset.load(tiny_data(tmp_path / "data.npz"))
 
 
-def test_the_other_thing_is_an_everyday_one_of_another_subgroup(data):
+def test_the_other_label_is_a_common_one_of_another_subgroup(data):
     rows = data.rows(heldout=True, common=True)
     others = measure.other_labels(data, rows)
     assert data.common[others].all()
     assert (data.subgroups[others] != data.subgroups[data.label[rows]]).all()
 
 
-def test_a_picture_is_the_same_in_any_batch(data, monkeypatch):
+def test_an_image_is_the_same_in_any_batch(data, monkeypatch):
     rows = np.arange(5)
     captions = [("red apple", "noto")] * 5
     whole = measure.in_batches(make_tiny(), captions, data.pictures(rows), measure.img2img_run(0.5))
@@ -44,24 +44,24 @@ def test_a_picture_is_the_same_in_any_batch(data, monkeypatch):
     assert not torch.allclose(whole[0], whole[1], atol=0.05)
 
 
-def test_at_strength_nothing_the_drawings_are_judged_as_they_are(data):
+def test_at_strength_0_the_source_images_themselves_are_classified(data):
     rows = data.rows(heldout=True, common=True)
     table = measure.measure_strengths(make_tiny(), Blind(), data, rows)
     fruit = np.mean(data.subgroups[data.label[rows]] == "fruit")
     assert [row["strength"] for row in table] == [0.0, *measure.editing.STRENGTHS]
-    assert table[0]["given"]["value"] == pytest.approx(fruit, abs=1e-4)
-    # Where one is fruit the other is not, and fruit is all this judge sees.
-    assert all(row["given"]["value"] + row["words"]["value"] == pytest.approx(1, abs=1e-3) for row in table)
+    assert table[0]["source"]["value"] == pytest.approx(fruit, abs=1e-4)
+    # Where one is fruit the other is not, and fruit is all this classifier sees.
+    assert all(row["source"]["value"] + row["target"]["value"] == pytest.approx(1, abs=1e-3) for row in table)
 
 
-def test_the_edge_is_held_against_the_real_drawings(data):
+def test_the_boundary_jump_is_relative_to_that_of_the_real_images(data):
     images = torch.arange(16, dtype=torch.uint8)[None, None, None].repeat(
         24, 3, 16, 1
     )  # a ramp: an edge to see
     ramps = Dataset(**{**data.__dict__, "images": images * 4})
     found = measure.measure_resampling(make_tiny(), Blind(), ramps, ramps.rows(heldout=True, common=True))
-    assert [row["rounds"] for row in found["rounds"]] == list(measure.editing.RESAMPLING_STEPS)
-    assert all(row["seam_to_real"]["value"] > 1 for row in found["rounds"])
+    assert [row["resampling_steps"] for row in found["resampling"]] == list(measure.editing.RESAMPLING_STEPS)
+    assert all(row["boundary_jump_to_real"]["value"] > 1 for row in found["resampling"])
 
 
 @pytest.mark.parametrize("name", list(checkpoints.manifest()))
@@ -72,5 +72,5 @@ def test_the_shipped_measurement_is_of_the_shipped_network(name):
     found = json.loads(path.read_text())
     assert found["weights_sha256"] == checkpoints.manifest()[name].sha256
     first, last = found["strengths"][0], found["strengths"][-1]
-    assert first["given"]["value"] > last["given"]["value"]
-    assert first["words"]["value"] < last["words"]["value"]
+    assert first["source"]["value"] > last["source"]["value"]
+    assert first["target"]["value"] < last["target"]["value"]

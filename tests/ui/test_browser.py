@@ -260,7 +260,7 @@ def test_a_drawing_is_used_as_soon_as_the_pen_is_lifted_and_is_not_lost(page):
     assert shown(page, 0) == drawn
 
 
-MARKING = "/editing?do=Fill+a+hole&hole=what+I+mark&net=32+×+32,+quick"
+MARKING = "/editing?do=Inpainting&hole=what+I+mark&net=32+×+32,+quick"
 
 
 def test_a_marked_part_is_filled_and_unmarked_again(page):
@@ -384,8 +384,8 @@ def test_the_nearest_drawings_and_the_chart_appear_once_guessed(page, width, sch
     page.emulate_media(color_scheme=scheme)
     page.goto("/memorization?guidance=1&prompt=red+heart")
     expect(page.get_by_text("Guess first.")).to_be_visible(timeout=60_000)
-    page.get_by_text("as good as a copy", exact=True).click()
-    expect(page.get_by_text("training drawings:")).to_be_visible(timeout=60_000)
+    page.get_by_text("nearer than 95% of held-out images", exact=True).click()
+    expect(page.get_by_text("training images:")).to_be_visible(timeout=60_000)
     expect(page.locator(".js-plotly-plot")).to_be_visible(timeout=30_000)
     assert page.locator(".dv-gallery img").count() == 7  # the picture, itself small, and five neighbours
     page.wait_for_timeout(500)  # the chart draws itself in
@@ -433,8 +433,8 @@ def test_the_blind_test_runs_by_keyboard_and_its_place_survives_a_reload(page):
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize(
     "way",
-    ["practise now", "self-check", "order", "predict", "work quiz", "live quiz", "flashcards", "interview", "dictionary",
-     "progress"],
+    ["Mixed practice", "Self-check", "Order the stages", "Predict, observe, explain", "Scenario quiz", "Live-model quiz",
+     "Flashcards", "Interview questions", "Dictionary", "Progress"],
 )  # fmt: skip
 def test_axe_finds_nothing_serious_in_practice(browser, server, way, scheme):
     context = browser.new_context(
@@ -442,7 +442,7 @@ def test_axe_finds_nothing_serious_in_practice(browser, server, way, scheme):
     )
     page = context.new_page()
     page.goto(f"/practice?way={way}")
-    page.wait_for_selector("h1:has-text('Check yourself')")
+    page.wait_for_selector("h1:has-text('Practice')")
     page.wait_for_timeout(2000)
     is_sound(page)
     context.close()
@@ -462,7 +462,7 @@ def tab_to(page, role, name=None):
 
 
 def test_a_whole_quiz_can_be_answered_by_keyboard_alone(page):
-    page.goto("/practice?way=work+quiz")
+    page.goto("/practice?way=Scenario+quiz")
     for n in range(1, 6):
         expect(page.get_by_text(f"{n} of 5")).to_be_visible(timeout=30_000)
         expect(page.get_by_text("Your answer")).to_be_visible()
@@ -486,8 +486,9 @@ RIGHT_ORDER = ["noise", "train", "static", "remove", "feed", "repeat"]
 
 
 def test_the_order_can_be_put_right_by_keyboard_and_then_plays(page):
-    page.goto("/practice?way=order")
+    page.goto("/practice?way=order")  # a former title of the exercise
     expect(page.locator(".dv-sort li").first).to_be_visible(timeout=30_000)
+    expect(page).to_have_url(re.compile(r"way=Order\+the\+stages"))
     page.wait_for_timeout(1500)
     for place, stage in enumerate(RIGHT_ORDER):
         up = page.locator(f".dv-sort li[data-id={stage}] button").first
@@ -496,14 +497,14 @@ def test_the_order_can_be_put_right_by_keyboard_and_then_plays(page):
     assert stages(page) == RIGHT_ORDER
     page.wait_for_timeout(600)  # the server hears of the last move
     page.get_by_role("button", name="Check the order").press("Enter")
-    expect(page.get_by_text("All six stand right")).to_be_visible(timeout=30_000)
+    expect(page.get_by_text("All six are in the right order")).to_be_visible(timeout=30_000)
     expect(page.get_by_text("Generated just now")).to_be_visible(timeout=60_000)
     assert page.locator(".dv-gallery img").count() == 6
 
 
 def test_a_stage_can_be_dragged_and_stays_after_a_reload(page):
     page.set_viewport_size({"width": 1280, "height": 1100})
-    page.goto("/practice?way=order")
+    page.goto("/practice?way=Order+the+stages")
     expect(page.locator(".dv-sort li").first).to_be_visible(timeout=30_000)
     page.wait_for_timeout(1500)  # the browser's id has arrived, and with it the place of this learner
     before = stages(page)
@@ -521,7 +522,7 @@ def test_a_stage_can_be_dragged_and_stays_after_a_reload(page):
 
 
 def test_cards_are_flipped_by_the_space_bar_and_printed_one_a_page(page):
-    page.goto("/practice?way=flashcards")
+    page.goto("/practice?way=Flashcards")
     expect(page.get_by_role("button", name="Flip")).to_be_visible(timeout=30_000)
     page.keyboard.press("Space")
     expect(page.get_by_role("button", name="Good")).to_be_visible()
@@ -533,7 +534,7 @@ def test_cards_are_flipped_by_the_space_bar_and_printed_one_a_page(page):
 
 
 def test_the_interview_clock_runs_and_can_be_paused(page):
-    page.goto("/practice?way=interview")
+    page.goto("/practice?way=Interview+questions")
     page.get_by_role("button", name=re.compile("Mock interview")).click()
     clock = page.get_by_role("timer")
     expect(clock).to_have_text("1:58", timeout=30_000)
@@ -544,7 +545,7 @@ def test_the_interview_clock_runs_and_can_be_paused(page):
 
 
 def test_a_reload_in_the_middle_of_a_quiz_comes_back_to_the_same_place(page):
-    page.goto("/practice?way=work+quiz")
+    page.goto("/practice?way=Scenario+quiz")
     page.get_by_role("radio", name=re.compile("diffusion model")).check(force=True)
     page.get_by_role("button", name="Answer", exact=True).click()
     page.get_by_role("button", name="Next", exact=True).click()
@@ -585,7 +586,7 @@ def test_a_small_network_is_trained_in_the_browser_and_its_training_can_be_scrub
     [
         ("VAE,+GAN,+diffusion", "GAN"),
         ("Straight+ways", "straight"),
-        ("In+one+call", "hardly better than that"),
+        ("Distillation", "hardly better than that"),
     ],
 )
 def test_other_ways_are_trained_in_sight_and_can_be_scrubbed(page, part, guess, width):

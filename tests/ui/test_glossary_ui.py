@@ -3,15 +3,15 @@ from helpers import ROOT
 from streamlit.testing.v1 import AppTest
 
 from diffviz.lessons import glossary
+from diffviz.lessons.pages import BY_SLUG
 from diffviz.ui import terms
-from diffviz.ui.practice.common import PAGES
 
 
 def opened(page, **state):
     app = AppTest.from_file(str(ROOT / "home.py"), default_timeout=60)
     for key, value in state.items():
         app.query_params[key] = value
-    app.switch_page(PAGES[page])
+    app.switch_page(BY_SLUG[page].file)
     return app.run()
 
 
@@ -20,7 +20,7 @@ def opened(page, **state):
     [("CFG", "guidance"), ("DDIM", "reverse"), ("ε-prediction", "training"), ("SDEdit", "editing")],
 )
 def test_the_search_of_the_menu_says_what_a_term_is_and_links_to_the_page_that_shows_it(name, page):
-    app = opened("practice", way="self-check")
+    app = opened("practice", way="Self-check")
     app.selectbox(key="find").select(name).run()
     entry = glossary.search(name)[0]
     assert entry.page == page

@@ -42,8 +42,8 @@ def test_a_control_that_pages_share_takes_the_same_values_on_each():
     parts = {
         "pages/2_training.py": {"learn": "Train a small network"},
         "pages/5_guidance.py": {"show": "Guidance interval"},
-        "pages/6_editing.py": {"do": "Fill a hole"},
-        "pages/8_generative_models.py": {"beside": "Straight ways"},
+        "pages/6_editing.py": {"do": "Inpainting"},
+        "pages/8_generative_models.py": {"beside": "Flow matching and reflow"},
     }
     seen = {}
     for page, query in [*((page, {}) for page in PAGES), *parts.items()]:
@@ -429,20 +429,20 @@ def open_copies(**link):
     return app
 
 
-def test_copies_shows_nothing_of_the_drawings_before_a_guess():
+def test_no_nearest_neighbour_is_shown_before_a_prediction():
     app = open_page(COPIES, guidance="1.0")
     assert any("Guess first" in c.value for c in app.caption)
-    assert not any("You said" in m.value for m in app.markdown)
+    assert not any("You predicted" in m.value for m in app.markdown)
 
 
-def test_copies_names_the_nearest_drawing_and_judges_it_by_real_new_ones():
+def test_the_nearest_neighbour_is_named_and_compared_with_held_out_images():
     app = open_copies(prompt="red heart")
     picture = app.session_state["copies-run"].steps[-1].x[0]
     nearest = nearest_neighbors.load_reference_set().nearest(picture, 1)[0]
     share = nearest_neighbors.load_reference_set().percentile(nearest.distance)
-    said = next(m.value for m in app.markdown if "You said" in m.value)
-    assert f"“{nearest.label}” ({nearest.style}), **{nearest.distance:.2f}** away" in said
-    assert f"**{share:.0%}** lie nearer" in said and memorization.classify_distance(share) in said
+    said = next(m.value for m in app.markdown if "You predicted" in m.value)
+    assert f"“{nearest.label}” ({nearest.style}), at distance **{nearest.distance:.2f}**" in said
+    assert f"**{share:.0%}** are nearer" in said and memorization.classify_distance(share) in said
 
 
 def test_eight_seeds_are_counted():
@@ -456,17 +456,21 @@ def test_eight_seeds_are_counted():
     assert any(f"**{near} of {memorization.SEEDS}**" in m.value for m in app.markdown)
 
 
-def test_copies_says_when_the_sheet_of_drawings_is_missing(monkeypatch):
+def test_memorization_says_when_the_training_images_are_missing(monkeypatch):
     monkeypatch.setattr(nearest_neighbors, "load_reference_set", lambda: None)
     app = open_copies()
     assert "drawings.avif, is missing" in app.error[0].value
 
 
-def test_figures_of_copying_say_how_many_pictures_they_are_of():
+def test_measured_memorization_agrees_with_its_file_and_says_of_how_many_images():
     app = open_copies()
     found = nearest_neighbors.memorization_results(checkpoints.DEFAULT)
-    said = next(m.value for m in app.markdown if "A network that copies nothing" in m.value)
-    assert f"N = {found['new_captions']['n']:,}" in said
+    told = next(m.value for m in app.markdown if "**held-out** captions" in m.value)
+    for part in ("new_captions", "trained_captions"):
+        figure = found[part]["suspicious"]
+        assert f"**{figure['value']:.1%}**" in told and f"N = {found[part]['n']:,}" in told
+    assert "fewer than of the held-out" in told.split("**training** set")[0]
+    assert "more than of the held-out" in told.split("**training** set")[1]
     stale = found["weights_sha256"] != checkpoints.manifest()[checkpoints.DEFAULT].sha256
     assert any("earlier weights" in i.value for i in app.info) == stale
 
@@ -566,32 +570,32 @@ EDITING = "pages/6_editing.py"
 
 
 @pytest.mark.parametrize("strength", ["0.05", "0.5", "1.0"])
-def test_editing_begins_from_the_picture_at_any_strength(strength):
+def test_image_to_image_runs_at_any_strength(strength):
     app = open_page(EDITING, strength=strength, **QUICK_NET)
-    run = app.session_state["redraw-run"]
+    run = app.session_state["img2img-run"]
     assert run.finished and len(run.steps) == max(1, round(20 * float(strength))) + 1
     assert not app.warning
 
 
-def test_editing_waits_for_a_guess_and_then_draws_every_strength():
+def test_image_to_image_waits_for_a_prediction_and_then_runs_every_strength():
     app = open_page(EDITING, **QUICK_NET)
     assert "Guess first" in " ".join(c.value for c in app.caption)
     app.pills(key="guess-strength").set_value("0.4").run()
-    assert not app.exception and "You said **0.4**" in said(app)
-    measured = "is seen more often than the thing given" in said(app)
+    assert not app.exception and "You predicted **0.4**" in said(app)
+    measured = "more often than that of the source image" in said(app)
     assert measured != ("not measured" in said(app))
 
 
 @pytest.mark.parametrize("hole", list(editing.MASKS.values()))
-def test_every_hole_can_be_filled(hole):
-    app = open_page(EDITING, do="Fill a hole", hole=hole, **QUICK_NET)
-    assert app.session_state["fill-run"].finished
+def test_every_mask_can_be_inpainted(hole):
+    app = open_page(EDITING, do="Inpainting", hole=hole, **QUICK_NET)
+    assert app.session_state["inpaint-run"].finished
     assert not app.warning and not app.error
 
 
-def test_filling_compares_rounds_once_guessed_and_counts_them():
-    app = open_page(EDITING, do="Fill a hole", rounds="2", **QUICK_NET)
-    assert len(app.session_state["fill-run"].steps) == 19 * 2 + 1 + 1
+def test_inpainting_compares_resampling_steps_once_predicted_and_counts_them():
+    app = open_page(EDITING, do="Inpainting", rounds="2", **QUICK_NET)
+    assert len(app.session_state["inpaint-run"].steps) == 19 * 2 + 1 + 1
     app.pills(key="guess-rounds").set_value("no difference").run()
     assert not app.exception and "You said **no difference**" in said(app)
 
@@ -602,14 +606,14 @@ def test_filling_compares_rounds_once_guessed_and_counts_them():
 )  # fmt: skip
 def test_editing_says_what_of_a_link_it_cannot_use(query, says):
     app = open_page(
-        EDITING, **{"do": "Fill a hole" if "strength" not in query else "Begin with it", **query}, **QUICK_NET
+        EDITING, **{"do": "Inpainting" if "strength" not in query else "Image-to-image", **query}, **QUICK_NET
     )
     assert says in app.warning[0].value
 
 
-def test_an_idea_sets_the_picture_the_words_and_the_hole():
-    app = open_page(EDITING, do="Fill a hole", picture="Upload", **QUICK_NET)
-    app.pills(key="fill-idea").set_value("half dog, half cat").run()
+def test_an_example_sets_the_image_the_prompt_and_the_mask():
+    app = open_page(EDITING, do="Inpainting", picture="Upload", **QUICK_NET)
+    app.pills(key="inpaint-idea").set_value("half dog, half cat").run()
     assert not app.exception
     assert app.selectbox(key="sample").value == "dog face (3d)"
     assert (app.text_input(key="filling").value, app.selectbox(key="hole").value) == ("cat face", "left")
@@ -621,7 +625,7 @@ def test_a_sketch_of_ours_can_be_drawn_over():
     assert not app.exception
     with Image.open(ROOT / "assets" / "sketches" / "flower.png") as sketch:
         expected = np.asarray(sketch.convert("RGB"))
-    given = np.frombuffer(app.session_state["redraw-run"].settings.image, np.uint8)
+    given = np.frombuffer(app.session_state["img2img-run"].settings.image, np.uint8)
     assert np.array_equal(given.reshape(32, 32, 3), expected)
 
 
@@ -664,11 +668,12 @@ RELATIVES = "pages/8_generative_models.py"
     ("part", "key", "guess", "named"),
     [
         ("VAE, GAN, diffusion", "guess-ways", "no difference", {"VAE", "GAN", "v"}),
-        ("Straight ways", "guess-straight", "straight", {"v", "flow", "straight"}),
-        ("In one call", "guess-once", "hardly better than that", {"v", "pupil"}),
+        ("Flow matching and reflow", "guess-straight", "straight", {"v", "flow", "reflow"}),
+        ("Distillation", "guess-once", "hardly better than that", {"v", "student"}),
+        ("Straight ways", "guess-straight", "straight", {"v", "flow", "reflow"}),
     ],
 )
-def test_other_ways_wait_for_a_guess_and_then_train_what_they_compare(part, key, guess, named):
+def test_generative_models_wait_for_a_prediction_and_then_train_what_they_compare(part, key, guess, named):
     app = open_page(RELATIVES, beside=part, train="100")
     assert "Guess first" in " ".join(c.value for c in app.caption) and "trained" not in app.session_state
     app.pills(key=key).set_value(guess).run()
@@ -681,8 +686,8 @@ def test_a_network_trained_in_lesson_2_is_still_there_in_lesson_8():
     app.pills(key="guess-train").set_value("later or never").run()
     kept = dict(app.session_state["trained"])
     app.switch_page(RELATIVES).run()
-    app.selectbox(key="beside").set_value("once").run()
-    app.pills(key="guess-once").set_value("as well as the teacher").run()
+    app.segmented_control(key="beside").set_value("distillation").run()
+    app.pills(key="guess-once").set_value("as good as the teacher's").run()
     assert not app.exception
     assert all(app.session_state["trained"][key] is training for key, training in kept.items())
     assert len(app.session_state["trained"]) == 2

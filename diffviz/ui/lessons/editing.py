@@ -1,4 +1,4 @@
-"""Parts of the editing page: a run that sets out from a picture, and a hole that is filled."""
+"""The parts of the lesson on image-to-image (SDEdit) and inpainting (RePaint)."""
 
 from __future__ import annotations
 
@@ -26,19 +26,21 @@ from diffviz.ui.prediction import ask_prediction, verdict
 STEPS = 20
 STRENGTHS_SHOWN = (0.2, 0.4, 0.6, 0.7, 0.8, 0.9, 1.0)  # strengths shown side by side
 LARGEST = 224  # CSS pixels of a panel
-SMALL = 128  # of a picture in a row
-GREY = 128  # what a hole is shown as
-MIN_JUMP_DIFFERENCE = 0.02  # jump across the edge, on values from -1 to 1
-# What to press first: the values of the controls that show it.
+SMALL = 128  # of an image in a row
+GREY = 128  # value of the masked region where the known image is shown
+MIN_JUMP_DIFFERENCE = (
+    0.02  # of the jump across the mask's boundary, on values from -1 to 1; less is no difference
+)
+# Examples: the values of the controls that show each.
 EXAMPLES = {
-    "redraw": {
+    "img2img": {
         "cat to fox": {"sample": "cat face (noto)", "into": "fox", "style": "noto", "strength": 0.85},
         "owl to penguin": {"sample": "owl (noto)", "into": "penguin", "style": "noto", "strength": 0.85},
         "sunflower to lion": {"sample": "sunflower (3d)", "into": "lion", "style": "3d", "strength": 0.8},
         "car to bus": {"sample": "automobile (twemoji)", "into": "bus", "style": "noto", "strength": 0.9},
     },
-    "fill": {
-        "glasses for a cat": {
+    "inpaint": {
+        "sunglasses for a cat": {
             "sample": "cat face (noto)",
             "filling": "cat face with sunglasses",
             "style": "noto",
@@ -50,13 +52,13 @@ EXAMPLES = {
             "style": "3d",
             "hole": "left",
         },
-        "half an apple, green": {
+        "half an apple in green": {
             "sample": "red apple (flat)",
             "filling": "green apple",
             "style": "flat",
             "hole": "left",
         },
-        "a palm, completed": {
+        "complete a palm tree": {
             "sample": "palm tree (blob)",
             "filling": "palm tree",
             "style": "noto",
@@ -77,7 +79,7 @@ MASKS = {
 
 
 def example_buttons(kind: str) -> None:
-    """Combinations to try; a click sets the controls."""
+    """Examples to try; a click sets the controls."""
     st.pills(
         "Try", list(EXAMPLES[kind]), key=f"{kind}-idea", on_change=_apply_example,
         args=(kind,), label_visibility="collapsed", wrap=True,
@@ -103,20 +105,20 @@ def _inpainted_image(edit: InpaintSettings, resampling_steps: int) -> np.ndarray
     )
 
 
-# --- from a picture ----------------------------------------------------------------------------------------
+# --- image-to-image ------------------------------------------------------------------------------------------
 
 
-def img2img(settings: Settings, picture: np.ndarray, strength: float) -> None:
-    """A run that sets out from the picture, buried as far as `strength`; then all strengths; then what was measured."""
-    given = at_size(picture, settings.model)
+def img2img(settings: Settings, image: np.ndarray, strength: float) -> None:
+    """Sampling from the image noised to time `strength`; then all strengths side by side; then what was measured."""
+    given = at_size(image, settings.model)
     edit = Img2ImgSettings(**dataclasses.asdict(settings), image=given.tobytes(), strength=strength)
     look = {
         "names": ("x", "x0"),
         "largest": LARGEST,
-        "given": player.Panel("x₀", "the picture given", "signal", given[None]),
+        "given": player.Panel("x₀", "the source image", "signal", given[None]),
     }
-    run = live.compute(edit, "redraw-run", **look, steps=editing.img2img_steps)
-    live.show(run, "redraw-run", **look, captions=frame_captions.img2img_captions)
+    run = live.compute(edit, "img2img-run", **look, steps=editing.img2img_steps)
+    live.show(run, "img2img-run", **look, captions=frame_captions.img2img_captions)
     if not run.finished:
         return
     with st.expander("The formula", icon=":material/function:"):
@@ -124,78 +126,82 @@ def img2img(settings: Settings, picture: np.ndarray, strength: float) -> None:
             r"x_s = \alpha_s\, x_0 + \sigma_s\, \varepsilon \qquad \text{then the reverse process from } s"
         )
         st.markdown(
-            "$s$ is the strength. In place of static the run is given your picture in the noise of time $s$, made in one "
-            "jump as in lesson 1. Nothing else changes, and nothing was trained for it (SDEdit, Meng et al. 2022, arXiv "
-            "2108.01073). Image tools call it image to image."
+            "$s$ is the strength. Sampling does not begin with pure noise at $t = 1$ but with the source image, noised to "
+            "$t = s$ in one step of the closed form. From there on it is the ordinary reverse process: the network, the "
+            "sampler and the guidance are unchanged, and nothing was trained for it (SDEdit, Meng et al. 2022, arXiv "
+            f"2108.01073). Of the {STEPS} steps from pure noise it takes the share $s$, here {edit.frames}: NFE {edit.nfe}."
         )
     source.show(editing.sdedit_init, editing.img2img_steps)
-    st.header("How far to bury it", anchor=False)
+    st.header("One image at every strength", anchor=False)
     _all_strengths(dataclasses.replace(edit, strength=1.0), given)
 
 
 def _all_strengths(edit: Img2ImgSettings, given: np.ndarray) -> None:
     options = ["0.4", "0.6", "0.8", "0.9"]
     guess = ask_prediction(
-        "From which strength on is the result nearer to what the words alone would give than to your picture?",
+        "From which strength on is the result nearer (by RMSE) to the image of the prompt alone than to the source image?",
         options,
         "guess-strength",
     )
     if guess is None:
         return
     start = from_uint8(given)
-    # The strongest first, since the others are held against it; it is shown last.
+    # Strength 1 is the reference for the others: it is sampled first and shown last.
     order = sorted(STRENGTHS_SHOWN, reverse=True)
     jobs = [partial(_img2img_image, edit, s) for s in order]
 
-    def show(drawn: list[np.ndarray]) -> str:
-        done = list(zip(order, drawn, strict=False))[::-1]
-        notes = [f"{rmse(p, start):.2f} from yours, {rmse(p, drawn[0]):.2f} from the words'" for _, p in done]
-        titles = ["yours", *(f"strength {s:g}" for s, _ in done)]
+    def show(made: list[np.ndarray]) -> str:
+        done = list(zip(order, made, strict=False))[::-1]
+        notes = [
+            f"RMSE {rmse(p, start):.2f} to the source, {rmse(p, made[0]):.2f} to strength 1" for _, p in done
+        ]
+        titles = ["source image", *(f"strength {s:g}" for s, _ in done)]
         return gallery.row([given, *(to_uint8(p) for _, p in done)], titles, ["", *notes], SMALL)
 
-    drawn = live.image_row("redraw-strengths", edit, jobs, show)
-    sides = {s: rmse(p, drawn[0]) < rmse(p, start) for s, p in zip(order, drawn, strict=True)}
+    made = live.image_row("img2img-strengths", edit, jobs, show)
+    sides = {s: rmse(p, made[0]) < rmse(p, start) for s, p in zip(order, made, strict=True)}
     turn = min(s for s, over in sides.items() if over)
     nearest = min(options, key=lambda o: abs(float(o) - turn))
-    near = "and so it is" if float(guess) == turn else "as near as the choices come"
+    near = "and so it is" if float(guess) == turn else "the nearest of the options"
     right = near if guess == nearest else f"but here it is **{turn:g}**"
     st.markdown(
-        f"You said **{guess}**, {right}: from strength {turn:g} on the picture lies nearer to that "
-        "of the words (strength 1, where nothing of yours is left). All begin with the same static. Little noise hides "
-        "only detail, so only detail is drawn anew; the layout goes last, since it is the last thing that noise covers."
+        f"You predicted **{guess}**, {right}: from strength {turn:g} on the result is nearer to the image of strength 1, "
+        "which has nothing of the source in it. All strengths use the same noise. A low strength hides only fine detail, "
+        "and only that is generated anew. Coarse layout, large areas of colour included, is hidden last, since its "
+        "signal-to-noise ratio is higher at every timestep."
     )
     _measured_strengths(edit)
 
 
 def _measured_strengths(edit: Img2ImgSettings) -> None:
-    st.header("Measured on real drawings", anchor=False)
+    st.header("Measured on held-out images", anchor=False)
     measured = load_result("edits", edit.model)
     if measured is None:
         return
     found = measured.raw
     rows = found["strengths"]
     charts.show(charts.img2img_strengths(rows, theme.palette()), "strengths-chart")
-    over = next((row for row in rows if row["words"]["value"] > row["given"]["value"]), None)
+    over = next((row for row in rows if row["target"]["value"] > row["source"]["value"]), None)
     st.markdown(
-        f"At strength {over['strength']:g} the thing named is seen more often than the thing given; in between there are "
-        "pictures that are neither."
+        f"From strength {over['strength']:g} on the classifier sees the category of the prompt more often than that of the "
+        "source image. In the rest of the images it sees neither of the two."
         if over
-        else "At no strength is the thing named seen more often than the thing given."
+        else "At no strength does the classifier see the category of the prompt more often than that of the source image."
     )
     st.caption(
-        f"N = {found['n']} everyday drawings never trained on, each redrawn as a thing of another subgroup: which of the "
-        f"two subgroups our classifier sees, with 95 % intervals. {SAMPLERS[found['settings']['sampler']].title}, "
-        f"{found['settings']['steps']} steps for a whole run, guidance {found['settings']['guidance']:g}. Made by "
+        f"N = {found['n']} held-out images of common labels, each with a prompt of another subgroup: how often the "
+        f"classifier sees each of the two subgroups, with 95 % intervals. {SAMPLERS[found['settings']['sampler']].title}, "
+        f"{found['settings']['steps']} steps at strength 1, guidance {found['settings']['guidance']:g}. Made by "
         f"`python -m diffviz.training.eval_edits --model {edit.model}`."
     )
 
 
-# --- filling a hole ----------------------------------------------------------------------------------------
+# --- inpainting --------------------------------------------------------------------------------------------
 
 
-def choose_mask(c: Controls, picture: np.ndarray) -> np.ndarray:
-    """Which part of the picture is to be drawn: (64, 64) uint8 of 0 and 1."""
-    which = c.choice("Draw anew", "hole", tuple(MASKS), "band", MASKS)
+def choose_mask(c: Controls, image: np.ndarray) -> np.ndarray:
+    """The mask, 1 where the image is to be generated: (64, 64) uint8 of 0 and 1."""
+    which = c.choice("Mask: the region to generate", "hole", tuple(MASKS), "band", MASKS)
     mask = np.zeros((SIZE, SIZE), np.uint8)
     half, quarter = SIZE // 2, SIZE // 4
     parts = {
@@ -207,9 +213,11 @@ def choose_mask(c: Controls, picture: np.ndarray) -> np.ndarray:
         "middle": np.s_[quarter:-quarter, quarter:-quarter],
     }
     if which == "marked":
-        marks = marker(picture)
+        marks = marker(image)
         if marks is None:
-            st.caption("Mark what is to go: it runs as soon as you lift the pen. Until then: the middle.")
+            st.caption(
+                "Mark the region to generate: it runs as soon as you lift the pen. Until then: the middle."
+            )
             mask[parts["middle"]] = 1
         else:
             mask = np.kron(marks, np.ones((SIZE // SIDE, SIZE // SIDE))).astype(np.uint8)
@@ -221,11 +229,11 @@ def choose_mask(c: Controls, picture: np.ndarray) -> np.ndarray:
     return mask
 
 
-def inpaint(settings: Settings, picture: np.ndarray, mask: np.ndarray, resampling_steps: int) -> None:
-    """A hole in the picture, filled; the words alone beside it; and what taking each step again is good for."""
-    given = at_size(picture, settings.model)
+def inpaint(settings: Settings, image: np.ndarray, mask: np.ndarray, resampling_steps: int) -> None:
+    """Inpainting with a mask; the prompt alone beside it; then RePaint resampling, here and as measured."""
+    given = at_size(image, settings.model)
     mask = mask[:: SIZE // len(given), :: SIZE // len(given)]
-    plain = dataclasses.replace(settings, sampler="ddpm")  # RePaint's own steps
+    plain = dataclasses.replace(settings, sampler="ddpm")  # RePaint is defined on DDPM's steps
     edit = InpaintSettings(
         **dataclasses.asdict(plain),
         image=given.tobytes(),
@@ -236,25 +244,33 @@ def inpaint(settings: Settings, picture: np.ndarray, mask: np.ndarray, resamplin
     look = {
         "names": ("x", "x0"),
         "largest": LARGEST,
-        "given": player.Panel("x₀", "what is kept", "signal", kept[None]),
+        "given": player.Panel("x₀", "the known region", "signal", kept[None]),
     }
-    run = live.compute(edit, "fill-run", **look, steps=editing.inpaint_steps)
-    tell = partial(frame_captions.inpaint_captions, known=from_uint8(given), mask=mask)
-    live.show(run, "fill-run", **look, captions=tell)
+    run = live.compute(edit, "inpaint-run", **look, steps=editing.inpaint_steps)
+    captions = partial(frame_captions.inpaint_captions, known=from_uint8(given), mask=mask)
+    live.show(run, "inpaint-run", **look, captions=captions)
     if not run.finished:
         return
     with st.expander("The formula", icon=":material/function:"):
-        st.latex(r"\hat{x}_0 \leftarrow m \odot \hat{x}_0 + (1 - m) \odot x_0")
+        st.latex(
+            r"\hat{x}_0 \leftarrow m \odot \hat{x}_0 + (1 - m) \odot x_0, \qquad x_s \sim q(x_s \mid x_t, \hat{x}_0)"
+        )
         st.markdown(
-            "$m$ is 1 in the hole. Before each step the part of the guess that is known is put right; the step then adds "
-            "the noise that belongs there, to both parts alike. So the network finds in $x_t$ what lies round the hole, "
-            "and its next guess takes that into account. It was not trained for this (RePaint, Lugmayr et al. 2022, arXiv "
-            "2201.09865). The steps are those of DDPM."
+            "$m$ is 1 in the region to generate, as in most tools (in the paper it is 1 in the known region). Before each "
+            "step the network's prediction $\\hat{x}_0$ is replaced by the image in the known region; then a step of DDPM "
+            "is taken. So $x_t$ always holds the known region with the noise of time $t$, and the network predicts the "
+            "rest to match it. The network is unchanged (RePaint, Lugmayr et al. 2022, arXiv 2201.09865)."
+        )
+        st.markdown(
+            "RePaint is not the only way. Networks that are **trained for inpainting** get the mask and the masked image "
+            "as further input channels, and see the known region without noise in every evaluation (GLIDE, Nichol et al. "
+            "2022, arXiv 2112.10741; latent diffusion, Rombach et al. 2022, arXiv 2112.10752). That takes a "
+            "training of its own."
         )
     source.show(editing.repaint)
-    st.header("The same words without the picture", anchor=False)
+    st.header("The same prompt without the image", anchor=False)
     _beside_text_to_image(edit, given, kept, run.trajectory().x[-1])
-    st.header("Look again", anchor=False)
+    st.header("RePaint resampling", anchor=False)
     _compare_resampling(edit, mask)
 
 
@@ -263,74 +279,82 @@ def _beside_text_to_image(
 ) -> None:
     plain = Settings(**{f.name: getattr(edit, f.name) for f in dataclasses.fields(Settings)})
 
-    def show(drawn: list[np.ndarray]) -> str:
+    def show(made: list[np.ndarray]) -> str:
         return gallery.row(
-            [given, kept, to_uint8(filled), to_uint8(drawn[0])],
-            ["yours", "what is kept", "hole filled", "words alone"],
-            ["", "", "", "from the same static"],
+            [given, kept, to_uint8(filled), to_uint8(made[0])],
+            ["source image", "known region", "inpainted", "prompt alone"],
+            ["", "", "", "text-to-image, same noise"],
             SMALL,
         )
 
-    live.image_row("fill-alone", edit, [lambda: final_step(sample_steps(plain)).x[0].numpy()], show)
+    live.image_row("inpaint-alone", edit, [lambda: final_step(sample_steps(plain)).x[0].numpy()], show)
     st.markdown(
-        "What is kept tells the network what the words need not. A combination that it cannot draw from words alone, "
-        "because no drawing showed it, can come out when part of it is given: compare **glasses for a cat**."
+        "The known region conditions the result as the prompt does: the network generates what fits both. Compare the two "
+        "with **sunglasses for a cat**, a combination that no training image shows."
     )
 
 
 def _compare_resampling(edit: InpaintSettings, mask: np.ndarray) -> None:
     if not (mask.any() and not mask.all()):
         st.info(
-            "There is no edge to look at: all of the picture is hole, or none.", icon=":material/crop_free:"
+            "There is no boundary to compare: the mask covers all of the image, or none of it.",
+            icon=":material/crop_free:",
         )
         return
-    options = ["each step once", "each step eight times", "no difference"]
-    guess = ask_prediction("Which shows the edge of the hole more?", options, "guess-rounds")
+    options = ["1 resampling step", f"{editing.RESAMPLING_STEPS[-1]} resampling steps", "no difference"]
+    guess = ask_prediction("With which is the boundary of the mask more visible?", options, "guess-rounds")
     if guess is None:
         return
     jobs = [partial(_inpainted_image, edit, n) for n in editing.RESAMPLING_STEPS]
 
-    def show(drawn: list[np.ndarray]) -> str:
-        titles = ["once", *(f"{n} times" for n in editing.RESAMPLING_STEPS[1:])][: len(drawn)]
-        notes = [f"jump at the edge {editing.boundary_jump(p, mask):.2f}" for p in drawn]
-        return gallery.row([to_uint8(p) for p in drawn], titles, notes, SMALL)
+    def nfe(resampling_steps: int) -> int:
+        return dataclasses.replace(edit, resampling_steps=resampling_steps).nfe
 
-    drawn = live.image_row("fill-rounds", dataclasses.replace(edit, resampling_steps=1), jobs, show)
-    once, most = (editing.boundary_jump(drawn[k], mask) for k in (0, -1))
+    def show(made: list[np.ndarray]) -> str:
+        numbers = editing.RESAMPLING_STEPS[: len(made)]
+        titles = [f"resampling steps: {n}" for n in numbers]
+        notes = [
+            f"NFE {nfe(n)}, jump {editing.boundary_jump(p, mask):.2f}"
+            for n, p in zip(numbers, made, strict=True)
+        ]
+        return gallery.row([to_uint8(p) for p in made], titles, notes, SMALL)
+
+    made = live.image_row("inpaint-resampling", dataclasses.replace(edit, resampling_steps=1), jobs, show)
+    once, most = (editing.boundary_jump(made[k], mask) for k in (0, -1))
     found = options[2] if abs(once - most) < MIN_JUMP_DIFFERENCE else options[int(most > once)]
     st.markdown(
-        f"{verdict(guess, found)}: the values jump by {once:.2f} across the edge when each step is taken once, by "
-        f"{most:.2f} when it is taken {editing.RESAMPLING_STEPS[-1]} times. The first guesses are made "
-        "when next to nothing is to be "
-        "seen of the known part. Going back up by a little fresh noise and taking the step again lets the hole be thought "
-        "over with the rest in view. It costs as many more network calls."
+        f"{verdict(guess, found)}: with 1 resampling step the values jump by {once:.2f} across the boundary on average, "
+        f"with {editing.RESAMPLING_STEPS[-1]} by {most:.2f}. The first predictions are made when $x_t$ shows next to "
+        "nothing of the known region. Resampling adds noise again after a step, back to the noise level before it, and "
+        "takes the step once more. The generated region is then predicted from a state that both regions share. It costs "
+        f"evaluations: NFE {nfe(1)} against {nfe(editing.RESAMPLING_STEPS[-1])}."
     )
     measured = load_result("edits", edit.model)
     if measured is None:
         return
     found = measured.raw
-    st.dataframe(
-        [
-            {
-                "each step taken": "once" if row["rounds"] == 1 else f"{row['rounds']} times",
-                "jump at the edge, of the real one's": f"{row['seam_to_real']['value']:.2f} times",
-                "95 % interval": "{:.2f} to {:.2f}".format(*row["seam_to_real"]["interval"]),
-                "taken for the right subgroup": f"{row['subgroup']['value']:.0%}",
-            }
-            for row in found["rounds"]
-        ],
-        hide_index=True,
-    )  # fmt: skip
-    first, last = found["rounds"][0], found["rounds"][-1]
+    lines = [
+        "| {} | {:.2f} ({:.2f} to {:.2f}) | {:.0%} ({:.0%} to {:.0%}) |".format(
+            row["resampling_steps"],
+            *(row["boundary_jump_to_real"]["value"], *row["boundary_jump_to_real"]["interval"]),
+            *(row["subgroup"]["value"], *row["subgroup"]["interval"]),
+        )
+        for row in found["resampling"]
+    ]
+    head = "| resampling steps | jump relative to real images | right subgroup seen |"
+    st.markdown("\n".join([head, "|---|---|---|", *lines]))
+    first, last = found["resampling"][0], found["resampling"][-1]
     st.markdown(
-        f"From one round to {last['rounds']} the edge goes from {first['seam_to_real']['value']:.1f} to "
-        f"{last['seam_to_real']['value']:.1f} times the jump of the real drawings. The right thing is seen in "
-        f"{first['subgroup']['value']:.0%} of the pictures with one round and in {last['subgroup']['value']:.0%} with "
-        f"{last['rounds']}: an edge that is harder to see is not yet a better picture."
+        f"From 1 resampling step to {last['resampling_steps']} the jump falls from "
+        f"{first['boundary_jump_to_real']['value']:.1f} to {last['boundary_jump_to_real']['value']:.1f} times that of real "
+        f"images. The classifier sees the right subgroup in {first['subgroup']['value']:.0%} and "
+        f"{last['subgroup']['value']:.0%} of the images: a boundary that is harder to see does not by itself make a better "
+        "image."
     )
     st.caption(
-        f"N = {found['n']} everyday drawings never trained on, the left half cut out and drawn again from the drawing's "
-        f"own caption. DDPM, {found['settings']['fill_steps']} steps, guidance {found['settings']['guidance']:g}; of the "
-        f"real drawings {found['real_subgroup']['value']:.0%} are taken for the right subgroup. Made by "
-        f"`python -m diffviz.training.eval_edits --model {edit.model}`."
+        f"N = {found['n']} held-out images of common labels, the left half masked and inpainted with the image's own "
+        "caption; in brackets 95 % intervals. "
+        f"DDPM, {found['settings']['inpaint_steps']} steps, guidance {found['settings']['guidance']:g}. "
+        f"In the real images the right subgroup is seen in {found['real_subgroup']['value']:.0%}. "
+        f"Made by `python -m diffviz.training.eval_edits --model {edit.model}`."
     )

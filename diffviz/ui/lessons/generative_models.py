@@ -1,4 +1,4 @@
-"""The parts of the lesson on other ways: three ways to make points, straight ways, and a run copied in one call."""
+"""The parts of the lesson on other generative models: VAE and GAN, flow matching and reflow, and distillation."""
 
 from __future__ import annotations
 
@@ -19,25 +19,27 @@ TITLES = {
     "GAN": "GAN",
     "v": "diffusion",
     "flow": "flow matching",
-    "straight": "straightened flow",
-    "pupil": "pupil",
+    "reflow": "reflow",
+    "student": "student",
 }
 MODELS = {"VAE": baselines.VAE, "GAN": baselines.GAN, "v": partial(diffusion2d.Diffusion, "v")}
 FLOW_MATCHING = partial(diffusion2d.Diffusion, "u", "flow")
-NFES = (1, 2, 4, 8, 16, 32)  # network calls
-MAX_STRAIGHT_RATIO = 1.05  # a detour below which ways pass for straight
+NFES = (1, 2, 4, 8, 16, 32)
+MAX_STRAIGHT_RATIO = (
+    1.05  # of path length to the distance between the ends, below which a path counts as straight
+)
 PATHS_SHOWN = 40
-SERIES = {"v": 5, "flow": 2, "straight": 4}  # the series colour of each
-SIMILAR_RATIO = 1.2  # times the smallest distance: nearer than that is no difference
+SERIES = {"v": 5, "flow": 2, "reflow": 4}  # the series colour of each
+SIMILAR_RATIO = 1.2  # times the smallest distance: nearer than that counts as no difference
 
 
 # --- VAE, GAN, diffusion -----------------------------------------------------------------------------------
 
 
 def compare_models(task: ToyTask) -> None:
-    """A VAE, a GAN and diffusion trained side by side on the same points, and what each gets wrong."""
+    """A VAE, a GAN and diffusion trained side by side on the same points, and how each fails."""
     guess = toy_training.ask_with_preview(
-        "The same data, the same kind of network, as many training steps. Which comes nearest to the data?",
+        "The same data, network architecture and number of training steps. Whose samples come nearest to the data?",
         [*(TITLES[name] for name in MODELS), "no difference"],
         "guess-ways",
         task,
@@ -51,19 +53,17 @@ def compare_models(task: ToyTask) -> None:
         task,
         run,
         [
-            toy_training.panel(
-                TITLES[name], t.snapshots, task.shown_data, f"{t.model.nfe} call{'s' * (t.model.nfe > 1)}"
-            )
+            toy_training.panel(TITLES[name], t.snapshots, task.shown_data, f"NFE {t.model.nfe}")
             for name, t in found.items()
         ],
         [
-            "Distance from the data: "
+            "Distance from the data (the larger of the two in the table): "
             + ", ".join(f"{TITLES[name]} {d[i]:.2f}" for name, d in far.items())
             + "."
             for i in range(len(run))
         ],
         [toy_training.distance_chart(TITLES[name], d, top) for name, d in far.items()],
-        title=f"A VAE, a GAN and diffusion learn {task.shape}",
+        title=f"Training a VAE, a GAN and diffusion on {task.shape}",
         key="ways-player",
     )
     ends = {name: d[-1] for name, d in far.items()}
@@ -74,72 +74,87 @@ def compare_models(task: ToyTask) -> None:
     )
     st.markdown(_table(found, task))
     st.caption(
-        "First how far its points lie from the nearest data, then how far the data lie from the nearest of its points, "
-        f"on average over {diffusion2d.POINTS} of each. Every network is trained once and in the plainest way, and one "
-        "run proves little: try another seed, shape and length. GANs that draw well need many a trick "
-        "that this one has not."
+        "Samples to data: mean distance of a sample to the nearest data point, large where samples lie outside the data. "
+        "Data to samples: mean distance of a data point to the nearest sample, large where parts of the data are not "
+        f"covered. Other data: a second set of data points, for scale. Over {diffusion2d.POINTS} points of each. "
+        "Each network is trained once, without the techniques that "
+        "stabilize GANs in practice, and one run proves little: try other seeds, shapes and numbers of training steps."
     )
-    with st.expander("What each is trained on", icon=":material/function:"):
+    with st.expander("The loss of each", icon=":material/function:"):
         st.markdown(
-            "**VAE** (Kingma & Welling 2013, arXiv 1312.6114): one network turns a point into a bell of codes, another "
-            "turns codes back. It pays for what it cannot restore, and for bells that differ from the normal one it "
-            "will be asked with. Where bells overlap, it can only answer with a mean."
+            "**VAE** (Kingma & Welling 2013, arXiv 1312.6114): the encoder maps a point to a Gaussian posterior over "
+            "latents, the decoder maps a latent sampled from it back to a point. The loss is the reconstruction error "
+            "plus the KL divergence of the posterior from the prior, which latents are sampled from at generation. Where "
+            "the posteriors of several points overlap, the decoder with the least squared error outputs a mean of them."
         )
         st.latex(
             r"L = \frac{\lVert x - \hat x(z)\rVert^2}{2 s^2} + \mathrm{KL}\bigl(q(z\mid x)\,\Vert\,\mathcal N(0, I)\bigr),"
             r"\quad z \sim q(z \mid x)"
         )
         st.markdown(
-            "**GAN** (Goodfellow et al. 2014, arXiv 1406.2661): a generator is paid when a second network, the critic, "
-            "takes its points for data. A perfect contest would end with all of them made; on the way nothing asks for it."
+            "**GAN** (Goodfellow et al. 2014, arXiv 1406.2661): a generator maps noise to points, and a discriminator is "
+            "trained to tell them from data (adversarial training). With the best discriminator at every moment, the "
+            "generator's optimum is the distribution of the data, every mode included (theorem 1). Alternating steps "
+            "need not reach it: the generator's loss is evaluated at its own samples alone, so a mode without samples "
+            "does not enter it directly. A generator that covers only some modes shows **mode collapse**."
         )
-        st.latex(r"L_\text{critic} = -\log D(x) - \log\bigl(1 - D(G(z))\bigr), \qquad L_G = -\log D(G(z))")
+        st.latex(r"L_D = -\log D(x) - \log\bigl(1 - D(G(z))\bigr), \qquad L_G = -\log D(G(z))")
         st.markdown(
-            "**Diffusion** names v in a noisy point, as the lessons' networks do: plain regression, no opponent."
+            "**Diffusion** predicts v from a noisy point, as the networks of these lessons do: regression on a known "
+            "target, with no second network. Every data point enters the loss, so a mode that is not learned raises it."
         )
         st.latex(r"L = \lVert \hat v(x_t, t) - v \rVert^2, \qquad v = \alpha_t \varepsilon - \sigma_t x_0")
     source.show(baselines.VAE, baselines.GAN, diffusion2d.Diffusion)
 
 
 def _nn_distances(points: np.ndarray, task: ToyTask) -> tuple[float, float]:
-    """How far the points stray from the data, and how far the data lie from the points."""
+    """Mean distance of samples to the data, and of the data to the samples."""
     return diffusion2d.mean_nn_distance(points, task.shown_data), diffusion2d.mean_nn_distance(
         task.shown_data, points
     )
 
 
 def _table(found: dict[str, Training], task: ToyTask) -> str:
-    columns = ("", "draws what is not there", "leaves out what is there", "network calls")
-    rows = [(TITLES[name], *_nn_distances(t.samples, task), t.model.nfe) for name, t in found.items()]
-    rows.append(("other points of the data", *_nn_distances(task.data[-diffusion2d.POINTS :], task), "–"))
-    lines = [f"| {title} | {stray:.3f} | {missed:.3f} | {calls} |" for title, stray, missed, calls in rows]
-    return "\n".join([f"| {' | '.join(columns)} |", "|---" * len(columns) + "|", *lines])
+    rows = {TITLES[name]: (t.samples, t.model.nfe) for name, t in found.items()}
+    rows["other data"] = (task.data[-diffusion2d.POINTS :], "–")
+    modes = task.shape in diffusion2d.MODES
+    columns = ("", "samples to data", "data to samples", *(["modes"] if modes else []), "NFE")
+    lines = [f"| {' | '.join(columns)} |", "|---" * len(columns) + "|"]
+    for title, (points, nfe) in rows.items():
+        cells = [title, *(f"{far:.3f}" for far in _nn_distances(points, task))]
+        if modes:
+            cells.append("{} of {}".format(*diffusion2d.modes_covered(points, task.shape)))
+        lines.append(f"| {' | '.join([*cells, str(nfe)])} |")
+    return "\n".join(lines)
 
 
 def _failure_modes(found: dict[str, Training], task: ToyTask) -> str:
-    """What each one's larger mistake is, in words."""
+    """One sentence: the larger error of each, and mode collapse where there is one."""
     close = max(CLOSE, 2 * max(_nn_distances(task.data[-diffusion2d.POINTS :], task)))
     told = []
     for name, training in found.items():
-        stray, missed = _nn_distances(training.samples, task)
-        if max(stray, missed) < close:
+        outside, missing = _nn_distances(training.samples, task)
+        covered = diffusion2d.modes_covered(training.samples, task.shape)
+        if max(outside, missing) < close:
             how = "comes close to the data"
-        elif stray > missed:
-            how = "draws where no data are"
+        elif outside > missing:
+            how = "places samples where there are no data"
+        elif covered and covered[0] < covered[1]:
+            how = f"{'collapses to' if name == 'GAN' else 'covers only'} {covered[0]} of {covered[1]} modes"
         else:
-            how = "leaves parts of the data out"
+            how = "leaves parts of the data uncovered"
         told.append(f"{'' if name == 'v' else 'the '}{TITLES[name]} {how}")
-    return f"On this run, {told[0]}, {told[1]}, and {told[2]}."
+    return f"In this run {told[0]}, {told[1]}, and {told[2]}."
 
 
-# --- straight ways -----------------------------------------------------------------------------------------
+# --- flow matching and reflow ------------------------------------------------------------------------------
 
 
-def straight_trajectories(task: ToyTask, nfe: int) -> None:
-    """Diffusion, flow matching and a straightened flow: the ways of their points, and how few calls they need."""
-    options = ["straight", "bent, but less than diffusion's", "bent as much or more"]
+def flow_matching(task: ToyTask, nfe: int) -> None:
+    """Diffusion, flow matching and reflow: their sampling trajectories, and how few evaluations they need."""
+    options = ["straight", "curved, but less than those of diffusion", "curved as much or more"]
     guess = toy_training.ask_with_preview(
-        "Flow matching is shown straight ways from static to data. How are the ways that it then walks?",
+        "Flow matching is trained on straight paths between noise and data. What are its sampling trajectories like?",
         options,
         "guess-straight",
         task,
@@ -148,17 +163,17 @@ def straight_trajectories(task: ToyTask, nfe: int) -> None:
         return
     found = toy_training.train_models(task, {"v": MODELS["v"], "flow": FLOW_MATCHING}, TITLES)
     flow = found["flow"].model
-    found |= toy_training.train_models(task, {"straight": partial(baselines.Reflow, flow)}, TITLES)
+    found |= toy_training.train_models(task, {"reflow": partial(baselines.Reflow, flow)}, TITLES)
     noise = diffusion2d.initial_noise(task.seed)
     paths_by_nfe = {name: {n: t.model.path(noise, n) for n in NFES} for name, t in found.items()}
     paths = {name: each[nfe].numpy() for name, each in paths_by_nfe.items()}
     player.play(
         [_paths_panel(TITLES[name], path, task) for name, path in paths.items()],
-        [f"call {i} of {nfe}" for i in range(nfe + 1)],
+        [f"evaluation {i} of {nfe}" for i in range(nfe + 1)],
         [_caption(i, paths, task) for i in range(nfe + 1)],
-        title=f"From static to {task.shape}",
-        key="straight-player",
-        name=f"ways-walked-{task.shape.replace(' ', '-')}",
+        title=f"Sampling trajectories from noise to {task.shape}",
+        key="flow-player",
+        name=f"trajectories-{task.shape.replace(' ', '-')}",
         largest=LARGEST,
     )
     ratios = {name: baselines.path_length_ratio(each[NFES[-1]]) for name, each in paths_by_nfe.items()}
@@ -168,25 +183,32 @@ def straight_trajectories(task: ToyTask, nfe: int) -> None:
         else options[1 if ratios["flow"] < ratios["v"] else 2]
     )
     st.markdown(
-        f"{verdict(guess, right)}. Flow matching's ways are {ratios['flow']:.2f} times as long as "
-        "straight ones, diffusion's "
-        f"{ratios['v']:.2f} times. What it is shown is straight, but any static is paired with any point, so the ways "
-        "cross, and where they cross the network learns their mean. The **straightened flow** is a second network that "
-        "learned from the pairs the first one made, static and where it ended. No two of those meet on their way: "
-        f"{ratios['straight']:.2f} times."
+        f"{verdict(guess, right)}. With {NFES[-1]} evaluations the trajectories of flow matching are "
+        f"{ratios['flow']:.2f} times as long as the straight lines between their ends, those of diffusion "
+        f"{ratios['v']:.2f} times. Each training path is straight, but noise and data are paired at random. So training "
+        "paths cross, and where they do the network learns their mean velocity: the trajectories bend. **Reflow** trains a "
+        "second flow on pairs that the first one made, noise and the sample it leads to. Its trajectories are "
+        f"{ratios['reflow']:.2f} times as long as straight ones."
+    )
+    losses = {name: found[name].snapshots[-1].loss for name in ("flow", "reflow")}
+    st.markdown(
+        "Trajectories of one ODE do not cross at the same t, if its velocity is smooth: one state has one future. The "
+        "straight lines between their ends may still cross. They do not if the trajectories were straight already (Liu et "
+        "al. 2023, arXiv 2209.03003, section 3). The training loss tells how much the velocities of paths through the same "
+        f"state differ: {losses['flow']:.2f} at the end for flow matching, {losses['reflow']:.3f} for reflow."
     )
     ends = {name: [task.distance(each[n][-1].numpy()) for n in NFES] for name, each in paths_by_nfe.items()}
     charts.show(
         charts.distance_by_few_nfe(
             {TITLES[n]: (SERIES[n], NFES, far) for n, far in ends.items()}, theme.palette()
         ),
-        "straight-chart",
+        "flow-chart",
     )
     first = {name: far[0] for name, far in ends.items()}
     st.markdown(
-        f"In one call the straightened flow ends {first['straight']:.2f} from the data, flow matching "
-        f"{first['flow']:.2f}, diffusion {first['v']:.2f}. All that the first knows is from its "
-        f"teacher, which ends {ends['flow'][-1]:.2f} from the data in {NFES[-1]} calls."
+        f"With one evaluation reflow ends at distance {first['reflow']:.2f} from the data, flow matching at "
+        f"{first['flow']:.2f}, diffusion at {first['v']:.2f}. Reflow is trained on samples of its teacher, whose own "
+        f"distance with {NFES[-1]} evaluations is {ends['flow'][-1]:.2f}."
     )
     with st.expander("The formula", icon=":material/function:"):
         st.latex(
@@ -194,9 +216,10 @@ def straight_trajectories(task: ToyTask, nfe: int) -> None:
             r"\qquad x_{t - h} = x_t - h\,\hat u(x_t, t)"
         )
         st.markdown(
-            "Lipman et al. 2023 (arXiv 2210.02747) and Liu et al. 2023 (arXiv 2209.03003), who straighten. It is diffusion "
-            "on another schedule, with another name for the answer: each Euler step of it is a DDIM step on α = 1 − t, "
-            "σ = t, and that is what runs here. Flux and Stable Diffusion 3 are trained this way."
+            "Flow matching: Lipman et al. 2023 (arXiv 2210.02747); rectified flow, with reflow: Liu et al. 2023 (arXiv "
+            "2209.03003). With Gaussian noise it is diffusion with the schedule α = 1 − t, σ = t and the prediction target "
+            "u = ε − x₀: an Euler step along û is a DDIM step on this schedule, and that is what runs here. Stable "
+            "Diffusion 3 is trained this way (Esser et al. 2024, arXiv 2403.03206)."
         )
     source.show(diffusion2d.Diffusion, baselines.Reflow)
 
@@ -215,34 +238,34 @@ def _paths_panel(title: str, path: np.ndarray, task: ToyTask) -> player.Panel:
 
 def _caption(i: int, paths: dict[str, np.ndarray], task: ToyTask) -> str:
     if not i:
-        return f"The same static for all. The lines follow {PATHS_SHOWN} of the {diffusion2d.POINTS} points."
+        return f"The same noise for all. Lines: the trajectories of {PATHS_SHOWN} of the {diffusion2d.POINTS} points."
     told = ", ".join(f"{TITLES[name]} {task.distance(path[i]):.2f}" for name, path in paths.items())
-    return f"Distance from the data after {i}: {told}."
+    return f"Distance from the data after {i} evaluation{'s' * (i > 1)}: {told}."
 
 
-# --- a run in one call -------------------------------------------------------------------------------------
+# --- distillation ------------------------------------------------------------------------------------------
 
 
 def distillation(task: ToyTask) -> None:
-    """A network learns to do a teacher's whole run at once, beside the teacher in many calls and in one."""
+    """A student of one evaluation, trained on its teacher's samples, beside the teacher with many and with one."""
     options = [
-        "as well as the teacher",
-        "worse, but far better than the teacher in one call",
+        "as good as the teacher's",
+        "worse, but far better than the teacher's with one",
         "hardly better than that",
     ]
     guess = toy_training.ask_with_preview(
-        f"A pupil sees only static and what a teacher made of it in {diffusion2d.SAMPLING_STEPS} calls. How "
-        "well does it in one?",
+        f"A student is trained on noise and on the samples a teacher makes of it with {diffusion2d.SAMPLING_STEPS} "
+        "evaluations. How good are the student's samples with one evaluation?",
         options,
         "guess-once",
         task,
-    )  # fmt: skip
+    )
     if guess is None:
         return
     teacher = toy_training.train_models(task, {"v": MODELS["v"]}, TITLES)["v"]
     run = toy_training.train_models(
-        task, {"pupil": partial(baselines.DistilledStudent, teacher.model)}, TITLES
-    )["pupil"].snapshots
+        task, {"student": partial(baselines.DistilledStudent, teacher.model)}, TITLES
+    )["student"].snapshots
     noise = diffusion2d.initial_noise(task.seed)
     many, one = teacher.samples, teacher.model.path(noise, 1)[-1].numpy()
     far = {"many": task.distance(many), "one": task.distance(one)}
@@ -251,45 +274,46 @@ def distillation(task: ToyTask) -> None:
         task,
         run,
         [
-            _still_panel("teacher", f"{diffusion2d.SAMPLING_STEPS} calls", many, len(run), task),
-            _still_panel("teacher", "1 call", one, len(run), task),
-            toy_training.panel("pupil", run, task.shown_data, "1 call"),
+            _still_panel("teacher", f"NFE {diffusion2d.SAMPLING_STEPS}", many, len(run), task),
+            _still_panel("teacher", "NFE 1", one, len(run), task),
+            toy_training.panel("student", run, task.shown_data, "NFE 1"),
         ],
         [
-            f"The pupil lies {d:.2f} from the data, the teacher {far['many']:.2f} in "
-            f"{diffusion2d.SAMPLING_STEPS} calls and "
-            f"{far['one']:.2f} in one."
+            f"Distance from the data: student {d:.2f}, teacher {far['many']:.2f} with {diffusion2d.SAMPLING_STEPS} "
+            f"evaluations and {far['one']:.2f} with one."
             for d in learned
         ],
-        [toy_training.distance_chart("pupil from the data", learned, max(learned))],
-        title=f"A pupil learns {task.shape} from its teacher",
-        key="once-player",
+        [toy_training.distance_chart("student: distance from the data", learned, max(learned))],
+        title=f"Distillation on {task.shape}",
+        key="distillation-player",
     )
     half = (far["many"] + far["one"]) / 2
     right = (
         options[0] if learned[-1] < SIMILAR_RATIO * far["many"] else options[1 if learned[-1] < half else 2]
     )
     st.markdown(
-        f"{verdict(guess, right)}. In one call the teacher can only name the middle of everything that the static could "
-        "become. The pupil has an easier task: for each static **one** answer is right, the one the teacher came to. "
-        "Where neighbours in the static end far apart, it still answers in between: look for points strung across a gap."
+        f"{verdict(guess, right)}. With one evaluation from pure noise the teacher predicts the mean of all data that the "
+        "noise could belong to. The student has a target without that ambiguity: for each noise **one** sample, the "
+        "teacher's. Where nearby noise leads the teacher to distant samples, the student's output still lies in between: "
+        "look for points across a gap."
     )
     st.markdown(
-        "Networks for pictures are made fast in this way and its refinements: half the steps at a time (Salimans & Ho "
-        "2022, arXiv 2202.00512), answers that must agree along one way (consistency models, Song et al. 2023, arXiv "
-        "2303.01469), with a critic as a GAN has (Sauer et al. 2023, arXiv 2311.17042). As of 2026 one to four calls come "
-        "close to many. The lessons' networks are not distilled: what one call costs them can be seen in lesson 4."
+        "Image models are distilled this way and by its refinements: progressive distillation halves the steps again and "
+        "again (Salimans & Ho 2022, arXiv 2202.00512); consistency models are trained to give the same x̂₀ along a "
+        "trajectory (Song et al. 2023, arXiv 2303.01469); adversarial diffusion distillation adds a discriminator (Sauer "
+        "et al. 2023, arXiv 2311.17042, whose authors report the quality of their teacher in four steps). The image "
+        "networks of these lessons are not distilled."
     )
     with st.expander("The formula", icon=":material/function:"):
         st.latex(r"L = \lVert \hat x(\varepsilon) - \mathrm{DDIM}_\text{teacher}(\varepsilon) \rVert^2")
         st.markdown(
-            f"Luhman & Luhman 2021 (arXiv 2101.02388), on {baselines.N_PAIRS} pairs. DDIM throws no "
-            "dice on its way, so the "
-            "same static always ends in the same point: without that there would be nothing to learn by heart."
+            f"Knowledge distillation (Luhman & Luhman 2021, arXiv 2101.02388), on {baselines.N_PAIRS:,} cached pairs of "
+            "noise and sample. DDIM is deterministic: the same noise always leads to the same sample. With a stochastic "
+            "sampler the target would be random, and its mean is what a squared error would teach."
         )
     source.show(baselines.DistilledStudent, baselines.TeacherPairs)
 
 
 def _still_panel(symbol: str, label: str, points: np.ndarray, frames: int, task: ToyTask) -> player.Panel:
-    picture = toy_training.points_image(points, "prediction", toy_training.backdrop(task.shown_data))
-    return player.Panel(symbol, label, "prediction", np.repeat(picture[None], frames, 0))
+    image = toy_training.points_image(points, "prediction", toy_training.backdrop(task.shown_data))
+    return player.Panel(symbol, label, "prediction", np.repeat(image[None], frames, 0))

@@ -1,6 +1,8 @@
-"""The parts of the page on copying: the nearest training drawings, eight seeds, and what was measured."""
+"""The parts of the lesson on memorization: nearest training images, eight seeds, and the measured distances."""
 
 from __future__ import annotations
+
+from collections.abc import Mapping
 
 import numpy as np
 import streamlit as st
@@ -19,87 +21,83 @@ from diffviz.ui.measured import note_provenance
 from diffviz.ui.prediction import ask_prediction
 
 STEPS = 20
-LARGEST = 192  # CSS pixels of the picture while it is drawn
-SHOWN = 5
+LARGEST = 192  # CSS pixels of the image while it is sampled
+SHOWN = 5  # nearest neighbours
 SEEDS = 8
 EXAMPLE_PROMPTS = ("red heart", "cat face", "smiling face with sunglasses", "sun", "blue banana", "rocket")
+FAR_PERCENTILE = 0.75  # share of the held-out images that lie nearer, from which on an image counts as far
 COPY, TYPICAL, FAR = (
-    "as good as a copy",
-    "as near as a new drawing would be",
-    "farther than most new drawings",
-)
-FAR_PERCENTILE = (
-    0.75  # share of real new drawings that lie nearer, from which on a picture is far from all of them
+    f"nearer than {1 - nearest_neighbors.COPY_QUANTILE:.0%} of held-out images",
+    "as near as most held-out images",
+    f"farther than {FAR_PERCENTILE:.0%} of held-out images",
 )
 
 
 def classify_distance(share: float) -> str:
-    """What a distance means, from the share of real new drawings that lie nearer."""
+    """What a nearest-neighbour distance means, from the share of held-out images that have a smaller one."""
     return COPY if share < nearest_neighbors.COPY_QUANTILE else TYPICAL if share < FAR_PERCENTILE else FAR
 
 
 def _note(found: Neighbor) -> str:
-    return f"{found.style} · {found.distance:.2f} away"
+    return f"{found.style} · distance {found.distance:.2f}"
 
 
 def show_nearest(run: Run) -> list[Neighbor] | None:
-    """The picture of a run beside its nearest training drawings, once the learner has guessed."""
-    drawings = nearest_neighbors.load_reference_set()
-    if drawings is None:
+    """The image of a run and its nearest training images, once the learner has made a prediction."""
+    reference = nearest_neighbors.load_reference_set()
+    if reference is None:
         st.error(
-            "The sheet of training drawings, drawings.avif, is missing: restore it from the repository.",
+            "The file of training images, drawings.avif, is missing: restore it from the repository.",
             icon=":material/error:",
         )
         return None
     if not run.finished:
-        st.info("Stopped before the picture was finished.", icon=":material/stop_circle:")
+        st.info("Stopped before the last step.", icon=":material/stop_circle:")
         st.button("Run it to the end", on_click=lambda: st.session_state.pop("copies-run"))
         return None
-    picture = run.steps[-1].x[0]
-    shown = to_uint8(picture[None].numpy())[0]
+    image = run.steps[-1].x[0]
+    shown = to_uint8(image[None].numpy())[0]
     title = run.settings.prompt or "no prompt"
     guess_at, beside = st.columns([1, 1.5], vertical_alignment="center", gap="medium")
-    guess_at.html(gallery.row([shown], [title], [f"drawn just now · seed {run.settings.seed}"], LARGEST))
+    guess_at.html(gallery.row([shown], [title], [f"sampled just now · seed {run.settings.seed}"], LARGEST))
     with beside:
         guess = ask_prediction(
-            "How near is the nearest training drawing?", (COPY, TYPICAL, FAR), "guess-copies"
+            "How near is its nearest training image?", (COPY, TYPICAL, FAR), "guess-copies"
         )
     if guess is None:
         return None
-    found = _nearest(drawings, run)
-    share = drawings.percentile(found[0].distance)
+    found = _nearest(reference, run)
+    share = reference.percentile(found[0].distance)
     with beside:
         st.markdown(
-            f"You said **{guess}**. The nearest is “{found[0].label}” ({found[0].style}), "
-            f"**{found[0].distance:.2f}** away. Of {len(drawings.heldout_distances)} real drawings "
-            "that the network never saw, "
-            f"**{share:.0%}** lie nearer to a training drawing than that: **{classify_distance(share)}**."
+            f"You predicted **{guess}**. The nearest neighbour is “{found[0].label}” ({found[0].style}), at distance "
+            f"**{found[0].distance:.2f}**. Of {len(reference.heldout_distances)} held-out images, which the network was "
+            f"not trained on, **{share:.0%}** are nearer to a training image: **{classify_distance(share)}**."
         )
-    small = to_uint8(nearest_neighbors.downsample(picture[None]).numpy())[0]
-    st.markdown(f"The nearest of {len(drawings.labels):,} training drawings:")
+    small = to_uint8(nearest_neighbors.downsample(image[None]).numpy())[0]
+    st.markdown(f"The nearest neighbours among {len(reference.labels):,} training images:")
     st.html(
         gallery.row(
             [small, *(n.image for n in found)],
-            ["drawn", *(n.label for n in found)],
-            ["at 32 × 32, to compare", *map(_note, found)],
+            ["generated", *(n.label for n in found)],
+            ["at 32 × 32, as compared", *map(_note, found)],
         )
     )
     return found
 
 
-def _nearest(drawings: nearest_neighbors.ReferenceSet, run: Run) -> list[Neighbor]:
-    """The search is kept with its run: a page runs again at every click."""
-    return memo("copies-nearest", run, lambda: drawings.nearest(run.steps[-1].x[0], SHOWN))
+def _nearest(reference: nearest_neighbors.ReferenceSet, run: Run) -> list[Neighbor]:
+    """The search is kept with its run: Streamlit runs the page again at every click."""
+    return memo("copies-nearest", run, lambda: reference.nearest(run.steps[-1].x[0], SHOWN))
 
 
 def eight_seeds(settings: Settings) -> None:
-    """Eight other seeds at once, each with the drawing nearest to it."""
+    """Eight further seeds as one batch, each with its nearest training image."""
     st.markdown(
-        "The seed decides which drawing the network leans on, and how hard. Each picture stands beside the training "
-        "drawing nearest to it."
+        "The same prompt with eight other seeds. Is the nearest training image always the same one, and always as near?"
     )
-    if st.button("Draw eight", icon=":material/grid_view:", key="eight"):
-        with st.spinner("Eight runs at once …"):
+    if st.button("Sample eight", icon=":material/grid_view:", key="eight"):
+        with st.spinner("Sampling eight seeds as one batch …"):
             st.session_state["copies-eight"] = (settings, _eight(settings))
     kept = st.session_state.get("copies-eight")
     if not kept or kept[0] != settings:
@@ -107,65 +105,99 @@ def eight_seeds(settings: Settings) -> None:
     pairs = kept[1]
     seeds = range(settings.seed + 1, settings.seed + 1 + SEEDS)
     with st.container(horizontal=True):
-        for seed, (picture, found) in zip(seeds, pairs, strict=True):
+        for seed, (image, found) in zip(seeds, pairs, strict=True):
             titles = [f"seed {seed}", found.label]
-            st.html(gallery.row([picture, found.image], titles, ["drawn", _note(found)]), width="content")
-    drawings = nearest_neighbors.load_reference_set()
-    near = sum(classify_distance(drawings.percentile(found.distance)) == COPY for _, found in pairs)
+            st.html(gallery.row([image, found.image], titles, ["generated", _note(found)]), width="content")
+    reference = nearest_neighbors.load_reference_set()
+    near = sum(classify_distance(reference.percentile(found.distance)) == COPY for _, found in pairs)
     st.markdown(
-        f"**{near} of {SEEDS}** {COPY}, with **{len({(f.label, f.style) for _, f in pairs})}** different drawings nearest."
+        f"**{near} of {SEEDS}** are {COPY}; the nearest neighbours are "
+        f"**{len({(f.label, f.style) for _, f in pairs})}** different training images."
     )
 
 
 def _eight(settings: Settings) -> list[tuple[np.ndarray, Neighbor]]:
     made = sample_images(settings, range(settings.seed + 1, settings.seed + 1 + SEEDS))
     small = to_uint8(nearest_neighbors.downsample(made).numpy())
-    drawings = nearest_neighbors.load_reference_set()
-    return [(picture, drawings.nearest(x, 1)[0]) for picture, x in zip(small, made, strict=True)]
+    reference = nearest_neighbors.load_reference_set()
+    return [(image, reference.nearest(x, 1)[0]) for image, x in zip(small, made, strict=True)]
 
 
 def measured(name: str, distance: float) -> None:
-    """What was measured over thousands of pictures of this network, with this picture's place in it."""
+    """The distances measured over thousands of images of this network, with this image's distance among them."""
     found = nearest_neighbors.memorization_results(name)
     if found is None:
-        st.info("This network's copying has not been measured yet.", icon=":material/hourglass_empty:")
+        st.info(
+            "The memorization of this network has not been measured yet.", icon=":material/hourglass_empty:"
+        )
         return
     note_provenance(results.MeasuredResult(found), name)
     new, known, held = found["new_captions"], found["trained_captions"], found["heldout"]
-    charts.show(charts.neighbor_distances(found, distance, theme.palette()), "memory")
+    shown = without_compression(distance, found["limit"])
+    charts.show(charts.neighbor_distances(found, shown, theme.palette()), "memory")
     st.markdown(
-        f"To the left of the dashed line lie {nearest_neighbors.COPY_QUANTILE:.0%} of the {held['n']} "
-        "real drawings that were never "
-        f"trained on. Of the pictures drawn for **new** captions **{_share(new)}** lie there (N = {new['n']:,}); of those "
-        f"for captions it was **trained** on, **{_share(known)}** (N = {known['n']:,}). A network that copies nothing "
-        f"would have about {nearest_neighbors.COPY_QUANTILE:.0%}."
+        f"The dashed line is drawn so that {nearest_neighbors.COPY_QUANTILE:.0%} of the {held['n']} **held-out** images "
+        f"lie to the left of it. Of the images generated for **held-out** captions, {_share(new)} do (N = {new['n']:,}): "
+        f"{compare_with_heldout(new)}. Of those generated for captions of the **training** set, {_share(known)} do "
+        f"(N = {known['n']:,}): {compare_with_heldout(known)}."
+    )
+    st.markdown(
+        "A larger share than that of the held-out images is evidence of memorization: the generated images are near-copies "
+        "more often than real images which the network was not trained on. A smaller share is no proof of the opposite: "
+        "images of poor quality lie far from all training images, and the distance finds only copies that were not moved, "
+        "scaled or recoloured."
     )
     st.caption(
-        f"Everyday captions, {SAMPLERS[found['sampler']].title}, {found['steps']} steps, guidance "
-        f"{found['guidance']:g}; ranges are 95 % intervals. Made by `python -m diffviz.training.evaluate`."
+        f"Common captions, {SAMPLERS[found['sampler']].title}, {found['steps']} steps, guidance "
+        f"{found['guidance']:g}; ranges are 95 % intervals over the generated images. The line rests on few: "
+        f"{round(nearest_neighbors.COPY_QUANTILE * held['n'])} of the held-out images lie to the left of it. The "
+        "distances were measured to the original training images; this page searches compressed ones, and “this image” is "
+        "marked at its distance less the error of the compression. Made by `python -m diffviz.training.evaluate`."
     )
+
+
+def without_compression(distance: float, limit: float) -> float:
+    """The distance that a distance to a compressed training image stands for among those to the original ones.
+
+    The error of the compression adds to the squared distance; it is taken from the two thresholds, of which `limit` is
+    the one of the original images.
+    """
+    reference = nearest_neighbors.load_reference_set()
+    compressed = np.quantile(reference.heldout_distances, nearest_neighbors.COPY_QUANTILE)
+    return float(np.sqrt(max(distance**2 - (compressed**2 - limit**2), 0)))
 
 
 def _share(part: dict) -> str:
     low, high = part["suspicious"]["interval"]
-    return f"{part['suspicious']['value']:.1%} ({low:.1%} to {high:.1%})"
+    return f"**{part['suspicious']['value']:.1%}** ({low:.1%} to {high:.1%})"
+
+
+def compare_with_heldout(part: Mapping) -> str:
+    """How the share of near-copies in `part` of a measurement stands to that of the held-out images, by its interval."""
+    low, high = part["suspicious"]["interval"]
+    if low > nearest_neighbors.COPY_QUANTILE:
+        return "more than of the held-out images"
+    if high < nearest_neighbors.COPY_QUANTILE:
+        return "fewer than of the held-out images"
+    return "no clear difference from the held-out images"
 
 
 def explain_distance(settings: Settings) -> None:
-    """How nearness is measured, and what that cannot see."""
-    with st.expander("How nearness is measured", icon=":material/straighten:"):
+    """How the distance is computed, and what it cannot detect."""
+    with st.expander("How the distance is computed", icon=":material/straighten:"):
         st.markdown(
             r"""
-Both pictures are averaged down to 32 × 32; then $\;d = \sqrt{\operatorname{mean}\,(x - y)^2}\;$ over all pixels and
-colours, on the scale from −1 to 1, for the drawing and for its mirror image, whichever is nearer.
+Both images are averaged down to 32 × 32. The distance is the RMSE $\;d = \sqrt{\operatorname{mean}\,(x - y)^2}\;$ over all
+pixels and colour channels, with values from −1 to 1, to the training image or to its mirror image, whichever is nearer.
 
-This finds copies and near copies. It is blind to a drawing that was moved by a few pixels, made larger or given another
-colour, and to an idea that was borrowed. And a large white ground brings everything nearer together: that is
-why the yardstick is not a fixed number but how far **real new drawings** lie from the training drawings.
+This finds copies and near-copies. It misses a copy that was shifted by a few pixels, scaled or recoloured, and it says
+nothing of style. A large white background makes all distances smaller. So the threshold is not a fixed number: it is
+taken from the distances of **held-out images** to the training images.
 """
         )
         sizes = {name: entry.title for name, entry in checkpoints.manifest().items()}
         st.caption(
-            f"Drawn here: {sizes[settings.model]}, UniPC, {settings.steps} steps. The sheet of drawings is compressed; the "
-            "yardstick was measured on the compressed sheet. The sets and their licences: assets/DATA.md."
+            f"Sampled here: {sizes[settings.model]}, UniPC, {settings.steps} steps. The training images are stored with "
+            "lossy compression, and the held-out distances were measured to the compressed ones. The emoji sets and their "
+            "licences: assets/DATA.md."
         )

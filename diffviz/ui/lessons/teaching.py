@@ -1,4 +1,4 @@
-"""Parts of the page for teachers."""
+"""The parts of the page for teachers: preparation, and class plans to follow and to print."""
 
 from __future__ import annotations
 
@@ -19,21 +19,22 @@ section { break-inside: avoid; } p { margin: 0 0 3pt; } small { color: #555; }
 
 
 def before_class() -> None:
-    """What to see to beforehand."""
-    with st.expander("Before the class", icon=":material/checklist:"):
+    """A checklist of what to prepare."""
+    with st.expander("Before class", icon=":material/checklist:"):
         st.markdown(
-            "- Start the app where you will show it, and open one run: the network then is awake.\n"
-            "- Every control stands in the address. Whatever you find while preparing, keep its address and open it in "
-            "class: it is the same run.\n"
-            "- Nothing is fetched from the network while it runs: a lecture hall without internet will do.\n"
-            "- For a class at their own screens, one computer can serve all: start it there and give out its *Network "
-            "URL*. Answers of the practice page are kept per browser, under a random name and nothing else.\n"
-            "- Let them **guess first**. Most demos ask for it, and wait."
+            "- Start the app on the computer you will present with, and open one run, so that the weights are loaded.\n"
+            "- The address holds every control. Save the address of anything you find while preparing: opened in class, it "
+            "gives the same run.\n"
+            "- The app fetches nothing from the internet while it runs, so a lecture hall without a connection is enough.\n"
+            "- For a class with devices of their own, one computer can serve all: start the app there and share its "
+            "*Network URL*. Practice answers are stored per browser under a random id. Free text is stored too, so ask the "
+            "class not to write names into it.\n"
+            "- Let students **predict first**. Most demos ask for a prediction and wait for it."
         )
 
 
 def plan(c: Controls) -> None:
-    """One of the plans, as a list of phases with links, and as something to print."""
+    """The chosen plan as a list of phases with links, and a button that prints it."""
     titles = {p.id: f"{p.title} ({p.minutes} min)" for p in content.plans()}
     chosen = c.choice("Plan", "plan", tuple(titles), next(iter(titles)), titles)
     found = next(p for p in content.plans() if p.id == chosen)
@@ -45,7 +46,7 @@ def plan(c: Controls) -> None:
         with phases.container(border=True):
             st.header(f"{clock(begins)} · {phase.title}", anchor=False)
             st.markdown(
-                f"**Do** ({phase.minutes} min). {phase.do}\n\n**Ask.** {phase.ask}\n\n**You will hear.** {phase.listen}"
+                f"**Do** ({phase.minutes} min). {phase.do}\n\n**Ask.** {phase.ask}\n\n**Expect to hear.** {phase.listen}"
             )
             with st.container(horizontal=True, gap="small"):
                 for demo in phase.demos:
@@ -62,7 +63,7 @@ def sheet(found: content.Plan) -> str:
     body = "".join(
         f"<section><h2>{clock(begins)} · {html.escape(p.title)} <small>{p.minutes} min</small></h2>"
         f"<p><b>Do.</b> {html.escape(p.do)}</p><p><b>Ask.</b> {html.escape(p.ask)}</p>"
-        f"<p><b>You will hear.</b> {html.escape(p.listen)}</p>"
+        f"<p><b>Expect to hear.</b> {html.escape(p.listen)}</p>"
         f"<p><small>{' · '.join(html.escape(f'{d.page}: {d.label}') for d in p.demos)}</small></p></section>"
         for begins, p in zip(found.begins(), found.phases, strict=True)
     )

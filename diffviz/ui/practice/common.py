@@ -1,4 +1,4 @@
-"""What the ways to practise share."""
+"""What the exercises share: links to demos, confidence ratings, moving on and starting over."""
 
 from __future__ import annotations
 
@@ -7,17 +7,20 @@ from collections.abc import Callable
 import streamlit as st
 
 from diffviz.lessons.content import Demo
-from diffviz.ui.frame import LESSONS
+from diffviz.lessons.pages import BY_SLUG
 
 CONFIDENCE = ("a guess", "fairly sure", "certain")
-PAGES = {lesson.slug: lesson.file for lesson in LESSONS}
 
 
 def demo_link(demo: Demo | None, **more: object) -> None:
     """A link to the live demo that shows the answer, in the state that shows it."""
     if demo:
         st.page_link(
-            PAGES[demo.page], label=demo.label, icon=":material/play_circle:", query_params=demo.state, **more
+            BY_SLUG[demo.page].file,
+            label=demo.label,
+            icon=":material/play_circle:",
+            query_params=demo.state,
+            **more,
         )
 
 

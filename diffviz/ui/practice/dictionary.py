@@ -1,4 +1,4 @@
-"""The dictionary: one long entry, short terms, and a search."""
+"""The dictionary: one long entry, the glossary, and a search over both."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from diffviz.ui.practice import common
 
 
 def show() -> None:
-    """The long entry, and the short terms with a search."""
+    """The long entry, and the terms of the glossary that match the search."""
     book = content.dictionary()
     entry = book["entry"]
     wanted = st.text_input("Search all terms", key="dictionary-search", max_chars=60).strip().lower()
@@ -24,20 +24,20 @@ def show() -> None:
         words = sum(len(str(v).split()) for v in entry.values())
         st.caption(f"{' · '.join(entry['tags'])} · {max(1, round(words / 200))} minutes to read")
         st.markdown(
-            f"{entry['definition']}\n\n**Typical flow.** {entry['flow']}\n\n**Picture it.** {entry['analogy']}"
+            f"{entry['definition']}\n\n**Typical flow.** {entry['flow']}\n\n**Analogy.** {entry['analogy']}"
         )
         _strip()
         st.markdown(
             f"**One prompt, all the way.** {entry['worked_example']}\n\n**Latent diffusion.** {entry['latent']}"
         )
         st.markdown(
-            f"**Families.** {', '.join(entry['families'])}. **Beyond pictures.** {', '.join(entry['beyond'])}."
+            f"**Families.** {', '.join(entry['families'])}. **Beyond images.** {', '.join(entry['beyond'])}."
         )
         st.markdown(f"**History.** {entry['history']}")
         st.markdown(
-            "**Use it for** "
+            "**When to use it:** "
             + ", ".join(entry["use_for"])
-            + ".\n\n**Not for**\n"
+            + ".\n\n**When not to**\n"
             + _bullets(entry["not_for"])
         )
         st.markdown("**Pitfalls**\n" + _bullets([*_measured(), *entry["pitfalls"]]))
@@ -52,16 +52,20 @@ def show() -> None:
 
 
 def _strip() -> None:
-    """Six states of one run, from t = T to t = 0, computed for this visit."""
+    """Six states of one sampling trajectory, from t = T to t = 0, computed for this visit."""
     run = memo("dictionary-run", None, _red_apple)
     frames, shown = run.frames("x"), (0, 6, 12, 18, 24, 30)
     titles = [f"t = {run.t[i]:.1f}" if 0 < i < 30 else ("t = T" if i == 0 else "t = 0") for i in shown]
     st.html(gallery.row([frames[i] for i in shown], titles, [f"after {i} steps" for i in shown]))
-    st.caption("From static to a red apple, computed just now by the network of these pages.")
+    st.caption(
+        "The state x_t from Gaussian noise to “red apple”, sampled just now by the network of these lessons."
+    )
 
 
 def _red_apple() -> Trajectory:
-    from diffviz.pipelines.text_to_image import generate  # needs torch: not for those who only search
+    from diffviz.pipelines.text_to_image import (
+        generate,
+    )  # imports torch, which is slow: only for the long entry
 
     with st.spinner("Running 30 steps …"):
         return generate("red apple", style="noto", seed=2, steps=30)

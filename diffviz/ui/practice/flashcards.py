@@ -1,4 +1,4 @@
-"""Flashcards, scheduled by how well each was known."""
+"""Flashcards, scheduled by spaced repetition (FSRS, see `diffviz.lessons.scheduling`)."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from diffviz.ui.practice import common, printing
 
 
 def show() -> None:
-    """Ten cards, scheduled by how well each was known: what is due comes first, then what is new."""
+    """The deck by spaced repetition: cards that are due come first, then new ones."""
     every = content.load("flashcards")
     concepts = list(dict.fromkeys(c.concept for c in every))
     with st.container(horizontal=True, vertical_alignment="bottom"):
@@ -28,7 +28,7 @@ def show() -> None:
     if not waiting:
         when = scheduling.next_due(events, list(deck))
         st.header("Nothing is due", anchor=False)
-        st.markdown(f"The next card comes up in {_span((when - now).total_seconds())}.")
+        st.markdown(f"The next card is due in {_span((when - now).total_seconds())}.")
         _browse(deck, events, now)
         return
     st.progress(1 - len(waiting) / len(deck), f"{len(waiting)} due")
@@ -37,11 +37,11 @@ def show() -> None:
 
 
 def _browse(cards: dict[str, content.Flashcard], events: list[Event], now: datetime) -> None:
-    """The cards that are done for now, to be read again; reading them changes nothing in their schedule."""
+    """The cards that are not due, to be read; reading them does not change their schedule."""
     if not cards:
         return
     states = scheduling.cards(events)
-    with st.expander(f"Browse the {len(cards)} finished cards", icon=":material/menu_book:"):
+    with st.expander(f"Browse the {len(cards)} cards that are not due", icon=":material/menu_book:"):
         for card in cards.values():
             back_in = _span((states[card.id].due - now).total_seconds())
             st.markdown(f"**{card.front}** {card.back}")
@@ -50,7 +50,7 @@ def _browse(cards: dict[str, content.Flashcard], events: list[Event], now: datet
 
 
 def ask(card: content.Flashcard, events: list[Event], now: datetime) -> None:
-    """One card: its front, then its back and the four ratings, with what each would mean after `events`."""
+    """One card: its front, then its back and the four ratings, each with the interval that follows from it."""
     flipped = st.session_state.get("flipped") == card.id
     with st.container(border=True):
         st.caption(f"{card.concept} · {card.difficulty}")
@@ -63,7 +63,7 @@ def ask(card: content.Flashcard, events: list[Event], now: datetime) -> None:
             "Flip", type="primary", icon=":material/flip:", on_click=_flip, args=(card.id,), shortcut="Space"
         )
         return
-    st.markdown("How well did you know it?")
+    st.markdown("How well did you recall it?")
     with st.container(horizontal=True):
         for rating, seconds in scheduling.intervals(events, card.id, now).items():
             st.button(
@@ -85,7 +85,7 @@ def _rate(card: str, rating: str) -> None:
 
 
 def _span(seconds: float) -> str:
-    """A length of time in the unit a reader would use."""
+    """A duration in its largest whole unit: “3 days”, “1 hour”, “under a minute”."""
     for unit, length in (("day", 86_400), ("hour", 3600), ("minute", 60)):
         if seconds >= length:
             n = round(seconds / length)

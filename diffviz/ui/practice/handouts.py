@@ -12,7 +12,7 @@ from diffviz.lessons import content
 
 
 def show() -> None:
-    """A fold with the choice of what to export, and a button for each file with what it holds."""
+    """An expander with the choice of what to export, and a button for each file with what it holds."""
     with st.expander("For your own course: Anki, Canvas, Moodle, GIFT, CSV, PDF", icon=":material/download:"):
         choice = st.columns([2, 1])
         concepts = choice[0].multiselect(

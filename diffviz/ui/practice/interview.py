@@ -1,4 +1,4 @@
-"""The interview deck: twenty questions, a filter, quick navigation, and a timed mock interview."""
+"""Interview questions: a difficulty filter, navigation by number, and a timed mock interview."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ MOCK = 5
 
 
 def show() -> None:
-    """Twenty questions to look through by number, filtered by difficulty, or five at random against the clock."""
+    """All questions by number, filtered by difficulty, or five at random in a timed mock interview."""
     items = content.load("interview")
     if "mock" in st.session_state:
         _mock_interview({i.id: i for i in items})
@@ -30,7 +30,10 @@ def show() -> None:
             persist_state="session",
         )
         st.button(
-            f"Mock interview: {MOCK} at random", icon=":material/timer:", on_click=_begin_mock, args=(items,)
+            f"Mock interview: {MOCK} random questions",
+            icon=":material/timer:",
+            on_click=_begin_mock,
+            args=(items,),
         )
     shown = {n: i for n, i in enumerate(items, 1) if not wanted or i.difficulty in wanted}
     if st.session_state.get("interview-number") not in shown:
@@ -77,17 +80,17 @@ def _begin_mock(items: tuple[content.Interview, ...]) -> None:
 def _mock_interview(items: dict[str, content.Interview]) -> None:
     mock = st.session_state["mock"]
     if mock["at"] >= len(mock["ids"]):
-        st.header("That was the interview", anchor=False)
+        st.header("Mock interview finished", anchor=False)
         for i in mock["ids"]:
             st.markdown(f"- {items[i].prompt} {_badge(items[i])}")
         with st.container(horizontal=True):
             st.button("Another five", type="primary", on_click=_begin_mock, args=(tuple(items.values()),))
-            st.button("All twenty", on_click=_end_mock)
+            st.button("All questions", on_click=_end_mock)
         return
     item, n = items[mock["ids"][mock["at"]]], mock["at"] + 1
     st.progress(mock["at"] / len(mock["ids"]), f"{n} of {len(mock['ids'])}")
     st.caption(
-        f"Answer aloud, as you would to a person. {MINUTES} minutes are plenty; the clock only tells the time."
+        f"Answer aloud, as you would to an interviewer. Aim for {MINUTES} minutes; nothing happens when they are over."
     )
     timer(60 * MINUTES, key=f"timer-{item.id}", turn=n)
     _question(item, f"Question {n}", f"mock-{item.id}")

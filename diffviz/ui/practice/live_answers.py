@@ -1,4 +1,4 @@
-"""The live runs that answer what was asked: each shows on our model what happens, there and then."""
+"""Live runs that show, on this model, what a learner was asked to predict or to order."""
 
 from __future__ import annotations
 
@@ -21,64 +21,66 @@ from diffviz.pipelines.text_to_image import Settings, sample_steps, sample_traje
 from diffviz.ui.components import gallery
 
 
-def _finals(settings: Settings, seeds: list[int]) -> list:
+def _images(settings: Settings, seeds: list[int]) -> list:
+    """The images of several seeds, run as one batch: each (S, S, 3) uint8."""
     torch.set_num_threads(1)
     *_, last = sample_steps(settings, seeds=seeds)
     return list(to_uint8(last.x.numpy()))
 
 
 def slow() -> None:
-    """Time a run and one of twice the steps."""
+    """Time two runs, the second of twice the steps, and count their network evaluations."""
     torch.set_num_threads(1)
-    took = []
+    runs, took = [Settings("cat face", "noto", steps=steps) for steps in (20, 40)], []
     with st.spinner("Running 20 steps, then 40 …"):
-        _finals(Settings("cat face", "noto", steps=3), [0])  # the first run of all also loads things
-        for steps in (20, 40):
+        _images(Settings("cat face", "noto", steps=3), [0])  # so that loading the weights is not timed
+        for settings in runs:
             began = time.perf_counter()
-            _finals(Settings("cat face", "noto", steps=steps), [0])
+            _images(settings, [0])
             took.append(time.perf_counter() - began)
     st.markdown(
-        f"Measured just now: 20 steps took {took[0]:.2f} s, 40 steps {took[1]:.2f} s: **{took[1] / took[0]:.1f} times** "
-        "as long."
+        f"Measured just now: 20 steps (NFE {runs[0].nfe}) took {took[0]:.2f} s, 40 steps (NFE {runs[1].nfe}) "
+        f"{took[1]:.2f} s: **{took[1] / took[0]:.1f} times** as long. The NFE exactly doubles; the time also depends on "
+        "what else this computer is doing."
     )
 
 
 def different() -> None:
-    """Nine seeds of one prompt."""
+    """One prompt with nine seeds."""
     seeds = list(range(9))
     with st.spinner("Nine seeds at once …"):
-        pictures = _finals(Settings("cat face", "noto", steps=20), seeds)
-    st.html(gallery.row(pictures, [f"seed {s}" for s in seeds], ["cat face, noto"] * 9))
+        images = _images(Settings("cat face", "noto", steps=20), seeds)
+    st.html(gallery.row(images, [f"seed {s}" for s in seeds], ["cat face, noto"] * 9))
 
 
 def hands() -> None:
-    """Hands to be counted and clocks to be read by the learner."""
+    """Hands and clocks for the learner to count and to read: no answer is assumed."""
     seeds = list(range(4, 8))
     with st.spinner("Four hands and four clocks …"):
-        hands = _finals(Settings("hand with fingers splayed", "noto", steps=20), seeds)
-        clocks = _finals(Settings("three o'clock", "noto", steps=20), seeds)
-    for pictures, note in ((hands, "how many digits?"), (clocks, "what time is it?")):
-        st.html(gallery.row(pictures, [f"seed {s}" for s in seeds], [note] * len(seeds), wanted=128))
+        hands = _images(Settings("hand with fingers splayed", "noto", steps=20), seeds)
+        clocks = _images(Settings("three o'clock", "noto", steps=20), seeds)
+    for images, note in ((hands, "how many digits?"), (clocks, "what time is it?")):
+        st.html(gallery.row(images, [f"seed {s}" for s in seeds], [note] * len(seeds), wanted=128))
     st.caption(
-        "“hand with fingers splayed” and “three o'clock”, generated just now and not picked: count and read for "
-        "yourself. How often the model hits each category of things is in the model card."
+        "“hand with fingers splayed” and “three o'clock”, generated just now and not selected: count and read for "
+        "yourself. How often the classifier recognizes each category in this model's images is in the model card."
     )
 
 
 def stages_live() -> None:
-    """The six stages as images of one run of ours: an image noised, the prediction, pure noise, and the loop."""
+    """The six stages as images: a noised image, the x0-prediction from it, pure noise, and the sampling loop."""
     schedule, steps = SCHEDULES["cosine"], 12
     torch.set_num_threads(1)
     settings = Settings("red heart", "noto", seed=1, steps=steps)
-    with st.spinner("Playing the right order …"):
+    with st.spinner("Running the stages in the right order …"):
         run = sample_trajectory(settings)
-        x0 = torch.from_numpy(from_uint8(_drawing()))[None]
+        x0 = torch.from_numpy(from_uint8(_sample_image()))[None]
         noisy = add_noise(x0, randn_per_seed(make_generators([0]), x0.shape[1:]), 0.6, schedule)
         denoise = checkpoints.load().conditioned(["cat face"], ["noto"], schedule)
-        guess = denoise(noisy, torch.tensor([0.6], dtype=torch.float64))
-    noised, guessed = to_uint8(noisy[0].numpy()), to_uint8(guess[0].numpy())
+        x0_hat = denoise(noisy, torch.tensor([0.6], dtype=torch.float64))
+    noised, predicted = to_uint8(noisy[0].numpy()), to_uint8(x0_hat[0].numpy())
     frames = run.frames("x")
-    pictures = [noised, guessed, frames[0], frames[1], frames[steps // 2], frames[-1]]
+    images = [noised, predicted, frames[0], frames[1], frames[steps // 2], frames[-1]]
     titles = ["b) add noise", "d) train", "c) fresh noise", "f) one step", "a) again", "e) the end"]
     notes = [
         "an image at t = 0.6",
@@ -88,11 +90,15 @@ def stages_live() -> None:
         f"after {steps // 2}",
         f"after {steps}",
     ]
-    st.html(gallery.row(pictures, titles, notes))
-    st.caption("Generated just now. Stage d shows the finished network at the exercise it was trained on.")
+    st.html(gallery.row(images, titles, notes))
+    st.caption(
+        "Generated just now. Stage d shows the trained network on a training example: its prediction is compared with the "
+        "clean image."
+    )
 
 
-def _drawing() -> np.ndarray:
+def _sample_image() -> np.ndarray:
+    """A shipped sample at the default network's size: (S, S, 3) uint8."""
     size = checkpoints.load().shape[-1]
     return uploads.resize(Image.open(ASSETS / "samples" / "cat-face-noto.png").convert("RGB"), size)
 

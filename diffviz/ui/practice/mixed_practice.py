@@ -1,4 +1,4 @@
-"""Practise now: one question after the other from all decks, mixed, the most useful first."""
+"""Mixed practice: questions from all decks, interleaved; what is due or was answered wrong comes first."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from diffviz.ui import learner
 from diffviz.ui.practice import flashcards, quiz, self_check
 
 KINDS = ("flashcards", "self_check", "scenario_quiz", "page_quiz", "live")
-WHAT = {
-    "flashcards": "A card",
-    "self_check": "In your own words",
-    "scenario_quiz": "A scene at work",
-    "page_quiz": "From the pages",
+KIND_TITLES = {
+    "flashcards": "Flashcard",
+    "self_check": "Self-check",
+    "scenario_quiz": "Scenario",
+    "page_quiz": "Lesson question",
     "live": "Answered by a live run",
 }
 
@@ -35,12 +35,12 @@ def _new() -> dict:
 
 
 def show() -> None:
-    """The next question of the mix; kinds and concepts take turns."""
+    """The next question: kinds and concepts alternate while they can (see `scheduling.next_item`)."""
     kind_of = {i.id: kind for kind in KINDS for i in content.load(kind)}
     items = {i.id: i for kind in KINDS for i in content.load(kind)}
     state = learner.load_progress("now", _new)
     events, now = learner.store().events(learner.current_id()), datetime.now(UTC)
-    # A card is left as soon as it has been rated once more than when it was put.
+    # A card is done as soon as it has one rating more than when it was shown.
     times = Counter(e.item for e in events)
     rated = kind_of.get(state["item"]) == "flashcards" and times[state["item"]] > state["rated_before"]
     if state["item"] not in items or rated:
@@ -54,13 +54,13 @@ def show() -> None:
     if state["item"] is None:
         st.header("All done for now", anchor=False)
         st.markdown(
-            "No card is due, and nothing else is waiting. What went wrong comes back after ten minutes, cards when they "
-            "are due."
+            "No flashcard is due, and every other question has been answered right. Questions answered wrong come back "
+            "after ten minutes, flashcards when they are due."
         )
         return
     item = items[state["item"]]
     kind = kind_of[item.id]
-    st.caption(f"{WHAT[kind]} · {item.concept} · {state['done']} answered in this round")
+    st.caption(f"{KIND_TITLES[kind]} · {item.concept} · {state['done']} answered in this round")
     if kind == "flashcards":
         flashcards.ask(item, events, now)
     elif kind == "self_check":

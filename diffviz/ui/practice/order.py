@@ -1,4 +1,4 @@
-"""Order the process: six stages, dragged or moved by buttons, with partial credit, then played by a live run."""
+"""Ordering exercise: six stages, moved by dragging or by buttons, partial credit, and a live run of the right order."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def _new_order() -> dict:
 
 
 def show() -> None:
-    """Six scrambled stages, each with its letter; feedback names the first wrong one; the right order plays live."""
+    """Six shuffled stages, each with its letter; feedback names the first wrong one; the right order is run live."""
     item = content.load("order")[0]
     state = learner.load_progress("order", _new_order)
     st.header(item.prompt, anchor=False)
@@ -37,14 +37,14 @@ def show() -> None:
     result = _grade(state, item)
     if result.first_wrong is None:
         letters = ", ".join(stage.letter for stage in item.stages)
-        st.success(f"All six stand right: {letters}. {item.explanation}", icon=":material/check:")
+        st.success(f"All six are in the right order: {letters}. {item.explanation}", icon=":material/check:")
         from diffviz.ui.practice.live_answers import stages_live  # needs torch: not for those who only read
 
         stages_live()
     else:
         stage = item.stages[state["order"][result.first_wrong]]
         st.warning(
-            f"{result.pairs_right} of {result.pairs} pairs are in the right order. The first that stands wrong is "
+            f"{result.pairs_right} of {result.pairs} pairs are in the right order. The first wrong one is "
             f"number {result.first_wrong + 1}, {stage.letter}) “{stage.text}”. {item.stages[result.first_wrong].why}",
             icon=":material/low_priority:",
         )

@@ -1,4 +1,4 @@
-"""Predict, then look: a prediction in one's own words, then a live run, our answer, and a mark by oneself."""
+"""Predict, observe, explain: a written prediction, a live run, a model answer, and a self-assessment."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ def _new_predictions() -> dict:
 
 
 def show() -> None:
-    """Three things to predict in writing. What happens, and our answer, are shown only afterwards."""
+    """Three predictions in writing. The live run and the model answer are shown only afterwards."""
     items = content.load("predictions")
     state = learner.load_progress("predict", _new_predictions)
     for key, empty in _new_predictions().items():
-        state.setdefault(key, empty)  # a place kept when predictions were picked from a list
+        state.setdefault(key, empty)  # a state saved when predictions were multiple choice
     if state["at"] >= len(items):
         _summary(items, state)
         return
     item = items[state["at"]]
     st.progress(state["at"] / len(items), f"{state['at'] + 1} of {len(items)}")
     st.header(item.prompt, anchor=False)
-    # What was looked at without a text of its own was kept in the old form: write it first.
+    # In a state of that form a prediction can be marked as looked at and have no text: it is written first.
     if item.id in state["looked"] and item.id in state["own"]:
         _compare(item, state)
     else:
@@ -43,20 +43,20 @@ def _write(item: content.Prediction, state: dict) -> None:
     )
     ready = len(own.strip()) >= ENOUGH
     st.button(
-        "Commit and look", type="primary", disabled=not ready, on_click=_commit, args=(state, item.id, own)
+        "Commit and run", type="primary", disabled=not ready, on_click=_commit, args=(state, item.id, own)
     )
     if not ready:
-        st.caption("Write a sentence or two, with a reason: then the model shows what happens.")
+        st.caption("Write a sentence or two, with the reason. Then the model runs, and you compare.")
 
 
 def _compare(item: content.Prediction, state: dict) -> None:
     st.markdown("You predicted:")
-    st.text(state["own"][item.id])  # as it was typed: nothing in it is Markdown
+    st.text(state["own"][item.id])  # as typed: no Markdown in it is rendered
     from diffviz.ui.practice.live_answers import ANSWERS  # needs torch: not for those who only read
 
     ANSWERS[item.id]()
     st.info(item.answer)
-    st.markdown("Compare: which of these stand in your text?")
+    st.markdown("Compare: which of these points are in your prediction?")
     before = state["met"].get(item.id, [])
     met = [
         st.checkbox(point, i in before, key=f"{item.id}-point-{i}") for i, point in enumerate(item.key_points)
@@ -83,7 +83,7 @@ def _next(state: dict, item: content.Prediction) -> None:
 
 
 def _summary(items: tuple[content.Prediction, ...], state: dict) -> None:
-    st.header("All three are settled", anchor=False)
+    st.header("All three predictions compared", anchor=False)
     for item in items:
         verdict = _verdict(item, state)
         st.markdown(f"- {self_check.MARKS[verdict]} **{verdict}**: {item.prompt}")

@@ -1,4 +1,4 @@
-"""Cards on paper: one a page, question above and answer below."""
+"""Flashcards for printing: one a page, question above and answer below."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Progress: how each concept stands, what to do next, and the learner's own data."""
+"""Progress: mastery of each concept, what to do next, and the learner's own data."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ from diffviz.ui import learner, theme
 
 
 def show() -> None:
-    """How each concept stands, what to do next, and the learner's own copy of it all."""
+    """Mastery of each concept, what to do next, and the learner's own data."""
     who, store = learner.current_id(), learner.store()
     events = store.events(who)
     items = [i for kind in content.PRACTISED for i in content.load(kind)]
     standing = scheduling.concept_mastery(events, items)
     waiting = scheduling.due(events, [c.id for c in content.load("flashcards")], datetime.now(UTC))
-    st.header("Where you stand", anchor=False)
+    st.header("Your progress", anchor=False)
     st.info(scheduling.advice(standing, len(waiting)), icon=":material/lightbulb:")
     st.markdown(f"{len(events)} answers so far · {len(waiting)} flashcards due")
     with st.container(key="concept-map"):
         st.graphviz_chart(_map(standing), width="stretch")
         st.caption(
-            "What builds on what, from top to bottom. Filled: known (half of it answered or more, four fifths right). "
-            "Striped edge: begun. Plain: new."
+            "Concept map: an arrow leads from a concept to one that builds on it. Filled: known (at least half of its "
+            "questions answered, four fifths of them right). Dashed border: begun. Plain: new."
         )
     with st.expander("Concept by concept"):
         _list(standing)
@@ -34,7 +34,7 @@ def show() -> None:
 
 
 def _map(standing: list[scheduling.ConceptMastery]) -> str:
-    """The concepts as a Graphviz drawing: an arrow from each to what builds on it, marked by how it stands."""
+    """The concept map in Graphviz's language: an arrow from each concept to what builds on it, and its mastery."""
     colours = theme.palette()
     looks = {
         "known": f'style="filled,rounded", fillcolor="{colours["prediction"]}", fontcolor="{colours["ground"]}"',

@@ -1,7 +1,7 @@
-"""Multiple choice: a deck with progress, confidence, a reason for every option, and a retry of what was missed.
+"""Multiple choice: a deck with progress, confidence, feedback for every option, and a retry of wrong answers.
 
-Live questions are choices too: their pictures, their options and the right answer come from a run made there and
-then with the learner's seed.
+Live questions are multiple choice too: their images, options and right answer come from a run that is computed when
+the question is asked, from the learner's seed.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import numpy as np
 import streamlit as st
 
 from diffviz.lessons import content, grading
+from diffviz.lessons.pages import BY_SLUG
 from diffviz.ui import learner
 from diffviz.ui.cache import memo
 from diffviz.ui.practice import common
@@ -22,14 +23,14 @@ from diffviz.ui.practice import common
 if TYPE_CHECKING:
     from diffviz.lessons.live_questions import Question
 
-# deck -> the key under which its place is kept
+# deck -> the key under which the learner's place in it is saved
 DECKS = {"scenario_quiz": "quiz", "page_quiz": "pages", "live": "live"}
-SIDE = 112  # CSS pixels of a picture in a question
+SIDE = 112  # CSS pixels of an image in a question
 
 
 @dataclass(frozen=True)
 class PosedQuestion:
-    """A question as it is put: options in the order shown, and pictures if it has any."""
+    """A question as it is shown: options in their shuffled order, and its images if it has any."""
 
     item: content.Choice | content.Live
     kind: str
@@ -44,7 +45,7 @@ class PosedQuestion:
 
 
 def pose_question(item: content.Choice | content.Live, kind: str, seed: int) -> PosedQuestion:
-    """Put a question: options shuffled by the seed, or a live run made from it (kept for the visit)."""
+    """Prepare a question: options shuffled by the seed, or a live run from that seed (kept for the visit)."""
     if isinstance(item, content.Choice):
         order = grading.shuffled(len(item.options), seed)
         return PosedQuestion(item, kind, tuple(item.options[k] for k in order))
@@ -57,17 +58,17 @@ def pose_question(item: content.Choice | content.Live, kind: str, seed: int) -> 
 
 
 def _run_live(name: str, seed: int) -> Question:
-    import torch  # not for those who only read
+    import torch  # slow to import, and only live questions need it
 
     from diffviz.lessons.live_questions import QUESTIONS
 
     torch.set_num_threads(1)
-    with st.spinner("The network is at work on this question …"):
+    with st.spinner("Running the network for this question …"):
         return QUESTIONS[name](seed)
 
 
 def ask(asked: PosedQuestion, key: str, on_answer: Callable[[PosedQuestion, str, str | None], None]) -> None:
-    """The question with its options and how sure one is."""
+    """The question with its options and a confidence rating."""
     _head(asked, answered=False)
     picked = st.radio("Your answer", [o.text for o in asked.options], index=None, key=f"pick-{key}")
     sure = st.segmented_control("How sure are you?", common.CONFIDENCE, key=f"sure-{key}")
@@ -78,7 +79,7 @@ def ask(asked: PosedQuestion, key: str, on_answer: Callable[[PosedQuestion, str,
 
 
 def explain(asked: PosedQuestion, picked: str, sure: str | None) -> None:
-    """What was right, and why each option is or is not."""
+    """Feedback: whether the answer was right, and why each option is right or wrong."""
     _head(asked, answered=True)
     said = f" You were {sure}." if sure else ""
     chosen = next((o for o in asked.options if o.text == picked), None)
@@ -95,7 +96,7 @@ def explain(asked: PosedQuestion, picked: str, sure: str | None) -> None:
             _refute(option, with_belief=False)
     if isinstance(asked.item, content.Live):
         st.markdown(asked.item.explanation)
-        st.caption("Drawn and worked out just now, from a seed of your own.")
+        st.caption("Generated and evaluated just now, from a seed of your own.")
     common.demo_link(asked.item.demo)
 
 
@@ -108,7 +109,7 @@ def _refute(option: content.Option, with_belief: bool) -> None:
         st.markdown(f"The misconception behind it: *{behind.belief}*")
     if behind.demo:
         st.page_link(
-            common.PAGES[behind.demo.page],
+            BY_SLUG[behind.demo.page].file,
             label=f"The run that refutes it: {behind.demo.label}",
             icon=":material/science:",
             query_params=behind.demo.state,
@@ -126,7 +127,7 @@ def _head(asked: PosedQuestion, answered: bool) -> None:
 
 
 def log(asked: PosedQuestion, picked: str, sure: str | None) -> None:
-    """Add an answer to the learner's log."""
+    """Add an answer to the learner's event log."""
     learner.log(asked.kind, asked.item.id, "right" if picked == asked.right.text else "wrong", sure)
 
 
@@ -142,7 +143,7 @@ def show(kind: str) -> None:
     """A deck from its first question to the score."""
     every = {i.id: i for i in content.load(kind)}
     state = learner.load_progress(DECKS[kind], lambda: _new_quiz(kind))
-    ids = state["ids"] = [i for i in state["ids"] if i in every]  # a question may have been retired since
+    ids = state["ids"] = [i for i in state["ids"] if i in every]  # a question may have been removed since
     if state["at"] >= len(ids):
         _summary(state, every, kind)
         return
@@ -167,10 +168,10 @@ def _summary(state: dict, every: dict[str, content.Choice | content.Live], kind:
     missed = [i for i in state["ids"] if not _was_right(state["given"].get(i), every[i])]
     st.header(f"{len(state['ids']) - len(missed)} of {len(state['ids'])} right", anchor=False)
     for i in missed:
-        st.markdown(f"- Missed: {every[i].prompt}")
+        st.markdown(f"- Wrong or skipped: {every[i].prompt}")
     with st.container(horizontal=True):
         if missed:
-            st.button("Retry what was missed", type="primary", on_click=_retry, args=(state, missed))
+            st.button("Retry the wrong answers", type="primary", on_click=_retry, args=(state, missed))
         st.button("Start over", on_click=common.restart_exercise, args=(DECKS[kind], lambda: _new_quiz(kind)))
 
 
@@ -179,7 +180,7 @@ def _was_right(given: tuple | list | None, item: content.Choice | content.Live) 
         return False
     if len(given) > 2:
         return bool(given[2])
-    # A place kept before answers were marked when given.
+    # A state saved before answers were graded when given.
     return isinstance(item, content.Choice) and given[0] == next(o.text for o in item.options if o.right)
 
 

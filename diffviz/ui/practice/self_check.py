@@ -1,4 +1,4 @@
-"""Self-check: a question, one's own words, then the model answer and a mark by oneself."""
+"""Self-check: free recall, then a model answer and a self-assessment against its key points."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def _new_check() -> dict:
 
 
 def show() -> None:
-    """Question, own words, confidence, then the model answer; the learner marks it against the key points."""
+    """A question, a free-text answer, confidence, then the model answer; the learner ticks the key points."""
     items = content.load("self_check")
     state = learner.load_progress("check", _new_check)
     if state["at"] >= len(items):
@@ -32,10 +32,10 @@ def show() -> None:
 
 
 def ask(item: content.SelfCheck, state: dict) -> None:
-    """One question: own words, then our answer and the learner's own mark, kept in `state`."""
+    """One question: a free-text answer, the model answer and the self-assessment, kept in `state`."""
     st.header(item.prompt, anchor=False)
     state["own"][item.id] = st.text_area(
-        "In your own words (nobody else sees it)",
+        "Your answer, in your own words (nobody else sees it)",
         state["own"].get(item.id, ""),
         max_chars=2000,
         key=f"own-{item.id}",
@@ -43,9 +43,9 @@ def ask(item: content.SelfCheck, state: dict) -> None:
     st.segmented_control(
         "How sure are you?", common.CONFIDENCE, key=f"sure-{item.id}", persist_state="session"
     )
-    if st.toggle("Show our answer", key=f"shown-{item.id}"):
+    if st.toggle("Show the model answer", key=f"shown-{item.id}"):
         st.info(item.answer)
-        st.markdown("Mark yourself: which of these were in your answer?")
+        st.markdown("Assess yourself: which of these points are in your answer?")
         met = [
             st.checkbox(point, key=f"{item.id}-{i}", persist_state="session")
             for i, point in enumerate(item.key_points)
@@ -67,6 +67,8 @@ def _self_check_summary(items: tuple, state: dict) -> None:
     for item in items:
         verdict = state["marks"].get(item.id)
         st.markdown(
-            f"- {MARKS[verdict]} **{verdict}**: {item.prompt}" if verdict else f"- not marked: {item.prompt}"
+            f"- {MARKS[verdict]} **{verdict}**: {item.prompt}"
+            if verdict
+            else f"- not assessed: {item.prompt}"
         )
     st.button("Start over", on_click=common.restart_exercise, args=("check", _new_check))
