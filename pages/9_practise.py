@@ -21,5 +21,7 @@ learner.identify()
 practice.EXERCISES[way]()
 if way in practice.KEYS:
     learner.save_progress(practice.KEYS[way])
+else:
+    learner.report()
 handouts.show()
 frame.read_more()
