@@ -44,6 +44,7 @@ _STARTS = {start: kind for kind, starts in CATEGORIES.items() for start in start
 MIN_SAMPLES = 20  # test pictures below which nothing is said of a kind
 
 
+@functools.cache
 def category_of(subgroup: str) -> str:
     """The kind that a subgroup belongs to. Raises ValueError for one of no kind."""
     starts = [start for start in _STARTS if subgroup.startswith(start)]

@@ -14,6 +14,7 @@ from diffviz.evaluation import metrics
 from diffviz.imaging.pixels import from_uint8, to_uint8
 from diffviz.ui import charts, theme
 from diffviz.ui import source as source_view
+from diffviz.ui.cache import by_content
 from diffviz.ui.components import player as frame_player
 from diffviz.ui.image_input import SIZE
 
@@ -26,12 +27,14 @@ def chain_player(
     picture: np.ndarray, schedule: str, total: int, seed: int
 ) -> forward_trajectory.ForwardTrajectory:
     """Show the chain of a picture in the frame player, with its schedule drawn under it."""
-    chosen, x0 = SCHEDULES[schedule], from_uint8(picture)
-    states = forward_trajectory.forward_states(x0, chosen, total, seed)
     if "forward-seen" not in st.session_state:
         # On arrival the chain is shown as it runs; later changes go straight to the player.
-        states = _shown(states, x0, schedule, total)
-    chain = forward_trajectory.record_forward(x0, states, chosen, total)
+        x0 = from_uint8(picture)
+        for _ in _shown(
+            forward_trajectory.forward_states(x0, SCHEDULES[schedule], total, seed), x0, schedule, total
+        ):
+            pass
+    chain = _chain(picture, schedule, total, seed)
     st.session_state["forward-seen"] = True
     snr = [frame_player.snr_text(v) for v in chain.log_snr]
     readouts = [
@@ -66,6 +69,13 @@ def chain_player(
     return chain
 
 
+@by_content
+def _chain(picture: np.ndarray, schedule: str, total: int, seed: int) -> forward_trajectory.ForwardTrajectory:
+    x0 = from_uint8(picture)
+    states = forward_trajectory.forward_states(x0, SCHEDULES[schedule], total, seed)
+    return forward_trajectory.record_forward(x0, states, SCHEDULES[schedule], total)
+
+
 def _panels(chain: forward_trajectory.ForwardTrajectory) -> list[frame_player.Panel]:
     return [
         frame_player.Panel("α·x₀", "what is left of the picture", "signal", to_uint8(chain.signal)),
@@ -87,12 +97,15 @@ def _shown(
     place.empty()
 
 
-@st.cache_data(show_spinner=False, max_entries=64)
+@by_content
 def _pixel_samples(
     pixels: bytes, schedule: str, total: int, seed: int
 ) -> list[forward_trajectory.PixelSamples]:
     picture = np.frombuffer(pixels, np.uint8).reshape(SIZE, SIZE, 3)
     return forward_trajectory.pixel_samples(from_uint8(picture), SCHEDULES[schedule], total, TIMES, seed)
+
+
+_gap = by_content(metrics.ks_distance)
 
 
 def same_distribution(picture: np.ndarray, schedule: str, total: int, seed: int) -> None:
@@ -103,7 +116,7 @@ def same_distribution(picture: np.ndarray, schedule: str, total: int, seed: int)
         titles, [s.one_jump for s in samples], [s.step_by_step for s in samples], theme.palette()
     )
     charts.show(figure, "two-ways")
-    gaps = [metrics.ks_distance(s.one_jump, s.step_by_step) for s in samples]
+    gaps = [_gap(s.one_jump, s.step_by_step) for s in samples]
     n = len(samples[0].one_jump)
     limit = metrics.ks_limit(n, n)
     verdict = "stays below" if max(gaps) < limit else "is above"
@@ -114,10 +127,15 @@ def same_distribution(picture: np.ndarray, schedule: str, total: int, seed: int)
     )
 
 
+@by_content
+def _log_snr_curves() -> tuple[np.ndarray, dict[str, np.ndarray]]:
+    t = np.linspace(0.001, 0.999, 200)
+    return t, {s.name: s.log_snr(_tensor(t)).numpy() for s in SCHEDULES.values()}
+
+
 def compare_schedules(chosen: str) -> None:
     """log-SNR of every schedule over t."""
-    t = np.linspace(0.001, 0.999, 200)
-    curves = {s.name: s.log_snr(_tensor(t)).numpy() for s in SCHEDULES.values()}
+    t, curves = _log_snr_curves()
     figure = charts.log_snr_curves(t, curves, chosen, theme.palette())
     charts.show(figure, "schedules")
     st.markdown("\n".join(f"- **{s.name}** ({s.title}): {s.about}" for s in SCHEDULES.values()))
