@@ -251,6 +251,10 @@ class Store:
             raise StoreError(self.problem)
         self._back_up_daily()
 
+    def close(self) -> None:
+        """Let go of the file; the next use opens it again."""
+        self._engine.dispose()
+
     # --- answers and places --------------------------------------------------------------------------------
 
     def add(
@@ -440,7 +444,7 @@ def _history(rows: Iterable[sql.Row[Any]]) -> History:
     unreadable = 0
     for row in rows:
         try:
-            event = _answer(row.kind, row.item, row.result, row.sure, row.at)
+            event = answer(row.kind, row.item, row.result, row.sure, row.at)
         except ValueError:
             unreadable += 1
             continue
@@ -506,7 +510,7 @@ def read_export(data: Any, now: datetime) -> list[Event]:
         try:
             if not isinstance(row, dict) or set(row) != {"kind", "item", "result", "sure", "at"}:  # pyright: ignore[reportUnknownArgumentType]
                 raise ValueError("it has not the fields of an answer")
-            event = _answer(**row)  # pyright: ignore[reportUnknownArgumentType]
+            event = answer(**row)  # pyright: ignore[reportUnknownArgumentType]
             if event.at > now + timedelta(days=1):  # a day for clocks that differ
                 raise ValueError("its date is in the future")
         except ValueError as error:
@@ -517,7 +521,7 @@ def read_export(data: Any, now: datetime) -> list[Event]:
     return found
 
 
-def _answer(kind: Any, item: Any, result: Any, sure: Any, at: Any) -> Event:
+def answer(kind: Any, item: Any, result: Any, sure: Any, at: Any) -> Event:
     """The event with these values. Raises ValueError, whose message follows on "as", where one of them cannot be."""
     texts = {"kind": kind, "item": item, "sure": "-" if sure is None else sure, "at": at}
     for name, text in texts.items():

@@ -52,7 +52,7 @@ def one_step_in_numbers(recorded: Trajectory, settings: Settings) -> None:
         )
         if halved:
             st.caption(
-                "Of a run as long as this one three digits are kept: numbers that should be equal may differ in the last one."
+                "Of a run as long as this one three digits are kept: equal numbers may differ in the last one."
             )
         last = i + 1 == recorded.steps
         if SAMPLERS[settings.sampler].order == 1 and not SAMPLERS[settings.sampler].stochastic and not last:

@@ -18,7 +18,7 @@ def failing_page() -> None:
     from diffviz.ui import errors
 
     try:
-        open("/a/path/of/the/server")
+        raise OSError("/a/path/of/the/server")
     except OSError as error:
         handle_user_script_exception(error, errors.report)  # what st.App does with `on_script_error`
     st.text("drawn")
