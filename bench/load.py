@@ -8,7 +8,7 @@ It speaks Streamlit's own websocket protocol. Each visitor opens a page, waits f
 runs it again with nothing changed or moves its control, and waits for it again. Every answer is checked to be of the
 page that was meant, by the server's own list of pages, and to have the control that is moved on it; the program ends
 with an error otherwise. Printed are the median and the 95th percentile of the wait, the server's processor time a
-rerun, which tells more on a busy machine, and its memory a visitor.
+rerun, which tells more on a busy machine, and its memory for each visitor after the first.
 """
 
 from __future__ import annotations
@@ -200,7 +200,6 @@ def main() -> None:
     medians: dict[str, float] = {}
     for collecting in ("false", "true") if args.collect else ("false",):
         with AppServer("--runner.postScriptGC", collecting) as server:
-            empty = server.memory()
             print(f"postScriptGC = {collecting}")
             for target in TARGETS:
                 alone: dict[bool, Waits] = {}
@@ -210,11 +209,13 @@ def main() -> None:
                         found = visit(server, target, n, reruns, args.every if n > 1 else 0.2, moving)
                         first = alone.setdefault(moving, found)
                         medians[collecting] = found.p50
+                        each = (found.memory - first.memory) / max(n - 1, 1)
+                        more = f"  {each:5.1f} MB a further visitor" if n > 1 else ""
                         print(
                             f"  {target.slug:8} {n:4} visitors, {'moved    ' if moving else 'unchanged'}: "
                             f"p50 {found.p50 * 1000:6.0f} ms  p95 {found.p95 * 1000:6.0f} ms "
                             f"(×{found.p95 / first.p95:.1f})  processor {found.processor / len(found.seconds) * 1000:5.0f} "
-                            f"ms a rerun  {(found.memory - empty) / n:6.1f} MB a visitor"
+                            f"ms a rerun{more}"
                         )
     if args.collect:
         gain = medians["true"] / medians["false"]
