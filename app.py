@@ -11,6 +11,7 @@ from starlette.responses import RedirectResponse
 from starlette.routing import Route
 
 from diffviz.lessons.pages import FORMER_SLUGS
+from diffviz.ui import errors
 
 EVERY_ADDRESS = (None, "", "0.0.0.0", "::")  # what listens everywhere is reached as localhost
 
@@ -36,4 +37,5 @@ app = st.App(
     "home.py",
     routes=[Route(f"/{old}", moved) for old in FORMER_SLUGS],
     lifespan=opened_browser,
+    on_script_error=errors.report,
 )

@@ -1,12 +1,14 @@
-"""How long a visitor waits when many are there: sessions moving a slider on the forward page.
+"""How long a visitor waits when many are there: reruns of pages with a player, by 1 and by many visitors.
 
-    python -m bench.load                 # 1 and 50 sessions, with and without garbage collection after each run
-    python -m bench.load --sessions 100 --moves 5
+    python -m bench.load                              # 1 and 20 visitors on the forward and the reverse page
+    python -m bench.load --visitors 1 100 300 --every 15
+    python -m bench.load --collect                    # and what collecting garbage after each run would cost
 
-It speaks Streamlit's own websocket protocol: each session opens the page, waits for it to finish, then moves
-the slider "Steps T of the chain" once in `--every` seconds and waits for the page to finish again. Printed
-are the median and the 95th percentile of that wait, and their ratios. `.streamlit/config.toml` turns an
-undocumented option off (runner.postScriptGC); the program exits with an error when that no longer helps.
+It speaks Streamlit's own websocket protocol. Each visitor opens a page, waits for it, and then, every few seconds, either
+runs it again with nothing changed or moves its control, and waits for it again. Every answer is checked to be of the
+page that was meant, by the server's own list of pages, and to have the control that is moved on it; the program ends
+with an error otherwise. Printed are the median and the 95th percentile of the wait, the server's processor time a
+rerun, which tells more on a busy machine, and its memory for each visitor after the first.
 """
 
 from __future__ import annotations
@@ -14,69 +16,109 @@ from __future__ import annotations
 import argparse
 import random
 import statistics
-import subprocess
 import sys
 import threading
 import time
-import urllib.request
+import urllib.parse
+from collections.abc import Sequence
+from dataclasses import dataclass
 
+import psutil
 import websocket
 from streamlit.proto.BackMsg_pb2 import BackMsg
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
+from streamlit.proto.WidgetStates_pb2 import WidgetState
 
 from bench.server import AppServer
 
 WHOLE_RUN = ForwardMsg.ScriptFinishedStatus.FINISHED_SUCCESSFULLY
-SLIDER = "Steps T of the chain"
-POSITIONS = 4  # stops of the slider that are used: 10, 25, 50 and 100 steps
+CUT_SHORT = ForwardMsg.ScriptFinishedStatus.FINISHED_EARLY_FOR_RERUN
+PATIENCE = 300.0  # seconds
 
 
-class Session:
-    """One visitor of the forward page."""
+class WrongPageError(RuntimeError):
+    """What came back is not what was asked for: nothing that was timed would count."""
 
-    def __init__(self, port: int) -> None:
+
+@dataclass(frozen=True)
+class Target:
+    """A page to be driven: its slug, what its link says, and the control that is moved, by its label and its values."""
+
+    slug: str
+    link: dict[str, str]
+    control: str
+    values: tuple[str, ...]
+
+
+TARGETS = (
+    Target("forward", {}, "Steps T of the chain", ("10", "25", "50", "100")),
+    Target("reverse", {"steps": "10"}, "Step", ("1", "2", "5", "9")),
+)
+
+
+class Visitor:
+    """One visitor of a page."""
+
+    def __init__(self, port: int, target: Target) -> None:
+        self.target = target
         self.socket = websocket.create_connection(
-            f"ws://localhost:{port}/_stcore/stream", subprotocols=["streamlit"], timeout=300
+            f"ws://localhost:{port}/_stcore/stream", subprotocols=["streamlit"], timeout=PATIENCE
         )
-        self.states: dict = {}
-        self.slider = ""
-        self.page_hash = ""
-        self._rerun()
-        self._finish()
-        self.move()  # the first visit of a page shows its run as it is computed: not what is measured here
+        self.states: dict[str, WidgetState] = {}
+        self.page_hash = ""  # the server picks the page by its name until it has told the hash
+        self.control: object = None
+        self.right_page = self.control_seen = False
+        self.rerun()
+        self.rerun()  # the first visit of a page shows its run as it is computed: not what is measured here
 
-    def _rerun(self) -> None:
+    def rerun(self) -> float:
+        """Run the page; returns the seconds until it was done. Raises WrongPageError where it is another page."""
         message = BackMsg()
-        message.rerun_script.query_string = ""
-        message.rerun_script.page_name = "forward"
+        message.rerun_script.query_string = urllib.parse.urlencode(self.target.link)
+        message.rerun_script.page_name = self.target.slug
         message.rerun_script.page_script_hash = self.page_hash
         for state in self.states.values():
             message.rerun_script.widget_states.widgets.append(state)
+        began = time.perf_counter()
+        self.right_page = self.control_seen = False
         self.socket.send_binary(message.SerializeToString())
+        self._wait()
+        took = time.perf_counter() - began
+        if not self.right_page:
+            raise WrongPageError(f"the server ran another page than “{self.target.slug}”")
+        if not self.control_seen:
+            raise WrongPageError(f"“{self.target.slug}” has no control named “{self.target.control}”")
+        return took
 
-    def _finish(self) -> None:
+    def _wait(self) -> None:
         while True:
             message = ForwardMsg()
             message.ParseFromString(self.socket.recv())
-            if message.HasField("new_session"):
-                self.page_hash = message.new_session.page_script_hash
+            if message.WhichOneof("type") == "navigation":
+                # Not `new_session`: its hash is that of the server's script, whatever the page.
+                pages = {page.url_pathname: page.page_script_hash for page in message.navigation.app_pages}
+                self.page_hash = pages.get(self.target.slug, "")
+                self.right_page = message.navigation.page_script_hash == self.page_hash != ""
             element = message.delta.new_element
-            if element.HasField("slider") and element.slider.label == SLIDER:
-                self.slider = element.slider.id
-            if message.WhichOneof("type") == "script_finished" and message.script_finished == WHOLE_RUN:
+            if element.HasField("slider") and element.slider.label == self.target.control:
+                self.control, self.control_seen = element.slider, True
+            if element.HasField("exception"):
+                raise WrongPageError(f"the page failed: {element.exception.type}")
+            if message.WhichOneof("type") == "script_finished" and message.script_finished != CUT_SHORT:
+                if message.script_finished != WHOLE_RUN:
+                    raise WrongPageError("the page did not run to its end")
                 return
 
     def move(self) -> float:
-        """Put the slider elsewhere; returns the seconds until the page was done."""
-        from streamlit.proto.WidgetStates_pb2 import WidgetState
-
-        state = WidgetState(id=self.slider)
-        state.double_array_value.data.append(random.randrange(POSITIONS))
-        self.states[self.slider] = state
-        began = time.perf_counter()
-        self._rerun()
-        self._finish()
-        return time.perf_counter() - began
+        """Put the control elsewhere; returns the seconds until the page was done."""
+        chosen = random.choice(self.target.values)
+        state = WidgetState(id=self.control.id)
+        if self.control.options:  # a choice among names
+            state.string_array_value.data.append(chosen)
+        else:
+            state.double_array_value.data.append(float(chosen))
+        self.states[self.control.id] = state
+        return self.rerun()
 
     def rest(self, seconds: float) -> None:
         """Do nothing for a while, but answer the server's pings as a browser does."""
@@ -87,65 +129,103 @@ class Session:
                 self.socket.recv()
             except websocket.WebSocketTimeoutException:
                 break
-        self.socket.settimeout(300)
+        self.socket.settimeout(PATIENCE)
 
 
-def waits(port: int, sessions: int, moves: int, every: float) -> list[float]:
-    """Seconds of every move of every session; ends the program if a session was lost on the way."""
-    seen: list[float] = []
+@dataclass(frozen=True)
+class Waits:
+    """Seconds of every rerun, and what they took of the server: processor seconds in all, MB at the end."""
 
-    def visit() -> None:
-        time.sleep(random.random() * every)
-        visitor = Session(port)
-        if not visitor.slider:
-            raise SystemExit(f"no slider named {SLIDER!r} on the forward page")
-        for _ in range(moves):
-            visitor.rest(every * random.uniform(0.7, 1.3))
-            seen.append(visitor.move())
-        visitor.socket.close()
+    seconds: Sequence[float]
+    processor: float
+    memory: float
 
-    threads = [threading.Thread(target=visit) for _ in range(sessions)]
-    for t in threads:
-        t.start()
-    for t in threads:
-        t.join()
-    if len(seen) != sessions * moves:
-        raise SystemExit(f"only {len(seen)} of {sessions * moves} moves were answered")
-    return seen
+    @property
+    def p50(self) -> float:
+        return statistics.median(self.seconds)
+
+    @property
+    def p95(self) -> float:
+        return statistics.quantiles(self.seconds, n=20)[-1]
+
+
+def visit(server: AppServer, target: Target, visitors: int, reruns: int, every: float, moving: bool) -> Waits:
+    """The waits of so many visitors. Raises the first error that one of them met."""
+    seconds: list[float] = []
+    errors: list[BaseException] = []
+    ready = threading.Barrier(visitors + 1, timeout=PATIENCE)
+
+    def one() -> None:
+        try:
+            visitor = Visitor(server.port, target)
+            ready.wait()
+            visitor.rest(every * random.random())
+            for _ in range(reruns):
+                seconds.append(visitor.move() if moving else visitor.rerun())
+                visitor.rest(every * random.uniform(0.7, 1.3))
+            visitor.socket.close()
+        except BaseException as error:
+            errors.append(error)
+            ready.abort()
+
+    threads = [threading.Thread(target=one, daemon=True) for _ in range(visitors)]
+    for thread in threads:
+        thread.start()
+    process = psutil.Process(server.process.pid)
+    try:
+        ready.wait()
+    except threading.BrokenBarrierError:
+        raise next(
+            (e for e in errors if not isinstance(e, threading.BrokenBarrierError)), errors[0]
+        ) from None
+    before = sum(process.cpu_times()[:2])
+    for thread in threads:
+        thread.join()
+    if errors:
+        raise errors[0]
+    return Waits(seconds, sum(process.cpu_times()[:2]) - before, server.memory())
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--sessions", type=int, default=50)
-    parser.add_argument("--moves", type=int, default=4, help="moves of each session")
-    parser.add_argument("--every", type=float, default=15.0, help="seconds between the moves of one session")
+    parser.add_argument(
+        "--visitors", type=int, nargs="+", default=[1, 20], help="how many at once, one after another"
+    )
+    parser.add_argument("--reruns", type=int, default=5, help="of each visitor, at least 20 in all")
+    parser.add_argument("--every", type=float, default=5.0, help="seconds between the reruns of one visitor")
+    parser.add_argument("--collect", action="store_true", help="also with garbage collected after each run")
     args = parser.parse_args()
-    medians = {}
-    for collecting in ("false", "true"):
+    medians: dict[str, float] = {}
+    for collecting in ("false", "true") if args.collect else ("false",):
         with AppServer("--runner.postScriptGC", collecting) as server:
-            with urllib.request.urlopen(f"{server.url}/forward"):
-                pass
-            rows = {}
-            for n in (1, args.sessions):
-                seen = waits(server.port, n, max(args.moves, 12 // n), args.every if n > 1 else 1.0)
-                rows[n] = (statistics.median(seen), statistics.quantiles(seen, n=20)[-1])
-                name = "collecting garbage after each run" if collecting == "true" else "as configured"
-                print(
-                    f"{name}: {n:3} sessions: p50 {rows[n][0] * 1000:6.0f} ms   p95 {rows[n][1] * 1000:6.0f} ms"
-                )
-            one, many = rows[1], rows[args.sessions]
-            print(f"   ratio {args.sessions} to 1: p50 {many[0] / one[0]:.1f}   p95 {many[1] / one[1]:.1f}")
-            medians[collecting] = many[0]
-    gain = medians["true"] / medians["false"]
-    print(f"collecting costs {gain:.1f} times the median wait at {args.sessions} sessions")
-    if gain < 1.2:
-        sys.exit("runner.postScriptGC makes no difference any more: look at .streamlit/config.toml again")
+            print(f"postScriptGC = {collecting}")
+            for target in TARGETS:
+                alone: dict[bool, Waits] = {}
+                for n in args.visitors:
+                    for moving in (False, True):
+                        reruns = max(args.reruns, -(-20 // n))
+                        found = visit(server, target, n, reruns, args.every if n > 1 else 0.2, moving)
+                        first = alone.setdefault(moving, found)
+                        medians[collecting] = found.p50
+                        each = (found.memory - first.memory) / max(n - 1, 1)
+                        more = f"  {each:5.1f} MB a further visitor" if n > 1 else ""
+                        print(
+                            f"  {target.slug:8} {n:4} visitors, {'moved    ' if moving else 'unchanged'}: "
+                            f"p50 {found.p50 * 1000:6.0f} ms  p95 {found.p95 * 1000:6.0f} ms "
+                            f"(×{found.p95 / first.p95:.1f})  processor {found.processor / len(found.seconds) * 1000:5.0f} "
+                            f"ms a rerun{more}"
+                        )
+    if args.collect:
+        gain = medians["true"] / medians["false"]
+        print(f"collecting garbage takes {gain:.1f} times the median wait at {args.visitors[-1]} visitors")
+        if gain < 1.2:
+            sys.exit("runner.postScriptGC makes no difference any more: look at .streamlit/config.toml again")
 
 
 if __name__ == "__main__":
     try:
         main()
-    except subprocess.SubprocessError as error:
+    except (WrongPageError, OSError) as error:
         sys.exit(str(error))

@@ -5,6 +5,7 @@ diffviz generate "cat face" --style noto --out cat.png
 diffviz img2img cat.png "fox" --strength 0.8 --out fox.png
 diffviz inpaint cat.png "dog face" --mask mask.png --out dog.png
 diffviz export --format anki --format pdf --concept guidance --level easy --out handouts
+diffviz store check
 """
 
 from __future__ import annotations
@@ -328,6 +329,34 @@ def _export(args: argparse.Namespace) -> int:
     return 0
 
 
+# --- store -------------------------------------------------------------------------------------------------
+
+
+def _store_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "do",
+        choices=("check", "repair"),
+        help="look at it and change nothing; or make it anew of what can be read",
+    )
+
+
+def _store(args: argparse.Namespace) -> int:
+    """0 for a file that is as it should be, 1 for one that is not."""
+    from diffviz.lessons import store, store_care
+
+    path = store.folder() / store.FILE
+    if args.do == "repair":
+        old, answers, rescued = store_care.repair(path)
+        print(f"wrote {path}: {answers} answers, {rescued} of them out of backups; the old file is {old}")
+    found = store_care.check(path)
+    print(
+        f"{path}: {found.answers} answers of {found.learners} learners, schema {found.version}, {found.backups} backups"
+    )
+    for problem in found.problems:
+        print(f"diffviz: {problem}", file=sys.stderr)
+    return 1 if found.problems else 0
+
+
 # --- all of them -------------------------------------------------------------------------------------------
 
 
@@ -346,6 +375,7 @@ COMMANDS = {
         "change an image by adding noise and denoising (SDEdit)", _img2img_arguments, _img2img
     ),
     "inpaint": Command("generate the masked part of an image anew (RePaint)", _inpaint_arguments, _inpaint),
+    "store": Command("check or repair the file of the learners' answers", _store_arguments, _store),
     "export": Command("write the questions for Anki, Canvas, Moodle and others", _export_arguments, _export),
 }
 

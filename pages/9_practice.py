@@ -28,5 +28,7 @@ learner.identify()
 exercise.show()
 if exercise.progress_key:
     learner.save_progress(exercise.progress_key)
+else:
+    learner.report()
 handouts.show()
 frame.read_more()

@@ -44,6 +44,7 @@ _PREFIXES = {prefix: category for category, prefixes in CATEGORIES.items() for p
 MIN_SAMPLES = 20  # test images, below which nothing is said of a category
 
 
+@functools.cache
 def category_of(subgroup: str) -> str:
     """The category of a subgroup. Raises ValueError for one that has none."""
     matches = [prefix for prefix in _PREFIXES if subgroup.startswith(prefix)]

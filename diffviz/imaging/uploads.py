@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import math
+import threading
 import warnings
 from dataclasses import dataclass
 
@@ -11,10 +13,16 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 
 MAX_BYTES = 10 * 1024 * 1024
 MAX_PIXELS = 40_000_000  # a 24-megapixel photograph is welcome; 40 is past any camera a learner has
+MAX_SIDE = 1024  # what is kept of a larger one: six times the side of our networks' images at a zoom of 2
 FORMATS = {"PNG", "JPEG", "WEBP"}
 BEGINNINGS = (b"\x89PNG", b"\xff\xd8\xff", b"RIFF")
 BROKEN = "The file breaks off or is damaged: save the picture again and retry."
 NO_PICTURE = "This file is not a picture, whatever its name says: use a PNG, JPEG or WebP."
+
+
+# One at a time: the pixels of the largest one, and a copy of them, fill some 300 MB until it is reduced.
+_DECODING = threading.Lock()
+_ORIENTATION = 0x0112  # the EXIF tag
 
 
 class UploadError(ValueError):
@@ -32,8 +40,9 @@ class Upload:
 def read(data: bytes) -> Upload:
     """The picture in a PNG, JPEG or WebP file of up to 10 MB.
 
-    Turned upright by its EXIF tag, laid on white where it is see-through, brought to 8-bit RGB; of an
-    animation the first frame is taken. Raises UploadError otherwise.
+    Reduced to at most MAX_SIDE pixels a side, turned upright by its EXIF tag, laid on white where it is see-through,
+    brought to 8-bit RGB; of an animation the first frame is taken. Raises UploadError otherwise; what would unpack to
+    more than MAX_PIXELS is not unpacked.
     """
     if not data:
         raise UploadError("The file is empty: choose another picture.")
@@ -56,6 +65,11 @@ def read(data: bytes) -> Upload:
         )
     if min(picture.size) < 2:
         raise UploadError("The picture is a single line of pixels: choose a larger one.")
+    with _DECODING:
+        return _decode(picture)
+
+
+def _decode(picture: Image.Image) -> Upload:
     remarks = []
     if getattr(picture, "n_frames", 1) > 1:
         remarks.append("It is an animation: its first frame is used.")
@@ -63,21 +77,58 @@ def read(data: bytes) -> Upload:
     if picture.mode == "CMYK":
         remarks.append("Its print colours (CMYK) were turned into screen colours.")
     try:
+        picture.draft(None, (MAX_SIDE, MAX_SIDE))  # a JPEG is unpacked at a half, a quarter or an eighth
         picture.load()
-        return Upload(rgb_on_white(picture), tuple(remarks))
+        return Upload(rgb_on_white(_reduce(picture)), tuple(remarks))
     except (OSError, ValueError, SyntaxError, EOFError) as error:
         raise UploadError(BROKEN) from error
+
+
+def _reduce(picture: Image.Image) -> Image.Image:
+    """A picture at a whole fraction of its size, by area averaging, so that no side is longer than MAX_SIDE."""
+    factor = math.ceil(max(picture.size) / MAX_SIDE)
+    if factor == 1:
+        return picture
+    turned = picture.getexif().get(_ORIENTATION, 1)
+    if _is_deep(picture):
+        small = _reduce_deep(picture, factor)
+    elif _is_clear(picture):
+        # With the colours weighted by their opacity: those of clear pixels count for nothing.
+        small = picture.convert("RGBA").convert("RGBa").reduce(factor).convert("RGBA")
+    else:
+        small = (picture.convert("RGB") if picture.mode in ("P", "1") else picture).reduce(factor)
+    small.getexif()[_ORIENTATION] = turned
+    return small
+
+
+def _reduce_deep(picture: Image.Image, factor: int) -> Image.Image:
+    values = np.asarray(picture)
+    means = [
+        # A row at a time; the last one, and the last of each row, may be of fewer pixels.
+        np.add.reduceat(values[y : y + factor].mean(0, dtype=np.float64), range(0, values.shape[1], factor))
+        for y in range(0, values.shape[0], factor)
+    ]
+    widths = np.diff([*range(0, values.shape[1], factor), values.shape[1]])
+    return Image.fromarray((np.stack(means) / widths).astype(np.float32))
+
+
+def _is_deep(picture: Image.Image) -> bool:
+    return picture.mode in ("I", "F") or picture.mode.startswith("I;16")
+
+
+def _is_clear(picture: Image.Image) -> bool:
+    return picture.mode in ("RGBA", "LA", "PA") or "transparency" in picture.info
 
 
 def rgb_on_white(picture: Image.Image) -> Image.Image:
     """A picture of any mode, upright by its EXIF tag, in 8-bit RGB; what is see-through lies on white."""
     picture = ImageOps.exif_transpose(picture)
-    if picture.mode in ("I", "F") or picture.mode.startswith("I;16"):
+    if _is_deep(picture):
         # 16-bit greys: Pillow's own conversion would cut everything above 255 to white.
         values = np.asarray(picture).astype(np.float64)
         top = 65535.0 if values.max() > 255 else 255.0
         return Image.fromarray((values / top * 255).clip(0, 255).astype(np.uint8)).convert("RGB")
-    if picture.mode in ("RGBA", "LA", "PA") or "transparency" in picture.info:
+    if _is_clear(picture):
         clear = picture.convert("RGBA")
         ground = Image.new("RGBA", clear.size, "white")
         return Image.alpha_composite(ground, clear).convert("RGB")

@@ -13,7 +13,7 @@ from datetime import datetime
 from fsrs import Card, Rating, Scheduler
 
 from diffviz.lessons.content import Item
-from diffviz.lessons.store import Event
+from diffviz.lessons.store import Event, History
 
 RATINGS = {"again": Rating.Again, "hard": Rating.Hard, "good": Rating.Good, "easy": Rating.Easy}
 CREDIT = {"right": 1.0, "partly": 0.5, "wrong": 0.0, "again": 0.0, "hard": 0.5, "good": 1.0, "easy": 1.0}
@@ -21,12 +21,23 @@ _SCHEDULER = Scheduler(enable_fuzzing=False)  # the same answers give the same d
 
 
 def cards(events: Iterable[Event]) -> dict[str, Card]:
-    """The state of every card that was ever rated, by replaying its ratings."""
+    """The state of every card that was ever rated, by replaying its ratings; those of a `History` are replayed once."""
+    if not isinstance(events, History):
+        return _replay(events)
+    if "cards" not in events.derived:
+        events.derived["cards"] = _replay(events)
+    return events.derived["cards"]
+
+
+def _replay(events: Iterable[Event]) -> dict[str, Card]:
     states: dict[str, Card] = {}
     for event in events:
         if event.kind == "flashcards" and event.result in RATINGS:
             card = states.get(event.item) or Card(card_id=1, due=event.at)
-            states[event.item], _ = _SCHEDULER.review_card(card, RATINGS[event.result], event.at)
+            at = max(
+                event.at, card.last_review or event.at
+            )  # a clock that was put back makes no review earlier
+            states[event.item], _ = _SCHEDULER.review_card(card, RATINGS[event.result], at)
     return states
 
 
@@ -100,7 +111,9 @@ def next_item(
 
     def rank(item: Item) -> int | None:
         last = newest.get(item.id)
-        if last is not None and (now - last.at).total_seconds() < rest:
+        if (
+            last is not None and abs((now - last.at).total_seconds()) < rest
+        ):  # abs: the clock may have been put back
             return None
         if item.id in states:
             return 0 if states[item.id].due <= now else None
@@ -109,7 +122,7 @@ def next_item(
         return 1 if CREDIT[last.result] < 1 else None
 
     open_items = [(r, credit[i.concept], n, i) for n, i in enumerate(items) if (r := rank(i)) is not None]
-    recent = [e for e in sorted(events, key=lambda e: e.at) if e.item in kinds][-4:]
+    recent = [e for e in events if e.item in kinds][-4:]
     concept = {i.id: i.concept for i in items}
 
     def alike(item: Item) -> int:

@@ -2,26 +2,73 @@
 
 Everything else (which cards are due, how a concept stands) is worked out from the log, so two tabs that answer
 at once lose nothing: both only add lines. Learners are known by an anonymous id and nothing else.
+
+Answers count in the order in which they arrived, not by the clock, which may go back. An import is a batch of its own
+and is merged in by time, so that the answers of another browser do not all count as the newest.
 """
 
 from __future__ import annotations
 
+import contextlib
 import json
+import logging
+import os
+import sqlite3
+import threading
+import time
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import platformdirs
 import sqlalchemy as sql
 from sqlalchemy.dialects import sqlite
 from sqlalchemy.exc import SQLAlchemyError
 
+from diffviz.bounded import BoundedCache
 from diffviz.lessons.content import current_id
 
 FORMAT = 1
 # Kinds that had another name when the answer was stored or exported.
 RENAMED_KINDS = {"work_quiz": "scenario_quiz", "on_the_pages": "page_quiz"}
 RESULTS = ("right", "partly", "wrong", "again", "hard", "good", "easy")
+
+# What an answer and an export may be. A date outside has come from a broken clock or a forged file, and dates far
+# ahead overflow when the next review is worked out.
+EARLIEST, LATEST = datetime(2000, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC)
+MAX_EXPORT_BYTES = 4_000_000
+MAX_ANSWERS = 20_000  # of one learner: years of practice
+LENGTHS = {"kind": 32, "item": 64, "sure": 32, "at": 40}
+
+FILE = "progress.sqlite"
+BACKUPS = "backups"  # a folder beside the file
+BACKUPS_KEPT = 7  # days
+
+# What each version of the schema adds to the one before. The version of a file is its `PRAGMA user_version`; files of
+# the first releases say 0 and have the tables of version 1.
+MIGRATIONS: tuple[tuple[str, ...], ...] = (
+    (
+        "CREATE TABLE IF NOT EXISTS events (id INTEGER NOT NULL PRIMARY KEY, learner VARCHAR(64) NOT NULL, "
+        "kind VARCHAR(32) NOT NULL, item VARCHAR(64) NOT NULL, result VARCHAR(16) NOT NULL, sure VARCHAR(32), "
+        "at VARCHAR(40) NOT NULL)",
+        "CREATE INDEX IF NOT EXISTS ix_events_learner ON events (learner)",
+        "CREATE TABLE IF NOT EXISTS places (learner VARCHAR(64) NOT NULL, key VARCHAR(64) NOT NULL, "
+        "value TEXT NOT NULL, PRIMARY KEY (learner, key))",
+    ),
+    (
+        # The asking that an answer belongs to: the same asking is answered once.
+        "ALTER TABLE events ADD COLUMN token VARCHAR(64)",
+        "CREATE UNIQUE INDEX ix_events_token ON events (learner, token)",
+        # The import that an answer came with. Imports of version 1 are not marked as such, and its answers counted by
+        # their time: each is a batch of its own.
+        "ALTER TABLE events ADD COLUMN batch INTEGER NOT NULL DEFAULT 0",
+        "UPDATE events SET batch = -id",
+    ),
+)
+VERSION = len(MIGRATIONS)
+
 _SCHEMA = sql.MetaData()
 _EVENTS = sql.Table(
     "events",
@@ -33,6 +80,8 @@ _EVENTS = sql.Table(
     sql.Column("result", sql.String(16), nullable=False),
     sql.Column("sure", sql.String(32)),
     sql.Column("at", sql.String(40), nullable=False),
+    sql.Column("token", sql.String(64)),
+    sql.Column("batch", sql.Integer, nullable=False, server_default="0"),
 )
 _PLACES = sql.Table(
     "places",
@@ -41,10 +90,28 @@ _PLACES = sql.Table(
     sql.Column("key", sql.String(64), primary_key=True),
     sql.Column("value", sql.Text, nullable=False),
 )
+_OF_AN_EVENT = (_EVENTS.c.id, _EVENTS.c.kind, _EVENTS.c.item, _EVENTS.c.result, _EVENTS.c.sure, _EVENTS.c.at,
+                _EVENTS.c.batch)  # fmt: skip
+# The first part of SQLite's name for an error -> what to tell the learner.
+_CAUSES = {
+    "FULL": "the disk is full",
+    "READONLY": "the file may not be written",
+    "CANTOPEN": "the file cannot be opened",
+    "PERM": "the file may not be opened",
+    "BUSY": "another program holds the file",
+    "LOCKED": "another program holds the file",
+    "CORRUPT": "the file is damaged",
+    "NOTADB": "the file is damaged",
+    "IOERR": "the disk does not answer",
+}
+_KEEP = "This answer could not be kept on the server"
+_READ = "What the server has kept of you cannot be read"
+_LOG = logging.getLogger(__name__)
+_BYTES_OF_AN_EVENT = 600
 
 
 class StoreError(RuntimeError):
-    """Progress that cannot be kept or read; the message is one sentence for the learner."""
+    """Progress that cannot be kept or read; the message is one sentence for the learner and names no file."""
 
 
 @dataclass(frozen=True)
@@ -58,87 +125,349 @@ class Event:
     at: datetime
 
 
+class History(list[Event]):
+    """A learner's answers in the order in which they count. Not to be changed: readers share it.
+
+    `unreadable` is the number of stored lines that are no answers and were left out. The store gives the same object
+    until an answer is added, so what is worked out from all of it can be kept in `derived`.
+    """
+
+    def __init__(self, events: Iterable[Event] = (), unreadable: int = 0) -> None:
+        super().__init__(events)
+        self.unreadable = unreadable
+        self.derived: dict[str, Any] = {}
+
+
+def folder() -> Path:
+    """Where the progress of this computer's learners is kept: $DIFFVIZ_DATA, or the user's folder for data."""
+    return Path(os.environ.get("DIFFVIZ_DATA") or platformdirs.user_data_dir("diffviz"))
+
+
 class Store:
-    """Progress in a SQLite file, or in memory when `path` is None. Raises StoreError when it cannot be used."""
+    """Progress in a SQLite file, or in memory when `path` is None. Raises StoreError when it cannot be used.
+
+    `problem` is a sentence when the file was written by a newer version: it is then read, and written only to erase.
+    `lost` counts how often the file was found to be gone or replaced while the store was in use; it is begun anew.
+    """
 
     def __init__(self, path: Path | None) -> None:
+        self._path, self._opened = path, None
+        self._opening = threading.RLock()
+        # All threads share the one connection of a store in memory.
+        self._alone: Any = threading.RLock() if path is None else contextlib.nullcontext()
+        self._read: BoundedCache[tuple[tuple[object, ...], History]] = BoundedCache(64_000_000)
+        self._backed_up: date | None = None
+        self.problem: str | None = None
+        self.lost = 0
+        if path is None:
+            self._engine = sql.create_engine("sqlite://", poolclass=sql.pool.StaticPool, hide_parameters=True,
+                                             connect_args={"check_same_thread": False})  # fmt: skip
+        else:
+            # Parameters are hidden: they hold the learner's id, which belongs in no log.
+            self._engine = sql.create_engine(
+                f"sqlite:///{path}", connect_args={"timeout": 10}, hide_parameters=True
+            )
+        self._open()
+
+    # --- the file ------------------------------------------------------------------------------------------
+
+    def _open(self) -> None:
+        """Bring the file to this version's schema; several servers may do so at once."""
         try:
-            if path is None:
-                self._engine = sql.create_engine("sqlite://", poolclass=sql.pool.StaticPool,
-                                                 connect_args={"check_same_thread": False})  # fmt: skip
-            else:
-                path.parent.mkdir(parents=True, exist_ok=True)
-                self._engine = sql.create_engine(f"sqlite:///{path}", connect_args={"timeout": 10})
-                with self._engine.connect() as connection:
-                    # Readers do not wait for a writer, and a crash leaves the file whole.
-                    connection.exec_driver_sql("PRAGMA journal_mode=WAL")
-            _SCHEMA.create_all(self._engine)
+            if self._path is not None:
+                self._path.parent.mkdir(parents=True, exist_ok=True)
+            for attempt in range(20):
+                try:
+                    self._migrate()
+                    break
+                except SQLAlchemyError as error:
+                    # Switching to WAL does not wait for the others as transactions do.
+                    if _reason(error) not in ("BUSY", "LOCKED") or attempt == 19:
+                        raise
+                    time.sleep(0.05 * (attempt + 1))
+            self._opened = self._identity()
+            self._back_up_daily()
         except (SQLAlchemyError, OSError) as error:
-            raise StoreError("Progress cannot be kept on this computer's disk.") from error
+            raise StoreError(f"Progress cannot be kept: {_cause(error)}.") from error
 
-    def _do(self, statement: sql.Executable, *rows: list[dict[str, Any]]) -> list[sql.Row[Any]]:
+    def _migrate(self) -> None:
+        with self._alone, self._engine.connect() as connection:
+            run = connection.exec_driver_sql
+            if self._path is not None:
+                # Readers do not wait for a writer, and a crash leaves the file whole.
+                run("PRAGMA journal_mode=WAL")
+            found = _version_of(connection)
+            if 0 < found < VERSION or (found == 0 and sql.inspect(connection).has_table("events")):
+                self._back_up_daily()
+            run("BEGIN IMMEDIATE")
+            found = _version_of(connection)  # another server may have been faster
+            if found > VERSION:
+                self.problem = (
+                    "The progress on this server was written by a newer version of diffviz: nothing is added to it "
+                    "until diffviz is updated."
+                )
+                return
+            for statements in MIGRATIONS[found:]:
+                for statement in statements:
+                    run(statement)
+            run(f"PRAGMA user_version = {VERSION}")
+            connection.commit()
+
+    def _identity(self) -> tuple[int, int] | None:
+        if self._path is None:
+            return None
         try:
-            with self._engine.begin() as connection:
-                result = connection.execute(statement, *rows)
-                return list(result) if result.returns_rows else []
+            found = self._path.stat()
+        except OSError:
+            return None
+        return found.st_dev, found.st_ino
+
+    def _reopen_if_gone(self) -> None:
+        """Begin anew when the file was removed or replaced: SQLite would go on writing to the one that is gone."""
+        if self._path is None or self._identity() == self._opened:
+            return
+        with self._opening:
+            if self._identity() != self._opened:
+                self._engine.dispose()
+                self._read.clear()
+                self._open()
+                self.lost += 1
+
+    @contextlib.contextmanager
+    def _transaction(self, doing: str, write: bool = True) -> Iterator[sql.Connection]:
+        """All or nothing; a failure is a StoreError that begins with `doing`."""
+        try:
+            self._reopen_if_gone()
+            with self._alone, self._engine.connect() as connection:
+                if write:
+                    connection.exec_driver_sql("BEGIN IMMEDIATE")
+                yield connection
+                connection.commit()
         except SQLAlchemyError as error:
-            raise StoreError(
-                "This answer could not be kept: the disk is full or may not be written."
-            ) from error
+            raise StoreError(f"{doing}: {_cause(error)}.") from error
 
-    def add(self, learner: str, event: Event) -> None:
-        """Append one answer."""
-        self._do(sql.insert(_EVENTS).values(learner=learner, **_as_row(event)))
+    def _may_write(self) -> None:
+        if self.problem:
+            raise StoreError(self.problem)
+        self._back_up_daily()
 
-    def events(self, learner: str) -> list[Event]:
-        """All answers of a learner, oldest first; those to a merged question count for the one that was kept."""
-        columns = (_EVENTS.c.kind, _EVENTS.c.item, _EVENTS.c.result, _EVENTS.c.sure, _EVENTS.c.at)
-        rows = self._do(
-            sql.select(*columns).where(_EVENTS.c.learner == learner).order_by(_EVENTS.c.at, _EVENTS.c.id)
-        )
-        return [
-            Event(current_kind(r.kind), current_id(r.item), r.result, r.sure, datetime.fromisoformat(r.at))
-            for r in rows
-        ]
+    def close(self) -> None:
+        """Let go of the file; the next use opens it again."""
+        self._engine.dispose()
+
+    # --- answers and places --------------------------------------------------------------------------------
+
+    def add(
+        self,
+        learner: str,
+        event: Event,
+        token: str | None = None,
+        place: tuple[str, dict[str, Any]] | None = None,
+    ) -> bool:
+        """Append one answer and keep the `place` (key, value) it leads to, both or neither.
+
+        `token` names the asking that it answers: a second answer with the same one is not counted. Returns whether the
+        answer was counted.
+        """
+        self._may_write()
+        row = {"learner": learner, **_as_row(event), "token": token}
+        with self._transaction(_KEEP) as connection:
+            insert = sqlite.insert(_EVENTS).values(**row).on_conflict_do_nothing(["learner", "token"])
+            counted = connection.execute(insert).rowcount == 1
+            if place:
+                _put(connection, learner, *place)
+        return counted
 
     def put(self, learner: str, key: str, value: dict[str, Any]) -> None:
         """Keep the place in one exercise; the newest counts."""
-        row = {"learner": learner, "key": key, "value": json.dumps(value)}
-        insert = sqlite.insert(_PLACES).values(**row)
-        self._do(insert.on_conflict_do_update(["learner", "key"], set_={"value": row["value"]}))
+        self._may_write()
+        with self._transaction("Your place in this exercise could not be kept on the server") as connection:
+            _put(connection, learner, key, value)
+
+    def events(self, learner: str) -> History:
+        """All answers of a learner in the order in which they count; those to a merged question for the one kept."""
+        newest = sql.select(sql.func.max(_EVENTS.c.id)).where(_EVENTS.c.learner == learner)
+        stamp_of = sql.select(
+            newest.scalar_subquery(),
+            sql.select(_EVENTS.c.at).where(_EVENTS.c.id == newest.scalar_subquery()).scalar_subquery(),
+            sql.select(sql.func.count()).where(_EVENTS.c.learner == learner).scalar_subquery(),
+        )
+        with self._transaction(_READ, write=False) as connection:
+            stamp = tuple(connection.execute(stamp_of).one())
+            kept = self._read.get(learner)
+            if kept and kept[0] == stamp:
+                return kept[1]
+            rows = connection.execute(_rows_of(learner)).all()
+        found = _history(rows)
+        self._read.put(learner, (stamp, found), 1000 + len(found) * _BYTES_OF_AN_EVENT)
+        return found
 
     def get(self, learner: str, key: str) -> dict[str, Any] | None:
-        """The place kept for one exercise, or None."""
+        """The place kept for one exercise, or None. Raises StoreError when it cannot be read."""
         chosen = sql.select(_PLACES.c.value).where(_PLACES.c.learner == learner, _PLACES.c.key == key)
-        rows = self._do(chosen)
-        return json.loads(rows[0].value) if rows else None
+        with self._transaction(_READ, write=False) as connection:
+            text = connection.execute(chosen).scalar()
+        if text is None:
+            return None
+        try:
+            value = json.loads(text)
+        except (ValueError, RecursionError):
+            value = None
+        if not isinstance(value, dict):
+            raise StoreError("Your place in this exercise cannot be read: the exercise begins anew.")
+        return value  # pyright: ignore[reportUnknownVariableType] - JSON: the exercise checks what is in it
+
+    # --- what a learner may do with it all -----------------------------------------------------------------
 
     def export(self, learner: str) -> dict[str, Any]:
-        """Everything kept of a learner, fit for JSON and for `import_events`."""
-        return {"format": FORMAT, "events": [_as_row(e) for e in self.events(learner)]}
+        """Everything kept of a learner, fit for JSON and for `import_events`; of a damaged file what can be read."""
+        rows: list[sql.Row[Any]] = []
+        # What was read before the damage is kept.
+        with contextlib.suppress(StoreError), self._transaction(_READ, write=False) as connection:
+            rows.extend(connection.execution_options(stream_results=True).execute(_rows_of(learner)))
+        return {"format": FORMAT, "events": [_as_row(e) for e in _history(rows)]}
 
-    def import_events(self, learner: str, data: Any) -> int:
-        """Add the answers of an export that are not here yet; returns how many. Raises StoreError if it is none."""
-        try:
-            found, rows = data["format"], list(data["events"])
-        except (KeyError, TypeError) as error:
-            raise StoreError("This file is not an export of diffviz.") from error
-        if found != FORMAT:
-            raise StoreError("This file is not an export of diffviz.")
-        try:
-            new = [_from_row(row) for row in rows]
-        except (KeyError, TypeError, ValueError) as error:
-            raise StoreError("This export is damaged: an answer in it cannot be read.") from error
-        known = set(self.events(learner))
-        new = [e for e in dict.fromkeys(new) if e not in known]
+    def import_events(self, learner: str, data: Any, now: datetime | None = None) -> int:
+        """Add the answers of an export that are not here yet; returns how many.
+
+        Raises StoreError, which says why, and adds nothing where the export is none, or where any answer in it is not
+        one; see `read_export`.
+        """
+        found = read_export(data, now or datetime.now(UTC))
+        self._may_write()
+        known = self.events(learner)
+        there = set(known)
+        new = [e for e in dict.fromkeys(found) if e not in there]
+        if len(known) + len(new) > MAX_ANSWERS:
+            raise StoreError(
+                f"You have {len(known):,} answers and this export adds {len(new):,}, and {MAX_ANSWERS:,} are the limit: "
+                "nothing was brought in."
+            )
         if new:
-            self._do(sql.insert(_EVENTS), [{"learner": learner, **_as_row(e)} for e in new])
+            with self._transaction("The answers could not be brought in") as connection:
+                last = connection.execute(sql.select(sql.func.max(_EVENTS.c.batch))).scalar() or 0
+                rows = [{"learner": learner, **_as_row(e), "batch": max(last, 0) + 1} for e in new]
+                connection.execute(sql.insert(_EVENTS), rows)
         return len(new)
 
     def erase(self, learner: str) -> None:
-        """Forget a learner."""
-        for table in (_EVENTS, _PLACES):
-            self._do(sql.delete(table).where(table.c.learner == learner))
+        """Forget a learner, in the backups too."""
+        with self._transaction("Your answers could not be erased") as connection:
+            for table in (_EVENTS, _PLACES):
+                connection.execute(sql.delete(table).where(table.c.learner == learner))
+        self._read.forget(learner)
+        for backup in self.backups():
+            with (
+                contextlib.suppress(sqlite3.Error),
+                contextlib.closing(sqlite3.connect(backup)) as copy,
+                copy,
+            ):
+                for table in ("events", "places"):
+                    copy.execute(f"DELETE FROM {table} WHERE learner = ?", (learner,))
+
+    def rename(self, learner: str, to: str) -> None:
+        """Give a learner's answers and places to another id, which keeps its own place where it has one."""
+        with self._transaction(_KEEP) as connection:
+            for table in (_EVENTS, _PLACES):
+                mine = table.c.learner == learner
+                connection.execute(sql.update(table).where(mine).values(learner=to).prefix_with("OR IGNORE"))
+                connection.execute(sql.delete(table).where(mine))
+
+    def copy_to(self, other: Store) -> None:
+        """Add everything kept here to another store."""
+        with self._transaction(_READ, write=False) as connection:
+            events = connection.execute(sql.select(_EVENTS).order_by(_EVENTS.c.id)).all()
+            places = connection.execute(sql.select(_PLACES)).all()
+        with other._transaction(_KEEP) as connection:
+            for row in events:
+                values = {k: v for k, v in row._mapping.items() if k != "id"}
+                insert = sqlite.insert(_EVENTS).values(**values)
+                connection.execute(insert.on_conflict_do_nothing(["learner", "token"]))
+            for row in places:
+                connection.execute(sqlite.insert(_PLACES).values(**row._mapping).on_conflict_do_nothing())
+
+    # --- backups -------------------------------------------------------------------------------------------
+
+    def backups(self) -> list[Path]:
+        """The daily backups, newest first."""
+        if self._path is None:
+            return []
+        return sorted(
+            (self._path.parent / BACKUPS).glob(f"{self._path.stem}-*{self._path.suffix}"), reverse=True
+        )
+
+    def _back_up_daily(self) -> None:
+        """Copy the file as it is before the first answer of a day; a copy that fails stops nothing."""
+        today = datetime.now(UTC).date()
+        if self._path is None or self.problem or self._backed_up == today:
+            return
+        self._backed_up = today
+        target = self._path.parent / BACKUPS / f"{self._path.stem}-{today.isoformat()}{self._path.suffix}"
+        if target.exists() or not self._path.exists():
+            return
+        temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
+        try:
+            target.parent.mkdir(exist_ok=True)
+            with (
+                contextlib.closing(sqlite3.connect(self._path, timeout=10)) as source,
+                contextlib.closing(sqlite3.connect(temporary)) as copy,
+            ):
+                source.backup(copy)
+                copy.execute("PRAGMA journal_mode=DELETE")  # one file, nothing beside it
+            os.replace(temporary, target)
+            for old in self.backups()[BACKUPS_KEPT:]:
+                old.unlink(missing_ok=True)
+        except (OSError, sqlite3.Error) as error:
+            _LOG.warning("The progress could not be backed up today: %s", error)
+        finally:
+            temporary.unlink(missing_ok=True)
+
+
+def _version_of(connection: sql.Connection) -> int:
+    return connection.exec_driver_sql("PRAGMA user_version").scalar() or 0
+
+
+def _put(connection: sql.Connection, learner: str, key: str, value: dict[str, Any]) -> None:
+    text = json.dumps(value)
+    insert = sqlite.insert(_PLACES).values(learner=learner, key=key, value=text)
+    connection.execute(insert.on_conflict_do_update(["learner", "key"], set_={"value": text}))
+
+
+def _rows_of(learner: str) -> sql.Select[Any]:
+    return sql.select(*_OF_AN_EVENT).where(_EVENTS.c.learner == learner).order_by(_EVENTS.c.id)
+
+
+def _history(rows: Iterable[sql.Row[Any]]) -> History:
+    """The answers of rows in the order of their ids; within a batch that order stays, batches are merged by time."""
+    placed: list[tuple[datetime, Event]] = []
+    reached: dict[int, datetime] = {}
+    unreadable = 0
+    for row in rows:
+        try:
+            event = answer(row.kind, row.item, row.result, row.sure, row.at)
+        except ValueError:
+            unreadable += 1
+            continue
+        # A clock that went back does not move an answer before those that were given earlier.
+        reached[row.batch] = max(event.at, reached.get(row.batch, event.at))
+        placed.append((reached[row.batch], event))
+    placed.sort(key=lambda entry: entry[0])
+    return History((event for _, event in placed), unreadable)
+
+
+def _reason(error: BaseException) -> str:
+    """The first part of SQLite's name for an error, such as FULL, or ""."""
+    name: str = getattr(getattr(error, "orig", error), "sqlite_errorname", None) or ""
+    return name.removeprefix("SQLITE_").partition("_")[0]
+
+
+def _cause(error: BaseException) -> str:
+    if isinstance(error, OSError):
+        return "the folder for it cannot be made or written"
+    return _CAUSES.get(_reason(error), "the database refused")
+
+
+# --- answers from outside ----------------------------------------------------------------------------------
 
 
 def current_kind(kind: str) -> str:
@@ -150,14 +479,61 @@ def _as_row(event: Event) -> dict[str, Any]:
     return {**asdict(event), "at": event.at.astimezone(UTC).isoformat()}
 
 
-def _from_row(row: dict[str, Any]) -> Event:
-    event = Event(
-        current_kind(str(row["kind"])[:32]),
-        current_id(str(row["item"])[:64]),
-        row["result"],
-        None if row["sure"] is None else str(row["sure"])[:32],
-        datetime.fromisoformat(row["at"]),
-    )
-    if event.result not in RESULTS or event.at.tzinfo is None:
-        raise ValueError("not an answer")
-    return event
+def parse_export(raw: bytes) -> Any:
+    """The data in an export's file, for `Store.import_events`. Raises StoreError for what is too large or no JSON."""
+    if len(raw) > MAX_EXPORT_BYTES:
+        raise StoreError(
+            f"This file has {len(raw) / 1e6:.1f} MB, and an export has {MAX_EXPORT_BYTES / 1e6:.0f} MB at most: nothing "
+            "was brought in."
+        )
+    try:
+        return json.loads(raw)
+    except (ValueError, RecursionError) as error:
+        raise StoreError("This file is not an export of diffviz.") from error
+
+
+def read_export(data: Any, now: datetime) -> list[Event]:
+    """The answers of an export, with present names. Raises StoreError for the first thing that is not as it must be.
+
+    An export is {"format": 1, "events": [...]} with at most MAX_ANSWERS answers. Each has the five fields of an `Event`
+    and no other: short texts, a known result, and a date with its time zone from EARLIEST to a day after `now`.
+    """
+    if not isinstance(data, dict) or data.get("format") != FORMAT or not isinstance(data.get("events"), list):  # pyright: ignore[reportUnknownMemberType]
+        raise StoreError("This file is not an export of diffviz.")
+    rows: Sequence[Any] = data["events"]  # pyright: ignore[reportUnknownVariableType]
+    if len(rows) > MAX_ANSWERS:
+        raise StoreError(
+            f"This export has {len(rows):,} answers, and {MAX_ANSWERS:,} are the limit: nothing was brought in."
+        )
+    found: list[Event] = []
+    for n, row in enumerate(rows, 1):
+        try:
+            if not isinstance(row, dict) or set(row) != {"kind", "item", "result", "sure", "at"}:  # pyright: ignore[reportUnknownArgumentType]
+                raise ValueError("it has not the fields of an answer")
+            event = answer(**row)  # pyright: ignore[reportUnknownArgumentType]
+            if event.at > now + timedelta(days=1):  # a day for clocks that differ
+                raise ValueError("its date is in the future")
+        except ValueError as error:
+            raise StoreError(
+                f"Answer {n} of this export cannot be used, as {error}: nothing was brought in."
+            ) from error
+        found.append(event)
+    return found
+
+
+def answer(kind: Any, item: Any, result: Any, sure: Any, at: Any) -> Event:
+    """The event with these values. Raises ValueError, whose message follows on "as", where one of them cannot be."""
+    texts = {"kind": kind, "item": item, "sure": "-" if sure is None else sure, "at": at}
+    for name, text in texts.items():
+        if not isinstance(text, str) or not 0 < len(text) <= LENGTHS[name] or not text.isprintable():
+            raise ValueError(f"its “{name}” is not a text of 1 to {LENGTHS[name]} characters")
+    if result not in RESULTS:
+        raise ValueError(f"its “result” is none of {', '.join(RESULTS)}")
+    try:
+        when = datetime.fromisoformat(at)
+        known = when.tzinfo is not None and EARLIEST <= when < LATEST
+    except (ValueError, OverflowError):
+        known = False
+    if not known:
+        raise ValueError(f"its date is none from {EARLIEST.year} to {LATEST.year} with a time zone")
+    return Event(current_kind(kind), current_id(item), result, sure, when)

@@ -211,6 +211,7 @@ def vocabulary(name: str = DEFAULT, assets: Path = ASSETS) -> Vocabulary:
     entries = manifest(assets)
     if name not in entries:
         raise CheckpointError(f"There are no weights named “{name}”: choose one of {', '.join(entries)}.")
+    verify(assets / entries[name].vocabulary)
     return Vocabulary.load(assets / entries[name].vocabulary)
 
 

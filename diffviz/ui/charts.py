@@ -11,6 +11,7 @@ from plotly.subplots import make_subplots
 from streamlit.delta_generator import DeltaGenerator
 
 from diffviz.evaluation.results import DistanceHistogram
+from diffviz.ui.cache import by_content
 
 FONT = "Atkinson Hyperlegible Next, system-ui, sans-serif"
 CONFIG = {"displayModeBar": False}
@@ -46,6 +47,7 @@ def _style(figure: go.Figure, colours: Mapping[str, str], height: int) -> go.Fig
     return figure
 
 
+@by_content
 def log_snr_curves(
     t: np.ndarray, curves: Mapping[str, np.ndarray], chosen: str, colours: Mapping[str, str]
 ) -> go.Figure:
@@ -71,6 +73,7 @@ def log_snr_curves(
     return _style(figure, colours, 340)
 
 
+@by_content
 def pixel_histograms(
     titles: Sequence[str],
     one_jump: Sequence[np.ndarray],
@@ -123,6 +126,7 @@ def pixel_histograms(
     return figure.update_layout(hovermode=False, margin={"t": 64}, legend={"y": 1.16})
 
 
+@by_content
 def convergence(layout: np.ndarray, detail: np.ndarray, colours: Mapping[str, str]) -> go.Figure:
     """How near x0_hat is to the finished image at each step, in layout and in fine detail: (steps,) each."""
     steps = np.arange(1, len(layout) + 1)
@@ -207,6 +211,7 @@ SERIES_DASHES = ("solid", "dot", "dash", "longdash", "dashdot", "longdashdot")
 SERIES_MARKS = ("circle", "x", "square", "diamond", "triangle-up", "star")
 
 
+@by_content
 def distance_by_nfe(
     lines: Mapping[str, tuple[int, Sequence[int], Sequence[float]]], budget: int, colours: Mapping[str, str]
 ) -> go.Figure:
@@ -227,6 +232,7 @@ def distance_by_nfe(
     return _style(figure, colours, 320)
 
 
+@by_content
 def distance_by_few_nfe(
     lines: Mapping[str, tuple[int, Sequence[int], Sequence[float]]], colours: Mapping[str, str]
 ) -> go.Figure:
@@ -249,6 +255,7 @@ def _round_ticks(low: float, high: float) -> dict:
     return {"tickvals": ticks, "ticktext": [f"{v:g}" for v in ticks]}
 
 
+@by_content
 def quality_curve(
     lines: Mapping[str, tuple[int, Sequence[float], Sequence[float], Sequence[Sequence[float]] | None]],
     titles: tuple[str, str],
@@ -316,6 +323,7 @@ def quality_curve(
     return _style(figure, colours, 440).update_layout(hovermode="closest")
 
 
+@by_content
 def guidance_tradeoff(table: Sequence[Mapping], colours: Mapping[str, str]) -> go.Figure:
     """Measured against the guidance scale: agreement with the caption, and the Fréchet distance to real images.
 
@@ -344,6 +352,7 @@ def guidance_tradeoff(table: Sequence[Mapping], colours: Mapping[str, str]) -> g
     return figure
 
 
+@by_content
 def weighted_losses(t: np.ndarray, lines: Mapping[str, np.ndarray], colours: Mapping[str, str]) -> go.Figure:
     """The same squared errors over t, weighted as several losses do: `lines` by the names of WEIGHTS, each (F,)."""
     looks = {
@@ -368,6 +377,7 @@ def weighted_losses(t: np.ndarray, lines: Mapping[str, np.ndarray], colours: Map
     return _style(figure, colours, 340)
 
 
+@by_content
 def img2img_strengths(rows: Sequence[Mapping], colours: Mapping[str, str]) -> go.Figure:
     """Image-to-image by strength: how often the category of the source image is seen, and that of the prompt.
 
@@ -399,6 +409,7 @@ def img2img_strengths(rows: Sequence[Mapping], colours: Mapping[str, str]) -> go
     return _style(figure, colours, 340)
 
 
+@by_content
 def neighbor_distances(measured: Mapping, distance: float, colours: Mapping[str, str]) -> go.Figure:
     """Histogram of nearest-neighbour distances to the training images: of generated and of held-out images.
 

@@ -7,6 +7,7 @@ it keep a bound value when the page changes: a control of the same key on anothe
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -34,6 +35,10 @@ class Controls:
             self.page.notices.warning(
                 f"The link asks for {label.lower()} `{shown}`, which is {problem}. Using {instead} instead."
             )
+            if not _finite(raw):
+                # Streamlit's number input makes an int of what the address says, which an infinity cannot be.
+                del st.query_params[key]
+                return {"key": key}
         return {"key": key, "bind": "query-params"}
 
     def text(self, label: str, key: str, default: str = "", limit: int = 120, **more: object) -> str:
@@ -110,6 +115,14 @@ class Controls:
         return frame.remember_control(
             key, st.select_slider(label, options, default, **common, **more), default
         )
+
+
+def _finite(raw: str) -> bool:
+    """Whether a text is anything but an infinite number or one that is none ("nan")."""
+    try:
+        return math.isfinite(float(raw))
+    except ValueError:
+        return True
 
 
 def out_of_range(raw: str, low: float, high: float) -> str | None:

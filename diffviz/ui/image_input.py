@@ -19,7 +19,7 @@ from diffviz.ui.controls import Controls
 SIZE = 64
 KINDS = {"sample": "Sample", "upload": "Upload", "draw": "Draw"}
 FORMERLY = {"Ours": "sample", "Yours": "upload"}  # titles of the kinds in earlier links
-_KEPT = "picture-upload"
+_KEPT = "picture-upload"  # in the session: (id of the file, what became of it)
 
 
 @dataclass(frozen=True)
@@ -72,16 +72,15 @@ def _shipped(c: Controls) -> Picture:
 
 def _uploaded() -> np.ndarray | None:
     file = st.file_uploader("A PNG, JPEG or WebP of up to 10 MB", type=["png", "jpg", "jpeg", "webp"])
-    if file is not None:
-        # Kept beside the widget, so that a visit to another page does not lose it.
-        st.session_state[_KEPT] = file.getvalue()
-    data = st.session_state.get(_KEPT)
-    if data is None:
+    kept = st.session_state.get(_KEPT)
+    if file is not None and (kept is None or kept[0] != file.file_id):
+        # Decoded once, and kept beside the widget, so that a visit to another page does not lose it.
+        kept = st.session_state[_KEPT] = (file.file_id, _decoded(file.getvalue()))
+    if kept is None:
         return None
-    try:
-        picture = uploads.read(data)
-    except uploads.UploadError as problem:
-        st.error(str(problem), icon=":material/broken_image:")
+    picture = kept[1]
+    if isinstance(picture, str):
+        st.error(picture, icon=":material/broken_image:")
         return None
     for remark in picture.remarks:
         st.caption(remark)
@@ -91,6 +90,14 @@ def _uploaded() -> np.ndarray | None:
     box = uploads.crop(picture.image, zoom, across, down)
     st.image(_with_frame(picture.image, box), caption="The square in the frame is used", width="stretch")
     return uploads.resize(picture.image, SIZE, box)
+
+
+def _decoded(data: bytes) -> uploads.Upload | str:
+    """The picture in a file, or what is wrong with it."""
+    try:
+        return uploads.read(data)
+    except uploads.UploadError as problem:
+        return str(problem)
 
 
 def _with_frame(picture: Image.Image, box: tuple[int, ...]) -> Image.Image:

@@ -1,20 +1,26 @@
-"""Who is practising, without asking: an anonymous id in the browser, and the store on the server's disk."""
+"""Who is practising, without asking: an anonymous id in the browser, and the store on the server's disk.
+
+An answer that the disk refuses stays in the visit, counts there, is tried again at every run of the page, and is said
+to be unkept until it is kept.
+"""
 
 from __future__ import annotations
 
 import functools
+import hashlib
 import json
-import os
 import re
+import threading
+import time
 import uuid
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-import platformdirs
 import streamlit as st
 
-from diffviz.lessons.store import Event, Store, StoreError
+from diffviz.lessons.store import FILE, Event, History, Store, StoreError, folder
 
 _JS = """
 export default function ({ data, setStateValue }) {
@@ -27,6 +33,9 @@ export default function ({ data, setStateValue }) {
 }
 """
 _ID = re.compile(r"[0-9a-f]{32}")
+RETRY_SECONDS = 30.0  # between attempts to open a file that could not be opened
+_UNKEPT = "learner-unkept"  # in the session: token -> answer that the disk has refused
+_PROBLEM = "learner-problem"
 
 
 @functools.cache
@@ -34,22 +43,58 @@ def _component() -> Callable[..., object]:
     return st.components.v2.component("diffviz_learner", html="<span hidden></span>", js=_JS)
 
 
-@st.cache_resource(show_spinner=False)
-def _store(folder: str) -> tuple[Store, str | None]:
-    """The store, and a sentence if it could only be made in memory."""
-    try:
-        return Store(Path(folder) / "progress.sqlite"), None
-    except StoreError as error:
-        return Store(None), f"{error} It is kept until the server stops."
+# --- the store ---------------------------------------------------------------------------------------------
+
+
+@dataclass
+class _Opened:
+    """The store of a folder, in memory where the file cannot be opened, which `problem` says."""
+
+    store: Store
+    problem: str | None
+    tried: float
+
+
+# Not in Streamlit's cache, which any visitor's browser can ask to be emptied for all.
+_opened: dict[Path, _Opened] = {}
+_opening = threading.Lock()
+
+
+def _open(where: Path) -> _Opened:
+    with _opening:
+        found = _opened.get(where)
+        if found and (found.problem is None or time.monotonic() - found.tried < RETRY_SECONDS):
+            return found
+        try:
+            store = Store(where / FILE)
+            if found:
+                found.store.copy_to(store)
+            _opened[where] = _Opened(store, None, time.monotonic())
+        except StoreError as error:
+            memory = found.store if found else Store(None)
+            problem = f"{error} Until that is mended it is kept in memory, and lost when the server stops."
+            _opened[where] = _Opened(memory, problem, time.monotonic())
+        return _opened[where]
 
 
 def store() -> Store:
-    """The store of this server; says once a page when it is in memory only."""
-    folder = os.environ.get("DIFFVIZ_DATA") or platformdirs.user_data_dir("diffviz")
-    found, problem = _store(folder)
-    if problem:
-        st.warning(problem, icon=":material/save:")
-    return found
+    """The store of this server."""
+    return _open(folder()).store
+
+
+def _standing_problem() -> str | None:
+    """A sentence on the store as a whole: in memory, of a newer version, or begun anew during this visit."""
+    found = _open(folder())
+    lost = st.session_state.setdefault("store-lost", found.store.lost)
+    if found.store.lost > lost:
+        return (
+            "The server's file of answers was removed or replaced during your visit: what it held of you may be gone. "
+            "A new one was begun."
+        )
+    return found.problem or found.store.problem
+
+
+# --- the learner -------------------------------------------------------------------------------------------
 
 
 def identify() -> str:
@@ -60,37 +105,21 @@ def identify() -> str:
         data={"fresh": fresh, "known": known}, default={"id": known}, key="learner", on_id_change=lambda: None
     )
     if isinstance(result.id, str) and _ID.fullmatch(result.id) and result.id != known:
-        st.session_state["learner-id"] = known = result.id
-        if known != fresh:
+        st.session_state["learner-id"] = result.id
+        if result.id != fresh:
+            _take_along(fresh, result.id)
             _forget_progress()  # what was shown so far belonged to nobody: load this learner's own
+        known = result.id
     return known or fresh
 
 
-def _forget_progress() -> None:
-    for key in [k for k in st.session_state if str(k).startswith("practice-")]:
-        del st.session_state[key]
-
-
-def log(kind: str, item: str, result: str, sure: str | None = None) -> None:
-    """Add an answer to the log; a disk that refuses it is reported on the next draw, and the visit goes on."""
-    learner = st.session_state.get("learner-id") or st.session_state["learner-fresh"]
-    try:
-        store().add(learner, Event(kind, item, result, sure, datetime.now(UTC)))
-    except StoreError as error:
-        st.session_state["learner-problem"] = str(error)
-
-
-def load_progress(key: str, make: Callable[[], dict]) -> dict:
-    """Where the learner is in one exercise: from this visit, from the store, or a new beginning."""
-    name = f"practice-{key}"
-    if name not in st.session_state:
-        kept = None
+def _take_along(fresh: str, known: str) -> None:
+    """Give what was answered before the browser said who it is to the one who answered."""
+    if st.session_state.pop("learner-wrote", False):
         try:
-            kept = store().get(current_id(), key)
+            store().rename(fresh, known)
         except StoreError as error:
-            st.session_state["learner-problem"] = str(error)
-        st.session_state[name] = kept or make()
-    return st.session_state[name]
+            st.session_state[_PROBLEM] = str(error)
 
 
 def current_id() -> str:
@@ -98,24 +127,114 @@ def current_id() -> str:
     return st.session_state.get("learner-id") or st.session_state["learner-fresh"]
 
 
+def _forget_progress() -> None:
+    for key in [k for k in st.session_state if str(k).startswith(("practice-", "kept-"))]:
+        del st.session_state[key]
+
+
+# --- answers and places ------------------------------------------------------------------------------------
+
+
+def log(
+    kind: str, item: str, result: str, sure: str | None = None, *, turn: object, key: str | None = None
+) -> None:
+    """Add an answer to the log, and with it the place that it leads to in the exercise `key`, if it is given.
+
+    `turn` tells one asking of an item from the next, the same in every tab: an asking is answered once, whatever is sent
+    twice. A disk that refuses the answer is reported by `report`, and the visit goes on with it.
+    """
+    token = hashlib.sha256(f"{kind}|{item}|{turn}".encode()).hexdigest()[:32]
+    unkept: dict[str, Event] = st.session_state.setdefault(_UNKEPT, {})
+    unkept.setdefault(token, Event(kind, item, result, sure, datetime.now(UTC)))
+    _keep_answers(key)
+
+
+def _keep_answers(key: str | None = None) -> None:
+    """Write the answers that are not kept yet, the last one with the place in the exercise `key`."""
+    unkept: dict[str, Event] = st.session_state.get(_UNKEPT, {})
+    try:
+        for n, (token, event) in enumerate(list(unkept.items()), 1):
+            state = st.session_state.get(f"practice-{key}") if n == len(unkept) else None
+            store().add(current_id(), event, token, None if state is None else (key, state))
+            st.session_state["learner-wrote"] = True
+            del unkept[token]
+            if state is not None:
+                st.session_state[f"kept-{key}"] = json.dumps(state)
+    except StoreError as error:
+        st.session_state[_PROBLEM] = str(error)
+
+
+def events() -> History:
+    """The learner's answers, with those of this visit that could not be kept yet."""
+    try:
+        kept = store().events(current_id())
+    except StoreError as error:
+        st.session_state[_PROBLEM] = str(error)
+        kept = History()
+    unkept: dict[str, Event] = st.session_state.get(_UNKEPT, {})
+    return History([*kept, *unkept.values()], kept.unreadable) if unkept else kept
+
+
+def load_progress(key: str, make: Callable[[], dict]) -> dict:
+    """Where the learner is in one exercise: from this visit, from the store, or a new beginning."""
+    name = f"practice-{key}"
+    if name not in st.session_state:
+        fresh, kept = make(), None
+        try:
+            kept = store().get(current_id(), key)
+            if kept is not None and not _fits(kept, fresh):
+                raise StoreError("Your place in this exercise cannot be read: the exercise begins anew.")
+            if kept is not None:
+                st.session_state[f"kept-{key}"] = json.dumps(kept)
+        except StoreError as error:
+            st.session_state[_PROBLEM], kept = str(error), None
+        st.session_state[name] = {**fresh, **(kept or {})}
+    return st.session_state[name]
+
+
+def _fits(kept: dict, fresh: dict) -> bool:
+    """Whether a stored place has the form of a new one; a field that it lacks is taken from the new one."""
+    return all(
+        kept.get(name) is None or value is None or isinstance(kept[name], type(value))
+        for name, value in fresh.items()
+    )
+
+
 def save_progress(key: str) -> None:
-    """Keep the place in one exercise if it has changed, and report what could not be kept."""
+    """Keep the place in one exercise if the learner has changed it, and report what could not be kept.
+
+    An exercise that was only opened leaves nothing in the store.
+    """
     state = st.session_state.get(f"practice-{key}")
     text = json.dumps(state)
-    if state is not None and st.session_state.get(f"kept-{key}") != text:
+    if state is not None and st.session_state.setdefault(f"kept-{key}", text) != text:
         try:
             store().put(current_id(), key, state)
+            st.session_state["learner-wrote"] = True
             st.session_state[f"kept-{key}"] = text
         except StoreError as error:
-            st.session_state["learner-problem"] = str(error)
-    problem = st.session_state.pop("learner-problem", None)
-    if problem:
-        st.warning(problem, icon=":material/save:")
+            st.session_state[_PROBLEM] = str(error)
+    report()
+
+
+def report() -> None:
+    """Try again what could not be kept, and say what still is not, or what else is wrong; for the end of a page."""
+    _keep_answers()
+    said = [_standing_problem(), st.session_state.pop(_PROBLEM, None)]
+    if waiting := len(st.session_state.get(_UNKEPT, {})):
+        said.append(
+            f"{waiting} {'answers' if waiting > 1 else 'answer'} of this visit could not be kept yet. They count here and "
+            "are tried again with everything you do; closing this tab of the browser loses them."
+        )
+    if any(said):
+        st.warning(" ".join(dict.fromkeys(s for s in said if s)), icon=":material/save:")
 
 
 def erase() -> None:
     """Forget this learner, on the server and in this visit."""
-    store().erase(current_id())
+    st.session_state.pop(_UNKEPT, None)
+    try:
+        store().erase(current_id())
+    except StoreError as error:
+        st.session_state[_PROBLEM] = str(error)
     _forget_progress()
-    for key in [k for k in st.session_state if str(k).startswith("kept-")]:
-        del st.session_state[key]

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from diffviz.analysis import frame_captions
+from diffviz.bounded import BoundedCache
 from diffviz.diffusion.samplers import Step
 from diffviz.diffusion.schedules import SCHEDULES
 from diffviz.evaluation import categories
@@ -21,31 +22,61 @@ from diffviz.models import checkpoints
 from diffviz.models.text_encoder import Vocabulary
 from diffviz.pipelines import text_to_image
 from diffviz.pipelines.text_to_image import Settings, sample_steps
-from diffviz.pipelines.trajectory import Trajectory, record
-from diffviz.ui.cache import memo
+from diffviz.pipelines.trajectory import PANELS, Trajectory, record
+from diffviz.ui.cache import digest, memo
 from diffviz.ui.components import player
 from diffviz.ui.controls import Controls
 
 S = TypeVar("S", bound=Settings)
+EXACT_STEPS = 100  # longer runs are kept at half precision
 MAX_UPDATES = 60  # frames pushed to the browser during a run; more would only slow it down
 
 
 @dataclass(eq=False)  # compared by identity: a run grows while it is shown
 class Run:
-    """A sampling trajectory of one visitor: its settings, and the steps so far."""
+    """A sampling trajectory: its settings, and the steps so far; of a finished one the last step, and all recorded.
+
+    Many visitors may look at one finished run: it is not to be changed.
+    """
 
     settings: Settings
     steps: list[Step] = field(default_factory=list)
     stopped: bool = False
     seconds: float = 0.0
+    _recorded: Trajectory | None = None
 
     @property
     def finished(self) -> bool:
-        return len(self.steps) == self.settings.frames + 1
+        return self._recorded is not None
+
+    def finish(self) -> None:
+        """Record the trajectory, which is all that is kept: a long one at half precision, 18 MB for 250 steps."""
+        recorded = self.trajectory()
+        if recorded.steps > EXACT_STEPS:
+            x, x0, eps = (getattr(recorded, name).astype(np.float16) for name in PANELS)
+            recorded = dataclasses.replace(recorded, x=x, x0=x0, eps=eps)
+        self._recorded, self.steps = recorded, self.steps[-1:]
 
     def trajectory(self) -> Trajectory:
-        settings = dataclasses.asdict(self.settings)
-        return record(self.steps, SCHEDULES[self.settings.schedule], settings)[0]
+        """What was recorded so far, in float32."""
+        kept = self._recorded
+        if kept is None:
+            settings = dataclasses.asdict(self.settings)
+            return record(self.steps, SCHEDULES[self.settings.schedule], settings)[0]
+        if kept.x.dtype == np.float32:
+            return kept
+        x, x0, eps = (getattr(kept, name).astype(np.float32) for name in PANELS)
+        return dataclasses.replace(kept, x=x, x0=x0, eps=eps)
+
+    @property
+    def nbytes(self) -> int:
+        """What a finished run keeps of the memory."""
+        return sum(getattr(self._recorded, name).nbytes for name in PANELS) if self._recorded else 0
+
+
+# Finished runs of all visitors: who asks for what was asked before is given that, and a class that opens one link
+# computes it once. What a visitor looks at lives on in the visitor's session when it is dropped here.
+_finished: BoundedCache[Run] = BoundedCache(256_000_000)
 
 
 def vocabulary(name: str = checkpoints.DEFAULT) -> Vocabulary:
@@ -106,6 +137,11 @@ def compute(
     kept: Run | None = st.session_state.get(key)
     if kept and kept.settings == settings and (kept.finished or kept.stopped):
         return kept
+    asked = digest(f"{steps.__module__}.{steps.__qualname__}", settings)
+    shared = _finished.get(asked)
+    if shared is not None:
+        st.session_state[key] = shared
+        return shared
     torch.set_num_threads(1)
     run = st.session_state[key] = Run(settings)
     place = st.empty()
@@ -118,13 +154,14 @@ def compute(
     for step in steps(settings):
         run.steps.append(step)
         run.seconds = time.perf_counter() - began
-        if step.i % every == 0 or run.finished:
+        if step.i % every == 0 or len(run.steps) == settings.frames + 1:
             # Every st call is also where Streamlit can end this run, when the visitor stops or changes it.
             now = Run(settings, [step]).trajectory()
             shown.html(player.still(panels(now, names, given), "Sampling: one frame for each step.", largest))
             bar.progress(step.i / settings.frames, _progress(step, settings))
     place.empty()
-    return run
+    run.finish()
+    return _finished.put(asked, run, run.nbytes)
 
 
 def image_row(

@@ -45,9 +45,17 @@ def one_step_in_numbers(recorded: Trajectory, settings: Settings) -> None:
             + levels["σ(s)"] * recorded.eps[i][pixel],
             "x at s, as it was computed": recorded.x[i + 1][pixel],
         }
+        # Of a long run `ui.live` keeps values that fit half precision.
+        halved = np.array_equal(recorded.x[i], recorded.x[i].astype(np.float16))
+        digits = 2 if halved else 4
         st.dataframe(
-            {k: v if k == "colour" else np.asarray(v).round(4) for k, v in table.items()}, hide_index=True
+            {k: v if k == "colour" else np.asarray(v).round(digits) for k, v in table.items()},
+            hide_index=True,
         )
+        if halved:
+            st.caption(
+                "Of a run as long as this one three digits are kept: equal numbers may differ in the last one."
+            )
         last = i + 1 == recorded.steps
         if SAMPLERS[settings.sampler].order == 1 and not SAMPLERS[settings.sampler].stochastic and not last:
             st.caption("For DDIM and Euler the last two columns are equal: that is the whole step.")

@@ -1,10 +1,15 @@
 import contextlib
 import io
 import struct
+import subprocess
+import sys
+import threading
+import time
 import zlib
 
 import numpy as np
 import pytest
+from helpers import ROOT
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
@@ -111,6 +116,81 @@ def test_what_cannot_be_used_gets_one_clear_sentence(data, says):
         uploads.read(data)
     assert says in str(error.value)
     assert str(error.value).endswith(".") and "\n" not in str(error.value)
+
+
+def reference(picture, factor):
+    """Area averages in float64; the last of a row or column may be of fewer pixels."""
+    values = np.asarray(picture, np.float64)
+    rows = [values[y : y + factor] for y in range(0, values.shape[0], factor)]
+    return np.array(
+        [[r[:, x : x + factor].mean((0, 1)) for x in range(0, values.shape[1], factor)] for r in rows]
+    )
+
+
+@pytest.mark.parametrize("mode", ["RGB", "L", "P", "RGBA"])
+def test_a_large_picture_is_reduced_by_area_averaging(monkeypatch, mode):
+    monkeypatch.setattr(uploads, "MAX_SIDE", 32)
+    picture = colours(size=(95, 61)).convert(mode)
+    small = np.asarray(uploads.read(encode(picture)).image).astype(float)
+    assert small.shape == (21, 32, 3)
+    assert np.abs(small - reference(picture.convert("RGB"), 3)).max() <= 1
+
+
+def test_a_large_picture_of_sixteen_bits_is_reduced_and_scaled(monkeypatch):
+    monkeypatch.setattr(uploads, "MAX_SIDE", 32)
+    deep = np.random.default_rng(0).integers(0, 65536, (61, 95), np.uint16)
+    small = np.asarray(uploads.read(encode(Image.fromarray(deep))).image)[..., 0].astype(float)
+    assert np.abs(small - reference(deep, 3) / 65535 * 255).max() <= 1
+
+
+def test_clear_pixels_lend_their_colour_to_none_when_a_picture_is_reduced(monkeypatch):
+    monkeypatch.setattr(uploads, "MAX_SIDE", 8)
+    pixels = np.zeros((16, 16, 4), np.uint8)
+    pixels[:, ::2] = (255, 0, 0, 255)  # opaque red beside black that is wholly clear
+    small = np.asarray(uploads.read(encode(Image.fromarray(pixels))).image)
+    assert np.abs(small.astype(int) - (255, 127, 127)).max() <= 1
+
+
+def test_a_large_photograph_is_turned_upright_too(monkeypatch):
+    monkeypatch.setattr(uploads, "MAX_SIDE", 16)
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    assert uploads.read(encode(colours(), "PNG", exif=exif)).image.size == (10, 14)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="measures with the module resource")
+def test_a_small_file_of_many_pixels_does_not_fill_the_memory():
+    """6,000 × 6,000 pixels of 16 bits in some 70 kB: 893 MB once."""
+    data = encode(Image.fromarray(np.zeros((6000, 6000), np.uint16)))
+    assert len(data) < 100_000
+    code = (
+        "import resource, sys; from diffviz.imaging import uploads; data = sys.stdin.buffer.read();"
+        "peak = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss;"
+        "before = peak(); print(uploads.read(data).image.size); print((peak() - before) / 1024)"
+    )
+    run = subprocess.run([sys.executable, "-c", code], input=data, capture_output=True, check=True, cwd=ROOT)
+    size, grown = run.stdout.decode().splitlines()
+    assert size == "(1000, 1000)" and float(grown) < 250  # MB
+
+
+def test_pictures_are_decoded_one_at_a_time(monkeypatch):
+    at_once, most = [], []
+    real = uploads._reduce
+
+    def slowly(picture):
+        at_once.append(1)
+        most.append(len(at_once))
+        time.sleep(0.02)
+        at_once.pop()
+        return real(picture)
+
+    monkeypatch.setattr(uploads, "_reduce", slowly)
+    threads = [threading.Thread(target=uploads.read, args=(encode(colours()),)) for _ in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(most) == 6 and max(most) == 1
 
 
 @given(st.binary(max_size=400))

@@ -1,14 +1,21 @@
-import os
+import json
+import sqlite3
+import subprocess
+import sys
 import threading
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 
 import pytest
+import sqlalchemy
+from helpers import ROOT
 from hypothesis import given
 from hypothesis import strategies as st
 
 from diffviz.lessons import scheduling
+from diffviz.lessons import store as store_module
 from diffviz.lessons.content import load
-from diffviz.lessons.store import Event, Store, StoreError
+from diffviz.lessons.store import VERSION, Event, Store, StoreError, parse_export
 
 NOON = datetime(2026, 1, 5, 12, tzinfo=UTC)
 
@@ -22,12 +29,76 @@ def store(request, tmp_path):
     return Store(tmp_path / "deep" / "progress.sqlite" if request.param == "file" else None)
 
 
-def test_answers_come_back_in_order_and_only_to_their_learner(store):
+def test_answers_come_back_as_they_were_given_and_only_to_their_learner(store):
     store.add("a", event(minutes=2))
-    store.add("a", event(minutes=1))
+    store.add("a", event(minutes=1))  # the clock was put back in between
     store.add("b", event())
-    assert store.events("a") == [event(minutes=1), event(minutes=2)]
+    assert store.events("a") == [event(minutes=2), event(minutes=1)]
     assert store.events("c") == []
+
+
+def test_an_import_is_merged_by_time_and_keeps_the_order_of_its_answers(store):
+    store.add("a", event("here", minutes=10))
+    store.add("a", event("here", minutes=30))
+    there = [
+        event("there", minutes=20),
+        event("there", minutes=15, result="again"),
+        event("there", minutes=40),
+    ]
+    for e in there:
+        store.add("b", e)
+    assert store.import_events("a", store.export("b")) == 3
+    assert [(e.item, e.at.minute) for e in store.events("a")] == [
+        ("here", 10), ("there", 20), ("there", 15), ("here", 30), ("there", 40),
+    ]  # fmt: skip
+
+
+def test_one_asking_is_answered_once(store):
+    assert store.add("a", event(), "turn 1", ("quiz", {"at": 1}))
+    assert not store.add(
+        "a", event(result="again"), "turn 1", ("quiz", {"at": 1})
+    )  # another tab, or sent again
+    assert store.add("b", event(), "turn 1") and store.add("a", event(), "turn 2")
+    assert store.add("a", event()) and store.add("a", event())  # without a token each counts
+    assert [e.result for e in store.events("a")] == ["good"] * 4
+
+
+def test_an_answer_and_its_place_are_kept_both_or_neither(store):
+    with pytest.raises(TypeError):
+        store.add("a", event(), "turn 1", ("quiz", {"at": object()}))  # cannot be written as JSON
+    assert store.events("a") == [] and store.get("a", "quiz") is None
+    store.add("a", event(), "turn 1", ("quiz", {"at": 1}))
+    assert store.events("a") == [event()] and store.get("a", "quiz") == {"at": 1}
+
+
+def test_a_learner_who_gets_another_id_takes_answers_and_places_along(store):
+    store.add("fresh", event(), "turn 1", ("quiz", {"at": 1}))
+    store.put("fresh", "order", {"at": 5})
+    store.put("known", "order", {"at": 9})
+    store.rename("fresh", "known")
+    assert store.events("known") == [event()] and store.events("fresh") == []
+    assert (store.get("known", "quiz"), store.get("known", "order")) == ({"at": 1}, {"at": 9})
+    assert store.get("fresh", "order") is None
+
+
+def test_everything_in_memory_can_be_moved_to_a_file(tmp_path):
+    memory, file = Store(None), Store(tmp_path / "p.sqlite")
+    memory.add("a", event(), "turn 1", ("quiz", {"at": 1}))
+    memory.copy_to(file)
+    memory.copy_to(file)
+    assert file.events("a") == [event()] and file.get("a", "quiz") == {"at": 1}
+
+
+def test_the_same_history_is_given_until_an_answer_is_added(store):
+    store.add("a", event())
+    first = store.events("a")
+    assert store.events("a") is first
+    assert scheduling.cards(first) is scheduling.cards(store.events("a"))  # replayed once
+    store.add("a", event(minutes=1))
+    assert store.events("a") == [event(), event(minutes=1)]
+    store.erase("a")
+    store.add("a", event(minutes=2))
+    assert store.events("a") == [event(minutes=2)]
 
 
 def test_the_place_in_an_exercise_is_replaced(store):
@@ -94,12 +165,281 @@ def test_a_place_that_cannot_be_written_gives_one_sentence(tmp_path):
         Store(tmp_path / "file" / "progress.sqlite")
 
 
-@pytest.mark.skipif(os.name == "nt", reason="uses /dev/full")
 def test_a_file_that_is_no_database_gives_one_sentence(tmp_path):
     path = tmp_path / "p.sqlite"
     path.write_bytes(b"x" * 5000)
     with pytest.raises(StoreError):
         Store(path)
+
+
+# --- imports -----------------------------------------------------------------------------------------------
+
+ANSWER = {
+    "kind": "flashcards",
+    "item": "card-forward",
+    "result": "good",
+    "sure": None,
+    "at": NOON.isoformat(),
+}
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ({"at": "9999-12-31T00:00:00+00:00"}, "date"),
+        ({"at": "0001-01-01T00:00:00+14:00"}, "date"),
+        ({"at": "2026-01-05T12:00:00"}, "date"),
+        ({"at": (datetime.now(UTC) + timedelta(days=3)).isoformat()}, "in the future"),
+        ({"at": 5}, "“at”"),
+        ({"result": "brilliant"}, "“result”"),
+        ({"result": ["good"]}, "“result”"),
+        ({"item": "x" * 65}, "“item”"),
+        ({"item": ""}, "“item”"),
+        ({"kind": None}, "“kind”"),
+        ({"sure": "\ud800"}, "“sure”"),
+        ({"sure": {"deep": []}}, "“sure”"),
+        ({"more": 1}, "fields"),
+    ],
+    ids=str,
+)
+def test_an_import_with_one_impossible_answer_is_refused_whole_with_a_reason(store, change, says):
+    with pytest.raises(StoreError, match=says) as error:
+        store.import_events("a", {"format": 1, "events": [ANSWER, {**ANSWER, **change}]})
+    assert "Answer 2" in str(error.value) and "nothing was brought in" in str(error.value)
+    assert store.events("a") == []
+
+
+def test_an_export_has_its_bounds(store, monkeypatch):
+    for raw in (b"[" * 100_000, b"\xff\xfe", b'{"format": ' + b"9" * 10_000 + b"}", b""):
+        with pytest.raises(StoreError, match="not an export"):
+            parse_export(raw)
+    with pytest.raises(StoreError, match="at most"):
+        parse_export(b" " * (store_module.MAX_EXPORT_BYTES + 1))
+    many = [{**ANSWER, "at": (NOON + timedelta(seconds=n)).isoformat()} for n in range(4)]
+    monkeypatch.setattr(store_module, "MAX_ANSWERS", 3)
+    with pytest.raises(StoreError, match="4 answers"):
+        store.import_events("a", {"format": 1, "events": many})
+    assert store.import_events("a", {"format": 1, "events": many[:3]}) == 3
+    with pytest.raises(StoreError, match="are the limit"):
+        store.import_events("a", {"format": 1, "events": many[3:]})
+    assert len(store.events("a")) == 3
+
+
+@given(st.recursive(st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
+                    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(
+                        st.sampled_from(["format", "events", "kind", "item", "result", "sure", "at"]), inner)))  # fmt: skip
+def test_no_data_gets_past_an_import_with_anything_but_a_sentence(data):
+    memory = Store(None)
+    for given_data in (data, {"format": 1, "events": data}, {"format": 1, "events": [data]}):
+        try:
+            memory.import_events("a", given_data)
+        except StoreError as error:
+            assert str(error).endswith(".")
+
+
+def test_an_export_does_not_name_the_learner(store):
+    who = "0123456789abcdef" * 2
+    store.add(who, event(), "turn 1", ("quiz", {"at": 1}))
+    assert who not in json.dumps(store.export(who))
+
+
+# --- the file ----------------------------------------------------------------------------------------------
+
+START = """
+import sys
+from pathlib import Path
+from diffviz.lessons.store import Event, Store
+from datetime import UTC, datetime
+sys.stdin.readline()  # all begin together
+Store(Path(sys.argv[1])).add("a", Event("flashcards", sys.argv[2], "good", None, datetime(2026, 1, 5, tzinfo=UTC)))
+"""
+
+
+def test_six_servers_that_start_on_a_new_file_all_keep_their_answers(tmp_path):
+    path = tmp_path / "new" / "p.sqlite"
+    servers = [
+        subprocess.Popen(
+            [sys.executable, "-c", START, str(path), f"item-{n}"], cwd=ROOT, stdin=subprocess.PIPE, stderr=subprocess.PIPE
+        )
+        for n in range(6)
+    ]  # fmt: skip
+    for server in servers:
+        server.stdin.write(b"go\n")
+        server.stdin.flush()
+    for server in servers:
+        _, said = server.communicate(timeout=120)
+        assert server.returncode == 0, said.decode()
+    assert {e.item for e in Store(path).events("a")} == {f"item-{n}" for n in range(6)}
+
+
+def test_a_file_that_is_deleted_under_a_running_server_is_noticed(tmp_path):
+    path = tmp_path / "p.sqlite"
+    store = Store(path)
+    store.add("a", event())
+    for file in tmp_path.glob("p.sqlite*"):
+        file.unlink()
+    store.add("a", event(minutes=1))
+    assert store.lost == 1
+    assert store.events("a") == Store(path).events("a") == [event(minutes=1)]
+
+
+def old_file(path):
+    """A file of the first releases: no version, no tokens; answers of an import stand after newer ones."""
+    with closing(sqlite3.connect(path)) as file, file:
+        for statement in store_module.MIGRATIONS[0]:
+            file.execute(statement)
+        for minutes in (9, 3, 6):
+            at = (NOON + timedelta(minutes=minutes)).isoformat()
+            file.execute("INSERT INTO events (learner, kind, item, result, sure, at) VALUES (?, ?, ?, ?, ?, ?)",
+                         ("a", "work_quiz", "work-design", "right", None, at))  # fmt: skip
+        file.execute("INSERT INTO places VALUES (?, ?, ?)", ("a", "quiz", '{"at": 2}'))
+
+
+def test_a_file_of_the_first_version_is_migrated_and_was_backed_up_before(tmp_path):
+    path = tmp_path / "p.sqlite"
+    old_file(path)
+    store = Store(path)
+    store.add("a", event(minutes=1))
+    assert [e.at.minute for e in store.events("a")] == [
+        1,
+        3,
+        6,
+        9,
+    ]  # those of the first version count by their time
+    assert store.events("a")[-1].kind == "scenario_quiz"
+    assert store.get("a", "quiz") == {"at": 2}
+    with closing(sqlite3.connect(path)) as file:
+        assert file.execute("PRAGMA user_version").fetchone() == (VERSION,)
+    (backup,) = store.backups()
+    with closing(sqlite3.connect(backup)) as file:
+        assert file.execute("PRAGMA user_version").fetchone() == (0,)
+        assert file.execute("SELECT count(*) FROM events").fetchone() == (3,)
+
+
+def test_the_migrated_tables_have_the_columns_that_are_asked_for(tmp_path):
+    engine = Store(tmp_path / "p.sqlite")._engine
+    for table in store_module._SCHEMA.sorted_tables:
+        there = {c["name"] for c in sqlalchemy.inspect(engine).get_columns(table.name)}
+        assert there == {c.name for c in table.columns}
+
+
+def test_a_file_of_a_newer_version_is_read_and_not_written(tmp_path):
+    path = tmp_path / "p.sqlite"
+    Store(path).add("a", event())
+    with closing(sqlite3.connect(path)) as file, file:
+        file.execute(f"PRAGMA user_version = {VERSION + 1}")
+        file.execute("ALTER TABLE events ADD COLUMN more TEXT")
+    store = Store(path)
+    for write in (
+        lambda: store.add("a", event(minutes=1)),
+        lambda: store.put("a", "quiz", {}),
+        lambda: store.import_events("a", {"format": 1, "events": [ANSWER]}),
+    ):
+        with pytest.raises(StoreError, match="newer version"):
+            write()
+    assert store.events("a") == [event()] and len(store.export("a")["events"]) == 1
+    with closing(sqlite3.connect(path)) as file:
+        assert file.execute("PRAGMA user_version").fetchone() == (VERSION + 1,)
+    store.erase("a")
+    assert store.events("a") == []
+
+
+@pytest.mark.parametrize(
+    ("column", "value"),
+    [
+        ("at", "9999-12-31T00:00:00+00:00"),
+        ("at", "soon"),
+        ("result", "brilliant"),
+        ("kind", ""),
+        ("item", "x" * 99),
+    ],
+)
+def test_a_stored_line_that_is_no_answer_is_left_out_and_counted(tmp_path, column, value):
+    path = tmp_path / "p.sqlite"
+    store = Store(path)
+    store.add("a", event())
+    store.add("a", event(minutes=1))
+    with closing(sqlite3.connect(path)) as file, file:
+        file.execute(f"UPDATE events SET {column} = ? WHERE id = 1", (value,))
+    found = Store(path).events("a")
+    assert (found, found.unreadable) == ([event(minutes=1)], 1)
+    assert len(Store(path).export("a")["events"]) == 1
+
+
+@pytest.mark.parametrize("value", ["{", "[1]", "[" * 100_000])
+def test_a_place_that_cannot_be_read_is_a_sentence(tmp_path, value):
+    path = tmp_path / "p.sqlite"
+    Store(path).put("a", "quiz", {"at": 1})
+    with closing(sqlite3.connect(path)) as file, file:
+        file.execute("UPDATE places SET value = ?", (value,))
+    with pytest.raises(StoreError, match="begins anew"):
+        Store(path).get("a", "quiz")
+
+
+def broken(store, pragma):
+    """The store with connections that were opened with this pragma."""
+    store._engine.dispose()
+    sqlalchemy.event.listen(store._engine, "connect", lambda connection, _: connection.execute(pragma))
+
+
+@pytest.mark.parametrize(
+    ("pragma", "says"),
+    [("PRAGMA max_page_count = 8", "the disk is full"), ("PRAGMA query_only = ON", "may not be written")],
+)
+def test_a_disk_that_refuses_is_named_without_a_path_or_the_learner(tmp_path, pragma, says):
+    store, who = Store(tmp_path / "p.sqlite"), "0123456789abcdef" * 2
+    store.add(who, event())
+    broken(store, pragma)
+    with pytest.raises(StoreError, match=says) as error:
+        for n in range(500):
+            store.add(who, event(item="x" * 60, minutes=n))
+    assert str(tmp_path) not in str(error.value)
+    assert who not in str(error.value) and who not in str(error.value.__cause__)
+    assert store.events(who)[0] == event()  # what was there can still be read
+
+
+def test_a_file_that_is_damaged_inside_is_named_and_what_can_be_read_is_exported(tmp_path):
+    path = tmp_path / "p.sqlite"
+    store = Store(path)
+    for n in range(2000):
+        store.add("a", event(minutes=n))
+    store._engine.dispose()
+    with closing(sqlite3.connect(path)) as file:
+        file.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    data = bytearray(path.read_bytes())
+    middle = len(data) // 2 // 4096 * 4096
+    data[middle:] = b"\xff" * (len(data) - middle)
+    path.write_bytes(data)
+    damaged = Store(path)
+    with pytest.raises(StoreError, match="damaged") as error:
+        damaged.events("a")
+    assert str(tmp_path) not in str(error.value)
+    assert damaged.export("a")["format"] == 1
+
+
+def test_a_backup_is_made_before_the_first_answer_of_a_day_and_seven_are_kept(tmp_path, monkeypatch):
+    path, days = tmp_path / "p.sqlite", 10
+
+    class Clock(datetime):
+        @classmethod
+        def now(cls, tz=None):
+            return NOON + timedelta(days=day)
+
+    monkeypatch.setattr(store_module, "datetime", Clock)
+    day = 0
+    store = Store(path)
+    for day in range(1, days):
+        store.add("a", event(minutes=day))
+        store.add("a", event(minutes=100 + day))
+    names = [b.name for b in store.backups()]
+    assert names[0] == "p-2026-01-14.sqlite" and len(names) == store_module.BACKUPS_KEPT
+    assert not list((tmp_path / "backups").glob("*.tmp*"))
+    newest = Store(store.backups()[0])
+    assert len(newest.events("a")) == 2 * (days - 2)
+    store.erase("a")
+    assert all(
+        sqlite3.connect(b).execute("SELECT count(*) FROM events").fetchone() == (0,) for b in store.backups()
+    )
 
 
 DECK = [c.id for c in load("flashcards")]
@@ -127,6 +467,17 @@ def test_the_same_log_gives_the_same_dates():
     assert scheduling.cards(log)[DECK[0]].due == scheduling.cards(log)[DECK[0]].due
     assert scheduling.next_due(log, DECK) == scheduling.cards(log)[DECK[0]].due
     assert scheduling.next_due([], DECK) is None
+
+
+def test_a_clock_that_goes_back_leaves_reviews_in_their_order():
+    ahead = [event(DECK[0], "easy", minutes=60 * 24), event(DECK[0], "again", minutes=0)]
+    state = scheduling.cards(ahead)[DECK[0]]
+    assert state.last_review == NOON + timedelta(days=1)  # the second review is not before the first
+    items, kinds = load("flashcards"), dict.fromkeys(DECK, "flashcards")
+    last = [event(DECK[1], minutes=60 * 24 * 40), event(DECK[0], minutes=5)]
+    found = scheduling.next_item(last, items, NOON + timedelta(minutes=30), kinds)
+    concept = {c.id: c.concept for c in items}
+    assert concept[found.id] != concept[DECK[0]]  # what was answered last, not what has the latest date
 
 
 def test_standing_counts_the_newest_answer_of_each_item():

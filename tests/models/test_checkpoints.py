@@ -88,6 +88,8 @@ def test_a_vocabulary_that_was_changed_is_refused(assets):
     path = assets / "vocabulary.json"
     path.write_text(path.read_text().replace('"cat"', '"tac"'))
     assert "vocabulary.json" in message(assets) and "SHA-256" in message(assets)
+    with pytest.raises(CheckpointError, match="SHA-256"):
+        checkpoints.vocabulary("emoji32", assets)
 
 
 def test_a_classifier_that_was_changed_is_refused(assets):

@@ -2,8 +2,17 @@
 
 from __future__ import annotations
 
+import json
+import os
+import random
+
 import pytest
+from helpers import ROOT, control_keys, open_page
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from streamlit.testing.v1 import AppTest
+
+from diffviz.models import checkpoints
 
 
 def page_with_a_renamed_option() -> None:
@@ -29,3 +38,90 @@ def test_a_link_with_an_options_former_title_opens_it_without_a_warning(link, ch
     assert not app.exception
     assert [t.value for t in app.text] == [chosen]
     assert bool(app.warning) == warned
+
+
+def page_with_every_kind_of_control() -> None:
+    import json
+
+    import streamlit as st
+
+    from diffviz.ui.controls import Controls
+    from diffviz.ui.frame import Page
+
+    c = Controls(Page(notices=st.container(), arrived=True))
+    found = {
+        "seed": c.integer("Seed", "seed", 0, 0, 9999),
+        "scale": c.slider("Scale", "scale", 3.0, -5.0, 10.0, 0.5),
+        "turns": c.slider("Turns", "turns", 3, 1, 10, 1),
+        "T": c.select("T", "T", 50, (10, 25, 50)),
+        "way": c.choice("Way", "way", ("a", "b"), "a", {"a": "Aa", "b": "Bb"}, segmented=True),
+        "net": c.choice("Net", "net", ("x", "y"), "x"),
+        "prompt": c.text("Prompt", "prompt", "cat", 20),
+    }
+    st.text(json.dumps(found))
+
+
+def checked(link: dict[str, str]) -> AppTest:
+    """The page opened by this link: no traceback, and every value within its bounds."""
+    app = AppTest.from_function(page_with_every_kind_of_control)
+    for key, value in link.items():
+        app.query_params[key] = value
+    app.run()
+    assert not app.exception, (link, [e.value for e in app.exception])
+    found = json.loads(app.text[0].value)
+    assert type(found["seed"]) is int and 0 <= found["seed"] <= 9999
+    assert -5 <= found["scale"] <= 10 and type(found["turns"]) is int and 1 <= found["turns"] <= 10
+    assert found["T"] in (10, 25, 50) and found["way"] in ("a", "b") and found["net"] in ("x", "y")
+    assert len(found["prompt"]) <= 20
+    return app
+
+
+NUMBERS = [
+    "inf",
+    "-inf",
+    "1e400",
+    "-1e400",
+    "nan",
+    "Infinity",
+    "1e308",
+    "9" * 40,
+    "-1",
+    "2.5",
+    "1_0",
+    "٣",
+    "0x10",
+    "",
+]
+
+
+@pytest.mark.parametrize("number", NUMBERS)
+def test_no_number_in_a_link_is_a_traceback(number):
+    app = checked(dict.fromkeys(("seed", "scale", "turns", "T", "way", "net", "prompt"), number))
+    again = app.number_input(key="seed").set_value(7).run()
+    assert not again.exception
+    assert again.number_input(key="seed").value == 7
+    assert (
+        again.number_input(key="seed").proto.query_param_key == "seed"
+    )  # what is chosen now is in the address
+
+
+@settings(max_examples=int(os.environ.get("DIFFVIZ_FUZZ", "30")), deadline=None)
+@given(
+    st.dictionaries(
+        st.sampled_from(["seed", "scale", "turns", "T", "way", "net", "prompt", "presenter"]),
+        st.sampled_from(NUMBERS) | st.floats().map(str) | st.integers().map(str) | st.text(max_size=30),
+        min_size=1,
+    )
+)
+def test_no_link_is_a_traceback(link):
+    checked(link)
+
+
+# A link or two a page here; DIFFVIZ_FUZZ=1000 gives that many to each. Short runs, or they would take the time.
+@pytest.mark.parametrize("slug", sorted(p.stem.partition("_")[2] for p in (ROOT / "pages").glob("*.py")))
+def test_no_page_answers_a_link_of_odd_numbers_with_a_traceback(slug):
+    rng = random.Random(slug)
+    short = {"steps": "2", "net": checkpoints.manifest()[checkpoints.QUICK].title}
+    keys = sorted(control_keys(open_page(slug, short)) - set(short))
+    for _ in range(int(os.environ.get("DIFFVIZ_FUZZ", "1"))):
+        open_page(slug, {key: rng.choice(NUMBERS) for key in keys} | short)

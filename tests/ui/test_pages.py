@@ -276,11 +276,13 @@ def png(**more):
     return buffer.getvalue()
 
 
-def test_an_upload_is_used_and_cropped():
+def test_an_upload_is_used_decoded_once_and_cropped(monkeypatch):
     app = open_page(FORWARD, picture="Upload")
     app.file_uploader[0].set_value(("mine.png", png(), "image/png")).run()
     assert not app.exception and not app.error
-    app.slider(key="crop-zoom").set_value(3.0).run()
+    with monkeypatch.context() as once:
+        once.setattr("diffviz.imaging.uploads.read", lambda data: pytest.fail("decoded again"))
+        app.slider(key="crop-zoom").set_value(3.0).run()
     assert not app.exception
 
 

@@ -15,6 +15,7 @@ from diffviz.evaluation import metrics
 from diffviz.imaging.pixels import from_uint8, to_uint8
 from diffviz.ui import charts, theme
 from diffviz.ui import source as source_view
+from diffviz.ui.cache import by_content
 from diffviz.ui.components import player as frame_player
 from diffviz.ui.image_input import SIZE
 
@@ -32,11 +33,11 @@ def _symbols(schedule: Schedule) -> tuple[str, str]:
 def trajectory_player(image: np.ndarray, schedule: str, total: int, seed: int) -> None:
     """Show the forward trajectory of an image in the frame player, with its schedule drawn under it."""
     chosen, x0 = SCHEDULES[schedule], from_uint8(image)
-    states = forward_trajectory.forward_states(x0, chosen, total, seed)
     if "forward-seen" not in st.session_state:
         # On arrival it is shown as it is computed; later changes go straight to the player.
-        states = _shown(states, x0, schedule, total)
-    run = forward_trajectory.record_forward(x0, states, chosen, total)
+        for _ in _shown(forward_trajectory.forward_states(x0, chosen, total, seed), x0, schedule, total):
+            pass
+    run = _trajectory(image, schedule, total, seed)
     st.session_state["forward-seen"] = True
     snr = [frame_player.snr_text(v) for v in run.log_snr]
     readouts = [
@@ -77,6 +78,15 @@ def trajectory_player(image: np.ndarray, schedule: str, total: int, seed: int) -
     )
 
 
+@by_content
+def _trajectory(
+    image: np.ndarray, schedule: str, total: int, seed: int
+) -> forward_trajectory.ForwardTrajectory:
+    x0 = from_uint8(image)
+    states = forward_trajectory.forward_states(x0, SCHEDULES[schedule], total, seed)
+    return forward_trajectory.record_forward(x0, states, SCHEDULES[schedule], total)
+
+
 def _panels(run: forward_trajectory.ForwardTrajectory, schedule: Schedule) -> list[frame_player.Panel]:
     signal, noise = _symbols(schedule)
     return [
@@ -99,12 +109,15 @@ def _shown(
     place.empty()
 
 
-@st.cache_data(show_spinner=False, max_entries=64)
+@by_content
 def _pixel_samples(
     pixels: bytes, schedule: str, total: int, seed: int
 ) -> list[forward_trajectory.PixelSamples]:
     image = np.frombuffer(pixels, np.uint8).reshape(SIZE, SIZE, 3)
     return forward_trajectory.pixel_samples(from_uint8(image), SCHEDULES[schedule], total, TIMES, seed)
+
+
+_gap = by_content(metrics.ks_distance)
 
 
 def same_distribution(image: np.ndarray, schedule: str, total: int, seed: int) -> None:
@@ -115,7 +128,7 @@ def same_distribution(image: np.ndarray, schedule: str, total: int, seed: int) -
         titles, [s.one_jump for s in samples], [s.step_by_step for s in samples], theme.palette()
     )
     charts.show(figure, "two-ways")
-    gaps = [metrics.ks_distance(s.one_jump, s.step_by_step) for s in samples]
+    gaps = [_gap(s.one_jump, s.step_by_step) for s in samples]
     n = len(samples[0].one_jump)
     limit = metrics.ks_limit(n, n)
     verdict = "stays below" if max(gaps) < limit else "is above"
@@ -150,10 +163,15 @@ $x_t = \frac{1-t}{1-s}\,x_s + \sqrt{t^2 - \bigl(\tfrac{1-t}{1-s}\,s\bigr)^2}\;\v
     )
 
 
+@by_content
+def _log_snr_curves() -> tuple[np.ndarray, dict[str, np.ndarray]]:
+    t = np.linspace(0.001, 0.999, 200)
+    return t, {s.name: s.log_snr(torch.from_numpy(t)).numpy() for s in SCHEDULES.values()}
+
+
 def compare_schedules(chosen: str) -> None:
     """log-SNR of every schedule over t."""
-    t = np.linspace(0.001, 0.999, 200)
-    curves = {s.name: s.log_snr(torch.from_numpy(t)).numpy() for s in SCHEDULES.values()}
+    t, curves = _log_snr_curves()
     figure = charts.log_snr_curves(t, curves, chosen, theme.palette())
     charts.show(figure, "schedules")
     st.markdown("\n".join(f"- **{s.name}** ({s.title}): {s.about}." for s in SCHEDULES.values()))

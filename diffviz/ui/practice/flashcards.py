@@ -23,7 +23,7 @@ def show() -> None:
         )  # fmt: skip
         printing.button(every)
     deck = {c.id: c for c in every if concept in ("all", c.concept)}
-    events, now = learner.store().events(learner.current_id()), datetime.now(UTC)
+    events, now = learner.events(), datetime.now(UTC)
     waiting = scheduling.due(events, list(deck), now)
     if not waiting:
         when = scheduling.next_due(events, list(deck))
@@ -64,6 +64,7 @@ def ask(card: content.Flashcard, events: list[Event], now: datetime) -> None:
         )
         return
     st.markdown("How well did you recall it?")
+    rated = sum(e.item == card.id for e in events)
     with st.container(horizontal=True):
         for rating, seconds in scheduling.intervals(events, card.id, now).items():
             st.button(
@@ -71,7 +72,7 @@ def ask(card: content.Flashcard, events: list[Event], now: datetime) -> None:
                 key=f"rate-{rating}",
                 help=f"Comes back in {_span(seconds)}",
                 on_click=_rate,
-                args=(card.id, rating),
+                args=(card.id, rating, rated),
             )
 
 
@@ -79,8 +80,8 @@ def _flip(card: str) -> None:
     st.session_state["flipped"] = card
 
 
-def _rate(card: str, rating: str) -> None:
-    learner.log("flashcards", card, rating)
+def _rate(card: str, rating: str, rated: int) -> None:
+    learner.log("flashcards", card, rating, turn=rated)
     st.session_state.pop("flipped", None)
 
 

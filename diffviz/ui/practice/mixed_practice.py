@@ -39,7 +39,7 @@ def show() -> None:
     kind_of = {i.id: kind for kind in KINDS for i in content.load(kind)}
     items = {i.id: i for kind in KINDS for i in content.load(kind)}
     state = learner.load_progress("now", _new)
-    events, now = learner.store().events(learner.current_id()), datetime.now(UTC)
+    events, now = learner.events(), datetime.now(UTC)
     # A card is done as soon as it has one rating more than when it was shown.
     times = Counter(e.item for e in events)
     rated = kind_of.get(state["item"]) == "flashcards" and times[state["item"]] > state["rated_before"]
@@ -77,7 +77,12 @@ def show() -> None:
 
 def _answer(state: dict, asked: quiz.PosedQuestion, picked: str, sure: str | None) -> None:
     state["given"] = (picked, sure)
-    quiz.log(asked, picked, sure)
+    quiz.log(asked, picked, sure, _turn(state), "now")
+
+
+def _turn(state: dict) -> str:
+    """The place of the question in the round that was dealt with this seed."""
+    return f"{state['seed']} {state['done']}"
 
 
 def _next(state: dict) -> None:
@@ -86,6 +91,6 @@ def _next(state: dict) -> None:
 
 def _next_check(state: dict, item: content.SelfCheck) -> None:
     # An answer that was never compared counts as missed: it will be asked again.
-    mark = state["marks"].pop(item.id, "missed")
-    learner.log("self_check", item.id, self_check.RESULT_OF_MARK[mark])
+    mark, turn = state["marks"].pop(item.id, "missed"), _turn(state)
     _next(state)
+    learner.log("self_check", item.id, self_check.RESULT_OF_MARK[mark], turn=turn, key="now")

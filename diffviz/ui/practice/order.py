@@ -64,4 +64,6 @@ def _grade(state: dict, item: content.Ordering) -> grading.OrderResult:
 def _check_order(state: dict, item: content.Ordering) -> None:
     state["checked"] = True
     share = _grade(state, item).share
-    learner.log("order", item.id, "right" if share == 1 else "partly" if share >= 0.5 else "wrong")
+    result = "right" if share == 1 else "partly" if share >= 0.5 else "wrong"
+    turn = f"{state.get('version', 0)} {state['order']}"  # the same order checked twice is one answer
+    learner.log("order", item.id, result, turn=turn, key="order")

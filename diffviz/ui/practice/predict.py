@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import random
+
 import streamlit as st
 
 from diffviz.lessons import content, grading
@@ -12,7 +14,7 @@ ENOUGH = 20  # characters: shorter than this is no prediction with a reason
 
 
 def _new_predictions() -> dict:
-    return {"at": 0, "own": {}, "met": {}, "looked": []}
+    return {"at": 0, "own": {}, "met": {}, "looked": [], "round": random.randrange(10**6)}
 
 
 def show() -> None:
@@ -78,8 +80,9 @@ def _commit(state: dict, item: str, own: str) -> None:
 
 
 def _next(state: dict, item: content.Prediction) -> None:
-    learner.log("predictions", item.id, self_check.RESULT_OF_MARK[_verdict(item, state)])
+    result = self_check.RESULT_OF_MARK[_verdict(item, state)]
     common.advance(state)
+    learner.log("predictions", item.id, result, turn=state["round"], key="predict")
 
 
 def _summary(items: tuple[content.Prediction, ...], state: dict) -> None:

@@ -8,14 +8,13 @@ from datetime import UTC, datetime
 import streamlit as st
 
 from diffviz.lessons import content, scheduling
-from diffviz.lessons.store import Store, StoreError
+from diffviz.lessons.store import MAX_EXPORT_BYTES, StoreError, parse_export
 from diffviz.ui import learner, theme
 
 
 def show() -> None:
     """Mastery of each concept, what to do next, and the learner's own data."""
-    who, store = learner.current_id(), learner.store()
-    events = store.events(who)
+    events = learner.events()
     items = [i for kind in content.PRACTISED for i in content.load(kind)]
     standing = scheduling.concept_mastery(events, items)
     waiting = scheduling.due(events, [c.id for c in content.load("flashcards")], datetime.now(UTC))
@@ -30,7 +29,7 @@ def show() -> None:
         )
     with st.expander("Concept by concept"):
         _list(standing)
-    _own_data(who, store)
+    _own_data(events.unreadable)
 
 
 def _map(standing: list[scheduling.ConceptMastery]) -> str:
@@ -64,15 +63,28 @@ def _list(standing: list[scheduling.ConceptMastery]) -> None:
         st.progress(share, f"{s.concept}: {s.done} of {s.total} answered{last}")
 
 
-def _own_data(who: str, store: Store) -> None:
+def _own_data(unreadable: int) -> None:
+    who, store = learner.current_id(), learner.store()
     st.header("Your data", anchor=False)
-    st.markdown("Kept on this server under a random id in your browser. Nothing about you is asked for.")
+    st.markdown(
+        "Kept on this server under a random id in your browser, with copies of the last seven days. Nothing about you is "
+        "asked for."
+    )
+    if unreadable:
+        st.warning(
+            f"{unreadable} stored {'answers' if unreadable > 1 else 'answer'} cannot be read and "
+            f"{'are' if unreadable > 1 else 'is'} left out. A download holds all others; erasing removes them too.",
+            icon=":material/rule:",
+        )
     with st.container(horizontal=True, vertical_alignment="center"):
         st.download_button(
             "Download",
-            json.dumps(store.export(who)),
+            lambda: json.dumps(
+                store.export(who)
+            ),  # read when the button is pressed, not whenever the page is drawn
             "diffviz-progress.json",
             "application/json",
+            key="export",
             on_click="ignore",
         )
         if st.session_state.get("erase-asked"):
@@ -80,14 +92,30 @@ def _own_data(who: str, store: Store) -> None:
             st.button("No", on_click=lambda: st.session_state.pop("erase-asked"))
         else:
             st.button("Erase …", on_click=lambda: st.session_state.update({"erase-asked": True}))
-    file = st.file_uploader("Bring in a download from another browser", type="json")
-    if file is not None:
-        try:
-            st.success(f"{store.import_events(who, json.loads(file.getvalue()))} answers were added.")
-        except (StoreError, ValueError) as error:
-            st.error(
-                str(error) if isinstance(error, StoreError) else "This file is not an export of diffviz."
-            )
+    # A new key empties the field: a file that stays in it would be brought in again after an erasure.
+    turn = st.session_state.setdefault("import-turn", 0)
+    key = f"import-{turn}"
+    st.file_uploader(
+        f"Bring in a download from another browser (up to {MAX_EXPORT_BYTES / 1e6:.0f} MB)", type="json", key=key,
+        on_change=_bring_in, args=(key,),
+    )  # fmt: skip
+    said = st.session_state.pop("import-said", None)
+    if said:
+        kind, sentence = said
+        (st.success if kind == "added" else st.error)(sentence)
+
+
+def _bring_in(key: str) -> None:
+    """Add the answers of the file that was just chosen, once."""
+    file = st.session_state.get(key)
+    if file is None:
+        return
+    st.session_state["import-turn"] += 1
+    try:
+        n = learner.store().import_events(learner.current_id(), parse_export(file.getvalue()))
+        st.session_state["import-said"] = "added", f"{n} answers were added."
+    except StoreError as error:
+        st.session_state["import-said"] = "refused", str(error)
 
 
 def _erase() -> None:

@@ -126,9 +126,10 @@ def _head(asked: PosedQuestion, answered: bool) -> None:
         st.html(gallery.row(asked.pictures, asked.titles, notes, wanted=SIDE))
 
 
-def log(asked: PosedQuestion, picked: str, sure: str | None) -> None:
-    """Add an answer to the learner's event log."""
-    learner.log(asked.kind, asked.item.id, "right" if picked == asked.right.text else "wrong", sure)
+def log(asked: PosedQuestion, picked: str, sure: str | None, turn: object, key: str) -> None:
+    """Add an answer to the learner's log, with the place in the exercise `key`; see `learner.log`."""
+    result = "right" if picked == asked.right.text else "wrong"
+    learner.log(asked.kind, asked.item.id, result, sure, turn=turn, key=key)
 
 
 # --- a whole deck ------------------------------------------------------------------------------------------
@@ -161,7 +162,7 @@ def show(kind: str) -> None:
 
 def _answer(state: dict, asked: PosedQuestion, picked: str, sure: str | None) -> None:
     state["given"][asked.item.id] = (picked, sure, picked == asked.right.text)
-    log(asked, picked, sure)
+    log(asked, picked, sure, state["seed"], DECKS[asked.kind])
 
 
 def _summary(state: dict, every: dict[str, content.Choice | content.Live], kind: str) -> None:

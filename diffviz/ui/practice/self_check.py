@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import random
+
 import streamlit as st
 
 from diffviz.lessons import content, grading
@@ -13,7 +15,7 @@ MARKS = {"missed": ":material/close:", "partly": ":material/contrast:", "got it"
 
 
 def _new_check() -> dict:
-    return {"at": 0, "marks": {}, "own": {}}
+    return {"at": 0, "marks": {}, "own": {}, "round": random.randrange(10**6)}
 
 
 def show() -> None:
@@ -57,9 +59,10 @@ def ask(item: content.SelfCheck, state: dict) -> None:
 
 
 def _next_check(state: dict, item: content.SelfCheck) -> None:
-    if item.id in state["marks"]:
-        learner.log("self_check", item.id, RESULT_OF_MARK[state["marks"][item.id]])
     common.advance(state)
+    if item.id in state["marks"]:
+        result = RESULT_OF_MARK[state["marks"][item.id]]
+        learner.log("self_check", item.id, result, turn=state["round"], key="check")
 
 
 def _self_check_summary(items: tuple, state: dict) -> None:

@@ -12,6 +12,7 @@ import numpy as np
 import streamlit as st
 
 from diffviz.pipelines.trajectory import encode_png
+from diffviz.ui.cache import by_content
 
 _HERE = Path(__file__).parent
 SIDE = 96  # CSS pixels of a picture
@@ -20,6 +21,9 @@ SIDE = 96  # CSS pixels of a picture
 def data_uri(picture: np.ndarray) -> str:
     """A picture (H, W, 3) uint8 as something an <img> can show without asking the server."""
     return f"data:image/png;base64,{base64.b64encode(encode_png(picture)).decode()}"
+
+
+_kept_uri = by_content(data_uri)  # what stands on a page is asked for at every rerun
 
 
 def side_of(picture: np.ndarray, wanted: int) -> int:
@@ -47,7 +51,7 @@ def row(
 ) -> str:
     """HTML of pictures (H, W, 3) uint8 in a row that wraps, each with a title and a note."""
     cells = "".join(
-        f'<figure><img alt="{html.escape(title)}" src="{data_uri(p)}"><figcaption><b>{html.escape(title)}</b>'
+        f'<figure><img alt="{html.escape(title)}" src="{_kept_uri(p)}"><figcaption><b>{html.escape(title)}</b>'
         f"<small>{html.escape(note)}</small></figcaption></figure>"
         for p, title, note in zip(pictures, titles, notes, strict=True)
     )
@@ -75,7 +79,7 @@ def pick(
     result = _component()(
         data={
             "pictures": [
-                {"src": data_uri(p), "title": t, "note": n}
+                {"src": _kept_uri(p), "title": t, "note": n}
                 for p, t, n in zip(pictures, titles, notes, strict=True)
             ],
             "side": side_of(pictures[0], wanted),

@@ -19,6 +19,7 @@ import numpy as np
 import streamlit as st
 
 from diffviz.pipelines.trajectory import gif, sprite_sheet, strip
+from diffviz.ui.cache import by_content
 from diffviz.ui.components.gallery import data_uri
 
 _HERE = Path(__file__).parent
@@ -84,7 +85,7 @@ def pack(
     (n, height, width, _) = shapes.pop()
     if not n == len(readouts) == len(captions):
         raise ValueError(f"{n} frames, {len(readouts)} readouts and {len(captions)} captions do not match")
-    sheets = [sprite_sheet(p.frames) for p in panels]
+    sheets = [_sheet(p.frames) for p in panels]
     header = {
         "run": hashlib.sha256(b"".join(sheets)).hexdigest()[:16],
         "size": [height, width],
@@ -107,6 +108,10 @@ def pack(
     }
     raw = json.dumps(header, ensure_ascii=False).encode()
     return struct.pack("<I", len(raw)) + raw + b"".join(sheets)
+
+
+# Encoding costs a hundred times what it costs to see that the frames are those of the run before.
+_sheet = by_content(sprite_sheet)
 
 
 @functools.cache

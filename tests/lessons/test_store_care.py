@@ -1,0 +1,103 @@
+"""Checking and repairing the file of answers, by the commands that do it."""
+
+import sqlite3
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from diffviz.cli import main
+from diffviz.lessons import store_care
+from diffviz.lessons.store import BACKUPS, FILE, VERSION, Event, Store, StoreError
+
+NOON = datetime(2026, 1, 5, 12, tzinfo=UTC)
+
+
+def event(n):
+    return Event("flashcards", f"card-{n}", "good", None, NOON + timedelta(minutes=n))
+
+
+@pytest.fixture
+def path(tmp_path, monkeypatch):
+    """A file with 1,600 answers of one learner and a place, and a backup that has the first 1,500."""
+    monkeypatch.setenv("DIFFVIZ_DATA", str(tmp_path))
+    store = Store(tmp_path / FILE)
+    store.put("a", "quiz", {"at": 3})
+    export = {"format": 1, "events": [{**vars(event(n)), "at": event(n).at.isoformat()} for n in range(1500)]}
+    store.import_events("a", export)
+    for old in store.backups():
+        old.unlink()
+    with (
+        closing(sqlite3.connect(tmp_path / FILE)) as file,
+        closing(sqlite3.connect(tmp_path / BACKUPS / "progress-2026-01-04.sqlite")) as copy,
+    ):
+        file.backup(copy)
+    for n in range(1500, 1600):
+        store.add("a", event(n), f"turn {n}")
+    store.close()
+    with closing(sqlite3.connect(tmp_path / FILE)) as file:
+        file.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    return tmp_path / FILE
+
+
+def damage(path):
+    """Overwrite a page in the middle of the answers."""
+    data = bytearray(path.read_bytes())
+    for page in range(0, len(data), 4096):
+        if data[page] == 13 and b"card-700" in data[page : page + 4096]:  # 13: a leaf of a table
+            data[page : page + 4096] = b"\xff" * 4096
+            path.write_bytes(data)
+            return
+    pytest.fail("no page of answers to damage")
+
+
+def test_a_sound_file_is_said_to_be_sound(path, capsys):
+    assert main(["store", "check"]) == 0
+    assert f"1600 answers of 1 learners, schema {VERSION}, 1 backups" in capsys.readouterr().out
+
+
+def test_no_file_and_a_newer_file_are_said_and_left_alone(path, tmp_path, monkeypatch, capsys):
+    with closing(sqlite3.connect(path)) as file, file:
+        file.execute(f"PRAGMA user_version = {VERSION + 1}")
+    before = path.read_bytes()
+    assert main(["store", "check"]) == 1 and main(["store", "repair"]) == 2
+    assert "newer version" in capsys.readouterr().err and path.read_bytes() == before
+    monkeypatch.setenv("DIFFVIZ_DATA", str(tmp_path / "nowhere"))
+    assert main(["store", "check"]) == 2
+    assert not (tmp_path / "nowhere").exists()
+
+
+def test_lines_that_are_no_answers_are_counted_and_left_out_by_a_repair(path, capsys):
+    with closing(sqlite3.connect(path)) as file, file:
+        file.execute("UPDATE events SET at = '9999-12-31T00:00:00+00:00' WHERE id < 4")
+    assert main(["store", "check"]) == 1
+    assert "3 of its lines" in capsys.readouterr().err
+    assert main(["store", "repair"]) == 0
+    store = Store(path)
+    assert len(store.events("a")) == 1597 and store.get("a", "quiz") == {"at": 3}
+    assert store.events("a")[-1] == event(1599)
+    assert not store.add("a", event(1599), "turn 1599")  # tokens are kept
+    assert len(list(path.parent.glob("*.before-repair.sqlite"))) == 1
+    assert not list(path.parent.glob("*.repair"))
+
+
+def test_a_damaged_file_is_made_anew_of_what_can_be_read_and_its_backup(path, capsys):
+    damage(path)
+    assert main(["store", "check"]) == 1
+    assert "damaged" in capsys.readouterr().err
+    old, answers, rescued = store_care.repair(path)
+    assert old.exists() and answers == 1600 and 0 < rescued < 1500
+    store = Store(path)
+    assert sorted(store.events("a"), key=lambda e: e.at) == [event(n) for n in range(1600)]
+    assert main(["store", "check"]) == 0
+
+
+def test_what_is_no_database_is_made_anew_of_its_backup(path):
+    path.write_bytes(b"x" * 9000)
+    _, answers, rescued = store_care.repair(path)
+    assert answers == rescued == 1500
+
+
+def test_a_repair_of_nothing_is_refused(tmp_path):
+    with pytest.raises(StoreError, match="no file"):
+        store_care.repair(tmp_path / FILE)

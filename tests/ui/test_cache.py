@@ -1,0 +1,130 @@
+"""What is kept between reruns: by content, within bounds, and shared between visitors."""
+
+from __future__ import annotations
+
+import gc
+import weakref
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+from helpers import open_page
+from hypothesis import given
+from hypothesis import strategies as st
+
+from diffviz.bounded import BoundedCache
+from diffviz.models import checkpoints
+from diffviz.pipelines.text_to_image import Settings, sample_steps
+from diffviz.ui import cache, live
+from diffviz.ui.cache import by_content, digest
+from diffviz.ui.components import player
+
+
+@given(st.lists(st.tuples(st.integers(0, 5), st.integers(0, 40))), st.integers(1, 100))
+def test_a_cache_stays_within_its_limit_and_drops_what_was_asked_for_least_lately(puts, limit):
+    kept, model = BoundedCache(limit), {}
+    for key, size in puts:
+        kept.put(key, (key, size), size)
+        model.pop(key, None)
+        if size <= limit:
+            model[key] = size
+        while sum(model.values()) > limit:
+            model.pop(next(iter(model)))
+        assert kept.size == sum(model.values()) <= limit
+    for key in range(6):
+        assert kept.get(key) == ((key, model[key]) if key in model else None)
+
+
+def test_a_result_is_computed_once_for_equal_content():
+    asked = []
+
+    @by_content
+    def total(values, names=()):
+        asked.append(names)
+        return float(values.sum())
+
+    assert total(np.ones(3)) == total(np.ones(3)) == 3.0 and len(asked) == 1
+    total(np.ones(3), ["a"])
+    total(np.ones(3, np.float32))
+    total(np.ones((3, 1)))
+    assert len(asked) == 4
+
+
+@dataclass(frozen=True)
+class Pair:
+    a: object
+    b: object
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [(1, 1.0), (1, True), ("a", b"a"), (["ab", "c"], ["a", "bc"]), ([1, [2]], [1, 2]), ({"a": 1}, {"a": 2}),
+     (np.zeros(2, np.uint8), np.zeros(2, np.int8)), (Pair(1, 2), Pair(2, 1)), (None, "None")],
+    ids=str,
+)  # fmt: skip
+def test_different_content_has_different_digests(one, other):
+    assert digest(one) != digest(other)
+    assert digest(one) == digest(one)
+
+
+def test_what_has_no_content_is_refused():
+    with pytest.raises(TypeError, match="no content"):
+        digest(object())
+
+
+def frames(seed=0):
+    return np.random.default_rng(seed).integers(0, 256, (9, 16, 16, 3), np.uint8)
+
+
+def test_the_player_encodes_equal_frames_once(monkeypatch):
+    encoded = []
+    real = player.sprite_sheet
+    monkeypatch.setattr(player, "_sheet", by_content(lambda f: encoded.append(1) or real(f)))
+    monkeypatch.setattr(cache, "_shared", BoundedCache(10_000_000))
+
+    def pack(seed):
+        return player.pack([player.Panel("x", "", "state", frames(seed))], ["r"] * 9, ["c"] * 9, "A run")
+
+    assert pack(0) == pack(0) and len(encoded) == 1
+    assert pack(1) != pack(0) and len(encoded) == 2
+
+
+def finished(steps):
+    run = live.Run(Settings("cat face", "noto", steps=steps, model=checkpoints.QUICK))
+    run.steps.extend(sample_steps(run.settings))
+    whole = run.trajectory()
+    run.finish()
+    return run, whole
+
+
+def test_a_long_run_is_kept_at_half_precision_and_shows_the_same(monkeypatch):
+    monkeypatch.setattr(live, "EXACT_STEPS", 3)
+    short, whole = finished(3)
+    assert short.finished and short.nbytes == 3 * whole.x.nbytes and len(short.steps) == 1
+    assert np.array_equal(short.trajectory().eps, whole.eps)
+    long, whole = finished(4)
+    assert long.nbytes == 3 * whole.x.nbytes / 2
+    for name in ("x", "x0", "eps"):
+        kept = long.trajectory()
+        assert getattr(kept, name).dtype == np.float32
+        assert np.abs(kept.frames(name).astype(int) - whole.frames(name).astype(int)).max() <= 1
+
+
+def test_a_run_that_another_visitor_made_is_shown_without_a_step(monkeypatch):
+    monkeypatch.setattr(live, "_finished", BoundedCache(50_000_000))
+    quick = {"steps": "2", "net": checkpoints.manifest()[checkpoints.QUICK].title, "seed": "77"}
+    first = open_page("reverse", quick)
+    monkeypatch.setattr(live, "record", lambda *args: pytest.fail("computed again"))
+    second = open_page("reverse", quick)
+    assert second.session_state["reverse-run"] is first.session_state["reverse-run"]
+
+
+def test_what_a_visitor_looked_at_is_freed_once_nobody_holds_it(monkeypatch):
+    monkeypatch.setattr(live, "_finished", BoundedCache(0))
+    quick = {"steps": "2", "net": checkpoints.manifest()[checkpoints.QUICK].title, "seed": "78"}
+    app = open_page("reverse", quick)
+    held = weakref.ref(app.session_state["reverse-run"])
+    app.session_state["reverse-run"] = None
+    del app
+    gc.collect()
+    assert held() is None

@@ -1,0 +1,282 @@
+"""What becomes of a learner's answers when the disk, the browser or another tab does not do as it should."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from diffviz.lessons import content
+from diffviz.lessons.store import FILE, VERSION, Event, Store, StoreError
+from diffviz.ui import learner
+
+WHO = "0123456789abcdef" * 2
+CARDS = [card.id for card in content.load("flashcards")]
+
+
+@pytest.fixture
+def home(tmp_path, monkeypatch):
+    """A folder of its own for the progress, and exercises without the app around them, where links lead nowhere."""
+    monkeypatch.setenv("DIFFVIZ_DATA", str(tmp_path))
+    monkeypatch.setattr("streamlit.page_link", lambda *args, **more: None)
+    return tmp_path
+
+
+def exercise(name: str) -> None:
+    import streamlit as st
+
+    from diffviz.ui import learner, practice
+
+    learner.identify()
+    practice.EXERCISES[name]()
+    if name in practice.KEYS:
+        learner.save_progress(practice.KEYS[name])
+    else:
+        learner.report()
+    st.caption("the end")
+
+
+def visit(name: str, who: str = WHO) -> AppTest:
+    app = AppTest.from_function(exercise, default_timeout=60, args=(name,))
+    app.session_state["learner-fresh"] = who
+    return run(app)
+
+
+def run(app: AppTest) -> AppTest:
+    app.run()
+    assert not app.exception, [e.value for e in app.exception]
+    assert app.caption[-1].value == "the end"
+    return app
+
+
+def press(app: AppTest, label: str) -> None:
+    next(b for b in app.button if b.label == label).click()
+    run(app)
+
+
+def refuse(*args):
+    raise StoreError("This answer could not be kept on the server: the disk is full.")
+
+
+def test_cards_rated_on_a_full_disk_are_warned_of_count_in_the_visit_and_are_kept_later(home, monkeypatch):
+    app = visit("flashcards")
+    with monkeypatch.context() as full:
+        full.setattr(Store, "add", refuse)
+        for n in range(1, 4):
+            front = app.header[0].value
+            press(app, "Flip")
+            press(app, "Good")
+            assert app.header[0].value != front  # the visit goes on
+            assert "the disk is full" in app.warning[0].value and f"{n} answer" in app.warning[0].value
+        assert Store(home / FILE).events(WHO) == []
+    run(app)
+    assert not app.warning
+    kept = Store(home / FILE).events(WHO)
+    assert [e.item for e in kept] == CARDS[:3]
+    assert [e.at for e in kept] == sorted(e.at for e in kept)
+
+
+def test_two_tabs_that_rate_one_card_count_it_once(home):
+    tabs = [visit("flashcards"), visit("flashcards")]
+    for app in tabs:
+        press(app, "Flip")
+    press(tabs[0], "Good")
+    press(tabs[1], "Again")
+    assert [e.result for e in Store(home / FILE).events(WHO)] == ["good"]
+
+
+def test_two_tabs_in_one_quiz_count_its_question_once(home):
+    first = visit("work quiz")
+    first.radio[0].set_value(first.radio[0].options[0])
+    run(first)
+    second = visit("work quiz")
+    second.session_state["practice-quiz"] = json.loads(json.dumps(first.session_state["practice-quiz"]))
+    run(second)
+    second.radio[0].set_value(second.radio[0].options[1])
+    run(second)
+    press(first, "Answer")
+    press(second, "Answer")
+    store = Store(home / FILE)
+    assert len(store.events(WHO)) == 1
+    assert store.get(WHO, "quiz")["given"]
+
+
+@pytest.mark.parametrize("name", ["practise now", "self-check", "order", "predict", "work quiz"])
+def test_an_exercise_that_was_only_opened_leaves_nothing_behind(home, name):
+    run(visit(name))
+    with closing(sqlite3.connect(home / FILE)) as file:
+        assert file.execute("SELECT count(*) FROM places").fetchone() == (0,)
+
+
+def test_an_answer_and_where_it_leads_are_kept_before_the_page_is_drawn_again(home, monkeypatch):
+    """A server that ends between the two used to ask the question again and to count it twice."""
+    app = visit("work quiz")
+    app.radio[0].set_value(app.radio[0].options[0])
+    run(app)
+    monkeypatch.setattr(learner, "save_progress", lambda key: None)  # the end of the page is not reached
+    next(b for b in app.button if b.label == "Answer").click()
+    app.run()
+    (answered,) = Store(home / FILE).events(WHO)
+    assert answered.item in Store(home / FILE).get(WHO, "quiz")["given"]
+
+
+def test_what_is_answered_before_the_browser_says_who_it_is_is_taken_along(home, monkeypatch):
+    known: list[str] = []
+
+    class Result:
+        @property
+        def id(self):
+            return known[0] if known else None
+
+    monkeypatch.setattr(learner, "_component", lambda: lambda **more: Result())
+    app = visit("flashcards", who="f" * 32)
+    press(app, "Flip")
+    press(app, "Good")
+    known.append(WHO)
+    run(app)
+    assert [e.item for e in Store(home / FILE).events(WHO)] == CARDS[:1]
+    assert Store(home / FILE).events("f" * 32) == []
+
+
+def export_of(*results: str) -> bytes:
+    began = datetime.now(UTC) - timedelta(days=1)
+    store = Store(None)
+    for n, result in enumerate(results):
+        store.add("other", Event("flashcards", CARDS[n], result, None, began + timedelta(minutes=n)))
+    return json.dumps(store.export("other")).encode()
+
+
+def answers_shown(app: AppTest) -> int:
+    return next(int(m.value.split()[0]) for m in app.markdown if "answers so far" in m.value)
+
+
+def test_a_file_is_brought_in_once_and_not_again_after_an_erasure(home):
+    app = visit("progress")
+    app.file_uploader[0].set_value(("mine.json", export_of("good", "again"), "application/json"))
+    run(app)
+    assert app.success[0].value == "2 answers were added." and answers_shown(app) == 2
+    press(app, "Erase …")
+    press(app, "Yes, erase everything")
+    run(app)
+    assert answers_shown(app) == 0 and Store(home / FILE).events(WHO) == []
+
+
+@pytest.mark.parametrize(
+    ("raw", "says"),
+    [
+        (b"[" * 50_000, "not an export"),
+        (b"", "not an export"),
+        (export_of("good").replace(b"202", b"999"), "date"),
+        (b" " * 4_000_001, "at most"),
+    ],
+    ids=["deep", "empty", "year 9999", "large"],
+)
+def test_a_file_that_is_refused_is_refused_in_a_sentence_and_practice_goes_on(home, raw, says):
+    app = visit("progress")
+    app.file_uploader[0].set_value(("mine.json", raw, "application/json"))
+    run(app)
+    assert says in app.error[0].value and answers_shown(app) == 0
+    visit("flashcards")
+
+
+def test_a_stored_line_with_an_impossible_date_leaves_practice_and_the_erase_button(home):
+    store = Store(home / FILE)
+    for n in range(2):
+        store.add(WHO, Event("flashcards", CARDS[n], "good", None, datetime.now(UTC)))
+    with closing(sqlite3.connect(home / FILE)) as file, file:
+        file.execute("UPDATE events SET at = '9999-12-31T23:59:59+00:00' WHERE id = 1")
+        file.execute("INSERT INTO places VALUES (?, 'now', '{')", (WHO,))
+    for name in ("practise now", "flashcards"):
+        visit(name)
+    app = visit("progress")
+    assert any("1 stored answer cannot be read" in w.value for w in app.warning)
+    press(app, "Erase …")
+    press(app, "Yes, erase everything")
+    assert not app.warning
+
+
+def test_a_place_of_another_form_begins_anew_with_a_sentence(home):
+    Store(home / FILE).put(WHO, "quiz", {"at": "two", "ids": 7})
+    app = visit("work quiz")
+    assert "begins anew" in app.warning[0].value
+    assert app.radio
+
+
+@pytest.mark.parametrize("state", ["newer", "no database", "damaged"])
+def test_a_store_that_cannot_be_used_is_a_sentence_without_a_path_and_the_visit_goes_on(home, state):
+    if state == "no database":
+        (home / FILE).write_bytes(b"x" * 5000)
+    else:
+        store = Store(home / FILE)
+        store.add(WHO, Event("flashcards", CARDS[0], "good", None, datetime.now(UTC)))
+        store._engine.dispose()
+        with closing(sqlite3.connect(home / FILE)) as file, file:
+            if state == "newer":
+                file.execute(f"PRAGMA user_version = {VERSION + 1}")
+            else:
+                file.execute("PRAGMA writable_schema = ON")
+                file.execute("UPDATE sqlite_master SET rootpage = 9999 WHERE name = 'ix_events_learner'")
+    before = (home / FILE).read_bytes()
+    app = visit("flashcards")
+    press(app, "Flip")
+    press(app, "Good")
+    assert len(app.warning) == 1 and str(home) not in app.warning[0].value
+    app = visit("progress")
+    assert {"Erase …"} <= {b.label for b in app.button} and app.get("download_button")
+    if state != "damaged":
+        assert (home / FILE).read_bytes() == before  # nothing was overwritten
+
+
+def test_a_file_that_was_deleted_is_said_to_those_who_were_there(home):
+    app = visit("flashcards")
+    press(app, "Flip")
+    for file in home.glob(f"{FILE}*"):
+        file.unlink()
+    press(app, "Good")
+    assert "removed or replaced during your visit" in app.warning[0].value
+    assert len(Store(home / FILE).events(WHO)) == 1
+    assert not visit("flashcards", "a" * 32).warning
+
+
+def test_answers_of_a_store_in_memory_are_kept_once_the_file_can_be_opened(home, monkeypatch):
+    (home / FILE).mkdir()
+    app = visit("flashcards")
+    press(app, "Flip")
+    press(app, "Good")
+    assert "kept in memory" in app.warning[0].value
+    (home / FILE).rmdir()
+    monkeypatch.setattr(learner, "RETRY_SECONDS", -1.0)
+    run(app)
+    assert not app.warning
+    assert len(Store(home / FILE).events(WHO)) == 1
+
+
+def test_a_visitor_who_empties_streamlits_caches_empties_no_store(home):
+    import streamlit as st
+
+    (home / FILE).mkdir()
+    app = visit("flashcards")
+    press(app, "Flip")
+    press(app, "Good")
+    st.cache_resource.clear()
+    st.cache_data.clear()
+    assert len(learner.store().events(WHO)) == 1
+
+
+def test_the_learners_id_is_in_no_address_and_in_no_log(home, caplog, capsys):
+    app = visit("practise now")
+    store = learner.store()
+    store._engine.dispose()
+    from sqlalchemy import event
+
+    event.listen(store._engine, "connect", lambda connection, _: connection.execute("PRAGMA query_only = ON"))
+    visit("flashcards")
+    app = visit("self-check")
+    press(app, "Next question")
+    said = capsys.readouterr()
+    assert WHO not in caplog.text + said.out + said.err
+    assert WHO not in json.dumps(dict(app.query_params))
