@@ -17,8 +17,8 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from diffviz.lessons import glossary
-from diffviz.lessons.pages import GROUPS, HOME, LESSONS, TEACHING, Lesson
+from diffviz.lessons import glossary, pages
+from diffviz.lessons.pages import HOME, LESSONS, Lesson
 from diffviz.paths import ASSETS
 from diffviz.ui import terms, theme
 
@@ -26,7 +26,9 @@ T = TypeVar("T")
 
 
 ICON = ASSETS / "icon.png"
-SIDEBAR_WIDTH = 230
+SIDEBAR_WIDTH = 250
+TERM = "term"  # the parameter by which a link of the search says what was looked for
+FOUND = 3  # how many terms the search offers for words that name none
 
 
 @dataclass(frozen=True)
@@ -61,7 +63,22 @@ def setup_page(title: str, lead: str, *, kicker: str = "", slug: str = "") -> Pa
     st.html(f'<p class="dv-lead">{terms.with_tips(lead)}</p>')
     if slug:
         _objectives(glossary.lessons()[slug])
-    return Page(st.container(), arrived)
+    page = Page(st.container(), arrived)
+    _term_note(page.notices)
+    return page
+
+
+def _term_note(notices: DeltaGenerator) -> None:
+    """The glossary's sentence on the term that a link of the search names (`?term=ddim`), above what shows it."""
+    key = st.query_params.get(TERM)
+    if key is None:
+        return
+    entry = glossary.entries().get(key)
+    if entry is None:
+        notices.warning("The link names a term that the glossary does not have.")
+        return
+    formula = f" ${entry.formula}$" if entry.formula else ""
+    notices.container(key="term", border=True).markdown(f"**{entry.term}.** {entry.text}{formula}")
 
 
 def _objectives(lesson: glossary.Lesson) -> None:
@@ -92,30 +109,49 @@ def _page_of(slug: str) -> Lesson:
     return next(lesson for lesson in LESSONS if lesson.slug == slug)
 
 
+def lesson_list() -> None:
+    """Links to all pages in the groups of the menu, each with a line on what it shows."""
+    with st.container(key="lessons", gap=None):
+        for group, lessons in pages.groups():
+            st.html(f'<h3 class="dv-kicker">{group}</h3>')
+            for lesson in lessons:
+                link(lesson, label=f"**{lesson.title}**")
+                st.caption(lesson.blurb)
+
+
 def _find() -> None:
-    """A search for terms of the field; what is found is said here, with a link to the page that shows it."""
-    found = st.selectbox(
+    """A search for terms of the field; what is found is said here, with a link to the page that shows it.
+
+    A name is offered while it is typed; other words, misspelt ones too, are looked up on Enter as in the dictionary.
+    """
+    wanted = st.selectbox(
         "Find a term", list(glossary.names()), index=None, key="find", placeholder="Find: CFG, DDIM …",
-        filter_mode="contains", label_visibility="collapsed",
+        filter_mode="contains", accept_new_options=True, label_visibility="collapsed",
     )  # fmt: skip
-    if found is None:
+    if wanted is None:
         return
-    entry = glossary.entries()[glossary.names()[found]]
-    st.caption(f"**{entry.term}.** {entry.text}")
-    if entry.page:
-        page = _page_of(entry.page)
-        link(page, icon=":material/arrow_forward:", query_params=dict(entry.state), width="stretch")
+    found = glossary.search(wanted, FOUND)
+    if not found:
+        st.caption("No term comes near that.")
+    elif glossary.normal(wanted) in map(glossary.normal, found[0].names):
+        found = found[:1]  # it was named, so nothing else was meant
+    for entry in found:
+        st.caption(f"**{entry.term}.** {entry.text}")
+        if entry.page:
+            state = {TERM: entry.id, **entry.state}
+            link(_page_of(entry.page), icon=":material/arrow_forward:", query_params=state, width="stretch")
 
 
 def _menu(arrived: bool) -> bool:
-    with st.sidebar:
+    """The menu in the sidebar; returns whether presenter view is on."""
+    with st.sidebar, st.container(key="menu", gap=None):
         st.html('<p class="dv-kicker">diffviz</p>')
         _find()
-        for lesson in (HOME, *LESSONS, TEACHING):
-            if lesson.file in GROUPS:
-                st.html(f'<p class="dv-kicker">{GROUPS[lesson.file]}</p>')
-            link(lesson, width="stretch")
-        st.space("small")
+        link(HOME, width="stretch")
+        for group, lessons in pages.groups():
+            st.html(f'<p class="dv-kicker">{group}</p>')
+            for lesson in lessons:
+                link(lesson, width="stretch")
         restore_control("presenter", arrived)
         on = st.toggle(
             "Presenter view",
