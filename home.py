@@ -59,5 +59,5 @@ with stage:
             frame.LESSONS[2].file,
             label="This sample in the lesson on sampling",
             icon=":material/arrow_forward:",
-            query_params={"prompt": prompt, "style": style, "seed": seed},
+            query_params={"prompt": prompt, "style": style, "seed": str(seed)},
         )

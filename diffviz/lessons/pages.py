@@ -97,6 +97,7 @@ TEACHING = Lesson(
     "Class plans, handouts, question files",
     "Teaching",
 )
+BY_SLUG = {lesson.slug: lesson for lesson in LESSONS}
 # Addresses that people may have saved, and the slugs that answer them now.
 FORMER_SLUGS = {"copies": "memorization", "relatives": "generative_models", "practise": "practice"}
 

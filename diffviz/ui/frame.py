@@ -1,6 +1,6 @@
 """The page frame: title, menu, presenter's switch, and where notices go.
 
-Imports nothing that imports torch: the frame of a page is on screen before the first picture is computed.
+Imports nothing that imports torch: the frame of a page is on screen before the first image is computed.
 """
 
 from __future__ import annotations
@@ -11,14 +11,15 @@ import sys
 from dataclasses import dataclass
 from typing import TypeVar
 
-# Torch with several threads beside Streamlit's stalls: one per call, and sessions run side by side instead.
+# Several torch threads stall beside Streamlit's: one a computation, and sessions side by side instead.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from diffviz.lessons import glossary, pages
-from diffviz.lessons.pages import HOME, LESSONS, Lesson
+from diffviz.lessons.pages import BY_SLUG, HOME, Lesson
+from diffviz.lessons.pages import LESSONS as LESSONS
 from diffviz.paths import ASSETS
 from diffviz.ui import terms, theme
 
@@ -40,7 +41,7 @@ class Page:
 
 
 def setup_page(title: str, lead: str, *, kicker: str = "", slug: str = "") -> Page:
-    """Set up the page and draw its frame; the first call of every page.
+    """Set up the page and show its frame; what every page begins with.
 
     `lead` is the plain sentence under the title; it may hold HTML of our own, never a visitor's text. A lesson's
     `slug` names its objectives and its reading.
@@ -90,7 +91,7 @@ def _objectives(lesson: glossary.Lesson) -> None:
             for known in lesson.know:
                 st.markdown(f"- {known.text}")
                 if known.page:
-                    link(_page_of(known.page))
+                    link(BY_SLUG[known.page])
                 elif known.term:
                     st.caption(glossary.entries()[known.term].text)
 
@@ -103,10 +104,6 @@ def read_more() -> None:
     st.header("Read more", anchor=False)
     papers = [(glossary.papers()[r.paper], r.what) for r in lesson.read]
     st.markdown("\n".join(f"- {p.cite}, [{p.title}]({p.url}) ({p.where}): {what}." for p, what in papers))
-
-
-def _page_of(slug: str) -> Lesson:
-    return next(lesson for lesson in LESSONS if lesson.slug == slug)
 
 
 def lesson_list() -> None:
@@ -139,7 +136,7 @@ def _find() -> None:
         st.caption(f"**{entry.term}.** {entry.text}")
         if entry.page:
             state = {TERM: entry.id, **entry.state}
-            link(_page_of(entry.page), icon=":material/arrow_forward:", query_params=state, width="stretch")
+            link(BY_SLUG[entry.page], icon=":material/arrow_forward:", query_params=state, width="stretch")
 
 
 def _menu(arrived: bool) -> bool:
@@ -165,7 +162,7 @@ def _menu(arrived: bool) -> bool:
 def load_torch() -> None:
     """Import what needs torch, saying so where it takes seconds: for a server's first visitor only."""
     if "torch" not in sys.modules:
-        with st.spinner("Waking the network up: a few seconds, for the first visitor only …"):
+        with st.spinner("Loading the network: a few seconds, for the first visitor only …"):
             importlib.import_module("diffviz.pipelines.text_to_image")
 
 

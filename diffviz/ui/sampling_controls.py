@@ -37,8 +37,8 @@ def seed_control(c: Controls) -> int:
 
 
 def prompt_controls(c: Controls, styles: Sequence[str]) -> tuple[str, str, int]:
-    """Prompt, style and seed of a page on one picture."""
-    prompt = c.text("Prompt", "prompt", "cat face", placeholder="no words: draw anything")
+    """Prompt, style and seed of a page on one sample."""
+    prompt = c.text("Prompt", "prompt", "cat face", placeholder="empty: unconditional")
     style = c.choice("Style", "style", ("", *styles), "noto", {"": "any"})
     return prompt, style, seed_control(c)
 

@@ -2,11 +2,11 @@
 
 | role          | means                                   | mark beside the colour      |
 |---------------|-----------------------------------------|-----------------------------|
-| signal        | the real picture, its share alpha       | solid line, round key       |
+| signal        | the clean image, its share alpha        | solid line, round key       |
 | noise         | noise, real or predicted, its share     | dashed line, striped key    |
-| prediction    | what the network says                   | dotted line, diamond key    |
-| conditional   | asked with the words                    | long dashes                 |
-| unconditional | asked without them                      | dash and dot                |
+| prediction    | what the network predicts               | dotted line, diamond key    |
+| conditional   | predicted with the prompt               | long dashes                 |
+| unconditional | predicted without it                    | dash and dot                |
 
 The hues are Okabe and Ito's, which stay apart for colour-blind eyes, darkened for the light theme and
 lightened for the dark one until text in them has a contrast of at least 4.5 to 1.
