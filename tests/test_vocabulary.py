@@ -17,6 +17,9 @@ from pathlib import Path
 import pytest
 from helpers import ROOT
 
+from diffviz.lessons import pages
+from diffviz.ui import terms
+
 # Pattern, in any case: what to say instead.
 OLD_WORDS = {
     r"(?<!TV )\bstatic\b": "Gaussian noise",
@@ -169,6 +172,19 @@ def test_files_functions_and_classes_have_the_names_of_the_field(path):
     tree = ast.parse(path.read_text(encoding="utf-8"))
     defined = {n.name for n in ast.walk(tree) if isinstance(n, ast.FunctionDef | ast.ClassDef)}
     assert not {name for name in defined if name.strip("_").casefold() in OLD_NAMES}
+
+
+@pytest.mark.parametrize(
+    "lesson",
+    [p for p in pages.LESSONS if p.file not in TO_BE_DONE and p.slug != "practice"],
+    ids=lambda p: p.slug,
+)
+def test_the_lead_of_a_lesson_names_terms_that_the_glossary_explains(lesson):
+    tree = ast.parse((ROOT / lesson.file).read_text(encoding="utf-8"))
+    calls = [
+        n for n in ast.walk(tree) if isinstance(n, ast.Call) and ast.unparse(n.func) == "frame.setup_page"
+    ]
+    assert 'class="dv-term"' in terms.with_tips(ast.literal_eval(calls[0].args[1]))
 
 
 @pytest.mark.parametrize(("file", "word"), LEGITIMATE)
