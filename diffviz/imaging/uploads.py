@@ -1,4 +1,4 @@
-"""Pictures from outside: read with care, or turned away with one sentence."""
+"""Images from outside: decoded within limits, or refused with one sentence."""
 
 from __future__ import annotations
 

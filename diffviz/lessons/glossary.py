@@ -205,14 +205,14 @@ def search(query: str, limit: int = 8) -> list[Entry]:
 
 def _match(wanted: str, entry: Entry) -> float:
     """How well an entry matches a normal query, 0 for not at all. A term counts a little more than an alias."""
-    best = max(_likeness(wanted, normal(name)) - 0.02 * (k > 0) for k, name in enumerate(entry.names))
+    best = max(_similarity(wanted, normal(name)) - 0.02 * (k > 0) for k, name in enumerate(entry.names))
     if best > 0:
         return best
     words = normal(entry.text).split()
     return 0.1 if all(any(w.startswith(q) for w in words) for q in wanted.split()) else 0.0
 
 
-def _likeness(wanted: str, name: str) -> float:
+def _similarity(wanted: str, name: str) -> float:
     if name == wanted:
         return 1.0
     if name.startswith(wanted):

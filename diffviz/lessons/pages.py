@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import groupby
 
 
 @dataclass(frozen=True)
 class Lesson:
-    """One page of the app: its file, its title and icon in the menu, and one sentence on what it shows."""
+    """One page of the app: its file, its title and icon in the menu, what it shows in a line, and its group."""
 
     file: str
     title: str
     icon: str
-    blurb: str
+    blurb: str = ""
+    group: str = ""
 
     @property
     def slug(self) -> str:
@@ -21,91 +23,86 @@ class Lesson:
         return self.file.removesuffix(".py").partition("_")[2]
 
 
-HOME = Lesson("home.py", "Start", ":material/home:", "")
+HOME = Lesson("home.py", "Start", ":material/home:")
+# In the order of the menu; pages of one group stand together.
 LESSONS = (
     Lesson(
         "pages/1_forward.py",
         "1 · Forward process",
         ":material/grain:",
-        "Add Gaussian noise to an image step by step, and compare noise schedules and their SNR. Nothing is learned yet.",
+        "Gaussian noise, noise schedules, SNR",
+        "Basics",
     ),
     Lesson(
         "pages/2_training.py",
         "2 · Training objective",
         ":material/model_training:",
-        "One training example taken apart, the loss at each noise level, ε-, x₀- and v-prediction, and a small network "
-        "to train yourself.",
+        "The loss, and ε-, x₀- and v-prediction",
+        "Basics",
     ),
     Lesson(
         "pages/3_reverse.py",
         "3 · Reverse process (sampling)",
         ":material/auto_awesome:",
-        "Give a prompt and a seed, and watch the sampler turn noise into an image, one denoising step at a time.",
+        "From noise to an image, step by step",
+        "Basics",
     ),
     Lesson(
         "pages/4_steps.py",
         "4 · Samplers and steps",
         ":material/stairs:",
-        "DDPM, DDIM, Heun, DPM-Solver++ and UniPC from the same noise: how many network evaluations each needs.",
+        "DDPM, DDIM, Heun, DPM-Solver++, UniPC",
+        "Basics",
     ),
     Lesson(
         "pages/5_guidance.py",
         "5 · Prompts and guidance",
         ":material/explore:",
-        "Classifier-free guidance taken apart: conditional and unconditional prediction, guidance scale, negative prompt.",
+        "Classifier-free guidance, negative prompts",
+        "Steering",
     ),
     Lesson(
         "pages/6_editing.py",
         "6 · Image-to-image and inpainting",
         ":material/brush:",
-        "Start from your own image with noise added (SDEdit), or have a masked region filled (RePaint).",
+        "SDEdit on your own image; masks, RePaint",
+        "Steering",
     ),
     Lesson(
         "pages/7_memorization.py",
         "7 · Memorization",
         ":material/content_copy:",
-        "A generated image beside its nearest neighbours among the training images: new, or a copy?",
+        "Nearest training images: new, or a copy?",
+        "Beyond",
     ),
     Lesson(
         "pages/8_generative_models.py",
         "8 · VAE, GAN, flow matching, distillation",
         ":material/family_history:",
-        "Other generative models, trained beside a diffusion model on the same 2-D points, in seconds.",
+        "Mode collapse, rectified flow, one-step models",
+        "Beyond",
     ),
     Lesson(
         "pages/9_practice.py",
         "9 · Practice",
         ":material/school:",
-        "Quizzes, flashcards and interview questions, each with a link to the page that shows the answer.",
+        "Quizzes, flashcards, interview questions",
+        "Practice",
     ),
 )
 TEACHING = Lesson(
     "pages/10_teaching.py",
     "For teachers",
     ":material/co_present:",
-    "Four class plans, each step with its link; handouts and question files for your own course.",
+    "Class plans, handouts, question files",
+    "Teaching",
 )
-# The menu in groups, each under the first of its pages.
-GROUPS = {
-    "pages/1_forward.py": "Basics",
-    "pages/5_guidance.py": "Steering",
-    "pages/7_memorization.py": "Beyond",
-    "pages/9_practice.py": "Practice",
-    "pages/10_teaching.py": "Teaching",
-}
 BY_SLUG = {lesson.slug: lesson for lesson in LESSONS}
 # Addresses that people may have saved, and the slugs that answer them now.
 FORMER_SLUGS = {"copies": "memorization", "relatives": "generative_models", "practise": "practice"}
 
 
-def grouped() -> Iterator[tuple[str, list[Lesson]]]:
-    """The pages after the start page in the groups of the menu, each group with its name."""
-    group: list[Lesson] = []
-    name = ""
-    for lesson in (*LESSONS, TEACHING):
-        if lesson.file in GROUPS and group:
-            yield name, group
-            group = []
-        name = GROUPS.get(lesson.file, name)
-        group.append(lesson)
-    yield name, group
+def groups() -> Iterator[tuple[str, tuple[Lesson, ...]]]:
+    """The pages after the start page, in the groups of the menu with their names."""
+    for name, lessons in groupby((*LESSONS, TEACHING), key=lambda lesson: lesson.group):
+        yield name, tuple(lessons)

@@ -1,7 +1,7 @@
 """A small classifier of our own: it measures the denoiser, and gives features of images.
 
-It is trained on the same real pictures (see `diffviz.training.train_classifier`) and knows their labels and
-subgroups. What it says of generated pictures is only as good as what it says of held-out real ones, so the
+It is trained on the same real images (see `diffviz.training.train_classifier`) and knows their labels and
+subgroups. Its predictions for generated images are only as good as those for held-out real ones, so the
 two are always printed side by side. Its features are not Inception's: a Fréchet distance in them is not an
 "FID" and cannot be compared with a published one.
 """

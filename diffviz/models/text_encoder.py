@@ -86,7 +86,7 @@ class Vocabulary:
         return sorted(close, key=lambda w: w not in self.common_words)[:n]
 
     def read(self, text: str) -> Prompt:
-        """Split a prompt into the words the network will be told and those it cannot be told.
+        """Split a prompt into the words that have a token and those that have none.
 
         A word with letters that the network's alphabet lacks (猫, naïve) is unknown as a whole, though known words that
         stand in its plain letters are used.

@@ -1,9 +1,9 @@
-"""The network: a small U-Net that is told the noise level and the words.
+"""The network: a small U-Net conditioned on the noise level and the prompt.
 
     picture (B, 3, S, S) --unshuffle--> (B, 12, S/2, S/2)         pixel-unshuffle: 2 × 2 pixels become channels
         down blocks at S/2 --------------------------- skip ----+
             down blocks at S/4 ---------------- skip --+        |
-                attention to itself and to the words   |        |
+                self- and cross-attention (prompt)     |        |
             up blocks at S/4  <------------------------+        |
         up blocks at S/2  <-------------------------------------+
     (B, 12, S/2, S/2) --shuffle--> v_hat (B, 3, S, S)
@@ -61,7 +61,7 @@ Layer = TypeVar("Layer", nn.Conv2d, nn.Linear)
 
 
 def zeroed(layer: Layer) -> Layer:
-    """A layer that says nothing yet: its block begins as the shortcut round it."""
+    """A layer whose output is zero at first: its block begins as its skip connection (zero initialisation)."""
     for parameter in layer.parameters():
         nn.init.zeros_(parameter)
     return layer

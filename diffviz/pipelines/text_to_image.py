@@ -111,7 +111,7 @@ class Settings:
 
     @property
     def guided(self) -> bool:
-        """Whether guidance has anything to push against: words, a style, or words to avoid."""
+        """Whether guidance has an effect: it needs a prompt, a style or a negative prompt."""
         return self.guidance != 1.0 and bool(self.prompt or self.style or self.negative)
 
     @property

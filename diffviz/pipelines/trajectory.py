@@ -1,4 +1,4 @@
-"""A run, recorded: every frame, and what can be made of them.
+"""A recorded sampling trajectory: every frame, and what can be made of them.
 
 `Trajectory` holds plain arrays, so that it can be saved, plotted, or sent to a browser without torch.
 """

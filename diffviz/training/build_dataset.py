@@ -251,8 +251,8 @@ def data_card(data: dict[str, np.ndarray], left_out: Counter) -> str:
             "Commons Attribution 4.0 licence; the pictures were rendered small on a white ground and used for training. "
             "The pictures in `samples/` carry their own attribution in `samples/attribution.json`; those in `sketches/` "
             "were drawn for this project. "
-            "`drawings.avif` (the lesson on copying) holds every training drawing at 32 × 32, compressed, each shown with "
-            "its name and its set; the licences above apply to it.",
+            "`drawings.avif` (the lesson on memorization) holds every training image at 32 × 32, compressed, each shown "
+            "with its name and its set; the licences above apply to it.",
             "",
             "By group: " + ", ".join(f"{k} {v:,}" for k, v in sorted(groups.items())) + ".",
             "",

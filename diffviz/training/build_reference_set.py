@@ -1,4 +1,4 @@
-"""Put all training drawings on one sheet, for the page that looks for copies.
+"""Put all training images on one sheet, for the nearest-neighbour search of the lesson on memorization.
 
     python -m diffviz.training.build_reference_set        # -> assets/drawings.avif and drawings.json; a minute
 

@@ -5,7 +5,7 @@
 The captions, seeds and settings are those of `evaluate`, all labels. A generated picture is looked up by its features
 (`evaluation.outside_judge`) among the real drawings of the other sets, at the same resolution; how often the nearest
 have its label is held against the same figure for the held-out real drawings. KID is taken in the same features
-against the held-out drawings; its yardstick is that of real training drawings against them. The pictures are kept
+against the held-out images; its reference is that of real training images against them. The pictures are kept
 under data/ as they are made, so an interrupted run goes on where it stopped.
 """
 

@@ -1,4 +1,4 @@
-"""Controls that live in the address bar: a link opens the same picture, control by control.
+"""Controls that live in the address bar: a link opens the same image, control by control.
 
 Streamlit binds the widgets to the address. What it does not do is speak up: a value in a link that cannot be
 used is dropped without a word. So each control looks at the link first and says what it fell back to. Nor does

@@ -1,6 +1,6 @@
 """The page frame: title, menu, presenter's switch, and where notices go.
 
-Imports nothing that imports torch: the frame of a page is on screen before the first picture is computed.
+Imports nothing that imports torch: the frame of a page is on screen before the first image is computed.
 """
 
 from __future__ import annotations
@@ -11,14 +11,15 @@ import sys
 from dataclasses import dataclass
 from typing import TypeVar
 
-# Torch with several threads beside Streamlit's stalls: one per call, and sessions run side by side instead.
+# Several torch threads stall beside Streamlit's: one a computation, and sessions side by side instead.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from diffviz.lessons import glossary
-from diffviz.lessons.pages import BY_SLUG, GROUPS, HOME, LESSONS, TEACHING, Lesson
+from diffviz.lessons import glossary, pages
+from diffviz.lessons.pages import BY_SLUG, HOME, Lesson
+from diffviz.lessons.pages import LESSONS as LESSONS
 from diffviz.paths import ASSETS
 from diffviz.ui import terms, theme
 
@@ -26,7 +27,9 @@ T = TypeVar("T")
 
 
 ICON = ASSETS / "icon.png"
-SIDEBAR_WIDTH = 230
+SIDEBAR_WIDTH = 250
+TERM = "term"  # the parameter by which a link of the search says what was looked for
+FOUND = 3  # how many terms the search offers for words that name none
 
 
 @dataclass(frozen=True)
@@ -38,7 +41,7 @@ class Page:
 
 
 def setup_page(title: str, lead: str, *, kicker: str = "", slug: str = "") -> Page:
-    """Set up the page and draw its frame; the first call of every page.
+    """Set up the page and show its frame; what every page begins with.
 
     `lead` is the plain sentence under the title; it may hold HTML of our own, never a visitor's text. A lesson's
     `slug` names its objectives and its reading.
@@ -61,7 +64,22 @@ def setup_page(title: str, lead: str, *, kicker: str = "", slug: str = "") -> Pa
     st.html(f'<p class="dv-lead">{terms.with_tips(lead)}</p>')
     if slug:
         _objectives(glossary.lessons()[slug])
-    return Page(st.container(), arrived)
+    page = Page(st.container(), arrived)
+    _term_note(page.notices)
+    return page
+
+
+def _term_note(notices: DeltaGenerator) -> None:
+    """The glossary's sentence on the term that a link of the search names (`?term=ddim`), above what shows it."""
+    key = st.query_params.get(TERM)
+    if key is None:
+        return
+    entry = glossary.entries().get(key)
+    if entry is None:
+        notices.warning("The link names a term that the glossary does not have.")
+        return
+    formula = f" ${entry.formula}$" if entry.formula else ""
+    notices.container(key="term", border=True).markdown(f"**{entry.term}.** {entry.text}{formula}")
 
 
 def _objectives(lesson: glossary.Lesson) -> None:
@@ -88,34 +106,49 @@ def read_more() -> None:
     st.markdown("\n".join(f"- {p.cite}, [{p.title}]({p.url}) ({p.where}): {what}." for p, what in papers))
 
 
+def lesson_list() -> None:
+    """Links to all pages in the groups of the menu, each with a line on what it shows."""
+    with st.container(key="lessons", gap=None):
+        for group, lessons in pages.groups():
+            st.html(f'<h3 class="dv-kicker">{group}</h3>')
+            for lesson in lessons:
+                link(lesson, label=f"**{lesson.title}**")
+                st.caption(lesson.blurb)
+
+
 def _find() -> None:
-    """A search for terms of the field; what is found is said here, with a link to the page that shows it."""
-    found = st.selectbox(
+    """A search for terms of the field; what is found is said here, with a link to the page that shows it.
+
+    A name is offered while it is typed; other words, misspelt ones too, are looked up on Enter as in the dictionary.
+    """
+    wanted = st.selectbox(
         "Find a term", list(glossary.names()), index=None, key="find", placeholder="Find: CFG, DDIM …",
-        filter_mode="contains", label_visibility="collapsed",
+        filter_mode="contains", accept_new_options=True, label_visibility="collapsed",
     )  # fmt: skip
-    if found is None:
+    if wanted is None:
         return
-    entry = glossary.entries()[glossary.names()[found]]
-    st.caption(f"**{entry.term}.** {entry.text}")
-    if entry.page:
-        link(
-            BY_SLUG[entry.page],
-            icon=":material/arrow_forward:",
-            query_params=dict(entry.state),
-            width="stretch",
-        )
+    found = glossary.search(wanted, FOUND)
+    if not found:
+        st.caption("No term comes near that.")
+    elif glossary.normal(wanted) in map(glossary.normal, found[0].names):
+        found = found[:1]  # it was named, so nothing else was meant
+    for entry in found:
+        st.caption(f"**{entry.term}.** {entry.text}")
+        if entry.page:
+            state = {TERM: entry.id, **entry.state}
+            link(BY_SLUG[entry.page], icon=":material/arrow_forward:", query_params=state, width="stretch")
 
 
 def _menu(arrived: bool) -> bool:
-    with st.sidebar:
+    """The menu in the sidebar; returns whether presenter view is on."""
+    with st.sidebar, st.container(key="menu", gap=None):
         st.html('<p class="dv-kicker">diffviz</p>')
         _find()
-        for lesson in (HOME, *LESSONS, TEACHING):
-            if lesson.file in GROUPS:
-                st.html(f'<p class="dv-kicker">{GROUPS[lesson.file]}</p>')
-            link(lesson, width="stretch")
-        st.space("small")
+        link(HOME, width="stretch")
+        for group, lessons in pages.groups():
+            st.html(f'<p class="dv-kicker">{group}</p>')
+            for lesson in lessons:
+                link(lesson, width="stretch")
         restore_control("presenter", arrived)
         on = st.toggle(
             "Presenter view",
@@ -129,7 +162,7 @@ def _menu(arrived: bool) -> bool:
 def load_torch() -> None:
     """Import what needs torch, saying so where it takes seconds: for a server's first visitor only."""
     if "torch" not in sys.modules:
-        with st.spinner("Waking the network up: a few seconds, for the first visitor only …"):
+        with st.spinner("Loading the network: a few seconds, for the first visitor only …"):
             importlib.import_module("diffviz.pipelines.text_to_image")
 
 

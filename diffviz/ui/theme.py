@@ -2,11 +2,11 @@
 
 | role          | means                                   | mark beside the colour      |
 |---------------|-----------------------------------------|-----------------------------|
-| signal        | the real picture, its share alpha       | solid line, round key       |
+| signal        | the clean image, its share alpha        | solid line, round key       |
 | noise         | noise, real or predicted, its share     | dashed line, striped key    |
-| prediction    | what the network says                   | dotted line, diamond key    |
-| conditional   | asked with the words                    | long dashes                 |
-| unconditional | asked without them                      | dash and dot                |
+| prediction    | what the network predicts               | dotted line, diamond key    |
+| conditional   | predicted with the prompt               | long dashes                 |
+| unconditional | predicted without it                    | dash and dot                |
 
 The hues are Okabe and Ito's, which stay apart for colour-blind eyes, darkened for the light theme and
 lightened for the dark one until text in them has a contrast of at least 4.5 to 1.
@@ -98,7 +98,18 @@ kbd { opacity: 1 !important; }
 .stMainBlockContainer .katex-display > .katex, .stMainBlockContainer .katex-display > .katex > .katex-html {
   white-space: normal;
 }
-.st-key-lessons [data-testid="stCaptionContainer"] { padding: 0 0 .55rem 2.15rem; line-height: 1.35; }
+/* The menu fits 800 pixels of height, and its titles wrap instead of being cut off. */
+[data-testid="stSidebarHeader"] { height: 2.4rem; min-height: 0; margin: 0; padding-block: .3rem 0; }
+[data-testid="stSidebarContent"] { padding-inline: 0; }
+[data-testid="stSidebarUserContent"] { padding: 0 .8rem 1rem; }
+.st-key-menu > .stElementContainer { margin: 0; }
+.st-key-menu .stPageLink a { padding: .3rem .4rem; min-height: 24px; align-items: flex-start; }
+.st-key-menu .stPageLink a :is(p, span) { white-space: normal; line-height: 1.3; }
+.st-key-menu .dv-kicker { margin: .5rem 0 .1rem; font-size: .78rem; }
+.st-key-menu .stSelectbox { margin: .3rem 0; }
+.st-key-menu .stCheckbox { margin-top: .7rem; }
+.st-key-lessons h3.dv-kicker { padding: .7rem 0 .15rem; font-size: .85rem; font-weight: 600; }
+.st-key-lessons [data-testid="stCaptionContainer"] { padding: 0 0 .3rem 2.15rem; line-height: 1.35; }
 .st-key-lessons .stPageLink a { padding-block: .1rem; }
 .st-key-phases h2 { font-size: 1.12rem; padding: 0 0 .3rem; }
 .st-key-way button { padding-inline: .62rem; }

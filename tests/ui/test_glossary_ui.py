@@ -27,6 +27,20 @@ def test_the_search_of_the_menu_says_what_a_term_is_and_links_to_the_page_that_s
     assert any(entry.text in c.value for c in app.sidebar.caption)
 
 
+@pytest.mark.parametrize("term", ["ddim", "cfg", "latent"])
+def test_a_link_of_the_search_says_above_the_page_what_was_looked_for(term):
+    entry = glossary.entries()[term]
+    app = opened(entry.page, term=term, **entry.state)
+    assert not app.exception and not app.warning
+    assert any(m.value.startswith(f"**{entry.term}.** {entry.text}") for m in app.main.markdown)
+
+
+def test_a_link_with_a_term_that_the_glossary_does_not_have_is_answered_in_place():
+    app = opened("practice", way="self-check", term="**nonsense**")
+    assert not app.exception
+    assert [w.value for w in app.warning] == ["The link names a term that the glossary does not have."]
+
+
 def test_a_lesson_names_its_objectives_and_its_reading():
     app = opened("forward")
     said = " ".join(m.value for m in app.markdown)

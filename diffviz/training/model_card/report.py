@@ -54,7 +54,7 @@ SAMPLER = "unipc"  # of the grids: the best one by the measured curve
 
 
 def call_ms(denoiser: checkpoints.Denoiser, rounds: int = 40) -> float:
-    """Milliseconds of one network call at batch 1 on one thread: the median of several."""
+    """Milliseconds of one network function evaluation at batch 1 on one thread: the median of several."""
     torch.set_num_threads(1)
     denoise = denoiser.conditioned(["cat face"], ["noto"], SCHEDULES["cosine"])
     x, t, seen = (

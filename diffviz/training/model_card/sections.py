@@ -89,7 +89,7 @@ def overfitting(path: Path) -> str:
     if held[-1] > min(held):
         return (
             f"The held-out loss was lowest at {min(held):.4f} and ended at {held[-1]:.4f}, while the training loss fell "
-            f"to {train[-1]:.4f}: towards the end the network began to learn its training drawings by heart."
+            f"to {train[-1]:.4f}: towards the end the network began to memorize its training images."
         )
     return f"The held-out loss was still falling at the end ({held[-1]:.4f}; training {train[-1]:.4f})."
 
