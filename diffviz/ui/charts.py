@@ -384,3 +384,29 @@ def neighbor_distances(measured: Mapping, distance: float, colours: Mapping[str,
     )
     figure.update_yaxes(title="share of the pictures", tickformat=".0%")
     return _style(figure, colours, 360)
+
+
+def paired_lines(
+    panels: Mapping[str, Mapping[str, np.ndarray]], steps: np.ndarray, colours: Mapping[str, str]
+) -> go.Figure:
+    """Two runs over the steps, one small chart for each quantity: title -> name of the run -> values (steps,).
+
+    Where values differ by more than a factor of ten the axis is logarithmic.
+    """
+    figure = make_subplots(1, len(panels), subplot_titles=list(panels), horizontal_spacing=0.09)
+    looks = (("signal", "solid", "circle"), ("noise", "dash", "square"))
+    for column, runs in enumerate(panels.values(), 1):
+        for (name, values), (role, dash, mark) in zip(runs.items(), looks, strict=True):
+            figure.add_scatter(
+                x=steps, y=values, name=name, legendgroup=name, showlegend=column == 1, mode="lines+markers",
+                line={"color": colours[role], "width": 2.5, "dash": dash}, marker={"symbol": mark, "size": 6},
+                hovertemplate="%{y:.2f}", row=1, col=column,
+            )  # fmt: skip
+        every = np.abs(np.concatenate(list(runs.values())))
+        if every.min() > 0 and every.max() > 10 * every.min():
+            ticks = _round_ticks(float(every.min()), float(every.max()))
+            figure.update_yaxes(type="log", **ticks, row=1, col=column)
+        else:
+            figure.update_yaxes(rangemode="tozero", row=1, col=column)
+    figure.update_xaxes(title="step")
+    return _style(figure, colours, 280).update_layout(legend={"y": 1.14}, margin={"t": 64})

@@ -98,6 +98,12 @@ LESSONS = (
         ":material/school:",
         "Quizzes, flashcards, interviews: each with a demo.",
     ),
+    Lesson(
+        "pages/11_workshop.py",
+        "Find the bug",
+        ":material/bug_report:",
+        "A healthy pipeline beside a broken one, on real runs: name the mistake, read its two lines, mend it.",
+    ),
 )
 TEACHING = Lesson(
     "pages/10_teaching.py",
@@ -111,6 +117,7 @@ GROUPS = {
     "pages/5_guidance.py": "Steering",
     "pages/7_copies.py": "Beyond",
     "pages/9_practise.py": "Practice",
+    "pages/11_workshop.py": "Under the hood",
     "pages/10_teaching.py": "Teaching",
 }
 
@@ -172,6 +179,11 @@ def read_more() -> None:
     st.header("Read more", anchor=False)
     papers = [(glossary.papers()[r.paper], r.what) for r in lesson.read]
     st.markdown("\n".join(f"- {p.cite}, [{p.title}]({p.url}) ({p.where}): {what}." for p, what in papers))
+
+
+def lesson(slug: str) -> Lesson:
+    """The lesson of this slug."""
+    return _page_of(slug)
 
 
 def _page_of(slug: str) -> Lesson:
