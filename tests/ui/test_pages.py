@@ -9,10 +9,11 @@ from helpers import ROOT
 from PIL import Image
 from streamlit.testing.v1 import AppTest
 
+from diffviz.analysis import broken_pipelines
 from diffviz.evaluation import categories, nearest_neighbors
 from diffviz.lessons import content, staircase
 from diffviz.models import checkpoints
-from diffviz.ui.lessons import editing, memorization, teaching, training
+from diffviz.ui.lessons import editing, memorization, teaching, training, workshop
 
 PAGES = [None, *(f"pages/{p.name}" for p in sorted((ROOT / "pages").glob("*.py")))]
 FORWARD, REVERSE = "pages/1_forward.py", "pages/3_reverse.py"
@@ -601,3 +602,34 @@ def test_a_plan_shows_every_phase_with_its_time_and_prints_all_of_it(plan):
     assert heads[0] == f"0:00 · {plan.phases[0].title}" and len(heads) == len(plan.phases)
     printed = teaching.sheet(plan)
     assert all(html.escape(phase.ask) in printed for phase in plan.phases)
+
+
+WORKSHOP = "pages/11_workshop.py"
+
+
+@pytest.fixture
+def short_runs(monkeypatch):
+    """Four steps are enough to see that the page does what it says."""
+    monkeypatch.setattr(broken_pipelines, "STEPS", 4)
+
+
+@pytest.mark.parametrize("name", ["captions-shifted", "pixel-range"])
+def test_the_workshop_names_nothing_before_it_is_asked_to(name, short_runs):
+    app = open_page(WORKSHOP, bug=workshop.TITLES[name])
+    assert not app.code and not app.success
+    assert not any(broken_pipelines.CASES[name].why in m.value for m in app.markdown)
+
+
+def test_the_workshop_says_what_a_wrong_guess_would_look_like_and_mends_to_the_bit(short_runs):
+    app, cases = open_page(WORKSHOP, bug=workshop.TITLES["one-noise"]), broken_pipelines.CASES
+    answer = next(s for s in app.selectbox if s.label == "Which mistake is it?")
+    answer.set_value(cases["captions-shifted"].title).run()
+    assert cases["captions-shifted"].sign in app.warning[0].value and not app.code
+    answer = next(s for s in app.selectbox if s.label == "Which mistake is it?")
+    answer.set_value(cases["one-noise"].title).run()
+    assert cases["one-noise"].title in app.success[0].value
+    assert "def one_noise_for_all" in app.code[0].value and "def noise" in app.code[1].value
+    assert any(cases["one-noise"].source.url in m.value for m in app.markdown)
+    next(t for t in app.toggle if t.label == "Mend it and run again").set_value(True).run()
+    assert not app.exception
+    assert any("**0 of " in m.value for m in app.markdown)

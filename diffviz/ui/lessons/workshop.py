@@ -14,7 +14,7 @@ from diffviz.analysis import broken_pipelines
 from diffviz.analysis.broken_pipelines import CASES, PARTS, PROMPTS, Case, Frame, Parts
 from diffviz.evaluation.metrics import PER_IMAGE, rmse
 from diffviz.imaging import uploads
-from diffviz.imaging.pixels import to_uint8
+from diffviz.imaging.pixels import mosaic, to_uint8
 from diffviz.models import checkpoints
 from diffviz.paths import ASSETS
 from diffviz.ui import charts, source, theme
@@ -35,12 +35,6 @@ def show(name: str, seed: int) -> None:
     charts.show(_curves(healthy, wrong), "workshop-curves")
     if _named(case):
         _explain(case, seed, healthy)
-
-
-def mosaic(images: np.ndarray) -> np.ndarray:
-    """Four images (4, C, H, W) as one (2 H, 2 W, 3) uint8, row by row."""
-    a, b, c, d = to_uint8(images)
-    return np.concatenate([np.concatenate([a, b], 1), np.concatenate([c, d], 1)], 0)
 
 
 def _start(parts: Parts, case: Case, seed: int) -> Iterator[Frame]:
