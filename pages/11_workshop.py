@@ -42,4 +42,4 @@ frame.closing_question(
     "several images of a batch, with different prompts and one prompt twice. Set the guidance scale to 1 and check that "
     "guidance is off.",
 )
-frame.next_lesson(frame.lesson("practise"), "Bugs like these come up in practice too:")
+frame.next_lesson(frame.page_of("practice"), "Bugs like these come up in practice too:")
