@@ -24,6 +24,7 @@ from diffviz.models.unet import Attention, ResBlock, UNet, noise_level_embedding
 from diffviz.pipelines.text_to_image import Settings
 from diffviz.pipelines.trajectory import Trajectory
 
+TOKENS = 2  # a style and a word, what FLOPs are counted with
 EMBEDDING = 128  # sinusoidal features of the noise level
 
 
@@ -56,14 +57,24 @@ def blocks(net: UNet) -> list[Block]:
     counter = FlopCounterMode(display=False)
     with counter, torch.no_grad():
         size = config.size
-        net(torch.zeros(1, config.in_channels, size, size), torch.zeros(1), torch.tensor([[2, 1]]))
+        net(
+            torch.zeros(1, config.in_channels, size, size),
+            torch.zeros(1),
+            torch.tensor([[2] + [1] * (TOKENS - 1)]),
+        )
     counts = counter.get_flop_counts()
     prefix = type(net).__name__
-    return [
-        Block(name, side, level, _as_image(shapes[name]), sum(p.numel() for p in module.parameters()),
-              sum(counts.get(f"{prefix}.{name}", {}).values()))
-        for name, (module, side, level) in parts.items()
-    ]  # fmt: skip
+    found: list[Block] = []
+    for name, (module, side, level) in parts.items():
+        flops = sum(counts.get(f"{prefix}.{name}", {}).values())
+        if (
+            side == "middle"
+        ):  # the counter leaves out scaled_dot_product_attention on a CPU: q·k and weights·v, 2 N M C each
+            positions, channels = shapes[name]
+            flops += 4 * positions * (positions + TOKENS) * channels
+        weights = sum(p.numel() for p in module.parameters())
+        found.append(Block(name, side, level, _as_image(shapes[name]), weights, flops))
+    return found
 
 
 def _keep_shape(shapes: dict[str, tuple[int, ...]], name: str) -> Callable[..., None]:

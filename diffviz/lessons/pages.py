@@ -84,6 +84,12 @@ LESSONS = (
         ":material/bug_report:",
         "A healthy pipeline beside a broken one, on real runs: name the mistake, read its two lines, mend it.",
     ),
+    Lesson(
+        "pages/12_unet.py",
+        "11 · Inside the U-Net",
+        ":material/account_tree:",
+        "Activations of every block at every step, switches in the network, attention by head, time and word embeddings.",
+    ),
 )
 TEACHING = Lesson(
     "pages/10_teaching.py",

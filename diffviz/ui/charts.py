@@ -410,3 +410,27 @@ def paired_lines(
             figure.update_yaxes(rangemode="tozero", row=1, col=column)
     figure.update_xaxes(title="step")
     return _style(figure, colours, 280).update_layout(legend={"y": 1.14}, margin={"t": 64})
+
+
+def embedding_map(
+    ts: np.ndarray, table: np.ndarray, similar: np.ndarray, at: float, colours: Mapping[str, str]
+) -> go.Figure:
+    """A time embedding (T, D) as a heat map over t, and under it the similarity (T,) of each t to the one marked."""
+    figure = make_subplots(
+        2, 1, shared_xaxes=True, row_heights=[0.62, 0.38], vertical_spacing=0.12,
+        subplot_titles=("embedding", "cosine similarity to the t chosen"),
+    )  # fmt: skip
+    scale = [[0, colours["noise"]], [0.5, colours["ground"]], [1, colours["signal"]]]
+    figure.add_heatmap(
+        x=ts, z=table.T, colorscale=scale, zmin=-1, zmax=1, showscale=False,
+        hovertemplate="t %{x:.2f}, feature %{y}: %{z:.2f}<extra></extra>", row=1, col=1,
+    )  # fmt: skip
+    figure.add_scatter(
+        x=ts, y=similar, line={"color": colours["signal"], "width": 2.5}, hovertemplate="%{y:.2f}",
+        showlegend=False, row=2, col=1,
+    )  # fmt: skip
+    for row in (1, 2):
+        figure.add_vline(x=at, line={"color": colours["text"], "width": 1.5, "dash": "dash"}, row=row, col=1)
+    figure.update_yaxes(title="feature", row=1, col=1)
+    figure.update_xaxes(title="t", row=2, col=1)
+    return _style(figure, colours, 460).update_layout(hovermode="closest")

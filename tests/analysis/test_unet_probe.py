@@ -52,6 +52,13 @@ def test_flops_of_a_convolution_are_two_for_each_weight_and_position(tiny):
     assert found["conv_in"].flops == 2 * conv.weight.numel() * height * width
 
 
+def test_flops_of_a_transformer_block_are_those_of_its_layers_and_of_its_attention(tiny):
+    found, c, d = {b.name: b for b in unet_probe.blocks(tiny.net)}, 16, tiny.net.config.text_dim
+    n, m = tiny.net.position.shape[1], unet_probe.TOKENS
+    linear = n * (c * c + 2 * c * c + c * c) + (n * 2 * c * c + m * 2 * d * c) + n * 4 * c * c
+    assert found["middle.0"].flops == 2 * linear + 4 * n * (n + m) * c
+
+
 def test_each_block_on_the_way_up_gets_the_output_that_it_is_said_to(tiny, run):
     """With everything else scaled to nothing, what is left of its input is the output of that block."""
     net, sources = tiny.net, unet_probe.skip_sources(tiny.net)
