@@ -32,12 +32,14 @@ with left:
         switch = unet.switch_control(c)
     elif part == "attention":
         kind = c.choice("Attention", "attention", tuple(ATTENTION), "cross", ATTENTION)
+    opened = st.container()
     with st.expander("More"):
         seed = seed_control(c)
         style = c.choice("Style", "style", ("", *words.styles), "noto", {"": "any"})
         net = live.network(c, checkpoints.QUICK)
     if part == "blocks":
-        block = unet.block_control(c, net)
+        with opened:
+            block = unet.block_control(c, net)
     example_prompts()
 settings = Settings(prompt, style, seed, unet.STEPS, model=net)
 with right:

@@ -80,7 +80,7 @@ LESSONS = (
     ),
     Lesson(
         "pages/11_workshop.py",
-        "10 · Workshop: find the bug",
+        "10 · Find the bug",
         ":material/bug_report:",
         "A healthy pipeline beside a broken one, on real runs: name the mistake, read its two lines, mend it.",
     ),

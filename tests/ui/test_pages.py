@@ -9,11 +9,11 @@ from helpers import ROOT
 from PIL import Image
 from streamlit.testing.v1 import AppTest
 
-from diffviz.analysis import broken_pipelines
+from diffviz.analysis import broken_pipelines, unet_probe
 from diffviz.evaluation import categories, nearest_neighbors
 from diffviz.lessons import content, staircase
 from diffviz.models import checkpoints
-from diffviz.ui.lessons import editing, memorization, teaching, training, workshop
+from diffviz.ui.lessons import editing, memorization, teaching, training, unet, workshop
 
 PAGES = [None, *(f"pages/{p.name}" for p in sorted((ROOT / "pages").glob("*.py")))]
 FORWARD, REVERSE = "pages/1_forward.py", "pages/3_reverse.py"
@@ -633,3 +633,63 @@ def test_the_workshop_says_what_a_wrong_guess_would_look_like_and_mends_to_the_b
     next(t for t in app.toggle if t.label == "Mend it and run again").set_value(True).run()
     assert not app.exception
     assert any("**0 of " in m.value for m in app.markdown)
+
+
+UNET = "pages/12_unet.py"
+
+
+@pytest.fixture
+def few_steps(monkeypatch):
+    monkeypatch.setattr(unet, "STEPS", 3)
+
+
+@pytest.mark.parametrize("part", unet.PARTS.values())
+def test_every_part_of_the_network_opens_with_something_on_screen(part, few_steps):
+    app = open_page(UNET, inside=part)
+    assert not app.warning and not app.error
+    if part == unet.PARTS["embeddings"]:
+        assert app.get("plotly_chart") and "cat" in str(app.table[0].value)
+    else:
+        assert app.session_state["unet-run"][1].steps == 3
+
+
+@pytest.mark.parametrize("switch", unet.SWITCHES)
+def test_a_switch_is_shown_once_its_effect_was_predicted(switch, few_steps):
+    title = {"skip-last": "Highest skip connection off", "skip-first": "Lowest skip connection off"}.get(
+        switch, unet.switch_options(checkpoints.QUICK)[switch][0]
+    )
+    app = open_page(UNET, inside="Switches", switch=title)
+    assert not app.warning and "unet-switched" not in app.session_state
+    guess = next(g for g in app.get("button_group") if "What will be lost?" in g.label)
+    guess.set_value(["the shape"]).run()
+    assert not app.exception
+    plain, changed = (app.session_state[key][1] for key in ("unet-run", "unet-switched"))
+    assert np.array_equal(plain.x[0], changed.x[0]) and not np.array_equal(plain.x[-1], changed.x[-1])
+    assert any("You said **the shape**" in m.value for m in app.markdown)
+
+
+@pytest.mark.parametrize("name", list(checkpoints.manifest()))
+def test_the_switches_and_blocks_are_those_of_the_network_chosen(name):
+    net = checkpoints.load(name).net
+    options = unet.switch_options(name)
+    assert tuple(options) == unet.SWITCHES
+    assert options["inner"][1].backbone == {net.config.blocks + 1: 0.0}
+    assert len(options["skips"][1].skips) == len(net.up)
+    blocks = unet_probe.blocks(net)
+    page = unet.diagram(blocks, unet_probe.skip_sources(net), "down.0")
+    assert page.count("<li") == len(blocks) and page.count("aria-current") == 2  # one in the style sheet
+    assert page.count("+ skip from") == len(net.up)
+
+
+@pytest.mark.parametrize("kind", ["Cross-attention (to the prompt)", "Self-attention (to other places)"])
+def test_attention_can_be_looked_at_by_block_and_head(kind, few_steps):
+    app = open_page(UNET, inside="Attention", attention=kind)
+    for label, value in (("Block", 1), ("Head", 2)):
+        next(s for s in app.selectbox if s.label == label).set_value(value).run()
+        assert not app.exception
+
+
+def test_the_network_can_be_opened_without_a_prompt(few_steps):
+    for part in ("Attention", "Embeddings"):
+        app = open_page(UNET, inside=part, prompt=" ", style="any")
+        assert not app.exception

@@ -82,7 +82,7 @@ def activations(settings: Settings, name: str) -> None:
         format_func=titles.get, key=f"channel-{settings.model}-{name}",
     )  # fmt: skip
     side = 4 * acts.shape[-1]
-    scale = np.abs(acts[:, order]).max()
+    scale = np.quantile(np.abs(acts[:, order]), 0.995)  # a few outliers would leave everything else grey
     x0 = _enlarge(run.frames("x0")[:-1], side)
     panels = [
         player.Panel("x̂₀", "the prediction", "prediction", x0),
@@ -271,9 +271,8 @@ def switches(settings: Settings, key: str) -> None:
     )  # fmt: skip
     st.markdown(
         f"You said **{guess}**: look at the finished images, which differ by **{far[-1]:.2f}** (RMSE). One seed is an "
-        "anecdote: try others, and other prompts. A network that was trained without this part would do better "
-        "than this one, which was trained with it and had it taken away: a switch shows what this network relies "
-        "on, not what it needs."
+        "anecdote: try others, and other prompts. A switch shows what this trained network relies on. A network "
+        "trained without that part would have learned to do without it: to know what is needed, train both and compare."
     )
     source.show(unet_probe.switched, unet_probe._scaled_input)
 
