@@ -653,16 +653,27 @@ def test_every_part_of_the_network_opens_with_something_on_screen(part, few_step
         assert app.session_state["unet-run"][1].steps == 3
 
 
+def open_switch(switch, **state):
+    app = AppTest.from_file(str(ROOT / "home.py"), default_timeout=60)
+    titles = {"skip-last": "Highest skip connection off", "skip-first": "Lowest skip connection off"}
+    app.query_params["inside"] = "Switches"
+    app.query_params["switch"] = titles.get(switch, unet.switch_options(checkpoints.QUICK)[switch][0])
+    for key, value in state.items():
+        app.session_state[key] = value
+    app.switch_page(UNET)
+    app.run()
+    assert not app.exception and not app.warning, [e.value for e in app.exception]
+    return app
+
+
+def test_a_switch_waits_for_a_prediction_with_the_untouched_run_on_screen(few_steps):
+    app = open_switch("inner")
+    assert "unet-run" in app.session_state and "unet-switched" not in app.session_state
+
+
 @pytest.mark.parametrize("switch", unet.SWITCHES)
-def test_a_switch_is_shown_once_its_effect_was_predicted(switch, few_steps):
-    title = {"skip-last": "Highest skip connection off", "skip-first": "Lowest skip connection off"}.get(
-        switch, unet.switch_options(checkpoints.QUICK)[switch][0]
-    )
-    app = open_page(UNET, inside="Switches", switch=title)
-    assert not app.warning and "unet-switched" not in app.session_state
-    guess = next(g for g in app.get("button_group") if "What will be lost?" in g.label)
-    guess.set_value(["the shape"]).run()
-    assert not app.exception
+def test_a_switch_changes_the_run_and_not_its_noise(switch, few_steps):
+    app = open_switch(switch, **{f"guess-unet-{switch}": "the shape"})
     plain, changed = (app.session_state[key][1] for key in ("unet-run", "unet-switched"))
     assert np.array_equal(plain.x[0], changed.x[0]) and not np.array_equal(plain.x[-1], changed.x[-1])
     assert any("You said **the shape**" in m.value for m in app.markdown)
