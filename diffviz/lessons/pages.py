@@ -95,7 +95,7 @@ TEACHING = Lesson(
     "pages/10_teaching.py",
     "For teachers",
     ":material/co_present:",
-    "Four class plans, each step with its link; handouts and question files for your own course.",
+    "Five class plans, each step with its link; handouts and question files for your own course.",
 )
 # The menu in groups, each under the first of its pages.
 GROUPS = {
