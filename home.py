@@ -56,7 +56,7 @@ with stage:
     with st.container(horizontal=True, vertical_alignment="center"):
         st.button("New sample", icon=":material/casino:", on_click=lambda: st.session_state.pop("home"))
         st.page_link(
-            frame.LESSONS[2].file,
+            frame.BY_SLUG["reverse"].file,
             label="This sample in the lesson on sampling",
             icon=":material/arrow_forward:",
             query_params={"prompt": prompt, "style": style, "seed": str(seed)},

@@ -65,4 +65,4 @@ frame.closing_question(
     "the same distribution. (With a fixed table of βₜ, more steps would add more noise.) Open **More** above, set T to "
     "10 and then to 1000, and compare the histograms at t = 1.",
 )
-frame.next_lesson(frame.LESSONS[1], "What does a network learn from such examples?")
+frame.next_lesson(frame.BY_SLUG["training"], "What does a network learn from such examples?")

@@ -76,4 +76,4 @@ frame.closing_question(
     "timesteps dominate the loss. See **Loss by timestep**. (At t = 1 with zero terminal SNR, xₜ is the noise itself: "
     "there ε̂ says nothing about x₀, and v still does.)",
 )
-frame.next_lesson(frame.LESSONS[2], "The network can predict the noise. Now use it:")
+frame.next_lesson(frame.BY_SLUG["reverse"], "The network can predict the noise. Now use it:")

@@ -61,4 +61,4 @@ frame.closing_question(
     "is a blur. With less noise, fewer images are possible, and the mean gets sharper. Set **Guidance scale** to 1 and "
     "**Steps** to 1, then to 3, 10 and 30. (With w above 1 the prediction is no mean: it is extrapolated and clipped.)",
 )
-frame.next_lesson(frame.LESSONS[3], "Does it take thirty steps?")
+frame.next_lesson(frame.BY_SLUG["steps"], "Does it take thirty steps?")

@@ -68,4 +68,4 @@ frame.closing_question(
     "Nothing, as long as all of them are guided: each NFE doubles. But Heun evaluates at both ends of a step, so at equal "
     "**steps** its NFE is about twice DDIM's. That is why samplers are compared at equal **NFE**.",
 )
-frame.next_lesson(frame.LESSONS[4], "How does a prompt steer the samples?")
+frame.next_lesson(frame.BY_SLUG["guidance"], "How does a prompt steer the samples?")

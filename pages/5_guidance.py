@@ -79,4 +79,4 @@ frame.closing_question(
     "whatever distinguishes the conditional from the unconditional prediction: values are clipped, colours saturate, and "
     "shapes break up. It also costs: any scale but 1 doubles the NFE. See **Guidance scale**.",
 )
-frame.next_lesson(frame.LESSONS[5], "And if there is an image already?")
+frame.next_lesson(frame.BY_SLUG["editing"], "And if there is an image already?")

@@ -77,4 +77,4 @@ else:
         "it sees next to nothing, and what was generated then may not fit: resampling gives it further evaluations. "
         "Networks trained for inpainting do get the mask, and the known region without noise, as further inputs.",
     )
-frame.next_lesson(frame.LESSONS[6], "Is a generated image new, or a training image?")
+frame.next_lesson(frame.BY_SLUG["memorization"], "Is a generated image new, or a training image?")

@@ -51,4 +51,4 @@ frame.closing_question(
     "their data could be extracted almost unchanged (Carlini et al. 2023, arXiv 2301.13188). With more training images "
     "memorization gives way to generalization (Kadkhodaie et al. 2024, arXiv 2310.02557).",
 )
-frame.next_lesson(frame.LESSONS[7], "Which other generative models are there?")
+frame.next_lesson(frame.BY_SLUG["generative_models"], "Which other generative models are there?")

@@ -57,4 +57,4 @@ frame.closing_question(
     "their guided diffusion model and of 0.28 for BigGAN-deep, at a better FID. Diffusion pays with many evaluations per "
     "sample; **Distillation** takes most of them away again.",
 )
-frame.next_lesson(frame.LESSONS[8], "Now test what you remember:")
+frame.next_lesson(frame.BY_SLUG["latent"], "How do large models afford large images?")

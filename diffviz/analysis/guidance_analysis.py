@@ -76,7 +76,7 @@ def cross_attention_maps(run: Trajectory, settings: Settings, denoiser: Denoiser
     to 1. The first is the style's, the others stand in the order of the words that are known.
     """
     n, seen = run.steps, []
-    net = _same_weights(denoiser.net)  # other sessions use the shared one, which must get no hooks
+    net = same_weights(denoiser.net)  # other sessions use the shared one, which must get no hooks
     for block in net.middle:
         block.cross_attention.register_forward_hook(
             lambda module, inputs, _: seen.append(module.weights(*inputs).mean(1))
@@ -92,7 +92,7 @@ def cross_attention_maps(run: Trajectory, settings: Settings, denoiser: Denoiser
     return weights.transpose(1, 2).unflatten(2, (side, side))[:, : 1 + words].numpy()
 
 
-def _same_weights(net: Net) -> Net:
+def same_weights(net: Net) -> Net:
     """A second network of the very same tensors: only the modules are copied, in which hooks are kept."""
     shared = [*net.parameters(), *net.buffers()]
     return copy.deepcopy(net, {id(tensor): tensor for tensor in shared})

@@ -23,3 +23,9 @@ def to_uint8(images: np.ndarray, scale: float = 1.0) -> np.ndarray:
     """(…, C, H, W) in [-scale, scale] -> (…, H, W, C) uint8; what lies outside is clipped."""
     level = np.clip((np.moveaxis(images, -3, -1) / scale + 1) * 127.5, 0, 255)
     return np.rint(level).astype(np.uint8)
+
+
+def mosaic(images: np.ndarray) -> np.ndarray:
+    """Four images (4, C, H, W) in [-1, 1] as one (2 H, 2 W, C) uint8, row by row."""
+    a, b, c, d = to_uint8(images)
+    return np.concatenate([np.concatenate([a, b], 1), np.concatenate([c, d], 1)], 0)

@@ -16,12 +16,12 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from diffviz.analysis import frame_captions, step_comparison
+from diffviz.analysis import broken_pipelines, frame_captions, step_comparison
 from diffviz.diffusion.process import add_noise
 from diffviz.diffusion.samplers import SAMPLERS, make_generators, randn_per_seed
 from diffviz.diffusion.schedules import SCHEDULES
 from diffviz.evaluation.metrics import rmse
-from diffviz.imaging.pixels import to_uint8
+from diffviz.imaging.pixels import mosaic, to_uint8
 from diffviz.models import checkpoints
 from diffviz.models.denoiser import Denoiser
 from diffviz.pipelines.text_to_image import Settings, sample_steps, sample_trajectory
@@ -313,10 +313,44 @@ def word_order(seed: int) -> Question:
     )
 
 
+NEEDS_MORE = {
+    "terminal-snr",
+    "guidance-off-by-one",
+}  # too slight to be seen without the curves of the workshop
+
+
+def find_the_bug(seed: int) -> Question:
+    """A healthy and a broken pipeline of four images: which mistake is in it?"""
+    cases = [c for c in broken_pipelines.CASES.values() if not c.from_image and c.id not in NEEDS_MORE]
+    case = cases[seed % len(cases)]
+    denoiser, seeds = checkpoints.load(checkpoints.QUICK), range(seed, seed + len(broken_pipelines.PROMPTS))
+    runs = [
+        list(broken_pipelines.run(parts, case, denoiser, seeds))
+        for parts in (broken_pipelines.PARTS, broken_pipelines.broken(case))
+    ]
+    half = broken_pipelines.STEPS // 2
+    rms = [[float(f.input_rms.mean()) for f in run[:-1]] for run in runs]
+    shown = random.Random(seed).sample([c for c in cases if c is not case], 3)
+    options = sorted([case, *shown], key=lambda c: c.title)
+    return Question(
+        [mosaic(run[i].step.x0.numpy()) for run in runs for i in (half, -1)],
+        [
+            f"{name}, {when}: network input RMS {values[i]:.2f}"
+            for name, values in zip(("healthy", "broken"), rms, strict=True)
+            for when, i in ((f"x̂₀ of step {half + 1}", half), ("the end", -1))
+        ],
+        [""] * 4,
+        [c.title for c in options],
+        [c.sign for c in options],
+        options.index(case),
+    )
+
+
 QUESTIONS: dict[str, Callable[[int], Question]] = {
     f.__name__: f
     for f in (
         first_guess, most_calls, strongest_guidance, nearest_sampler, same_static, snr_one, dice_again,
         four_times_the_steps, heun_calls, when_layout_settles, where_seeds_part, word_order,
+        find_the_bug,
     )
 }  # fmt: skip

@@ -83,8 +83,22 @@ LESSONS = (
         "Beyond",
     ),
     Lesson(
+        "pages/12_unet.py",
+        "10 · Inside the U-Net",
+        ":material/account_tree:",
+        "Activations, switches, attention",
+        "Under the hood",
+    ),
+    Lesson(
+        "pages/11_workshop.py",
+        "11 · Find the bug",
+        ":material/bug_report:",
+        "Fourteen mistakes in a real pipeline",
+        "Under the hood",
+    ),
+    Lesson(
         "pages/9_practice.py",
-        "9 · Practice",
+        "Practice",
         ":material/school:",
         "Quizzes, flashcards, interview questions",
         "Practice",

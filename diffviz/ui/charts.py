@@ -451,3 +451,53 @@ def neighbor_distances(measured: Mapping, distance: float, colours: Mapping[str,
     )
     figure.update_yaxes(title="share of the images", tickformat=".0%")
     return _style(figure, colours, 360)
+
+
+def paired_lines(
+    panels: Mapping[str, Mapping[str, np.ndarray]], steps: np.ndarray, colours: Mapping[str, str]
+) -> go.Figure:
+    """Two runs over the steps, one small chart for each quantity: title -> name of the run -> values (steps,).
+
+    Where values differ by more than a factor of ten the axis is logarithmic.
+    """
+    figure = make_subplots(1, len(panels), subplot_titles=list(panels), horizontal_spacing=0.09)
+    looks = (("signal", "solid", "circle"), ("noise", "dash", "square"))
+    for column, runs in enumerate(panels.values(), 1):
+        for (name, values), (role, dash, mark) in zip(runs.items(), looks, strict=True):
+            figure.add_scatter(
+                x=steps, y=values, name=name, legendgroup=name, showlegend=column == 1, mode="lines+markers",
+                line={"color": colours[role], "width": 2.5, "dash": dash}, marker={"symbol": mark, "size": 6},
+                hovertemplate="%{y:.2f}", row=1, col=column,
+            )  # fmt: skip
+        every = np.abs(np.concatenate(list(runs.values())))
+        if every.min() > 0 and every.max() > 10 * every.min():
+            ticks = _round_ticks(float(every.min()), float(every.max()))
+            figure.update_yaxes(type="log", **ticks, row=1, col=column)
+        else:
+            figure.update_yaxes(rangemode="tozero", row=1, col=column)
+    figure.update_xaxes(title="step")
+    return _style(figure, colours, 280).update_layout(legend={"y": 1.14}, margin={"t": 64})
+
+
+def embedding_map(
+    ts: np.ndarray, table: np.ndarray, similar: np.ndarray, at: float, colours: Mapping[str, str]
+) -> go.Figure:
+    """A time embedding (T, D) as a heat map over t, and under it the similarity (T,) of each t to the one marked."""
+    figure = make_subplots(
+        2, 1, shared_xaxes=True, row_heights=[0.62, 0.38], vertical_spacing=0.12,
+        subplot_titles=("embedding", "cosine similarity to the t chosen"),
+    )  # fmt: skip
+    scale = [[0, colours["noise"]], [0.5, colours["ground"]], [1, colours["signal"]]]
+    figure.add_heatmap(
+        x=ts, z=table.T, colorscale=scale, zmin=-1, zmax=1, showscale=False,
+        hovertemplate="t %{x:.2f}, feature %{y}: %{z:.2f}<extra></extra>", row=1, col=1,
+    )  # fmt: skip
+    figure.add_scatter(
+        x=ts, y=similar, line={"color": colours["signal"], "width": 2.5}, hovertemplate="%{y:.2f}",
+        showlegend=False, row=2, col=1,
+    )  # fmt: skip
+    for row in (1, 2):
+        figure.add_vline(x=at, line={"color": colours["text"], "width": 1.5, "dash": "dash"}, row=row, col=1)
+    figure.update_yaxes(title="feature", row=1, col=1)
+    figure.update_xaxes(title="t", row=2, col=1)
+    return _style(figure, colours, 460).update_layout(hovermode="closest")

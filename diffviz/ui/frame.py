@@ -18,8 +18,8 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from diffviz.lessons import glossary, pages
-from diffviz.lessons.pages import BY_SLUG, HOME, Lesson
-from diffviz.lessons.pages import LESSONS as LESSONS
+from diffviz.lessons.pages import BY_SLUG as BY_SLUG
+from diffviz.lessons.pages import HOME, Lesson
 from diffviz.paths import ASSETS
 from diffviz.ui import terms, theme
 

@@ -17,7 +17,7 @@ from diffviz.lessons.store import Event
 from diffviz.ui import learner, practice
 
 EVERY = [item for kind in KINDS for item in load(kind)]
-COUNTS = {"self_check": 6, "order": 1, "predictions": 3, "flashcards": 10, "scenario_quiz": 5, "page_quiz": 78, "live": 12,
+COUNTS = {"self_check": 6, "order": 1, "predictions": 3, "flashcards": 10, "scenario_quiz": 5, "page_quiz": 90, "live": 13,
           "interview": 20}  # fmt: skip
 
 

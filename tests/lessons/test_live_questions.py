@@ -4,7 +4,10 @@ import dataclasses
 
 import numpy as np
 import pytest
+import torch
 
+from diffviz.analysis import broken_pipelines
+from diffviz.diffusion.samplers import Step
 from diffviz.evaluation.metrics import rmse
 from diffviz.lessons import live_questions
 from diffviz.lessons.live_questions import QUESTIONS
@@ -80,3 +83,27 @@ def test_the_order_of_words_is_decided_by_the_pictures():
     a, b = (q.titles.index(letter) for letter in q.options[q.right].split(" and "))
     assert rmse(q.pictures[a], q.pictures[b]) < 1
     assert {q.notes[a], q.notes[b]} == {"“red fox”", "“fox red”"}
+
+
+def test_every_mistake_that_can_be_seen_is_asked_for_by_some_seed(monkeypatch):
+    blank = torch.zeros(4, 3, 8, 8)
+    frame = broken_pipelines.Frame(Step(0, 1.0, blank, blank, blank), np.ones(4))
+    monkeypatch.setattr(broken_pipelines, "run", lambda *args: [frame] * (broken_pipelines.STEPS + 1))
+    asked = [QUESTIONS["find_the_bug"](seed) for seed in range(20)]
+    cases = broken_pipelines.CASES
+    seen = {c.title for c in cases.values() if not c.from_image and c.id not in live_questions.NEEDS_MORE}
+    assert len(seen) >= 10 and set(cases) >= live_questions.NEEDS_MORE
+    assert {q.options[q.right] for q in asked} == seen
+    assert len({q.right for q in asked}) == 4
+
+
+def test_the_bug_that_is_right_is_the_one_that_ran(monkeypatch):
+    monkeypatch.setattr(broken_pipelines, "STEPS", 3)
+    q = QUESTIONS["find_the_bug"](2)
+    assert q.options[q.right] == "One noise for the whole batch"
+    assert len(q.options) == 4 and len(q.pictures) == 4
+    left, right = (
+        q.pictures[3][:32, :32],
+        q.pictures[3][:32, 32:],
+    )  # the two cats of the broken run, at the end
+    assert np.abs(left.astype(int) - right).max() <= 1

@@ -294,7 +294,18 @@ def test_the_pad_can_be_drawn_on_by_keyboard(page):
 
 @pytest.mark.parametrize("width", [1280, 390])
 @pytest.mark.parametrize(
-    "path", ["/", "/forward", "/reverse", "/reverse?presenter=true", "/guidance", "/editing", "/training"]
+    "path",
+    [
+        "/",
+        "/forward",
+        "/reverse",
+        "/reverse?presenter=true",
+        "/guidance",
+        "/editing",
+        "/training",
+        "/workshop",
+        "/unet",
+    ],
 )
 def test_nothing_runs_off_the_side(page, path, width):
     page.set_viewport_size({"width": width, "height": 800})

@@ -9,10 +9,11 @@ from helpers import ROOT
 from PIL import Image
 from streamlit.testing.v1 import AppTest
 
+from diffviz.analysis import broken_pipelines, unet_probe
 from diffviz.evaluation import categories, nearest_neighbors, results
 from diffviz.lessons import content, staircase
 from diffviz.models import checkpoints
-from diffviz.ui.lessons import editing, memorization, reverse, teaching, training
+from diffviz.ui.lessons import editing, memorization, reverse, teaching, training, unet, workshop
 
 PAGES = [None, *(f"pages/{p.name}" for p in sorted((ROOT / "pages").glob("*.py")))]
 FORWARD, REVERSE = "pages/1_forward.py", "pages/3_reverse.py"
@@ -706,3 +707,105 @@ def test_a_plan_shows_every_phase_with_its_time_and_prints_all_of_it(plan):
     assert heads[0] == f"0:00 · {plan.phases[0].title}" and len(heads) == len(plan.phases)
     printed = teaching.sheet(plan)
     assert all(html.escape(phase.ask) in printed for phase in plan.phases)
+
+
+WORKSHOP = "pages/11_workshop.py"
+
+
+@pytest.fixture
+def short_runs(monkeypatch):
+    """Four steps are enough to see that the page does what it says."""
+    monkeypatch.setattr(broken_pipelines, "STEPS", 4)
+
+
+@pytest.mark.parametrize("name", ["captions-shifted", "pixel-range"])
+def test_the_workshop_names_nothing_before_it_is_asked_to(name, short_runs):
+    app = open_page(WORKSHOP, bug=workshop.TITLES[name])
+    assert not app.code and not app.success
+    assert not any(broken_pipelines.CASES[name].why in m.value for m in app.markdown)
+
+
+def test_the_workshop_says_what_a_wrong_guess_would_look_like_and_mends_to_the_bit(short_runs):
+    app, cases = open_page(WORKSHOP, bug=workshop.TITLES["one-noise"]), broken_pipelines.CASES
+    answer = next(s for s in app.selectbox if s.label == "Which mistake is it?")
+    answer.set_value(cases["captions-shifted"].title).run()
+    assert cases["captions-shifted"].sign in app.warning[0].value and not app.code
+    answer = next(s for s in app.selectbox if s.label == "Which mistake is it?")
+    answer.set_value(cases["one-noise"].title).run()
+    assert cases["one-noise"].title in app.success[0].value
+    assert "def one_noise_for_all" in app.code[0].value and "def noise" in app.code[1].value
+    assert any(cases["one-noise"].source.url in m.value for m in app.markdown)
+    next(t for t in app.toggle if t.label == "Mend it and run again").set_value(True).run()
+    assert not app.exception
+    assert any("**0 of " in m.value for m in app.markdown)
+
+
+UNET = "pages/12_unet.py"
+
+
+@pytest.fixture
+def few_steps(monkeypatch):
+    monkeypatch.setattr(unet, "STEPS", 3)
+
+
+@pytest.mark.parametrize("part", unet.PARTS.values())
+def test_every_part_of_the_network_opens_with_something_on_screen(part, few_steps):
+    app = open_page(UNET, inside=part)
+    assert not app.warning and not app.error
+    if part == unet.PARTS["embeddings"]:
+        assert app.get("plotly_chart") and "cat" in str(app.table[0].value)
+    else:
+        assert app.session_state["unet-run"][1].steps == 3
+
+
+def open_switch(switch, **state):
+    app = AppTest.from_file(str(ROOT / "home.py"), default_timeout=60)
+    titles = {"skip-last": "Highest skip connection off", "skip-first": "Lowest skip connection off"}
+    app.query_params["inside"] = "Switches"
+    app.query_params["switch"] = titles.get(switch, unet.switch_options(checkpoints.QUICK)[switch][0])
+    for key, value in state.items():
+        app.session_state[key] = value
+    app.switch_page(UNET)
+    app.run()
+    assert not app.exception and not app.warning, [e.value for e in app.exception]
+    return app
+
+
+def test_a_switch_waits_for_a_prediction_with_the_untouched_run_on_screen(few_steps):
+    app = open_switch("inner")
+    assert "unet-run" in app.session_state and "unet-switched" not in app.session_state
+
+
+@pytest.mark.parametrize("switch", unet.SWITCHES)
+def test_a_switch_changes_the_run_and_not_its_noise(switch, few_steps):
+    app = open_switch(switch, **{f"guess-unet-{switch}": "the shape"})
+    plain, changed = (app.session_state[key][1] for key in ("unet-run", "unet-switched"))
+    assert np.array_equal(plain.x[0], changed.x[0]) and not np.array_equal(plain.x[-1], changed.x[-1])
+    assert any("You said **the shape**" in m.value for m in app.markdown)
+
+
+@pytest.mark.parametrize("name", list(checkpoints.manifest()))
+def test_the_switches_and_blocks_are_those_of_the_network_chosen(name):
+    net = checkpoints.load(name).net
+    options = unet.switch_options(name)
+    assert tuple(options) == unet.SWITCHES
+    assert options["inner"][1].backbone == {net.config.blocks + 1: 0.0}
+    assert len(options["skips"][1].skips) == len(net.up)
+    blocks = unet_probe.blocks(net)
+    page = unet.diagram(blocks, unet_probe.skip_sources(net), "down.0")
+    assert page.count("<li") == len(blocks) and page.count("aria-current") == 2  # one in the style sheet
+    assert page.count("+ skip from") == len(net.up)
+
+
+@pytest.mark.parametrize("kind", ["Cross-attention (to the prompt)", "Self-attention (to other places)"])
+def test_attention_can_be_looked_at_by_block_and_head(kind, few_steps):
+    app = open_page(UNET, inside="Attention", attention=kind)
+    for label, value in (("Block", 1), ("Head", 2)):
+        next(s for s in app.selectbox if s.label == label).set_value(value).run()
+        assert not app.exception
+
+
+def test_the_network_can_be_opened_without_a_prompt(few_steps):
+    for part in ("Attention", "Embeddings"):
+        app = open_page(UNET, inside=part, prompt=" ", style="any")
+        assert not app.exception

@@ -1,0 +1,467 @@
+"""A sampling pipeline in replaceable parts, and the classic mistakes in each: "find the bug", on real runs.
+
+`PARTS` are the parts as they should be; a `Mistake` is a function that takes the place of one of them, so that the run
+really goes wrong where the mistake is made, and nowhere else. `mended` puts the part back.
+
+    case = CASES["guidance-off-by-one"]
+    for frame in run(broken(case), case, denoiser, seeds=[0, 1, 2, 3]):
+        ...
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+import math
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from diffviz.diffusion.process import append_dims, x0_from_v
+from diffviz.diffusion.samplers import SAMPLERS, Step, make_generators, randn_per_seed, timesteps
+from diffviz.diffusion.schedules import SCHEDULES, Schedule, karras_ratio
+from diffviz.imaging.pixels import normalize
+from diffviz.models.denoiser import Denoiser
+
+Generators = Sequence[torch.Generator]
+STYLE, STEPS, GUIDANCE = "noto", 16, 3.0
+PROMPTS = ("cat face", "cat face", "red heart", "sunflower")  # one prompt twice: two seeds of it must differ
+
+# --- two schedules that mistakes need and the lessons do not ------------------------------------------------
+_SD_START, _SD_END = math.sqrt(0.00085), math.sqrt(0.012)  # of the root of beta, over 1000 steps
+
+
+def _sd_alpha(t: Tensor) -> Tensor:
+    root = _SD_START + (_SD_END - _SD_START) * t
+    return torch.exp(-500 * (root**3 - _SD_START**3) / (3 * (_SD_END - _SD_START)))
+
+
+# The "scaled linear" schedule of Stable Diffusion (arXiv 2112.10752), in continuous time: alpha(1) = 0.069, not zero.
+SCALED_LINEAR = Schedule(
+    "scaled-linear",
+    "Scaled linear",
+    "the noise schedule of Stable Diffusion",
+    _sd_alpha,
+    lambda t: torch.sqrt(1 - _sd_alpha(t) ** 2),
+)
+# Karras et al. 2022 (arXiv 2206.00364) leave the image as it is and add noise of up to sigma = 80: alpha = 1 throughout.
+VARIANCE_EXPLODING = Schedule(
+    "ve", "Variance exploding", "x0 + sigma eps", torch.ones_like, karras_ratio, variance_preserving=False
+)
+
+
+def zero_terminal_snr(schedule: Schedule) -> Schedule:
+    """The schedule shifted and scaled so that alpha(1) = 0 (Lin et al. 2023, arXiv 2305.08891, algorithm 1)."""
+    last = float(schedule.alpha(1.0))
+    if last == 0 or not schedule.variance_preserving:
+        return schedule
+
+    def alpha(t: Tensor) -> Tensor:
+        return ((schedule.alpha(t) - last) / (1 - last)).clamp(0, 1)
+
+    return dataclasses.replace(schedule, _alpha=alpha, _sigma=lambda t: torch.sqrt(1 - alpha(t) ** 2))
+
+
+# --- the parts of the pipeline, as they should be -----------------------------------------------------------
+# Each is short enough to be shown whole beside the mistake that takes its place.
+
+
+def schedule(given: Schedule) -> Schedule:
+    return zero_terminal_snr(given)
+
+
+def captions(prompts: Sequence[str]) -> list[str]:
+    return list(prompts)
+
+
+def noise(rng: Generators, shape: Sequence[int]) -> Tensor:
+    return randn_per_seed(rng, shape)
+
+
+def image_values(pixels: Tensor) -> Tensor:
+    return normalize(pixels)
+
+
+def first_state(image: Tensor, eps: Tensor, alpha: float, sigma: float) -> Tensor:
+    return alpha * image + sigma * eps
+
+
+def told_time(ts: Sequence[float], i: int) -> float:
+    return ts[i]
+
+
+def network_input(x: Tensor, alpha: Tensor, sigma: Tensor) -> Tensor:
+    return x * torch.rsqrt(alpha**2 + sigma**2)
+
+
+def read_output(x: Tensor, output: Tensor, alpha: Tensor, sigma: Tensor) -> Tensor:
+    return x0_from_v(x, output, alpha, sigma)
+
+
+def clip(x0: Tensor) -> Tensor:
+    return x0.clamp(-1, 1)
+
+
+def split(outputs: Tensor) -> tuple[Tensor, Tensor]:
+    cond, uncond = outputs.chunk(2)
+    return cond, uncond
+
+
+def guide(cond: Tensor, uncond: Tensor, w: float) -> Tensor:
+    return uncond + w * (cond - uncond)
+
+
+def last_state(x0: Tensor, eps: Tensor, beta: float) -> Tensor:
+    return x0
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What a run is made of, by the names of the functions above."""
+
+    schedule: Callable[[Schedule], Schedule] = schedule
+    captions: Callable[[Sequence[str]], list[str]] = captions
+    noise: Callable[[Generators, Sequence[int]], Tensor] = noise
+    image_values: Callable[[Tensor], Tensor] = image_values
+    first_state: Callable[[Tensor, Tensor, float, float], Tensor] = first_state
+    told_time: Callable[[Sequence[float], int], float] = told_time
+    network_input: Callable[[Tensor, Tensor, Tensor], Tensor] = network_input
+    read_output: Callable[[Tensor, Tensor, Tensor, Tensor], Tensor] = read_output
+    clip: Callable[[Tensor], Tensor] = clip
+    split: Callable[[Tensor], tuple[Tensor, Tensor]] = split
+    guide: Callable[[Tensor, Tensor, float], Tensor] = guide
+    last_state: Callable[[Tensor, Tensor, float], Tensor] = last_state
+
+
+PARTS = Parts()
+
+
+# --- the mistakes -------------------------------------------------------------------------------------------
+
+
+def schedule_as_it_came(given: Schedule) -> Schedule:
+    return given
+
+
+def captions_shifted(prompts: Sequence[str]) -> list[str]:
+    return [*prompts[1:], prompts[0]]
+
+
+def one_noise_for_all(rng: Generators, shape: Sequence[int]) -> Tensor:
+    return randn_per_seed(rng[:1], shape).expand(len(rng), *shape)
+
+
+def image_from_0_to_1(pixels: Tensor) -> Tensor:
+    return pixels / 255
+
+
+def noise_not_scaled(image: Tensor, eps: Tensor, alpha: float, sigma: float) -> Tensor:
+    return alpha * image + eps
+
+
+def time_of_next_step(ts: Sequence[float], i: int) -> float:
+    return ts[i + 1]
+
+
+def times_ascending(ts: Sequence[float], i: int) -> float:
+    return ts[::-1][i + 1]
+
+
+def input_not_scaled(x: Tensor, alpha: Tensor, sigma: Tensor) -> Tensor:
+    return x
+
+
+def output_read_as_x0(x: Tensor, output: Tensor, alpha: Tensor, sigma: Tensor) -> Tensor:
+    return output
+
+
+def output_read_as_eps(x: Tensor, output: Tensor, alpha: Tensor, sigma: Tensor) -> Tensor:
+    return (x - sigma * output) / alpha.clamp(min=1e-3)
+
+
+def not_clipped(x0: Tensor) -> Tensor:
+    return x0
+
+
+def halves_swapped(outputs: Tensor) -> tuple[Tensor, Tensor]:
+    uncond, cond = outputs.chunk(2)
+    return cond, uncond
+
+
+def guidance_off_by_one(cond: Tensor, uncond: Tensor, w: float) -> Tensor:
+    return cond + w * (cond - uncond)
+
+
+def noise_after_last_step(x0: Tensor, eps: Tensor, beta: float) -> Tensor:
+    return x0 + math.sqrt(beta) * eps
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where a mistake was met: what happened there, and the address of the thread or paper."""
+
+    text: str
+    url: str
+
+
+@dataclass(frozen=True)
+class Case:
+    """A mistake, and the run it is made in.
+
+    `part` names the field of Parts that `wrong` takes the place of. `sign` says what gives it away, and `why` what it does.
+    """
+
+    id: str
+    title: str
+    part: str
+    wrong: Callable[..., object]
+    sign: str
+    why: str
+    source: Source
+    sampler: str = "ddim"
+    given: Schedule = SCHEDULES["cosine"]
+    guidance: float = GUIDANCE
+    from_image: bool = False
+    start: float = 1.0  # the first time of the run; below 1 with an image, as in image-to-image
+
+    @property
+    def right(self) -> Callable[..., object]:
+        """The part as it should be."""
+        return getattr(PARTS, self.part)
+
+    @property
+    def timesteps(self) -> list[float]:
+        return timesteps(STEPS, self.start)
+
+
+def broken(case: Case) -> Parts:
+    """The pipeline with this mistake in it."""
+    return dataclasses.replace(PARTS, **{case.part: case.wrong})
+
+
+def mended(parts: Parts, case: Case) -> Parts:
+    """A pipeline with the part that this case is about as it should be."""
+    return dataclasses.replace(parts, **{case.part: case.right})
+
+
+@dataclass(frozen=True)
+class Frame:
+    """A step of a run, and the root mean square of what the network was given there: (B,), NaN where nothing was."""
+
+    step: Step
+    input_rms: np.ndarray
+
+
+def run(
+    parts: Parts, case: Case, denoiser: Denoiser, seeds: Sequence[int], pixels: np.ndarray | None = None
+) -> Iterator[Frame]:
+    """The steps of a run made of these parts, one image for each of PROMPTS.
+
+    `seeds` are as many as PROMPTS; `pixels` (S, S, 3) from 0 to 255 is the image to start from, for cases that do.
+    Raises ValueError where a seed or the image is missing.
+    """
+    if len(seeds) != len(PROMPTS):
+        raise ValueError(f"one seed for each of the {len(PROMPTS)} prompts, please")
+    if case.from_image and pixels is None:
+        raise ValueError("this run starts from an image: give its pixels")
+    used, ts, rng = parts.schedule(case.given), case.timesteps, make_generators(seeds)
+    eps = parts.noise(rng, denoiser.shape)
+    image = torch.zeros_like(eps)
+    if case.from_image:
+        values = torch.from_numpy(np.moveaxis(pixels, -1, 0).astype(np.float32))
+        image = parts.image_values(values).expand_as(eps)
+    x = parts.first_state(image, eps, float(used.alpha(ts[0])), float(used.sigma(ts[0])))
+    given: list[np.ndarray] = []
+    denoise = _denoise(parts, case, denoiser, used, given)
+    for step in SAMPLERS[case.sampler](denoise, x, ts, used, rng=rng):
+        if step.i < STEPS:
+            yield Frame(step, given[-1])
+            continue
+        beta = float(used.beta(ts[-2], 0.0))  # variance of the noise of DDPM's last step
+        last = parts.last_state(step.x, randn_per_seed(rng, denoiser.shape), beta)
+        yield Frame(dataclasses.replace(step, x=last, x0=last), np.full(len(seeds), np.nan))
+
+
+def _denoise(
+    parts: Parts, case: Case, denoiser: Denoiser, used: Schedule, given: list[np.ndarray]
+) -> Callable[[Tensor, Tensor], Tensor]:
+    """denoise(x, t) with guidance, made of the parts; the RMS of each network input is added to `given`."""
+    words = parts.captions(PROMPTS)
+    tokens = denoiser.tokens(
+        [*words, *[""] * len(words)], [*[STYLE] * len(words), *[None] * len(words)]
+    )  # (2 B, L): conditional, then unconditional
+    ts, calls = case.timesteps, itertools.count()
+
+    @torch.inference_mode()
+    def denoise(x: Tensor, t: Tensor) -> Tensor:
+        x, t = torch.cat([x, x]), torch.cat([t, t])
+        alpha, sigma = used.alpha(t), used.sigma(t)
+        level = torch.atan2(sigma, alpha)
+        told = used.angle(torch.full_like(t, parts.told_time(ts, next(calls))))
+        into = parts.network_input(x, append_dims(alpha, x), append_dims(sigma, x))
+        given.append(into.chunk(2)[0].square().mean((1, 2, 3)).sqrt().numpy())
+        output = denoiser.net(into, told.to(x.dtype), tokens)
+        unit = network_input(x, append_dims(alpha, x), append_dims(sigma, x))
+        x0 = parts.read_output(
+            unit, output, append_dims(torch.cos(level), x), append_dims(torch.sin(level), x)
+        )
+        cond, uncond = parts.split(parts.clip(x0))
+        return parts.clip(parts.guide(cond, uncond, case.guidance))
+
+    return denoise
+
+
+def _github(place: str, number: int, pull: bool = False) -> str:
+    return f"https://github.com/{place}/{'pull' if pull else 'issues'}/{number}"
+
+
+_EVERY = (
+    Case(
+        "captions-shifted", "The captions are shifted by one", "captions", captions_shifted,
+        sign="Every image is sound by itself, and three of the four show another prompt than their own.",
+        why="Images and captions are two lists that must stay in step. Nothing crashes when one of them is "
+        "moved: each image is simply conditioned on its neighbour's words.",
+        source=Source(
+            "FLUX in diffusers: with several images a prompt, one of the two text embeddings was repeated in "
+            "the wrong order, so that it reached the wrong images",
+            _github("huggingface/diffusers", 9215),
+        ),
+    ),
+    Case(
+        "last-noise", "Noise is added after the last step", "last_state", noise_after_last_step, sampler="ddpm",
+        sign="A fine grain lies over the finished images, and x̂₀ of the steps before has none of it.",
+        why="Each DDPM step adds fresh noise, but for the last: algorithm 2 sets z = 0 there. What is added "
+        "after the last evaluation no network removes.",
+        source=Source("DDPM, algorithm 2: z = 0 at t = 1", "https://arxiv.org/abs/2006.11239"),
+    ),
+    Case(
+        "one-noise", "One noise for the whole batch", "noise", one_noise_for_all,
+        sign="The two images of one prompt are the same, pixel for pixel.",
+        why="Noise of shape (1, C, H, W) is broadcast over the batch without a word of complaint. Each image "
+        "needs noise of its own.",
+        source=Source(
+            "cog-flux: the noise was not batched at generation time", _github("replicate/cog-flux", 52, pull=True)
+        ),
+    ),
+    Case(
+        "v-read-as-eps", "v is read as ε", "read_output", output_read_as_eps,
+        sign="The images are there, with hard contrasts and specks, and the network's input is too large from "
+        "the second step on.",
+        why="v = α·ε − σ·x₀ is nearly −x₀ where there is much noise, and nearly ε where there is little. So the "
+        "first steps are wrong and the last ones nearly right.",
+        source=Source(
+            "InvokeAI treated SDXL models trained for v-prediction as ε-prediction: noisy images",
+            _github("invoke-ai/InvokeAI", 7495),
+        ),
+    ),
+    Case(
+        "pixel-range", "Pixels from 0 to 1 in place of −1 to 1", "image_values", image_from_0_to_1,
+        from_image=True, start=0.65,
+        sign="Colours are washed out: what should be dark is pale.",
+        why="The network was trained on values from −1 to 1. Scaled to 0 to 1, black becomes 0, which is mid "
+        "grey to it.",
+        source=Source(
+            "FLUX's demo fed the autoencoder image-to-image input from 0 to 1: colour shift",
+            _github("black-forest-labs/flux", 402),
+        ),
+    ),
+    Case(
+        "halves-swapped", "Conditional and unconditional are swapped", "split", halves_swapped,
+        sign="The images show anything but the prompt, in colours far from its own.",
+        why="Guidance extrapolates from the unconditional prediction through the conditional one. With the "
+        "halves of the batch exchanged it extrapolates away from the prompt.",
+        source=Source(
+            "diffusers' latent upscaler: found in review, positive and negative embeddings in the wrong order",
+            _github("huggingface/diffusers", 8947, pull=True),
+        ),
+    ),
+    Case(
+        "input-unscaled", "The network's input is not scaled", "network_input", input_not_scaled,
+        sampler="euler", given=VARIANCE_EXPLODING,
+        sign="The network's input starts at an RMS of 80 in place of 1, and the images are dull and smeared.",
+        why="This sampler's states are x₀ + σ·ε with σ up to 80. The network wants unit variance: the input is "
+        "to be divided by √(1 + σ²) before each evaluation (scale_model_input in diffusers).",
+        source=Source(
+            "ControlNet in diffusers: latents not passed through scale_model_input",
+            _github("huggingface/diffusers", 3544),
+        ),
+    ),
+    Case(
+        "v-read-as-x0", "The output is read as x₀", "read_output", output_read_as_x0,
+        sign="Nothing but noise, to the last step.",
+        why="v = α·ε − σ·x₀ is nearly ε where there is little noise. So what the last steps take for the image "
+        "is the estimate of its noise.",
+        source=Source(
+            "Textual inversion: a network trained to predict noise, its output read as x₀",
+            _github("rinongal/textual_inversion", 135),
+        ),
+    ),
+    Case(
+        "time-off-by-one", "The time is off by one step", "told_time", time_of_next_step,
+        sign="Specks of noise are left on the white ground, and the colours are a little dull.",
+        why="The network is told the noise level of the next step, which is lower. It removes as much noise as "
+        "it is told there is, so some is left at every step.",
+        source=Source(
+            "DDPM and DDIM in diffusers: previous_timestep() off by one from the next timestep with trailing spacing",
+            _github("huggingface/diffusers", 9261),
+        ),
+    ),
+    Case(
+        "noise-unscaled", "The starting noise is not scaled", "first_state", noise_not_scaled,
+        sampler="euler", given=VARIANCE_EXPLODING,
+        sign="The network's input starts near zero in place of 1, and the two images of one prompt are hardly "
+        "to be told apart.",
+        why="This run begins at σ = 80 and gets noise of σ = 1. To the network that is an almost empty input, "
+        "whatever the seed, so the seeds end nearly alike.",
+        source=Source(
+            "Inpainting in diffusers: noise scaled by init_noise_sigma though the run began at a lower level, "
+            "the same mismatch the other way round",
+            _github("huggingface/diffusers", 3487),
+        ),
+    ),
+    Case(
+        "times-ascending", "The times run upwards", "told_time", times_ascending,
+        sign="Outlines are right and everything is covered with coloured noise.",
+        why="The state goes from noise to image, and the network is told that it goes from image to noise: at "
+        "first that nothing is to be removed, at last that everything is.",
+        source=Source(
+            "tiny-diffusion, a text model: sampling ran through the timesteps from clean to noisy",
+            _github("nathan-barry/tiny-diffusion", 2),
+        ),
+    ),
+    Case(
+        "not-clipped", "x̂₀ is not clipped at guidance scale 10", "clip", not_clipped, guidance=10.0,
+        sign="Colours are at their limit, and the network's input stays above an RMS of 1.1 where it should "
+        "fall below 1.",
+        why="A guided x̂₀ is an extrapolation and leaves the range of images. Unclipped, it makes states that "
+        "the network never saw in training, and the error feeds back. Clipping is no cure for so high a scale: "
+        "look at the healthy run.",
+        source=Source(
+            "Imagen, section 2.3: the train-test mismatch of high guidance weights, and thresholding",
+            "https://arxiv.org/abs/2205.11487",
+        ),
+    ),
+    Case(
+        "terminal-snr", "The schedule does not end at SNR zero", "schedule", schedule_as_it_came, given=SCALED_LINEAR,
+        sign="The mean brightness of the four images lies closer together: the heart, the darkest of them, is paler.",
+        why="At t = 1 this schedule still has α = 0.07. The network is told so, and takes the mean of the "
+        "starting noise for a trace of the image's brightness. Pure noise has a mean near 0, which is mid grey.",
+        source=Source(
+            "Lin et al. 2024; the thread in diffusers on it is issue 3475", "https://arxiv.org/abs/2305.08891"
+        ),
+    ),
+    Case(
+        "guidance-off-by-one", "The guidance scale is off by one", "guide", guidance_off_by_one,
+        sign="The same images with a little more contrast, as at scale 4 in place of 3, and a network input that looks "
+        "as it should.",
+        why="Ho & Salimans write (1 + w)·cond − w·uncond, where w = 0 is off. Imagen and diffusers write uncond "
+        "+ w·(cond − uncond), where w = 1 is off. A scale tuned for one is off by one in the other.",
+        source=Source(
+            "“Implementation does not match the paper?”: the two conventions", _github("huggingface/diffusers", 5882)
+        ),
+    ),
+)  # fmt: skip
+CASES: dict[str, Case] = {case.id: case for case in _EVERY}

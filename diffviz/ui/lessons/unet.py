@@ -1,0 +1,395 @@
+"""Parts of the U-Net page: its blocks and activations, switches, attention, and embeddings."""
+
+from __future__ import annotations
+
+import dataclasses
+import html
+from collections.abc import Sequence
+
+import numpy as np
+import streamlit as st
+import torch
+
+from diffviz.analysis import unet_probe
+from diffviz.analysis.unet_probe import Block, Switches
+from diffviz.diffusion.samplers import Step
+from diffviz.diffusion.schedules import SCHEDULES
+from diffviz.evaluation.metrics import PER_IMAGE, rmse
+from diffviz.imaging.pixels import to_uint8
+from diffviz.models import checkpoints
+from diffviz.models.denoiser import Denoiser
+from diffviz.models.text_encoder import Vocabulary
+from diffviz.pipelines.text_to_image import Settings, sample_steps
+from diffviz.pipelines.trajectory import Trajectory, record
+from diffviz.ui import charts, live, source, theme
+from diffviz.ui.cache import memo
+from diffviz.ui.components import player
+from diffviz.ui.controls import Controls
+from diffviz.ui.prediction import ask_prediction
+
+STEPS = 16
+CHANNELS = 16  # of a block, shown as small images, four by four
+LARGEST = 256
+PARTS = {
+    "blocks": "Blocks and activations",
+    "switches": "Switches",
+    "attention": "Attention",
+    "embeddings": "Embeddings",
+}
+SIDES = {"down": "encoder", "middle": "bottleneck", "up": "decoder"}
+
+
+def run_of(settings: Settings, switch: str = "", denoiser: Denoiser | None = None) -> Trajectory:
+    """The trajectory of these settings, shown while it is computed, and kept; `switch` names the denoiser's."""
+
+    def make() -> Trajectory:
+        torch.set_num_threads(1)
+        place, steps = st.empty(), list[Step]()
+        for step in sample_steps(settings, denoiser):
+            steps.append(step)
+            now = record([step], SCHEDULES[settings.schedule])[0]
+            panel = player.Panel("x̂₀", f"step {step.i} of {settings.frames}", "prediction", now.frames("x0"))
+            place.html(player.still([panel], "The network is at work.", LARGEST))
+        place.empty()
+        return record(steps, SCHEDULES[settings.schedule], dataclasses.asdict(settings))[0]
+
+    return memo("unet-switched" if switch else "unet-run", (settings, switch), make)
+
+
+# --- blocks and activations ---------------------------------------------------------------------------------
+
+
+@st.cache_data(show_spinner=False)
+def _blocks(model: str) -> list[Block]:
+    return unet_probe.blocks(checkpoints.load(model).net)
+
+
+def block_control(c: Controls, model: str) -> str:
+    """Which block is opened; the networks have different ones, so each has a control of its own."""
+    names = tuple(b.name for b in _blocks(model))
+    key = "block" if model == checkpoints.QUICK else f"block-{model}"
+    return c.choice("Block", key, names, "down.0", help="In the order of evaluation")
+
+
+def activations(settings: Settings, name: str) -> None:
+    """The channels of a block at every step, and the U they lie in."""
+    denoiser, run = checkpoints.load(settings.model), run_of(settings)
+    acts = memo("unet-acts", (settings, name), lambda: unet_probe.activations(run, settings, denoiser, name))
+    order = unet_probe.by_variance(acts)[:CHANNELS]
+    titles = {int(channel): f"channel {channel}" for channel in order}
+    enlarged = st.selectbox(
+        "Channel to enlarge (the one that varies most over the image comes first)", list(titles),
+        format_func=titles.get, key=f"channel-{settings.model}-{name}",
+    )  # fmt: skip
+    side = 4 * acts.shape[-1]
+    scale = np.quantile(np.abs(acts[:, order]), 0.995)  # a few outliers would leave everything else grey
+    x0 = _enlarge(run.frames("x0")[:-1], side)
+    panels = [
+        player.Panel("x̂₀", "the prediction", "prediction", x0),
+        player.Panel(name, f"{len(order)} of {acts.shape[1]} channels", "conditional", _tiles(acts[:, order], scale)),
+        player.Panel(f"channel {enlarged}", "enlarged", "conditional", _enlarge(_grey(acts[:, enlarged], scale), side)),
+    ]  # fmt: skip
+    spread = acts.std((1, 2, 3))
+    player.play(
+        panels,
+        live.readouts(run, run.steps)[:-1],
+        [f"The values of {name} have a standard deviation of {s:.2f} at this step. Mid grey is 0." for s in spread],
+        title=f"Activations of {name}", key="unet-player", name=f"activations-{name}", start=run.steps // 2,
+        largest=LARGEST,
+    )  # fmt: skip
+    st.header("The network that ran", anchor=False)
+    st.html(diagram(_blocks(settings.model), unet_probe.skip_sources(denoiser.net), name))
+    total = sum(b.flops for b in _blocks(settings.model))
+    st.caption(
+        f"{checkpoints.parameters(denoiser.net) / 1e6:.1f} million parameters, word vectors included; these blocks take "
+        f"{total / 1e9:.2f} GFLOPs for one evaluation of one image, a multiplication and an addition counted as two."
+    )
+    _versus_dit()
+    source.show(unet_probe.activations)
+
+
+def _enlarge(frames: np.ndarray, side: int) -> np.ndarray:
+    """Frames (F, H, W, 3) with each pixel as a square, cut or padded to (F, side, side, 3)."""
+    at = (np.arange(side) * frames.shape[1] // side).clip(0, frames.shape[1] - 1)
+    return frames[:, at][:, :, at]
+
+
+def _grey(values: np.ndarray, scale: float) -> np.ndarray:
+    """(F, H, W) as grey images (F, H, W, 3): -scale is black, 0 mid grey, scale white."""
+    return np.repeat(to_uint8(values[:, None], float(scale) or 1.0), 3, axis=-1)
+
+
+def _tiles(acts: np.ndarray, scale: float) -> np.ndarray:
+    """Up to 16 channels (F, C, h, w) four by four: (F, 4 h, 4 w, 3)."""
+    n, c, h, w = acts.shape
+    full = np.zeros((n, CHANNELS, h, w), acts.dtype)
+    full[:, :c] = acts
+    rows = full.reshape(n, 4, 4, h, w).transpose(0, 1, 3, 2, 4).reshape(n, 4 * h, 4 * w)
+    return _grey(rows, scale)
+
+
+def diagram(blocks: Sequence[Block], sources: Sequence[str], chosen: str) -> str:
+    """The U as HTML: a row for each level, encoder to the left, decoder to the right; each block with its cost."""
+    ups = [b.name for b in blocks if b.side == "up" and b.name.startswith("up.")]
+    skips = dict(zip(ups, sources, strict=True))
+
+    def cell(b: Block) -> str:
+        mark = ' aria-current="true"' if b.name == chosen else ""
+        skip = f"<br>+ skip from {html.escape(skips[b.name])}" if b.name in skips else ""
+        return (
+            f"<li{mark}><b>{html.escape(b.name)}</b> {'×'.join(map(str, b.shape))}"
+            f"<small>{b.parameters / 1e3:,.0f} k parameters · {b.flops / 1e6:,.0f} MFLOPs{skip}</small></li>"
+        )
+
+    def column(side: str, level: int) -> str:
+        found = [b for b in blocks if b.side == side and b.level == level]
+        items = "".join(map(cell, reversed(found) if side == "up" else found))
+        return f'<ul aria-label="{SIDES[side]}, level {level}">{items}</ul>'
+
+    depth = max(b.level for b in blocks)
+    rows = "".join(
+        f'<div class="dv-u-row" style="--in:{level}">{column("down", level)}{column("up", level)}</div>'
+        for level in range(depth + 1)
+    )
+    return f'<style>{_DIAGRAM}</style><div class="dv-u">{rows}<div class="dv-u-row">{column("middle", depth)}</div></div>'
+
+
+_DIAGRAM = """
+.dv-u { display: grid; gap: .5rem; }
+.dv-u-row { display: flex; gap: .5rem; padding-inline: calc(var(--in, 2) * clamp(0px, 2.5vw, 36px)); }
+.dv-u ul {
+  list-style: none; margin: 0 auto; padding: 0; flex: 1; max-width: 21rem;
+  display: grid; gap: .35rem; align-content: start;
+}
+.dv-u li {
+  border: 1px solid var(--dv-line-strong); border-left: 4px solid var(--dv-signal); border-radius: 6px;
+  padding: .3rem .5rem; margin: 0;
+}
+.dv-u li[aria-current] { border: 2px solid var(--dv-focus); border-left-width: 6px; }
+.dv-u li small { display: block; line-height: 1.35; }
+@media (max-width: 640px) { .dv-u li small { font-size: .72rem; } .dv-u-row { padding-inline: 0; } }
+"""
+
+
+def _versus_dit() -> None:
+    with st.expander("U-Net or transformer?", icon=":material/compare_arrows:"):
+        st.markdown(
+            "A diffusion transformer (DiT) cuts the image into patches and treats them as tokens of one resolution: no "
+            "levels, no skip connections. Peebles & Xie 2023 ([arXiv "
+            "2212.09748](https://arxiv.org/abs/2212.09748)) trained DiTs on ImageNet latents: FID fell as the "
+            "transformer's FLOPs grew, by more layers or by smaller patches, and their largest reached a lower "
+            "FID than the U-Nets it was compared with. Bao et al. 2023 ([arXiv "
+            "2209.12152](https://arxiv.org/abs/2209.12152)) kept long skip connections in a transformer and "
+            "found them crucial. Those results are for large data and long training. On our few thousand "
+            "drawings a convolution's locality comes for free, and a transformer must learn it: a comparison at "
+            "equal cost has to be measured for each size."
+        )
+
+
+# --- switches -----------------------------------------------------------------------------------------------
+
+
+def switch_options(model: str) -> dict[str, tuple[str, Switches]]:
+    """Key -> (title, switches) of everything that can be switched in a network."""
+    net = checkpoints.load(model).net
+    sources, last = unet_probe.skip_sources(net), len(net.up) - 1
+    first_outer = (
+        2 * (net.config.blocks + 1) - net.config.blocks - 1
+    )  # the first block one level above the bottom
+    every = range(len(net.up))
+    found = {
+        "inner": ("Bottom level off: nothing comes up from it", Switches(backbone={first_outer: 0.0})),
+        "self": ("Self-attention off", Switches(self_attention=False)),
+        "cross": ("Cross-attention off", Switches(cross_attention=False)),
+        "skip-last": (f"Skip from {sources[last]} off (highest resolution)", Switches(skips={last: 0.0})),
+        "skip-first": (f"Skip from {sources[0]} off (lowest resolution)", Switches(skips={0: 0.0})),
+        "skips": ("All skip connections off", Switches(skips=dict.fromkeys(every, 0.0))),
+        "skips-half": ("All skip connections halved", Switches(skips=dict.fromkeys(every, 0.5))),
+        "freeu": ("Backbone × 1.2, skips × 0.8 at the bottom (as FreeU)",
+                  Switches(skips={0: 0.8, 1: 0.8}, backbone={0: 1.2, 1: 1.2})),
+    }  # fmt: skip
+    for t in (0.9, 0.5, 0.2):
+        found[f"time-{t}"] = (f"Time embedding frozen at t = {t}", Switches(told_time=t))
+    return found
+
+
+SWITCHES = (
+    "inner", "self", "cross", "skip-last", "skip-first", "skips", "skips-half", "freeu", "time-0.9", "time-0.5", "time-0.2",
+)  # fmt: skip
+
+
+def switch_control(c: Controls) -> str:
+    """What is switched; the titles in the address do not depend on the network."""
+    titles = {key: title for key, (title, _) in switch_options(checkpoints.QUICK).items()}
+    titles |= {"skip-last": "Highest skip connection off", "skip-first": "Lowest skip connection off"}
+    return c.choice("Switch", "switch", SWITCHES, "inner", titles)
+
+
+def switches(settings: Settings, key: str) -> None:
+    """The same seed with and without a switch in the network, after a prediction."""
+    plain = run_of(settings)
+    title, chosen = switch_options(settings.model)[key]
+    last = settings.frames
+    guess = ask_prediction(
+        f"**{title}**, from the first step to the last, on the same seed. What will be lost?",
+        ["the shape", "the colours", "what the prompt says", "removing all noise", "hardly anything"],
+        f"guess-unet-{key}",
+    )
+    if guess is None:
+        panel = player.Panel("x̂₀", "untouched", "prediction", plain.frames("x0"))
+        said = [f"The untouched network. Now predict what happens: {title}."] * (last + 1)
+        player.play(
+            [panel],
+            live.readouts(plain, last),
+            said,
+            title="Untouched run",
+            key="unet-plain",
+            largest=LARGEST,
+        )
+        return
+    denoiser = unet_probe.switched(checkpoints.load(settings.model), chosen)
+    changed = run_of(settings, key, denoiser)
+    far = rmse(plain.x0, changed.x0, PER_IMAGE)
+    difference = to_uint8((changed.x0 - plain.x0) / 2)
+    panels = [
+        player.Panel("x̂₀", "untouched", "prediction", plain.frames("x0")),
+        player.Panel("x̂₀", "with the switch", "conditional", changed.frames("x0")),
+        player.Panel("difference", "grey: none", "noise", difference),
+    ]
+    said = [f"The two predictions differ by {d:.2f} (RMSE)." for d in far]
+    chart = player.Chart(
+        "RMSE between the two x̂₀",
+        "noise",
+        list(far),
+        [f"{d:.2f}" for d in far],
+        (0.0, float(far.max()) * 1.1 or 1.0),
+    )
+    t = np.linspace(0, 1, len(far))
+    player.play(
+        panels, live.readouts(plain, last), said, title=title, key="unet-switch-player", name=f"switch-{key}",
+        largest=LARGEST, t=list(t), charts=[chart],
+    )  # fmt: skip
+    st.markdown(
+        f"You said **{guess}**: look at the finished images, which differ by **{far[-1]:.2f}** (RMSE). One seed is an "
+        "anecdote: try others, and other prompts. A switch shows what this trained network relies on. A network "
+        "trained without that part would have learned to do without it: to know what is needed, train both and compare."
+    )
+    source.show(unet_probe.switched, unet_probe._scaled_input)
+
+
+# --- attention ----------------------------------------------------------------------------------------------
+
+
+def attention(settings: Settings, vocabulary: Vocabulary, kind: str) -> None:
+    """Attention weights by block and head, over the steps, laid over the prediction."""
+    denoiser, run = checkpoints.load(settings.model), run_of(settings)
+    weights = memo(
+        f"unet-attention-{kind}", settings, lambda: unet_probe.attention(run, settings, denoiser, kind)
+    )
+    blocks, _, heads, positions, _ = weights.shape
+    side = int(positions**0.5)
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        block = st.selectbox(
+            "Block", range(blocks), format_func=lambda i: f"middle.{i}", key=f"attention-block-{kind}"
+        )
+        head = st.selectbox(
+            "Head", [None, *range(heads)], format_func=lambda h: "mean of all" if h is None else f"head {h}",
+            key=f"attention-head-{kind}",
+        )  # fmt: skip
+        if kind == "cross":
+            words = [settings.style or "no style", *vocabulary.read(settings.prompt).words]
+            words += ["no words"] * (weights.shape[-1] - len(words))
+            token = st.selectbox("Token", range(len(words)), len(words) - 1, format_func=words.__getitem__,
+                                 key=f"attention-token-{settings.prompt}")  # fmt: skip
+        else:
+            row = st.number_input("Row", 1, side, side // 2, key="attention-row")
+            column = st.number_input("Column", 1, side, side // 2, key="attention-column")
+    chosen = weights[block].mean(1) if head is None else weights[block, :, head]  # (steps, positions, M)
+    if kind == "cross":
+        maps, what = chosen[..., token], f"“{words[token]}”"
+    else:
+        at = (row - 1) * side + column - 1
+        maps, what = chosen[:, at], f"the marked place (row {row}, column {column})"
+    maps = maps.reshape(-1, side, side)
+    lit = _lit(run.x0[:-1], maps)
+    if kind == "self":
+        _mark(lit, row - 1, column - 1, side)
+    entropy = -(chosen * np.log2(chosen.clip(1e-12))).sum(-1).mean(1)
+    share = maps.mean((1, 2)) if kind == "cross" else maps.max((1, 2))
+    said = [
+        (f"{what} gets {s:.0%} of the attention of all places, on average." if kind == "cross"
+         else f"From {what}, the place looked at most gets {s:.0%}.")
+        + f" Attention is spread over {2**e:.1f} of {weights.shape[-1]} (2 to the power of its entropy)."
+        for s, e in zip(share, entropy, strict=True)
+    ]  # fmt: skip
+    player.play(
+        [player.Panel("x̂₀", "the prediction", "prediction", run.frames("x0")[:-1]),
+         player.Panel("x̂₀, lit", f"{kind}-attention", "conditional", lit)],
+        live.readouts(run, run.steps)[:-1], said, title=f"{kind}-attention", key=f"unet-{kind}",
+        name=f"{kind}-attention", start=run.steps // 2, largest=LARGEST,
+    )  # fmt: skip
+    st.markdown(
+        f"Attention works at the lowest resolution, {side} × {side} places. "
+        + ("Each place takes from the tokens of style and prompt; bright places take most from the token chosen."
+           if kind == "cross" else "Each place takes from all places; the marked place takes most from the bright ones.")
+        + " Such weights say where something is read, not what it does: the switches do."
+    )  # fmt: skip
+    source.show(unet_probe.attention)
+
+
+def _lit(x0: np.ndarray, maps: np.ndarray) -> np.ndarray:
+    """Predictions (F, C, S, S) lit by maps (F, h, h), the brightest place of each frame at full brightness."""
+    zoom = x0.shape[-1] // maps.shape[-1]
+    light = np.kron(maps / maps.max((1, 2), keepdims=True), np.ones((1, zoom, zoom)))[:, None]
+    return to_uint8((x0 + 1) * (0.12 + 0.88 * light) - 1)
+
+
+def _mark(frames: np.ndarray, row: int, column: int, side: int) -> None:
+    """Draw a frame around one place of the grid, in place."""
+    zoom = frames.shape[1] // side
+    y, x = row * zoom, column * zoom
+    for edge in (np.s_[:, y, x : x + zoom], np.s_[:, y + zoom - 1, x : x + zoom],
+                 np.s_[:, y : y + zoom, x], np.s_[:, y : y + zoom, x + zoom - 1]):  # fmt: skip
+        frames[edge] = (230, 60, 160)
+
+
+# --- embeddings ---------------------------------------------------------------------------------------------
+
+
+def embeddings(settings: Settings, vocabulary: Vocabulary) -> None:
+    """The time embedding as a heat map with its similarities, and the words with their neighbours."""
+    ts = np.linspace(0, 1, 101)
+    at = st.slider("Compare with t", 0.0, 1.0, 0.5, 0.01, key="embedding-t")
+    table = unet_probe.time_embedding(ts)
+    similar = unet_probe.cosine_similarity(unet_probe.time_embedding([at])[0], table)
+    charts.show(charts.embedding_map(ts, table, similar, at, theme.palette()), "embedding-map")
+    near = similar[np.abs(ts - at) <= 0.0501].min()
+    st.markdown(
+        f"The network is told the noise level as {unet_probe.EMBEDDING} numbers: sines and cosines of the level "
+        "at frequencies from high to low. One number between 0 and 1 would hardly change from step to step; here "
+        "the fast waves tell neighbours apart, and the slow ones say roughly where one is. Within 0.05 of t = "
+        f"{at:.2f} the similarity falls to {near:.2f}."
+    )
+    st.header("The words", anchor=False)
+    denoiser = checkpoints.load(settings.model)
+    words = vocabulary.read(settings.prompt).words
+    if not words:
+        st.info("Give a prompt with a word that the network knows.", icon=":material/edit:")
+        return
+    st.table(
+        {
+            "token": list(words),
+            "most similar word vectors (cosine)": [
+                ", ".join(f"{w} {s:.2f}" for w, s in unet_probe.nearest_words(word, denoiser)) for word in words
+            ],
+        }
+    )  # fmt: skip
+    effect = unet_probe.largest_order_effect(settings.prompt, denoiser)
+    st.markdown(
+        "Beside the attention to single words, their mean joins the noise level. A mean has no order: over the "
+        f"orders of these {len(words)} words it changes by {effect:.0e} at most, which is rounding. This network "
+        "has no positions for its words either, so “cat with sunglasses” and “sunglasses with cat” are one "
+        "prompt to it. CLIP and T5 read the order. The vectors were learned from our captions alone, so "
+        "neighbours are words with a like effect on images, or chance for rare words."
+    )
+    source.show(unet_probe.time_embedding, unet_probe.nearest_words)

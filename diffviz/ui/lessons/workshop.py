@@ -1,0 +1,167 @@
+"""The workshop page: a healthy and a broken run side by side, the mistake to be named, and its repair."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterator
+
+import numpy as np
+import streamlit as st
+import torch
+from PIL import Image
+
+from diffviz.analysis import broken_pipelines
+from diffviz.analysis.broken_pipelines import CASES, PARTS, PROMPTS, Case, Frame, Parts
+from diffviz.evaluation.metrics import PER_IMAGE, rmse
+from diffviz.imaging import uploads
+from diffviz.imaging.pixels import mosaic, to_uint8
+from diffviz.models import checkpoints
+from diffviz.paths import ASSETS
+from diffviz.ui import charts, source, theme
+from diffviz.ui.cache import memo
+from diffviz.ui.components import gallery, player
+
+MODEL = checkpoints.QUICK  # four images, guided, twice: the sharp network would take half a minute
+TITLES = {name: f"Run {n + 1}" for n, name in enumerate(CASES)}
+IMAGE = "cat-face-noto.png"  # what the run starts from where a case starts from an image
+LARGEST = 352
+
+
+def show(name: str, seed: int) -> None:
+    """One case: both runs, the question, and what it was once that is answered or asked for."""
+    case = CASES[name]
+    healthy, wrong = _both(case, seed)
+    _player(case, healthy, wrong)
+    charts.show(_curves(healthy, wrong), "workshop-curves")
+    if _named(case):
+        _explain(case, seed, healthy)
+
+
+def _start(parts: Parts, case: Case, seed: int) -> Iterator[Frame]:
+    denoiser = checkpoints.load(MODEL)
+    pixels = None
+    if case.from_image:
+        with Image.open(ASSETS / "samples" / IMAGE) as picture:
+            pixels = uploads.resize(picture, denoiser.shape[1])
+    return broken_pipelines.run(parts, case, denoiser, range(seed, seed + len(PROMPTS)), pixels)
+
+
+def _both(case: Case, seed: int) -> tuple[list[Frame], list[Frame]]:
+    """The frames of both runs, step by step together, shown as they come."""
+    torch.set_num_threads(1)
+    pairs: list[tuple[Frame, Frame]] = memo("workshop-runs", (case.id, seed), list)
+    if len(pairs) <= broken_pipelines.STEPS:
+        pairs.clear()
+        place = st.empty()
+        with place.container():
+            picture, bar = st.empty(), st.progress(0.0)
+        runs = zip(_start(PARTS, case, seed), _start(broken_pipelines.broken(case), case, seed), strict=True)
+        for pair in runs:
+            pairs.append(pair)
+            panels = _panels([pair[0]], [pair[1]])
+            picture.html(player.still(panels, "Both pipelines are at work.", LARGEST))
+            bar.progress(pair[0].step.i / broken_pipelines.STEPS, f"step {pair[0].step.i}")
+        place.empty()
+    return [h for h, _ in pairs], [w for _, w in pairs]
+
+
+def _panels(healthy: list[Frame], wrong: list[Frame]) -> list[player.Panel]:
+    def frames(run: list[Frame]) -> np.ndarray:
+        return np.stack([mosaic(f.step.x0.numpy()) for f in run])
+
+    return [
+        player.Panel("Healthy", "x̂₀ of the four images", "prediction", frames(healthy)),
+        player.Panel("Broken", "the same, with one mistake", "noise", frames(wrong)),
+    ]
+
+
+def _player(case: Case, healthy: list[Frame], wrong: list[Frame]) -> None:
+    last = broken_pipelines.STEPS
+    far = _distance(healthy, wrong)
+    readouts = [
+        "finished" if f.step.i == last else f"step {f.step.i + 1} of {last} · t = {f.step.t:.2f}"
+        for f in healthy
+    ]
+    said = [
+        f"The predictions x̂₀ of the two runs differ by {d:.2f} (RMSE). The network's input has an RMS of "
+        f"{h.input_rms.mean():.2f} in the healthy run and of {w.input_rms.mean():.2f} in the broken one."
+        for d, h, w in zip(far[:-1], healthy[:-1], wrong[:-1], strict=True)
+    ]
+    words = ", ".join(f"“{p}”" for p in PROMPTS)
+    said.append(f"The finished images differ by {far[-1]:.2f} (RMSE). Row by row they should be {words}.")
+    player.play(
+        _panels(healthy, wrong), readouts, said, title="A healthy and a broken run", key="workshop-player",
+        name=f"workshop-{TITLES[case.id].lower().replace(' ', '-')}", largest=LARGEST,
+    )  # fmt: skip
+
+
+def _distance(healthy: list[Frame], wrong: list[Frame]) -> np.ndarray:
+    """RMSE between the x0_hat of both runs at each step, over all four images: (steps + 1,)."""
+    return np.array([rmse(h.step.x0.numpy(), w.step.x0.numpy()) for h, w in zip(healthy, wrong, strict=True)])
+
+
+def _curves(healthy: list[Frame], wrong: list[Frame]) -> object:
+    steps = np.arange(1, len(healthy))
+    given = {
+        "healthy": np.array([f.input_rms.mean() for f in healthy[:-1]]),
+        "broken": np.array([f.input_rms.mean() for f in wrong[:-1]]),
+    }
+    spread = {
+        title: np.array([rmse(f.step.x0.numpy(), 0.0, PER_IMAGE).mean() for f in run[:-1]])
+        for title, run in (("healthy", healthy), ("broken", wrong))
+    }
+    return charts.paired_lines(
+        {"RMS of the network's input": given, "RMS of x̂₀": spread}, steps, theme.palette()
+    )
+
+
+def _named(case: Case) -> bool:
+    """Ask for the mistake; whether it was named, or is to be shown."""
+    titles = {c.title: c for c in sorted(CASES.values(), key=lambda c: c.title)}
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        named = st.selectbox(
+            "Which mistake is it?", list(titles), index=None, placeholder="Name the mistake",
+            key=f"workshop-named-{case.id}", persist_state="session",
+        )  # fmt: skip
+        told = st.toggle("Show me", key=f"workshop-told-{case.id}", persist_state="session")
+    if named == case.title:
+        st.success(f"Right: {case.title}.", icon=":material/check_circle:")
+    elif named is not None:
+        st.warning(
+            f"Not that one. It would show like this: {titles[named].sign} Look again.",
+            icon=":material/troubleshoot:",
+        )
+    return told or named == case.title
+
+
+def _explain(case: Case, seed: int, healthy: list[Frame]) -> None:
+    st.markdown(f"**{case.title}.** {case.sign}\n\n{case.why}")
+    for column, function, title in zip(
+        st.columns(2), (case.wrong, case.right), ("Broken", "Healthy"), strict=True
+    ):
+        with column:
+            st.caption(title)
+            st.code(_body(function), language="python", wrap_lines=True)
+    st.markdown(f"Where it was met: [{case.source.text}]({case.source.url}).")
+    if st.toggle("Mend it and run again", key=f"workshop-mend-{case.id}", persist_state="session"):
+        _mend(case, seed, healthy)
+    source.show(broken_pipelines.run, broken_pipelines._denoise, title="The pipeline around it")
+
+
+def _body(function: Callable[..., object]) -> str:
+    return inspect.getsource(function).strip()
+
+
+def _mend(case: Case, seed: int, healthy: list[Frame]) -> None:
+    def again() -> np.ndarray:
+        with st.spinner("Running the mended pipeline …"):
+            parts = broken_pipelines.mended(broken_pipelines.broken(case), case)
+            *_, last = _start(parts, case, seed)
+            return last.step.x.numpy()
+
+    images, before = memo("workshop-mended", (case.id, seed), again), healthy[-1].step.x.numpy()
+    st.html(gallery.row(list(to_uint8(images)), PROMPTS, [""] * len(PROMPTS)))
+    differ = int((images != before).sum())
+    st.markdown(
+        f"Run again just now with that part put right: **{differ} of {images.size:,}** values differ from the healthy run."
+    )

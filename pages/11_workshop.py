@@ -1,0 +1,45 @@
+"""Workshop: a working pipeline beside one with a classic mistake in it, to be found from pictures and curves."""
+
+from diffviz.ui import frame
+
+page = frame.setup_page(
+    "Workshop: find the bug",
+    "Two sampling pipelines run side by side on the same prompts and seeds. One of them has a mistake that was made in "
+    "real projects. Find it from what you see, read the two lines of code, and mend it.",
+    slug="workshop",
+    kicker="Under the hood · debugging",
+)
+
+import streamlit as st
+
+frame.load_torch()
+
+from diffviz.ui import live
+from diffviz.ui.controls import Controls
+from diffviz.ui.lessons import workshop
+from diffviz.ui.sampling_controls import seed_control
+
+live.vocabulary(workshop.MODEL)
+c = Controls(page)
+left, right = st.columns([1, 2.9], gap="large")
+with left:
+    case = c.choice(
+        "Broken pipeline", "bug", tuple(workshop.TITLES), next(iter(workshop.TITLES)), workshop.TITLES
+    )
+    with st.expander("More"):
+        seed = seed_control(c)
+    st.caption(
+        "Four images in each run: two of “cat face” with different seeds, a red heart and a sunflower. Compare the frames, "
+        "then the curves: what is too large, too small, too alike, or early or late?"
+    )
+with right:
+    workshop.show(case, seed)
+
+frame.closing_question(
+    "Most of these pipelines run without an error and give plausible images. Which checks would have caught them?",
+    "Compare with something known: run the pipeline against a trusted implementation from the same noise, or where the "
+    "answer is exact. Log the RMS of the network's input at every step: it should stay near 1 (0.8 to 1 here). Look at "
+    "several images of a batch, with different prompts and one prompt twice. Set the guidance scale to 1 and check that "
+    "guidance is off.",
+)
+frame.next_lesson(frame.BY_SLUG["practice"], "Bugs like these come up in practice too:")
