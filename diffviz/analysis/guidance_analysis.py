@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import copy
 import dataclasses
 import math
 from collections.abc import Iterator, Sequence
-from typing import TypeVar
 
 import numpy as np
 import torch
@@ -19,10 +17,10 @@ from diffviz.models import checkpoints
 from diffviz.models.classifier import LabelClassifier
 from diffviz.models.denoiser import Denoiser
 from diffviz.models.text_encoder import Vocabulary
+from diffviz.models.unet import same_weights
 from diffviz.pipelines.text_to_image import Settings, build_denoiser, sample, sample_images
 from diffviz.pipelines.trajectory import Trajectory
 
-Net = TypeVar("Net", bound=torch.nn.Module)
 SCALES = (1.0, 2.0, 3.0, 5.0, 7.0, 10.0)
 # Of a run, by t; a little above the thirds, so that a step that falls on one belongs to the same side on every machine.
 THIRDS = {"first": (0.67, 1.0), "middle": (0.34, 0.67), "last": (0.0, 0.34)}
@@ -70,7 +68,7 @@ def cross_attention_maps(run: Trajectory, settings: Settings, denoiser: Denoiser
     to 1. The first is the style's, the others stand in the order of the words that are known.
     """
     n, seen = run.steps, []
-    net = _same_weights(denoiser.net)  # other visitors are using the one that is shared: it must get no hooks
+    net = same_weights(denoiser.net)  # other visitors are using the one that is shared: it must get no hooks
     for block in net.middle:
         block.cross_attention.register_forward_hook(
             lambda module, asked, _: seen.append(module.weights(*asked).mean(1))
@@ -84,12 +82,6 @@ def cross_attention_maps(run: Trajectory, settings: Settings, denoiser: Denoiser
     side = math.isqrt(shares.shape[1])
     words = len(denoiser.vocabulary.read(settings.prompt).words)
     return shares.transpose(1, 2).unflatten(2, (side, side))[:, : 1 + words].numpy()
-
-
-def _same_weights(net: Net) -> Net:
-    """A second network of the very same tensors: only the modules are copied, in which hooks are kept."""
-    shared = [*net.parameters(), *net.buffers()]
-    return copy.deepcopy(net, {id(tensor): tensor for tensor in shared})
 
 
 def at_scales(

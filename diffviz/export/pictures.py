@@ -40,7 +40,7 @@ def _strip(page: str, state: tuple[tuple[str, str], ...]) -> bytes:
 
 def _drawn(page: str, asked: dict[str, str]) -> bytes:
     if page == "forward":
-        drawing = from_uint8(uploads.resize(Image.open(SAMPLE_IMAGE), checkpoints.load().shape[-1]))
+        drawing = from_uint8(uploads.resize(Image.open(SAMPLE_IMAGE), checkpoints.load().picture_size))
         schedule = SCHEDULES[asked.get("schedule", "cosine")]
         chain = forward_trajectory.forward_states(drawing, schedule, int(asked.get("T", 50)), seed=0)
         return strip(to_uint8(np.stack([x for _, x in chain])))

@@ -37,7 +37,7 @@ def _samples() -> list[dict]:
 
 def at_size(pixels: np.ndarray, model: str) -> np.ndarray:
     """A picture (H, W, 3) uint8 at the size of a network's pictures."""
-    return uploads.resize(Image.fromarray(pixels), checkpoints.load(model).shape[1])
+    return uploads.resize(Image.fromarray(pixels), checkpoints.load(model).picture_size)
 
 
 def choose(c: Controls) -> Picture:

@@ -44,7 +44,8 @@ class Run:
         return len(self.steps) == self.settings.frames + 1
 
     def trajectory(self) -> Trajectory:
-        return record(self.steps, SCHEDULES[self.settings.schedule])[0]
+        decode = checkpoints.load(self.settings.model).decode_panel
+        return record(self.steps, SCHEDULES[self.settings.schedule], decode=decode)[0]
 
 
 def vocabulary(name: str = checkpoints.DEFAULT) -> Vocabulary:
@@ -58,7 +59,10 @@ def vocabulary(name: str = checkpoints.DEFAULT) -> Vocabulary:
 
 def network(c: Controls, default: str = checkpoints.DEFAULT) -> str:
     """Which of the shipped networks draws; ends the page with one sentence when it cannot be loaded."""
-    titles = {name: entry.title for name, entry in checkpoints.manifest().items()}
+    entries = checkpoints.manifest().items()
+    titles = {
+        name: entry.title for name, entry in entries if not entry.autoencoder
+    }  # latents have a lesson of their own
     chosen = c.choice("Network", "net", tuple(titles), default, titles)
     vocabulary(chosen)
     return chosen
@@ -112,13 +116,14 @@ def compute(
         with st.container(horizontal=True, vertical_alignment="center"):
             bar = st.progress(0.0, "Starting …")
             st.button("Stop", key=f"{key}-stop", icon=":material/stop:", on_click=_stop, args=(key,))
+    decode = checkpoints.load(settings.model).decode_panel
     began, every = time.perf_counter(), max(1, settings.frames // MAX_UPDATES)
     for step in steps(settings):
         run.steps.append(step)
         run.seconds = time.perf_counter() - began
         if step.i % every == 0 or run.finished:
             # Every st call is also where Streamlit can end this run, when the visitor stops or changes it.
-            now = record([step], SCHEDULES[settings.schedule])[0]
+            now = record([step], SCHEDULES[settings.schedule], decode=decode)[0]
             picture.html(player.still(panels(now, names, given), "The network is at work.", largest))
             bar.progress(step.i / settings.frames, _progress(step, settings))
     place.empty()

@@ -93,7 +93,7 @@ def stages_live() -> None:
 
 
 def _drawing() -> np.ndarray:
-    size = checkpoints.load().shape[-1]
+    size = checkpoints.load().picture_size
     return uploads.resize(Image.open(ASSETS / "samples" / "cat-face-noto.png").convert("RGB"), size)
 
 
