@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from diffviz.diffusion.process import add_noise
+from diffviz.diffusion.samplers import final_step, make_generators, randn_per_seed
+from diffviz.diffusion.schedules import Schedule
 from diffviz.evaluation.metrics import rmse
 from diffviz.imaging.pixels import from_uint8, to_uint8
 from diffviz.models.autoencoder import PATCH, Autoencoder
+from diffviz.models.denoiser import Denoiser
+from diffviz.pipelines.text_to_image import Settings, build_denoiser, sample
 
 SHOWN_STD = 3.0  # standard deviations from mid grey to white
 
@@ -152,3 +158,78 @@ def between_pixels(first: np.ndarray, second: np.ndarray, n: int) -> np.ndarray:
     """n images (n, S, S, 3) uint8 on the straight line between the pixels of two."""
     a, b = from_uint8(first), from_uint8(second)
     return to_uint8(np.stack([lerp(a, b, w) for w in weights(n)]))
+
+
+# --- diffusion in latents -----------------------------------------------------------------------------------
+
+
+def square_sheet(z: np.ndarray, side: int) -> np.ndarray:
+    """All channels of latents (…, C, H, W) in one white square (…, side, side, 3) uint8, as large as fits."""
+    columns = int(np.ceil(np.sqrt(z.shape[-3])))
+    width = columns * (z.shape[-1] + 1) - 1
+    sheet = channel_sheet(z, columns, zoom=max(1, side // width))
+    pads = [(side - length) // 2 for length in sheet.shape[-3:-1]]
+    square = np.full((*sheet.shape[:-3], side, side, 3), 255, np.uint8)
+    square[..., pads[0] : pads[0] + sheet.shape[-3], pads[1] : pads[1] + sheet.shape[-2], :] = sheet
+    return square
+
+
+@dataclass(frozen=True)
+class ForwardInBoth:
+    """The forward process in pixels and in latents at the same times, with the same schedule.
+
+    `pixels` (F, S, S, 3) uint8 is √ᾱ x₀ + √(1 − ᾱ) ε; `z` (F, C, S/8, S/8) float32 is the same of the latents, with a
+    noise of its own; `decoded` (F, S, S, 3) uint8 is what the decoder makes of them.
+    """
+
+    t: np.ndarray
+    log_snr: np.ndarray
+    pixels: np.ndarray
+    z: np.ndarray
+    decoded: np.ndarray
+
+
+def forward_in_both(
+    autoencoder: Autoencoder, image: np.ndarray, schedule: Schedule, frames: int = 21, seed: int = 0
+) -> ForwardInBoth:
+    """Noise an image (S, S, 3) uint8 in pixels and in latents, at `frames` times evenly from 0 to 1."""
+    t = np.linspace(0, 1, frames)
+    x0 = torch.from_numpy(from_uint8(image))[None]
+    with torch.inference_mode():
+        z0, states = autoencoder.encode(x0), []
+        for start in (x0, z0):
+            eps = randn_per_seed(make_generators([seed]), start.shape[1:])
+            states.append(torch.cat([add_noise(start, eps, float(s), schedule) for s in t]))
+        x, z = states
+        decoded = torch.cat([autoencoder.decode(part) for part in z.split(8)])
+    log_snr = np.array([float(schedule.log_snr(float(s))) for s in t])
+    return ForwardInBoth(t, log_snr, to_uint8(x.numpy()), z.numpy(), to_uint8(decoded.numpy()))
+
+
+def between_noises(settings: Settings, seed: int, denoiser: Denoiser, n: int, *, sphere: bool) -> np.ndarray:
+    """n samples (n, S, S, 3) uint8 from noises between those of `settings.seed` and `seed`, in one batch."""
+    first, second = (
+        randn_per_seed(make_generators([s]), denoiser.shape)[0].numpy() for s in (settings.seed, seed)
+    )
+    mix = slerp if sphere else lerp
+    noises = torch.from_numpy(np.stack([mix(first, second, w) for w in weights(n)]))
+    rng = make_generators([settings.seed] * n)
+    steps = sample(settings, build_denoiser(settings, denoiser, n), noises, settings.timesteps, rng)
+    return to_uint8(denoiser.decode(final_step(steps).x).numpy())
+
+
+def between_prompts(settings: Settings, prompt: str, denoiser: Denoiser, n: int) -> np.ndarray:
+    """n samples (n, S, S, 3) uint8 from the same noise, from the prompt of `settings` to another.
+
+    At each step the guided predictions for both prompts are mixed, x̂₀ = (1 − w) x̂₀(c₁) + w x̂₀(c₂), which composes the two
+    conditions (Liu et al. 2022, arXiv 2206.01714). Token sequences of different lengths cannot be mixed themselves.
+    """
+    first = build_denoiser(settings, denoiser, n)
+    second = build_denoiser(dataclasses.replace(settings, prompt=prompt), denoiser, n)
+    w = torch.tensor(weights(n))[:, None, None, None]
+    rng = make_generators([settings.seed] * n)
+    noise = randn_per_seed(rng, denoiser.shape)
+    steps = sample(
+        settings, lambda x, t: (1 - w) * first(x, t) + w * second(x, t), noise, settings.timesteps, rng
+    )
+    return to_uint8(denoiser.decode(final_step(steps).x).numpy())
