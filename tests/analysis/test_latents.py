@@ -16,7 +16,7 @@ from diffviz.models.denoiser import Denoiser
 from diffviz.models.unet import UNet, UNetConfig
 from diffviz.pipelines.text_to_image import Settings
 
-QUICK = Settings(prompt="red apple", style="noto", steps=3, sampler="ddim", guidance=2.0)
+QUICK = Settings(prompt="red apple", style="noto", steps=6, sampler="ddim", guidance=2.0)
 
 
 @pytest.fixture(scope="module")
