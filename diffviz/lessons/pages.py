@@ -73,6 +73,12 @@ LESSONS = (
         "Other generative models, trained beside a diffusion model on the same 2-D points, in seconds.",
     ),
     Lesson(
+        "pages/14_latent.py",
+        "Latent diffusion",
+        ":material/compress:",
+        "Encode an image to 24 times fewer numbers, diffuse there, and take a text-to-image pipeline apart.",
+    ),
+    Lesson(
         "pages/9_practice.py",
         "9 · Practice",
         ":material/school:",

@@ -10,6 +10,8 @@ import streamlit as st
 from plotly.subplots import make_subplots
 from streamlit.delta_generator import DeltaGenerator
 
+from diffviz.analysis.latent_cost import Cost
+
 from diffviz.evaluation.results import DistanceHistogram
 
 FONT = "Atkinson Hyperlegible Next, system-ui, sans-serif"
@@ -384,3 +386,24 @@ def neighbor_distances(measured: Mapping, distance: float, colours: Mapping[str,
     )
     figure.update_yaxes(title="share of the pictures", tickformat=".0%")
     return _style(figure, colours, 360)
+
+
+def cost_by_resolution(rows: Sequence[Cost], colours: Mapping[str, str]) -> go.Figure:
+    """Operations of an image in pixels and in latents against its side, both axes logarithmic."""
+    figure, sizes = go.Figure(), [row.size for row in rows]
+    for name, values, role, mark, dash in (
+        ("in pixels", [row.pixels for row in rows], "signal", "circle", "solid"),
+        ("in latents, with decoding", [row.latents for row in rows], "prediction", "diamond", "dot"),
+    ):
+        figure.add_scatter(
+            x=sizes,
+            y=[value / 1e9 for value in values],
+            name=name,
+            mode="lines+markers",
+            line={"color": colours[role], "width": 2.5, "dash": dash},
+            marker={"symbol": mark, "size": 9},
+            hovertemplate="%{y:,.0f} GFLOP",
+        )
+    figure.update_xaxes(title="pixels a side", type="log", tickvals=sizes, ticktext=[str(s) for s in sizes])
+    figure.update_yaxes(title="GFLOP per image", type="log")
+    return _style(figure, colours, 320)

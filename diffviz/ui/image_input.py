@@ -23,7 +23,7 @@ _KEPT = "picture-upload"
 
 @dataclass(frozen=True)
 class Picture:
-    """A picture to work on: (64, 64, 3) uint8, with the label and the style of the drawing if it is one of ours."""
+    """A picture to work on: (S, S, 3) uint8, with the label and the style of the drawing if it is one of ours."""
 
     pixels: np.ndarray
     label: str = ""
@@ -40,34 +40,35 @@ def at_size(pixels: np.ndarray, model: str) -> np.ndarray:
     return uploads.resize(Image.fromarray(pixels), checkpoints.load(model).picture_size)
 
 
-def choose(c: Controls) -> Picture:
-    """The picture to work on: a shipped one, the visitor's own, or a drawing."""
+def choose(c: Controls, size: int = SIZE) -> Picture:
+    """The picture to work on, of `size` pixels a side: a shipped one, the visitor's own, or a drawing."""
     kind = c.choice("Picture", "picture", tuple(KINDS), "sample", KINDS, segmented=True, width="stretch")
     if kind == "sample":
-        return _shipped(c)
-    mine = _uploaded() if kind == "upload" else _drawn()
+        return shipped(c, size)
+    mine = _uploaded(size) if kind == "upload" else _drawn(size)
     if mine is not None:
         return Picture(mine)
     first = _samples()[0]
     st.caption(f"Until then: {first['label']}.")
-    return _open(first)
+    return _open(first, size)
 
 
-def _open(record: dict) -> Picture:
+def _open(record: dict, size: int) -> Picture:
     with Image.open(ASSETS / "samples" / record["file"]) as picture:
-        return Picture(uploads.resize(picture, SIZE), record["label"], record["style"])
+        return Picture(uploads.resize(picture, size), record["label"], record["style"])
 
 
-def _shipped(c: Controls) -> Picture:
+def shipped(c: Controls, size: int, key: str = "sample", label: str = "Which one", first: int = 0) -> Picture:
+    """One of the shipped images, of `size` pixels a side; the first choice is number `first`."""
     records = _samples()
     names = [f"{r['label']} ({r['style']})" for r in records]
-    name = c.choice("Which one", "sample", names, names[0])
+    name = c.choice(label, key, names, names[first])
     record = records[names.index(name)]
     st.caption(record["attribution"])
-    return _open(record)
+    return _open(record, size)
 
 
-def _uploaded() -> np.ndarray | None:
+def _uploaded(size: int) -> np.ndarray | None:
     file = st.file_uploader("A PNG, JPEG or WebP of up to 10 MB", type=["png", "jpg", "jpeg", "webp"])
     if file is not None:
         # Kept beside the widget, so that a visit to another page does not lose it.
@@ -87,7 +88,7 @@ def _uploaded() -> np.ndarray | None:
     down = st.slider("Top to bottom", 0.0, 1.0, 0.5, 0.01, key="crop-down", persist_state="session")
     box = uploads.crop(picture.image, zoom, across, down)
     st.image(_with_frame(picture.image, box), caption="The square that is used", width="stretch")
-    return uploads.resize(picture.image, SIZE, box)
+    return uploads.resize(picture.image, size, box)
 
 
 def _with_frame(picture: Image.Image, box: tuple[int, ...]) -> Image.Image:
@@ -101,14 +102,14 @@ def _with_frame(picture: Image.Image, box: tuple[int, ...]) -> Image.Image:
     return shown
 
 
-def _drawn() -> np.ndarray | None:
+def _drawn(size: int) -> np.ndarray | None:
     names = [path.stem for path in _sketches()]
     st.pills("Begin with a sketch of ours", names, key="sketch-idea", on_change=_take_sketch)
     drawing = sketchpad()
     if drawing is None:
         st.caption("Draw something: it is used as soon as you lift the pen.")
         return None
-    return np.kron(drawing, np.ones((SIZE // SIDE, SIZE // SIDE, 1), np.uint8))
+    return np.kron(drawing, np.ones((size // SIDE, size // SIDE, 1), np.uint8))
 
 
 def _sketches() -> list[Path]:
