@@ -70,9 +70,9 @@ with right:
                 latent.parts(settings, net, c)
 frame.closing_question(
     "Why not diffuse in latents that are smaller still, say 8 × 8?",
-    "Each position would stand for 16 × 16 pixels, and either more is lost in decoding or each position needs more channels, "
-    "which the denoiser has to get right one by one. The smaller the latents, the cheaper a step and the more the decoder has "
-    "to make up. Rombach et al. (2022, arXiv 2112.10752, section 4.1) compared factors from 1 to 32 and found 4 to 8 "
-    "to be the best trade.",
+    "Each position would stand for 16 × 16 pixels, and either more is lost in decoding or each position needs "
+    "more channels, which the denoiser has to get right one by one. The smaller the latents, the cheaper a step "
+    "and the more the decoder has to make up. Rombach et al. (2022, arXiv 2112.10752, section 4.1) compared "
+    "factors from 1 to 32 and found 4 to 8 to be the best trade.",
 )
 frame.next_lesson(frame.LESSONS[-1], "Now check what has stayed with you:")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 import plotly.graph_objects as go
@@ -10,9 +11,10 @@ import streamlit as st
 from plotly.subplots import make_subplots
 from streamlit.delta_generator import DeltaGenerator
 
-from diffviz.analysis.latent_cost import Cost
-
 from diffviz.evaluation.results import DistanceHistogram
+
+if TYPE_CHECKING:  # a chart must not cost a page the import of torch
+    from diffviz.analysis.latent_cost import Cost
 
 FONT = "Atkinson Hyperlegible Next, system-ui, sans-serif"
 CONFIG = {"displayModeBar": False}

@@ -82,23 +82,24 @@ ELSEWHERE = {
 }
 CHANGE_NOTES = {
     "text encoder": (
-        "Without a prompt the same noise becomes another image. The order of words changes nothing here: this encoder takes "
-        "their mean and has no positions. CLIP's and T5's have."
+        "Without a prompt the same noise becomes another image. The order of words changes nothing here: this "
+        "encoder takes their mean and has no positions. CLIP's and T5's have."
     ),
     "noise": (
         "With zeros for noise a deterministic sampler still runs, but the network never saw a state of so short a length "
         "at t = 1."
     ),
     "U-Net": (
-        "Without cross-attention the words still enter by their mean, so some of the prompt is left. Without self-attention "
-        "distant places cannot agree in this layer."
+        "Without cross-attention the words still enter by their mean, so some of the prompt is left. Without "
+        "self-attention distant places cannot agree in this layer."
     ),
     "scheduler": (
-        "One step is a single prediction from pure noise. Another sampler of high order, with as many steps, ends near by."
+        "One step is a single prediction from pure noise. Another sampler of high order, with as many steps, "
+        "ends near by."
     ),
     "decoder": (
-        "Without the decoder there is no image: here the first three channels as red, green and blue. Its linear part alone "
-        "draws 8 × 8 patterns without blending them."
+        "Without the decoder there is no image: here the first three channels as red, green and blue. Its linear "
+        "part alone draws 8 × 8 patterns without blending them."
     ),
 }
 
@@ -192,8 +193,8 @@ def diffuse_forward(image: np.ndarray) -> None:
         "latent-forward", image.tobytes(), lambda: latents.forward_in_both(autoencoder, image, schedule)
     )
     captions = [
-        "Left: noise on pixels, which is grain. Middle: the same share of noise on the latents, and right what the decoder "
-        "makes of them."
+        "Left: noise on pixels, which is grain. Middle: the same share of noise on the latents, and right what "
+        "the decoder makes of them."
     ] * len(found.t)
     captions[0] = (
         "No noise yet: left the image, right its latents decoded, which differ by what the autoencoder loses."
@@ -222,9 +223,9 @@ def diffuse_forward(image: np.ndarray) -> None:
     st.markdown(
         r"Both follow $q(z_t \mid z_0) = \mathcal N(\sqrt{\bar\alpha_t}\, z_0,\ (1-\bar\alpha_t) I)$ with the same "
         r"schedule. The SNR at each t is the "
-        "same number, and yet the decoded latents lose the image sooner or later than the pixels: neighbouring pixels say "
-        "nearly the same and can be averaged against the noise, latents hold less of what can be guessed from the "
-        "neighbours."
+        "same number, and yet the decoded latents lose the image sooner or later than the pixels: neighbouring "
+        "pixels say nearly the same and can be averaged against the noise, latents hold less of what can be "
+        "guessed from the neighbours."
     )
     source.show(latents.forward_in_both)
 
@@ -253,8 +254,8 @@ def diffuse_reverse(settings: Settings) -> None:
         largest=LARGEST,
     )
     st.caption(
-        f"{settings.nfe} network evaluations on {16} × {16} × 8 numbers. The image exists only in the decoder: a pipeline "
-        "decodes once, at the end; here every frame is decoded to be seen."
+        f"{settings.nfe} network evaluations on {16} × {16} × 8 numbers. The image exists only in the decoder: a "
+        "pipeline decodes once, at the end; here every frame is decoded to be seen."
     )
     source.show(live.compute)
 
@@ -342,8 +343,8 @@ def between_prompts(settings: Settings, prompt: str, net: Denoiser) -> None:
     )
     _play_between({f"{settings.prompt or '∅'} → {prompt or '∅'}": frames}, "latent-between-prompts")
     st.caption(
-        "The same noise throughout; at each step the guided predictions for both prompts are mixed (composable diffusion, "
-        "Liu et "
+        "The same noise throughout; at each step the guided predictions for both prompts are mixed (composable "
+        "diffusion, Liu et "
         "al. 2022, arXiv 2206.01714)."
     )
     source.show(latents.between_prompts)
@@ -401,16 +402,16 @@ def cost(net: Denoiser, steps: int) -> None:
     charts.show(charts.cost_by_resolution(rows, theme.palette()), "latent-cost")
     st.markdown(
         f"An image of {SIDE} × {SIDE} pixels in {steps} guided steps: **{here.pixels / 1e9:,.0f} GFLOP in pixels, "
-        f"{here.latents / 1e9:,.0f} in latents** ({here.decode / here.latents:.0%} of them for decoding once), a factor of "
-        f"**{here.factor:.1f}**. Counted with torch's FLOP counter for the two U-Nets of this page, both taken to each "
-        f"resolution: a "
+        f"{here.latents / 1e9:,.0f} in latents** ({here.decode / here.latents:.0%} of them for decoding once), a "
+        f"factor of **{here.factor:.1f}**. Counted with torch's FLOP counter for the two U-Nets of this page, "
+        f"both taken to each resolution: a "
         "multiplication and an addition are two operations."
     )
     st.markdown(
-        f"Introductions often say that latent diffusion is 10 to 50 times cheaper. That depends on the networks compared. "
-        f"Stable "
-        f"Diffusion 1 works on {512 * 512 * 3 // (64 * 64 * 4)} times fewer numbers than its pixels (512 × 512 × 3 against "
-        f"64 × 64 × 4), "
+        "Introductions often say that latent diffusion is 10 to 50 times cheaper. That depends on the networks "
+        f"compared. Stable "
+        f"Diffusion 1 works on {512 * 512 * 3 // (64 * 64 * 4)} times fewer numbers than its pixels (512 × 512 × "
+        f"3 against 64 × 64 × 4), "
         f"but its U-Net spends the saving on width; ours does so too: {net.net.config.channels[0]} and "
         f"{net.net.config.channels[1]} channels where "
         f"the pixel network begins with {pixel.net.config.channels[0]}. The factor grows with resolution, from "
@@ -430,8 +431,8 @@ def cost(net: Denoiser, steps: int) -> None:
     columns[1].metric("A guided step in latents, 128 × 128", f"{1000 * latent_s:.0f} ms")
     columns[2].metric("Decoding, once", f"{1000 * decode_s:.0f} ms")
     st.caption(
-        f"Medians of nine, taken in turn on one thread: **for {latent_s / pixel_s:.2f} of the time a step, four times the "
-        f"pixels.** Other "
+        f"Medians of nine, taken in turn on one thread: **for {latent_s / pixel_s:.2f} of the time a step, four "
+        f"times the pixels.** Other "
         "visitors slow all three alike; the ratio stays."
     )
     st.button("Measure again", icon=":material/timer:", on_click=lambda: st.session_state.pop("latent-times"))
