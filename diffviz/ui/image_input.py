@@ -30,9 +30,14 @@ class Picture:
     style: str = ""
 
 
+def _folder(size: int) -> Path:
+    """Where the shipped images are that are large enough for `size` pixels a side."""
+    return ASSETS / "samples" / ("" if size <= SIZE else "128")
+
+
 @st.cache_data(show_spinner=False)
-def _samples() -> list[dict]:
-    return json.loads((ASSETS / "samples" / "attribution.json").read_text(encoding="utf-8"))
+def _samples(size: int = SIZE) -> list[dict]:
+    return json.loads((_folder(size) / "attribution.json").read_text(encoding="utf-8"))
 
 
 def at_size(pixels: np.ndarray, model: str) -> np.ndarray:
@@ -48,19 +53,19 @@ def choose(c: Controls, size: int = SIZE) -> Picture:
     mine = _uploaded(size) if kind == "upload" else _drawn(size)
     if mine is not None:
         return Picture(mine)
-    first = _samples()[0]
+    first = _samples(size)[0]
     st.caption(f"Until then: {first['label']}.")
     return _open(first, size)
 
 
 def _open(record: dict, size: int) -> Picture:
-    with Image.open(ASSETS / "samples" / record["file"]) as picture:
+    with Image.open(_folder(size) / record["file"]) as picture:
         return Picture(uploads.resize(picture, size), record["label"], record["style"])
 
 
 def shipped(c: Controls, size: int, key: str = "sample", label: str = "Which one", first: int = 0) -> Picture:
     """One of the shipped images, of `size` pixels a side; the first choice is number `first`."""
-    records = _samples()
+    records = _samples(size)
     names = [f"{r['label']} ({r['style']})" for r in records]
     name = c.choice(label, key, names, names[first])
     record = records[names.index(name)]
