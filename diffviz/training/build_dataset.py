@@ -306,7 +306,9 @@ def main() -> None:
     parser.add_argument("--cache", type=Path, default=Path("data/packages"), help="where packages are kept")
     parser.add_argument("--skin-tones", action="store_true", help="keep the skin-tone variants too")
     parser.add_argument(
-        "--samples", action="store_true", help="also rewrite assets/samples (--size 64) or assets/samples/128 (--size 128)"
+        "--samples",
+        action="store_true",
+        help="also rewrite assets/samples (--size 64) or assets/samples/128 (--size 128)",
     )
     parser.add_argument("--workers", type=int, default=2)
     args = parser.parse_args()
