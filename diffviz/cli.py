@@ -222,7 +222,7 @@ def _make(
     planned = kind(**settings)
     _check_out(args.out)
     denoiser = checkpoints.load(planned.model)
-    _, height, width = denoiser.shape
+    width = height = denoiser.picture_size
     if args.out.suffix.lower() == ".gif":
         check_size(width * len(args.panels), height, args.zoom, planned.frames + 1)
     else:

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import copy
 import dataclasses
 import math
 from collections.abc import Iterator, Sequence
-from typing import TypeVar
 
 import numpy as np
 import torch
@@ -19,10 +17,10 @@ from diffviz.models import checkpoints
 from diffviz.models.classifier import LabelClassifier
 from diffviz.models.denoiser import Denoiser
 from diffviz.models.text_encoder import Vocabulary
+from diffviz.models.unet import same_weights
 from diffviz.pipelines.text_to_image import Settings, build_denoiser, sample, sample_images
 from diffviz.pipelines.trajectory import Trajectory
 
-Net = TypeVar("Net", bound=torch.nn.Module)
 SCALES = (1.0, 2.0, 3.0, 5.0, 7.0, 10.0)
 CLIP_TOLERANCE = 1e-3  # what lies less than this outside [-1, 1] is rounding
 # Of a trajectory, by t; a little above the thirds, so that a step on one belongs to the same side on every machine.
@@ -90,12 +88,6 @@ def cross_attention_maps(run: Trajectory, settings: Settings, denoiser: Denoiser
     side = math.isqrt(weights.shape[1])
     words = len(denoiser.vocabulary.read(settings.prompt).words)
     return weights.transpose(1, 2).unflatten(2, (side, side))[:, : 1 + words].numpy()
-
-
-def same_weights(net: Net) -> Net:
-    """A second network of the very same tensors: only the modules are copied, in which hooks are kept."""
-    shared = [*net.parameters(), *net.buffers()]
-    return copy.deepcopy(net, {id(tensor): tensor for tensor in shared})
 
 
 def at_scales(

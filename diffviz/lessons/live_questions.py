@@ -6,6 +6,7 @@ knows the answer beforehand. The words of each question are in `assets/lessons/l
 
 from __future__ import annotations
 
+import json
 import random
 import time
 from collections.abc import Callable, Sequence
@@ -14,9 +15,10 @@ from math import log
 
 import numpy as np
 import torch
+from PIL import Image
 from torch import Tensor, nn
 
-from diffviz.analysis import broken_pipelines, frame_captions, step_comparison
+from diffviz.analysis import broken_pipelines, frame_captions, latents, step_comparison
 from diffviz.diffusion.process import add_noise
 from diffviz.diffusion.samplers import SAMPLERS, make_generators, randn_per_seed
 from diffviz.diffusion.schedules import SCHEDULES
@@ -24,6 +26,7 @@ from diffviz.evaluation.metrics import rmse
 from diffviz.imaging.pixels import mosaic, to_uint8
 from diffviz.models import checkpoints
 from diffviz.models.denoiser import Denoiser
+from diffviz.paths import ASSETS
 from diffviz.pipelines.text_to_image import Settings, sample_steps, sample_trajectory
 
 PROMPTS = ("cat face", "red heart", "sunflower", "penguin", "octopus", "palm tree", "fox", "ghost")
@@ -346,11 +349,60 @@ def find_the_bug(seed: int) -> Question:
     )
 
 
+def _shipped_images(seed: int, n: int) -> list[tuple[str, np.ndarray]]:
+    """n shipped images (128, 128, 3) uint8 with their labels, chosen by the seed."""
+    folder = ASSETS / "samples" / "128"
+    records = json.loads((folder / "attribution.json").read_text(encoding="utf-8"))
+    chosen = random.Random(seed).sample(records, n)
+    return [(r["label"], np.asarray(Image.open(folder / r["file"]).convert("RGB"))) for r in chosen]
+
+
+def latent_loss(seed: int) -> Question:
+    """Three images, encoded and decoded: which loses most?"""
+    autoencoder, chosen = checkpoints.load_autoencoder(), _shipped_images(seed, 3)
+    psnr = [latents.reconstruct(autoencoder, image).psnr for _, image in chosen]
+    notes = [f"{label}: PSNR {value:.1f} dB" for (label, _), value in zip(chosen, psnr, strict=True)]
+    right, feedback = int(np.argmin(psnr)), [f"Its PSNR is {value:.1f} dB; lower is worse." for value in psnr]
+    return _which(seed, [image for _, image in chosen], notes, right, feedback)
+
+
+def latent_reach(seed: int) -> Question:
+    """One latent value moved by three standard deviations: how far does the change reach?"""
+    autoencoder, ((label, image),) = checkpoints.load_autoencoder(), _shipped_images(seed, 1)
+    rng, found = random.Random(seed), latents.reconstruct(autoencoder, image)
+    channels, side, _ = found.z.shape
+    channel, row, column = rng.randrange(channels), rng.randrange(3, side - 3), rng.randrange(3, side - 3)
+    after = latents.decode(autoencoder, latents.moved(found.z, channel, row, column, 3.0))
+    pixels, patches = latents.reach(found.decoded, after)
+    options = ("none or one", "two to nine", "ten to thirty", "more than thirty")
+    right = int(np.searchsorted((1, 9, 30), patches))
+    where = f"channel {channel + 1}, row {row + 1}, column {column + 1}"
+    feedback = [f"{patches} patches change, {pixels:,} pixels by 8 levels or more ({where})."] * len(options)
+    return Question(
+        [found.decoded, after], ["before", "after"], [label, where], list(options), feedback, right
+    )
+
+
+def latent_half(seed: int) -> Question:
+    """Half way between two images, in pixels and in latents: which has more contrast?"""
+    autoencoder = checkpoints.load_autoencoder()
+    (first, a), (second, b) = _shipped_images(seed, 2)
+    middle = [latents.between_pixels(a, b, 3)[1], latents.between_latents(autoencoder, a, b, 3)[1]]
+    contrast = [float(image.std()) for image in middle]
+    tie = abs(contrast[0] - contrast[1]) < TIE * max(contrast)
+    right = 2 if tie else int(np.argmax(contrast))
+    found = f"Standard deviations of {contrast[0]:.1f} in pixels and {contrast[1]:.1f} in latents"
+    feedback = [f"{found}: {'within' if tie else 'more than'} {TIE:.0%} apart."] * 3
+    titles = [first, second, "half way in pixels", "half way in latents"]
+    options = ["the one in pixels", "the one in latents", "they are alike"]
+    return Question([a, b, *middle], titles, [""] * 4, options, feedback, right)
+
+
 QUESTIONS: dict[str, Callable[[int], Question]] = {
     f.__name__: f
     for f in (
         first_guess, most_calls, strongest_guidance, nearest_sampler, same_static, snr_one, dice_again,
-        four_times_the_steps, heun_calls, when_layout_settles, where_seeds_part, word_order,
-        find_the_bug,
+        four_times_the_steps, heun_calls, when_layout_settles, where_seeds_part, word_order, find_the_bug, latent_loss,
+        latent_reach, latent_half,
     )
 }  # fmt: skip

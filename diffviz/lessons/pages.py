@@ -83,6 +83,13 @@ LESSONS = (
         "Beyond",
     ),
     Lesson(
+        "pages/14_latent.py",
+        "9 · Latent diffusion",
+        ":material/compress:",
+        "Autoencoder, cost, the parts of Stable Diffusion",
+        "Beyond",
+    ),
+    Lesson(
         "pages/12_unet.py",
         "10 · Inside the U-Net",
         ":material/account_tree:",

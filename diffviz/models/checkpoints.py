@@ -62,6 +62,7 @@ class Entry:
     sha256: str
     vocabulary: str
     title: str
+    autoencoder: str = ""  # the file of the autoencoder whose latents a latent network works on
 
 
 def sha256_of(path: Path) -> str:
@@ -227,17 +228,22 @@ def load(name: str = DEFAULT, assets: Path = ASSETS) -> Denoiser:
     entry = entries[name]
     for file in (entry.file, entry.vocabulary):
         verify(assets / file)
-    return Denoiser(read(assets / entry.file), Vocabulary.load(assets / entry.vocabulary))
+    autoencoder = load_autoencoder(Path(entry.autoencoder).stem, assets) if entry.autoencoder else None
+    return Denoiser(read(assets / entry.file), Vocabulary.load(assets / entry.vocabulary), autoencoder)
 
 
 def publish(weights: Path, name: str, assets: Path = ASSETS) -> str:
     """Copy weights into assets/ and enter them in the manifest; returns a line saying what was done."""
-    net, data = read(weights), weights.read_bytes()
-    target, size = assets / f"{name}.safetensors", net.config.size
+    config, data = read(weights).config, weights.read_bytes()
+    target, autoencoder, size = assets / f"{name}.safetensors", "", config.size
     title = f"{size} × {size}, {'quick' if size <= 32 else 'sharp'}"
+    if config.in_channels != 3:
+        autoencoder, side = f"{AUTOENCODER}.safetensors", load_autoencoder(AUTOENCODER, assets).config.size
+        title = f"{side} × {side}, in latents"
     digest = hashlib.sha256(data).hexdigest()
     replace(target, data)
-    _write_manifest(assets, networks={name: Entry(name, target.name, digest, "vocabulary.json", title)})
+    entry = Entry(name, target.name, digest, "vocabulary.json", title, autoencoder)
+    _write_manifest(assets, networks={name: entry})
     return f"{target} ({len(data) / 1e6:.1f} MB, SHA-256 {digest[:12]}…)"
 
 
@@ -258,7 +264,11 @@ def _write_manifest(
     ]
     for _, entry in sorted(entries.items()):
         lines += ["", f"[{entry.name}]"]
-        lines += [f'{f.name} = "{getattr(entry, f.name)}"' for f in fields(Entry) if f.name != "name"]
+        lines += [
+            f'{f.name} = "{getattr(entry, f.name)}"'
+            for f in fields(Entry)
+            if f.name != "name" and getattr(entry, f.name)
+        ]
     lines += ["", f"[{FILES}]", *(f'"{name}" = "{digest}"' for name, digest in sorted(others.items()))]
     replace(assets / MANIFEST, ("\n".join(lines) + "\n").encode())
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -49,6 +50,20 @@ class Denoiser:
             return states
         with torch.inference_mode(not states.requires_grad):
             return self.autoencoder.decode(states)
+
+    @property
+    def decode_panel(self) -> Callable[[str, np.ndarray], np.ndarray] | None:
+        """What a `Trajectory` decodes its panels by, "x" and "x0" alike; None where its states are images already."""
+        if self.autoencoder is None:
+            return None
+
+        def decode(panel: str, states: np.ndarray) -> np.ndarray:
+            batches = np.array_split(
+                states, max(1, len(states) // 8)
+            )  # a few at a time: less memory, no slower
+            return np.concatenate([self.decode(torch.from_numpy(b)).numpy() for b in batches])
+
+        return decode
 
     def tokens(self, prompts: Sequence[str], styles: Sequence[str | None]) -> Tensor:
         """Token ids (B, L) of prompts and styles, one pair per image."""

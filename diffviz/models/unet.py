@@ -14,6 +14,7 @@ enter by cross-attention at the lowest resolution and, averaged, along with the 
 
 from __future__ import annotations
 
+import copy
 import math
 from dataclasses import asdict, dataclass
 from typing import Any, TypeVar
@@ -58,6 +59,16 @@ def noise_level_embedding(angle: Tensor, dim: int) -> Tensor:
 
 
 Layer = TypeVar("Layer", nn.Conv2d, nn.Linear)
+Net = TypeVar("Net", bound=nn.Module)
+
+
+def same_weights(net: Net) -> Net:
+    """A second network of the very same tensors: only the modules are copied, which hooks and switches are kept in.
+
+    Others are using the one that is shared: it must be left as it is.
+    """
+    shared = [*net.parameters(), *net.buffers()]
+    return copy.deepcopy(net, {id(tensor): tensor for tensor in shared})
 
 
 def zeroed(layer: Layer) -> Layer:

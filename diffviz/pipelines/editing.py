@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from PIL import Image
 from torch import Tensor
 
@@ -20,7 +21,7 @@ from diffviz.imaging.pixels import from_uint8
 from diffviz.models import checkpoints
 from diffviz.models.denoiser import Denoiser
 from diffviz.pipelines.text_to_image import Settings, build_denoiser, number, sample, whole_number
-from diffviz.pipelines.trajectory import Trajectory, record
+from diffviz.pipelines.trajectory import Decode, Trajectory, record
 
 STRENGTHS = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
 RESAMPLING_STEPS = (1, 2, 4, 8)
@@ -157,22 +158,49 @@ def img2img_steps(settings: Img2ImgSettings, denoiser: Denoiser | None = None) -
     """The steps of image-to-image: `settings.frames` + 1 of them, as they are computed."""
     denoiser = denoiser or checkpoints.load(settings.model)
     rng = make_generators([settings.seed])
-    x0 = _decode_image(settings.image, denoiser)
+    x0 = denoiser.encode(_read_image(settings.image, denoiser))
     x = sdedit_init(x0, settings.strength, SCHEDULES[settings.schedule], rng)
     return sample(settings, build_denoiser(settings, denoiser), x, settings.timesteps, rng)
 
 
 def inpaint_steps(settings: InpaintSettings, denoiser: Denoiser | None = None) -> Iterator[Step]:
-    """The steps of inpainting: `settings.frames` + 1 of them, as they are computed."""
+    """The steps of inpainting: `settings.frames` + 1 of them, as they are computed.
+
+    In latents a position is drawn anew where any pixel of its patch is masked, so the states keep less of the image than
+    the mask does; `paste_back` puts the rest of the pixels back.
+    """
     denoiser = denoiser or checkpoints.load(settings.model)
     return repaint(
         build_denoiser(settings, denoiser),
-        _decode_image(settings.image, denoiser),
-        torch.as_tensor(np.frombuffer(settings.mask, np.uint8) > 0).view(1, 1, *denoiser.shape[1:]),
+        denoiser.encode(_read_image(settings.image, denoiser)),
+        state_mask(_read_mask(settings.mask, denoiser), denoiser),
         timesteps(settings.steps),
         SCHEDULES[settings.schedule],
         resampling_steps=settings.resampling_steps,
         rng=make_generators([settings.seed]),
+    )
+
+
+def state_mask(mask: Tensor, denoiser: Denoiser) -> Tensor:
+    """The mask (1, 1, H, W) of bools of the states of a run, for the mask (1, 1, S, S) of an image.
+
+    True where any pixel that a state's value stands for is masked.
+    """
+    return F.max_pool2d(mask.float(), mask.shape[-1] // denoiser.shape[-1]) > 0
+
+
+def paste_back(settings: InpaintSettings, denoiser: Denoiser) -> Decode | None:
+    """`Denoiser.decode_panel` for inpainting: in the panel "x", what is outside the mask keeps the image's own pixels.
+
+    Decoding alone would change them a little: the autoencoder loses detail. None where the states are images, which
+    RePaint keeps exactly.
+    """
+    decode = denoiser.decode_panel
+    if decode is None:
+        return None
+    known, mask = _read_image(settings.image, denoiser).numpy(), _read_mask(settings.mask, denoiser).numpy()
+    return lambda panel, states: (
+        np.where(mask, decode(panel, states), known) if panel == "x" else decode(panel, states)
     )
 
 
@@ -185,7 +213,7 @@ def img2img(image: Image.Image, prompt: str = "", **settings: Any) -> Trajectory
     """
     model = settings.get("model", checkpoints.DEFAULT)
     edit = Img2ImgSettings(prompt=prompt, image=_center_square(image, model).tobytes(), **settings)
-    return _record(img2img_steps(edit), edit)
+    return _record(img2img_steps(edit), edit, checkpoints.load(model).decode_panel)
 
 
 def inpaint(
@@ -209,7 +237,7 @@ def inpaint(
         )
     cover = uploads.cover(marks, len(cropped))
     edit = InpaintSettings(prompt=prompt, image=cropped.tobytes(), mask=cover.tobytes(), **settings)
-    return _record(inpaint_steps(edit), edit)
+    return _record(inpaint_steps(edit), edit, paste_back(edit, checkpoints.load(model)))
 
 
 def _center_square(image: Any, model: str) -> np.ndarray:
@@ -217,15 +245,23 @@ def _center_square(image: Any, model: str) -> np.ndarray:
         raise ValueError(f"the image must be a PIL image, not {type(image).__name__}")
     if min(image.size) < 2:
         raise ValueError(f"the image must have two pixels a side or more, not {image.width} × {image.height}")
-    return uploads.resize(uploads.rgb_on_white(image), checkpoints.load(model).shape[1], uploads.crop(image))
+    return uploads.resize(
+        uploads.rgb_on_white(image), checkpoints.load(model).picture_size, uploads.crop(image)
+    )
 
 
-def _record(steps: Iterator[Step], edit: Settings) -> Trajectory:
+def _record(steps: Iterator[Step], edit: Settings, decode: Decode | None) -> Trajectory:
     facts = {k: v for k, v in dataclasses.asdict(edit).items() if not isinstance(v, bytes)}
-    return record(steps, SCHEDULES[edit.schedule], facts)[0]
+    return record(steps, SCHEDULES[edit.schedule], facts, decode)[0]
 
 
-def _decode_image(pixels: bytes, denoiser: Denoiser) -> Tensor:
-    """Bytes of (S, S, 3) uint8 as a tensor (1, 3, S, S) in [-1, 1]."""
-    array = np.frombuffer(pixels, np.uint8).reshape(*denoiser.shape[1:], 3)
-    return torch.as_tensor(from_uint8(array))[None]
+def _read_image(pixels: bytes, denoiser: Denoiser) -> Tensor:
+    """(1, 3, S, S) in [-1, 1] of bytes in rows of RGB."""
+    side = denoiser.picture_size
+    return torch.as_tensor(from_uint8(np.frombuffer(pixels, np.uint8).reshape(side, side, 3)))[None]
+
+
+def _read_mask(mask: bytes, denoiser: Denoiser) -> Tensor:
+    """(1, 1, S, S) of bools, True where the image is to be drawn."""
+    side = denoiser.picture_size
+    return torch.as_tensor(np.frombuffer(mask, np.uint8) > 0).view(1, 1, side, side)

@@ -173,14 +173,16 @@ def sample_steps(
 
 
 def sample_images(settings: Settings, seeds: Sequence[int]) -> Tensor:
-    """The samples of several seeds, in one batch: (N, C, H, W)."""
-    return final_step(sample_steps(settings, seeds=seeds)).x
+    """The samples of several seeds, in one batch: images (N, 3, S, S)."""
+    denoiser = checkpoints.load(settings.model)
+    return denoiser.decode(final_step(sample_steps(settings, denoiser, seeds)).x)
 
 
 def sample_trajectory(settings: Settings, denoiser: Denoiser | None = None) -> Trajectory:
     """The whole sampling trajectory."""
-    steps = sample_steps(settings, denoiser)
-    return record(steps, SCHEDULES[settings.schedule], dataclasses.asdict(settings))[0]
+    denoiser = denoiser or checkpoints.load(settings.model)
+    steps, facts = sample_steps(settings, denoiser), dataclasses.asdict(settings)
+    return record(steps, SCHEDULES[settings.schedule], facts, denoiser.decode_panel)[0]
 
 
 def generate(prompt: str = "", **settings: Any) -> Trajectory:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import io
 import json
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -25,6 +25,7 @@ if TYPE_CHECKING:  # this module makes files of arrays: it must not cost a page 
     from diffviz.diffusion.schedules import Schedule
 
 PANELS = ("x", "x0", "eps")
+Decode = Callable[[str, np.ndarray], np.ndarray]
 MAX_ZOOM = 32
 MAX_PIXELS = (
     500_000_000  # of all frames of an animation together: Pillow holds them in memory until they are written
@@ -49,10 +50,11 @@ def check_size(width: int, height: int, zoom: int, frames: int = 1) -> None:
 
 @dataclass(frozen=True)
 class Trajectory:
-    """One picture's way from noise: arrays (steps + 1, C, H, W) float32, and the time of each frame.
+    """One sampling trajectory: arrays (steps + 1, C, H, W) float32, and the time of each frame.
 
-    Frame i < steps is the state at `t[i]` with the network's answer to it; the last frame is the finished
-    picture, where `x0` is `x` itself.
+    Frame i < steps is the state at `t[i]` with the network's prediction for it; the last frame is the finished
+    image, where `x0` is `x` itself. In latent diffusion the states are latents, and `decode(panel, states)` makes
+    images (N, 3, S, S) in [-1, 1] of those of the panels "x" and "x0"; without it the states are the images.
     """
 
     x: np.ndarray
@@ -61,6 +63,10 @@ class Trajectory:
     t: np.ndarray  # (steps + 1,)
     log_snr: np.ndarray  # (steps + 1,); infinite at the ends of most schedules
     settings: dict[str, Any] = field(default_factory=dict[str, Any])
+    decode: Decode | None = field(default=None, repr=False, compare=False)
+    _decoded: dict[str, np.ndarray] = field(
+        default_factory=dict[str, np.ndarray], init=False, repr=False, compare=False
+    )
 
     @property
     def steps(self) -> int:
@@ -68,18 +74,36 @@ class Trajectory:
 
     @property
     def image(self) -> Image.Image:
-        """The finished picture."""
-        return Image.fromarray(to_uint8(self.x[-1]))
+        """The finished image."""
+        if self.decode is None or "x" in self._decoded:
+            return Image.fromarray(to_uint8(self.images("x")[-1]))
+        return Image.fromarray(to_uint8(self.decode("x", self.x[-1:])[0]))
+
+    def images(self, panel: str = "x") -> np.ndarray:
+        """The states of "x" or "x0" as images (steps + 1, 3, S, S) float32; latents are decoded, once."""
+        states = getattr(self, panel)
+        if self.decode is None:
+            return states
+        if panel not in self._decoded:
+            self._decoded[panel] = self.decode(panel, states)
+        return self._decoded[panel]
 
     def frames(self, panel: str = "x") -> np.ndarray:
         """All frames of one panel ("x", "x0" or "eps") as (steps + 1, H, W, 3) uint8.
 
         Noise is drawn at a third of its size, so that three standard deviations span black to white; a state
-        x_t is drawn as it is, cut off at black and white as a screen must.
+        x_t is drawn as it is, cut off at black and white as a screen must. Of noise in latents the first three
+        channels are drawn, each value as a square: the decoder has no image for it.
         """
         if panel not in PANELS:
             raise ValueError(f"no panel {panel!r}: choose one of {', '.join(PANELS)}")
-        return to_uint8(getattr(self, panel), 3.0 if panel == "eps" else 1.0)
+        if panel != "eps":
+            return to_uint8(self.images(panel))
+        noise = to_uint8(self.eps[:, :3], 3.0)
+        if self.decode is None:
+            return noise
+        zoom = self.images("x").shape[-1] // self.eps.shape[-1]
+        return noise.repeat(zoom, axis=1).repeat(zoom, axis=2)
 
     def save_gif(self, path: str | Path, panels: Sequence[str] = ("x",), zoom: int = 6) -> Path:
         """Write the run as an animation that rests on the finished picture; returns the path.
@@ -87,7 +111,8 @@ class Trajectory:
         Raises ValueError for a panel that does not exist and for a `zoom` that `check_size` refuses.
         """
         path, frames = Path(path), [self.frames(p) for p in panels]
-        check_size(len(panels) * self.x.shape[-1], self.x.shape[-2], zoom, len(self.t))
+        _, height, width, _ = frames[0].shape
+        check_size(len(panels) * width, height, zoom, len(self.t))
         path.write_bytes(gif(frames, zoom))
         return path
 
@@ -115,9 +140,12 @@ class Trajectory:
 
 
 def record(
-    steps: Iterable[Step], schedule: Schedule, settings: dict[str, Any] | None = None
+    steps: Iterable[Step],
+    schedule: Schedule,
+    settings: dict[str, Any] | None = None,
+    decode: Decode | None = None,
 ) -> list[Trajectory]:
-    """Collect a sampler's steps into one Trajectory per image of the batch."""
+    """Collect a sampler's steps into one Trajectory per image of the batch; `decode` as in Trajectory."""
     seen = list(steps)
     if not seen:
         raise ValueError("nothing to record: the run was stopped before its first step")
@@ -127,7 +155,13 @@ def record(
     t = np.array([s.t for s in seen])
     log_snr = np.array([float(schedule.log_snr(s.t)) for s in seen])
     return [
-        Trajectory(*(stacks[name][b] for name in PANELS), t=t, log_snr=log_snr, settings=settings or {})
+        Trajectory(
+            *(stacks[name][b] for name in PANELS),
+            t=t,
+            log_snr=log_snr,
+            settings=settings or {},
+            decode=decode,
+        )
         for b in range(stacks["x"].shape[0])
     ]
 

@@ -47,7 +47,7 @@ def main() -> None:
         "steps": STEPS,
         "sampler": SAMPLER,
         "guidance": GUIDANCE,
-        "side": denoiser.shape[1],
+        "side": denoiser.picture_size,
         "pairs": [
             {"prompt": p, "style": s, "seed": seed} for p, s, seed in zip(prompts, styles, seeds, strict=True)
         ],

@@ -199,7 +199,8 @@ def vocabulary(data: dict[str, np.ndarray]) -> dict:
 
 
 def write_samples(data: dict[str, np.ndarray], folder: Path) -> None:
-    """The pictures that the pages offer, at 64 × 64, each with its attribution."""
+    """The images that the pages offer, each with its attribution."""
+    size = data["images"].shape[1]
     folder.mkdir(parents=True, exist_ok=True)
     records = []
     for label, style in SAMPLES:
@@ -214,7 +215,7 @@ def write_samples(data: dict[str, np.ndarray], folder: Path) -> None:
                 "style": style,
                 "hexcode": str(data["hexcodes"][data["label"][row][0]]),
                 "attribution": f"“{label}” by {source.author}, {source.licence}, "
-                f"from the npm package {source.package} {source.version}; rendered at 64 × 64 on white",
+                f"from the npm package {source.package} {source.version}; rendered at {size} × {size} on white",
             }
         )
     (folder / "attribution.json").write_text(json.dumps(records, indent=1, ensure_ascii=False) + "\n")
@@ -305,7 +306,9 @@ def main() -> None:
     parser.add_argument("--cache", type=Path, default=Path("data/packages"), help="where packages are kept")
     parser.add_argument("--skin-tones", action="store_true", help="keep the skin-tone variants too")
     parser.add_argument(
-        "--samples", action="store_true", help="also rewrite assets/samples (needs --size 64)"
+        "--samples",
+        action="store_true",
+        help="also rewrite assets/samples (--size 64) or assets/samples/128 (--size 128)",
     )
     parser.add_argument("--workers", type=int, default=2)
     args = parser.parse_args()
@@ -322,7 +325,7 @@ def main() -> None:
         checkpoints.enter(ASSETS / "vocabulary.json")
         (ASSETS / "DATA.md").write_text(data_card(data, left_out), encoding="utf-8")
     if args.samples:
-        write_samples(data, ASSETS / "samples")
+        write_samples(data, ASSETS / "samples" / ("" if args.size == 64 else str(args.size)))
     print(f"wrote {args.out} ({args.out.stat().st_size / 1e6:.1f} MB)")
 
 

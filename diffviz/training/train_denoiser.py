@@ -54,6 +54,7 @@ from diffviz.paths import ASSETS
 from diffviz.training.augment import HUES, in_colour, mirrors, recolours
 from diffviz.training.batch_generation import generate_grid, image_grid
 from diffviz.training.data import CaptionDropout, Captions, Dataset, LatentDataset
+from diffviz.training.transfer import fit_output, init_from_smaller, init_latent_from_pixels
 
 
 @dataclass(frozen=True)
@@ -199,31 +200,6 @@ class Batches:
 # --- the start ---------------------------------------------------------------------------------------------
 
 
-def init_from_smaller(net: UNet, smaller: UNet) -> int:
-    """Copy a network for half the size into the inner levels of one with an outer level more.
-
-    The outer level halves the picture, so what follows it is the smaller network, level for level; only the first and
-    the last convolution and the outer blocks start anew. Returns how many tensors were copied; raises ValueError where
-    the inner levels are of other widths.
-    """
-    if net.config.channels[1:] != smaller.config.channels or net.config.channels[0] != net.config.channels[1]:
-        raise ValueError(f"{net.config.channels} has no {smaller.config.channels} inside to inherit")
-    source, target, copied = smaller.state_dict(), net.state_dict(), 0
-    for name, tensor in source.items():
-        part, _, rest = name.partition(".")
-        if part in ("conv_in", "norm", "conv_out"):
-            continue
-        if part == "down":  # the outer level adds its blocks in front on the way down, behind on the way up
-            index, _, tail = rest.partition(".")
-            name = f"down.{int(index) + net.config.blocks}.{tail}"
-        elif part == "downsample":
-            index, _, tail = rest.partition(".")
-            name = f"downsample.{int(index) + 1}.{tail}"
-        target[name].copy_(tensor)
-        copied += 1
-    return copied
-
-
 # --- optimisation ------------------------------------------------------------------------------------------
 
 
@@ -295,6 +271,17 @@ def moving_average(net: nn.Module, decay: float) -> AveragedModel:
 
 
 # --- evaluation --------------------------------------------------------------------------------------------
+
+
+def noised_examples(
+    data: Dataset, vocabulary: Vocabulary, rows: np.ndarray, schedule: str
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """(x_t, angle, tokens, v) of these rows with full caption and style, at fixed noise and spread times."""
+    x0, rng, chosen = data.pictures(rows), torch.Generator().manual_seed(1), SCHEDULES[schedule]
+    eps, t = torch.randn(x0.shape, generator=rng), stratified_times(len(rows), rng)
+    tokens = [vocabulary.encode(data.labels[data.label[r]], data.styles[data.style[r]]) for r in rows]
+    v = v_from_x0_eps(x0, eps, append_dims(chosen.alpha(t), x0), append_dims(chosen.sigma(t), x0))
+    return add_noise(x0, eps, t, chosen), chosen.angle(t).float(), torch.tensor(tokens), v
 
 
 @torch.inference_mode()
@@ -477,7 +464,14 @@ def build_network(data: Dataset, vocabulary: Vocabulary, recipe: Recipe) -> UNet
     torch.manual_seed(recipe.seed)
     net = UNet(config)
     if recipe.start:
-        init_from_smaller(net, checkpoints.load(recipe.start).net)
+        trained = checkpoints.load(recipe.start).net
+        if isinstance(data, LatentDataset):
+            rows = data.rows(heldout=False)
+            rows = rows[:: max(1, len(rows) // 512)]
+            init_latent_from_pixels(net, trained, checkpoints.load_autoencoder(), data.pictures(rows))
+            fit_output(net, *noised_examples(data, vocabulary, rows, recipe.schedule))
+        else:
+            init_from_smaller(net, trained)
     return net
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 import plotly.graph_objects as go
@@ -12,6 +13,9 @@ from streamlit.delta_generator import DeltaGenerator
 
 from diffviz.evaluation.results import DistanceHistogram
 from diffviz.ui.cache import by_content
+
+if TYPE_CHECKING:  # a chart must not cost a page the import of torch
+    from diffviz.analysis.latent_cost import Cost
 
 FONT = "Atkinson Hyperlegible Next, system-ui, sans-serif"
 CONFIG = {"displayModeBar": False}
@@ -501,3 +505,24 @@ def embedding_map(
     figure.update_yaxes(title="feature", row=1, col=1)
     figure.update_xaxes(title="t", row=2, col=1)
     return _style(figure, colours, 460).update_layout(hovermode="closest")
+
+
+def cost_by_resolution(rows: Sequence[Cost], colours: Mapping[str, str]) -> go.Figure:
+    """Operations of an image in pixels and in latents against its side, both axes logarithmic."""
+    figure, sizes = go.Figure(), [row.size for row in rows]
+    for name, values, role, mark, dash in (
+        ("in pixels", [row.pixels for row in rows], "signal", "circle", "solid"),
+        ("in latents, with decoding", [row.latents for row in rows], "prediction", "diamond", "dot"),
+    ):
+        figure.add_scatter(
+            x=sizes,
+            y=[value / 1e9 for value in values],
+            name=name,
+            mode="lines+markers",
+            line={"color": colours[role], "width": 2.5, "dash": dash},
+            marker={"symbol": mark, "size": 9},
+            hovertemplate="%{y:,.0f} GFLOP",
+        )
+    figure.update_xaxes(title="pixels a side", type="log", tickvals=sizes, ticktext=[str(s) for s in sizes])
+    figure.update_yaxes(title="GFLOP per image", type="log")
+    return _style(figure, colours, 320)

@@ -24,53 +24,59 @@ _KEPT = "picture-upload"  # in the session: (id of the file, what became of it)
 
 @dataclass(frozen=True)
 class Picture:
-    """An image to work on: (64, 64, 3) uint8, with the label and the style if it is one of the samples."""
+    """An image to work on: (S, S, 3) uint8, with the label and the style if it is one of the samples."""
 
     pixels: np.ndarray
     label: str = ""
     style: str = ""
 
 
+def _folder(size: int) -> Path:
+    """Where the shipped images are that are large enough for `size` pixels a side."""
+    return ASSETS / "samples" / ("" if size <= SIZE else "128")
+
+
 @st.cache_data(show_spinner=False)
-def _samples() -> list[dict]:
-    return json.loads((ASSETS / "samples" / "attribution.json").read_text(encoding="utf-8"))
+def _samples(size: int = SIZE) -> list[dict]:
+    return json.loads((_folder(size) / "attribution.json").read_text(encoding="utf-8"))
 
 
 def at_size(pixels: np.ndarray, model: str) -> np.ndarray:
     """An image (H, W, 3) uint8 at the size of a network's images."""
-    return uploads.resize(Image.fromarray(pixels), checkpoints.load(model).shape[1])
+    return uploads.resize(Image.fromarray(pixels), checkpoints.load(model).picture_size)
 
 
-def choose(c: Controls) -> Picture:
-    """The image to work on: a sample, an upload, or a drawing."""
+def choose(c: Controls, size: int = SIZE) -> Picture:
+    """The image to work on, of `size` pixels a side: a sample, an upload, or a drawing."""
     kind = c.choice(
         "Image", "picture", tuple(KINDS), "sample", KINDS, segmented=True, formerly=FORMERLY, width="stretch"
     )
     if kind == "sample":
-        return _shipped(c)
-    mine = _uploaded() if kind == "upload" else _drawn()
+        return shipped(c, size)
+    mine = _uploaded(size) if kind == "upload" else _drawn(size)
     if mine is not None:
         return Picture(mine)
-    first = _samples()[0]
+    first = _samples(size)[0]
     st.caption(f"Until then: {first['label']}.")
-    return _open(first)
+    return _open(first, size)
 
 
-def _open(record: dict) -> Picture:
-    with Image.open(ASSETS / "samples" / record["file"]) as picture:
-        return Picture(uploads.resize(picture, SIZE), record["label"], record["style"])
+def _open(record: dict, size: int) -> Picture:
+    with Image.open(_folder(size) / record["file"]) as picture:
+        return Picture(uploads.resize(picture, size), record["label"], record["style"])
 
 
-def _shipped(c: Controls) -> Picture:
-    records = _samples()
+def shipped(c: Controls, size: int, key: str = "sample", label: str = "Sample", first: int = 0) -> Picture:
+    """One of the samples, of `size` pixels a side; number `first` is the default."""
+    records = _samples(size)
     names = [f"{r['label']} ({r['style']})" for r in records]
-    name = c.choice("Sample", "sample", names, names[0])
+    name = c.choice(label, key, names, names[first])
     record = records[names.index(name)]
     st.caption(record["attribution"])
-    return _open(record)
+    return _open(record, size)
 
 
-def _uploaded() -> np.ndarray | None:
+def _uploaded(size: int) -> np.ndarray | None:
     file = st.file_uploader("A PNG, JPEG or WebP of up to 10 MB", type=["png", "jpg", "jpeg", "webp"])
     kept = st.session_state.get(_KEPT)
     if file is not None and (kept is None or kept[0] != file.file_id):
@@ -89,7 +95,7 @@ def _uploaded() -> np.ndarray | None:
     down = st.slider("Top to bottom", 0.0, 1.0, 0.5, 0.01, key="crop-down", persist_state="session")
     box = uploads.crop(picture.image, zoom, across, down)
     st.image(_with_frame(picture.image, box), caption="The square in the frame is used", width="stretch")
-    return uploads.resize(picture.image, SIZE, box)
+    return uploads.resize(picture.image, size, box)
 
 
 def _decoded(data: bytes) -> uploads.Upload | str:
@@ -111,14 +117,14 @@ def _with_frame(picture: Image.Image, box: tuple[int, ...]) -> Image.Image:
     return shown
 
 
-def _drawn() -> np.ndarray | None:
+def _drawn(size: int) -> np.ndarray | None:
     names = [path.stem for path in _sketches()]
     st.pills("Start from a sketch", names, key="sketch-idea", on_change=_take_sketch)
     drawing = sketchpad()
     if drawing is None:
         st.caption("Draw something: it is used as soon as you lift the pen.")
         return None
-    return np.kron(drawing, np.ones((SIZE // SIDE, SIZE // SIDE, 1), np.uint8))
+    return np.kron(drawing, np.ones((size // SIDE, size // SIDE, 1), np.uint8))
 
 
 def _sketches() -> list[Path]:

@@ -61,8 +61,11 @@ class Run:
         """What was recorded so far, in float32."""
         kept = self._recorded
         if kept is None:
-            settings = dataclasses.asdict(self.settings)
-            return record(self.steps, SCHEDULES[self.settings.schedule], settings)[0]
+            settings, decode = (
+                dataclasses.asdict(self.settings),
+                checkpoints.load(self.settings.model).decode_panel,
+            )
+            return record(self.steps, SCHEDULES[self.settings.schedule], settings, decode)[0]
         if kept.x.dtype == np.float32:
             return kept
         x, x0, eps = (getattr(kept, name).astype(np.float32) for name in PANELS)
@@ -89,8 +92,9 @@ def vocabulary(name: str = checkpoints.DEFAULT) -> Vocabulary:
 
 
 def network(c: Controls, default: str = checkpoints.DEFAULT) -> str:
-    """Which of the shipped networks is used; ends the page with one sentence when it cannot be loaded."""
-    titles = {name: entry.title for name, entry in checkpoints.manifest().items()}
+    """Which of the networks on pixels is used; ends the page with one sentence when it cannot be loaded."""
+    entries = checkpoints.manifest().items()
+    titles = {name: entry.title for name, entry in entries if not entry.autoencoder}
     chosen = c.choice("Network", "net", tuple(titles), default, titles)
     vocabulary(chosen)
     return chosen

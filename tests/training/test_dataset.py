@@ -85,11 +85,13 @@ def test_edges_are_mixed_with_white_and_not_with_what_is_hidden():
     )
 
 
-def test_the_shipped_samples_are_all_attributed():
+@pytest.mark.parametrize("folder", ["", "128"])
+def test_the_shipped_samples_are_all_attributed(folder):
     import json
 
-    records = json.loads((build.ASSETS / "samples" / "attribution.json").read_text())
-    files = {p.name for p in (build.ASSETS / "samples").glob("*.png")}
+    samples = build.ASSETS / "samples" / folder
+    records = json.loads((samples / "attribution.json").read_text())
+    files = {p.name for p in samples.glob("*.png")}
     assert {r["file"] for r in records} == files and len(files) == 24
     for r in records:
         source = next(s for s in SOURCES if s.style == r["style"])

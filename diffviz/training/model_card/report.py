@@ -202,7 +202,7 @@ def main() -> None:
     torch.set_num_threads(1)
     for name in checkpoints.manifest():
         denoiser = checkpoints.load(name)
-        zoom = 64 // denoiser.shape[-1]
+        zoom = max(1, 64 // denoiser.picture_size)
         for which, prompts in GRIDS.items():
             pictures = generate_grid(denoiser, prompts, sampler=SAMPLER)
             image_grid(pictures, 8, zoom).save(folder / f"{which}-{name}.png", optimize=True)

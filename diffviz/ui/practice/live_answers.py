@@ -99,7 +99,7 @@ def stages_live() -> None:
 
 def _sample_image() -> np.ndarray:
     """A shipped sample at the default network's size: (S, S, 3) uint8."""
-    size = checkpoints.load().shape[-1]
+    size = checkpoints.load().picture_size
     return uploads.resize(Image.open(ASSETS / "samples" / "cat-face-noto.png").convert("RGB"), size)
 
 

@@ -1,0 +1,78 @@
+"""Latent diffusion: an autoencoder's latents, diffusion in them, what it costs, and the parts of Stable Diffusion."""
+
+from diffviz.ui import frame
+
+page = frame.setup_page(
+    "Latent diffusion",
+    "An autoencoder turns an image into 24 times fewer numbers, its <b>latents</b>. Noise is added and taken away there, "
+    "and the decoder makes the image at the end: so work Stable Diffusion and its relatives.",
+    slug="latent",
+    kicker="Lesson 9 · Beyond",
+)
+
+import streamlit as st
+
+frame.load_torch()
+
+from diffviz.pipelines.text_to_image import Settings
+from diffviz.ui import image_input, live
+from diffviz.ui.controls import Controls
+from diffviz.ui.lessons import latent
+from diffviz.ui.sampling_controls import seed_control
+
+c = Controls(page)
+part = c.choice("Part", "part", tuple(latent.PARTS), "code", latent.PARTS, segmented=True)
+left, right = st.columns([1, 2.9], gap="large")
+settings, image, second = Settings(), None, None
+with left:
+    way = ""
+    if part == "diffuse":
+        way = c.choice("Process", "way", ("forward", "reverse"), "forward", segmented=True, width="stretch")
+    if part == "between":
+        way = c.choice("Between", "middle", tuple(latent.MIDDLES), "images", latent.MIDDLES, width="stretch")
+    if part == "code" or way in ("forward", "images"):
+        image = image_input.choose(c, latent.SIDE).pixels
+        if way == "images":
+            second = image_input.shipped(c, latent.SIDE, "other", "The other", first=1).pixels
+    elif part != "cost":
+        prompt = c.text("Prompt", "prompt", "grinning face", placeholder="no prompt: unconditional")
+        styles = live.vocabulary(latent.NETWORK).styles
+        style = c.choice("Style", "style", ("", *styles), "noto", {"": "any"})
+        seed = seed_control(c)
+        guidance = c.slider("Guidance scale w (1 is off)", "guidance", 3.0, 1.0, 10.0, 0.5)
+        settings = Settings(prompt, style, seed, latent.STEPS, "unipc", guidance, model=latent.NETWORK)
+        if way == "noises":
+            other = c.integer("The other seed", "other_seed", 1, 0, 999_999)
+        if way == "prompts":
+            toward = c.text("The other prompt", "toward", "red heart", placeholder="no prompt")
+    else:
+        steps = c.slider("Steps", "steps", 30, 1, 250, 1)
+with right:
+    if part == "code":
+        latent.code(image, c)
+    elif way == "forward":
+        latent.diffuse_forward(image)
+    elif way == "images":
+        latent.between_images(image, second)
+    else:
+        net = latent.denoiser()
+        if part == "cost":
+            latent.cost(net, steps)
+        else:
+            live.prompt_notices(prompt, net.vocabulary, latent.NETWORK)
+            if way == "reverse":
+                latent.diffuse_reverse(settings)
+            elif way == "noises":
+                latent.between_noises(settings, other, net)
+            elif way == "prompts":
+                latent.between_prompts(settings, toward, net)
+            else:
+                latent.parts(settings, net, c)
+frame.closing_question(
+    "Why not diffuse in latents that are smaller still, say 8 × 8?",
+    "Each position would stand for 16 × 16 pixels, and either more is lost in decoding or each position needs "
+    "more channels, which the denoiser has to get right one by one. The smaller the latents, the cheaper a step "
+    "and the more the decoder has to make up. Rombach et al. (2022, arXiv 2112.10752, section 4.1) compared "
+    "factors from 1 to 32 and found 4 to 8 to be the best trade.",
+)
+frame.next_lesson(frame.BY_SLUG["unet"], "And what happens inside the network?")
