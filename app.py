@@ -60,5 +60,5 @@ with stage:
             frame.LESSONS[2].file,
             label="See all of it",
             icon=":material/arrow_forward:",
-            query_params={"prompt": prompt, "style": style, "seed": seed},
+            query_params={"prompt": prompt, "style": style, "seed": str(seed)},
         )

@@ -57,7 +57,8 @@ class Session:
     def _finish(self) -> None:
         while True:
             message = ForwardMsg()
-            message.ParseFromString(self.socket.recv())
+            received = self.socket.recv()
+            message.ParseFromString(received if isinstance(received, bytes) else received.encode())
             if message.HasField("new_session"):
                 self.page_hash = message.new_session.page_script_hash
             element = message.delta.new_element

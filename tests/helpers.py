@@ -78,4 +78,4 @@ def control_keys(app: AppTest) -> set[str]:
         app.selectbox,
         app.segmented_control,
     )
-    return {control.key for group in groups for control in group}
+    return {control.key for group in groups for control in group if control.key}

@@ -6,7 +6,7 @@ import copy
 import dataclasses
 import math
 from collections.abc import Iterator, Sequence
-from typing import TypeVar
+from typing import TypeVar, cast
 
 import numpy as np
 import torch
@@ -19,6 +19,7 @@ from diffviz.models import checkpoints
 from diffviz.models.classifier import LabelClassifier
 from diffviz.models.denoiser import Denoiser
 from diffviz.models.text_encoder import Vocabulary
+from diffviz.models.unet import Attention, TransformerBlock
 from diffviz.pipelines.text_to_image import Settings, build_denoiser, sample, sample_images
 from diffviz.pipelines.trajectory import Trajectory
 
@@ -72,8 +73,9 @@ def cross_attention_maps(run: Trajectory, settings: Settings, denoiser: Denoiser
     n, seen = run.steps, []
     net = _same_weights(denoiser.net)  # other visitors are using the one that is shared: it must get no hooks
     for block in net.middle:
-        block.cross_attention.register_forward_hook(
-            lambda module, asked, _: seen.append(module.weights(*asked).mean(1))
+        attention = cast(TransformerBlock, block).cross_attention
+        attention.register_forward_hook(
+            lambda module, asked, _: seen.append(cast(Attention, module).weights(*asked).mean(1))
         )
     again = Denoiser(net, denoiser.vocabulary)
     denoise = again.conditioned(

@@ -11,7 +11,7 @@ LETTERS = "abcdef"
 
 def questions() -> list[Choice]:
     """Every multiple-choice question that can stand on paper."""
-    return [item for kind in KINDS for item in content.load(kind)]
+    return [*content.load("scenario_quiz"), *content.load("page_quiz")]
 
 
 def options(item: Choice, number: int) -> list[Option]:

@@ -43,7 +43,7 @@ def row(kind: str, item: Item) -> dict[str, str]:
 def files() -> dict[str, bytes]:
     """The table: {name: bytes}, with a byte order mark so that Excel reads it as UTF-8."""
     buffer = io.StringIO()
-    writer = csv.DictWriter(buffer, COLUMNS)
+    writer: csv.DictWriter[str] = csv.DictWriter(buffer, COLUMNS)
     writer.writeheader()
     for kind in content.KINDS:
         if kind != "live":  # its questions have no answer until they are run

@@ -58,6 +58,7 @@ def noise_level_embedding(angle: Tensor, dim: int) -> Tensor:
 
 
 Layer = TypeVar("Layer", nn.Conv2d, nn.Linear)
+Module = TypeVar("Module", bound=nn.Module)
 
 
 def zeroed(layer: Layer) -> Layer:
@@ -65,6 +66,12 @@ def zeroed(layer: Layer) -> Layer:
     for parameter in layer.parameters():
         nn.init.zeros_(parameter)
     return layer
+
+
+def in_memory_format(module: Module, layout: torch.memory_format) -> Module:
+    """The module itself, with its weights in this layout; torch's `to` does this too, but no overload of it says so."""
+    module.to(memory_format=layout)  # pyright: ignore[reportCallIssue]
+    return module
 
 
 class ResBlock(nn.Module):

@@ -73,6 +73,8 @@ def points(shape: str, n: int, seed: int) -> np.ndarray:
 class PointNet(nn.Module):
     """Three hidden layers: a point (B, 2) and its noise level as an angle (B,) in, (B, outputs) out."""
 
+    waves: Tensor  # (3,) frequencies
+
     def __init__(self, outputs: int = 2, width: int = 128) -> None:
         super().__init__()
         sizes = [14 + 12, width, width, width]
@@ -95,9 +97,11 @@ class GenerativeModel(Protocol):
 
     def step(self, x0: Tensor, rng: torch.Generator, rate: float) -> float:
         """One training step on points x0 (B, 2), at `rate` times the full learning rate; returns its loss."""
+        ...
 
     def sample(self, noise: Tensor) -> Tensor:
         """Points (N, 2) out of standard normal noise (N, 2)."""
+        ...
 
 
 class Adam:

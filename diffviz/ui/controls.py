@@ -9,10 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any, TypeVar
 
 import streamlit as st
 
 from diffviz.ui import frame
+
+Number = TypeVar("Number", int, float)
 
 
 @dataclass(frozen=True)
@@ -21,12 +24,14 @@ class Controls:
 
     page: frame.Page
 
-    def _prepare(self, key: str, label: str, default: object, why_bad: Callable[[str], str | None]) -> dict:
+    def _prepare(
+        self, key: str, label: str, default: object, why_bad: Callable[[str], str | None]
+    ) -> dict[str, Any]:
         """Carry a value in, check the link, and return what every widget needs."""
         frame.restore_control(key, self.page.arrived)
         raw = st.query_params.get(key)
         problem = why_bad(raw) if raw is not None else None
-        if problem:
+        if raw is not None and problem:
             shown = (raw if len(raw) <= 40 else f"{raw[:40]}…").replace("`", "")
             instead = f"“{default}”" if isinstance(default, str) else default
             self.page.notices.warning(
@@ -34,7 +39,7 @@ class Controls:
             )
         return {"key": key, "bind": "query-params"}
 
-    def text(self, label: str, key: str, default: str = "", limit: int = 120, **more: object) -> str:
+    def text(self, label: str, key: str, default: str = "", limit: int = 120, **more: Any) -> str:
         """A line of text, at most `limit` characters."""
         problem = f"longer than {limit} characters"
         common = self._prepare(key, label, default, lambda raw: problem if len(raw) > limit else None)
@@ -50,7 +55,7 @@ class Controls:
         titles: dict[str, str] | None = None,
         segmented: bool = False,
         formerly: Mapping[str, str] | None = None,
-        **more: object,
+        **more: Any,
     ) -> str:
         """One of a few names; `titles` are what is shown and what stands in the address.
 
@@ -61,9 +66,10 @@ class Controls:
             return (titles or {}).get(option, option)
 
         shown = [title(o) for o in options]
-        if formerly and (raw := st.query_params.get(key)) in formerly and raw not in shown:
-            st.query_params[key] = title(formerly[raw])
-            st.session_state[key] = formerly[raw]  # the widget read the address before this run began
+        raw = st.query_params.get(key)
+        if raw is not None and raw not in shown and (present := (formerly or {}).get(raw)):
+            st.query_params[key] = title(present)
+            st.session_state[key] = present  # the widget read the address before this run began
         problem = f"not one of {', '.join(shown)}"
         common = self._prepare(key, label, title(default), lambda raw: None if raw in shown else problem)
         if segmented:
@@ -75,22 +81,22 @@ class Controls:
         picked = default if picked is None else picked
         return frame.remember_control(key, picked, default, title(picked))
 
-    def integer(self, label: str, key: str, default: int, low: int, high: int, **more: object) -> int:
+    def integer(self, label: str, key: str, default: int, low: int, high: int, **more: Any) -> int:
         """A whole number to be typed."""
         common = self._prepare(key, label, default, lambda raw: out_of_range(raw, low, high))
         typed = int(st.number_input(label, low, high, default, 1, **common, **more))
         return frame.remember_control(key, typed, default)
 
     def slider(
-        self, label: str, key: str, default: float, low: float, high: float, step: float, **more: object
-    ) -> float:
+        self, label: str, key: str, default: Number, low: Number, high: Number, step: Number, **more: Any
+    ) -> Number:
         """A number on a scale; whole if `low` is."""
         common = self._prepare(key, label, default, lambda raw: out_of_range(raw, low, high))
         return frame.remember_control(
             key, st.slider(label, low, high, default, step, **common, **more), default
         )
 
-    def select(self, label: str, key: str, default: int, options: Sequence[int], **more: object) -> int:
+    def select(self, label: str, key: str, default: int, options: Sequence[int], **more: Any) -> int:
         """One of a few numbers, on a scale."""
         names = [str(o) for o in options]
         problem = f"not one of {', '.join(names)}"

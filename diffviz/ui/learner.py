@@ -10,9 +10,11 @@ import uuid
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import platformdirs
 import streamlit as st
+from streamlit.components import v2
 
 from diffviz.lessons.store import Event, Store, StoreError
 
@@ -30,8 +32,8 @@ _ID = re.compile(r"[0-9a-f]{32}")
 
 
 @functools.cache
-def _component() -> Callable[..., object]:
-    return st.components.v2.component("diffviz_learner", html="<span hidden></span>", js=_JS)
+def _component() -> Callable[..., Any]:
+    return v2.component("diffviz_learner", html="<span hidden></span>", js=_JS)
 
 
 @st.cache_resource(show_spinner=False)

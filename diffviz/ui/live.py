@@ -212,7 +212,7 @@ def prompt_notices(prompt: str, words: Vocabulary, model: str) -> None:
     measured = categories.category_results(model, checkpoints.manifest()[model].sha256)
     weak = {kind: found for kind, found in measured.items() if found.weak}
     # Which kind a prompt is takes a walk through every label, at each rerun: only where it can matter.
-    if weak and (found := weak.get(categories.category_of_prompt(read.words, words))):
+    if weak and (found := weak.get(categories.category_of_prompt(read.words, words) or "")):
         st.info(
             f"Expect a rough picture: this network is bad at {found.category}. Of {found.n} test pictures of them our "
             f"classifier named {found.value:.0%} as what they were meant to be, of real drawings {found.real:.0%}.",

@@ -285,6 +285,7 @@ def test_samplers_stop_when_the_caller_does(tiny):
         return inner(x, t)
 
     steps = ddim(denoise, torch.zeros(1, *tiny.shape), timesteps(50), SCHEDULES["cosine"])
-    next(steps), next(steps)
+    next(steps)
+    next(steps)
     steps.close()
     assert len(asked) == 2
