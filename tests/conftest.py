@@ -19,6 +19,12 @@ torch.set_num_threads(1)
 os.environ["DIFFVIZ_DATA"] = tempfile.mkdtemp(prefix="diffviz-test-")
 
 
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """Two workers for a whole round, as many as there are cores to count on; none for single files, where
+    their start costs more than they save."""
+    return 0 if any(".py" in name for name in config.args) else min(2, os.cpu_count() or 1)
+
+
 @pytest.fixture(scope="session")
 def tiny() -> Denoiser:
     return make_tiny()
