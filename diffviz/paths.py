@@ -15,7 +15,7 @@ def _in_wheel_or_clone(packaged: str, cloned: str) -> Path:
 
 
 ASSETS = _in_wheel_or_clone("assets", "assets")
-WEBAPP = _in_wheel_or_clone("webapp", ".")  # app.py, pages, static files and Streamlit's settings
+WEBAPP = _in_wheel_or_clone("webapp", ".")  # app.py, home.py, pages, static files and Streamlit's settings
 CURVES = ASSETS / "curves"  # measured figures
 FONTS = ASSETS / "fonts"
 LESSONS = ASSETS / "lessons"

@@ -59,7 +59,7 @@ def tiny_data(path: Path, n: int = 24, size: int = 16) -> Path:
 def open_page(slug: str, state: Mapping[str, str]) -> AppTest:
     """A page opened by a link that holds `state`, which must not raise."""
     (page,) = (ROOT / "pages").glob(f"*_{slug}.py")
-    app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=60)
+    app = AppTest.from_file(str(ROOT / "home.py"), default_timeout=60)
     for key, value in state.items():
         app.query_params[key] = value
     app.switch_page(f"pages/{page.name}")

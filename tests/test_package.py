@@ -81,7 +81,7 @@ def test_a_wheel_holds_the_lessons_and_their_pages_run(unpacked, tmp_path, monke
         "from diffviz import paths\n"
         f"assert str(paths.WEBAPP).startswith({str(unpacked)!r}), paths.WEBAPP\n"
         "assert (paths.WEBAPP / '.streamlit/config.toml').exists() and (paths.WEBAPP / 'static/fonts').is_dir()\n"
-        "app = AppTest.from_file(str(paths.WEBAPP / 'app.py'), default_timeout=60)\n"
+        "app = AppTest.from_file(str(paths.WEBAPP / 'home.py'), default_timeout=60)\n"
         "app.switch_page('pages/1_forward.py').run()\n"
         "assert len(app.title) == 1 and not app.exception, app.exception\n"
     )

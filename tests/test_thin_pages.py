@@ -5,7 +5,7 @@ import ast
 import pytest
 from helpers import ROOT
 
-PAGES = [ROOT / "app.py", *sorted((ROOT / "pages").glob("*.py"))]
+PAGES = [ROOT / "app.py", ROOT / "home.py", *sorted((ROOT / "pages").glob("*.py"))]
 
 
 def imported(path):

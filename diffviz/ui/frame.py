@@ -18,101 +18,15 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from diffviz.lessons import glossary
+from diffviz.lessons.pages import GROUPS, HOME, LESSONS, TEACHING, Lesson
 from diffviz.paths import ASSETS
 from diffviz.ui import terms, theme
 
 T = TypeVar("T")
 
 
-@dataclass(frozen=True)
-class Lesson:
-    """One page of the app, in the order of the menu."""
-
-    file: str
-    title: str
-    icon: str
-    blurb: str
-
-    @property
-    def slug(self) -> str:
-        """The page's name in its address, and in links from questions."""
-        return self.file.removesuffix(".py").partition("_")[2]
-
-
 ICON = ASSETS / "icon.png"
 SIDEBAR_WIDTH = 230
-
-HOME = Lesson("app.py", "Start", ":material/home:", "")
-LESSONS = (
-    Lesson(
-        "pages/1_forward.py",
-        "1 · Adding noise",
-        ":material/grain:",
-        "Bury a picture in static; nothing is learned yet.",
-    ),
-    Lesson(
-        "pages/2_training.py",
-        "2 · What it learns",
-        ":material/model_training:",
-        "One practice problem taken apart, where they are hard, and a small network that you train yourself, right now.",
-    ),
-    Lesson(
-        "pages/3_reverse.py",
-        "3 · Taking it away",
-        ":material/auto_awesome:",
-        "Ask a small network for a picture and watch it appear out of static, step by step.",
-    ),
-    Lesson(
-        "pages/4_steps.py",
-        "4 · How many steps",
-        ":material/stairs:",
-        "One step, twelve, or two hundred and fifty? Guess first, then race the samplers against each other.",
-    ),
-    Lesson(
-        "pages/5_guidance.py",
-        "5 · Telling it what",
-        ":material/explore:",
-        "Every step asks twice, with the words and without. See both answers, and push harder than is good.",
-    ),
-    Lesson(
-        "pages/6_editing.py",
-        "6 · Changing it",
-        ":material/brush:",
-        "Bury your own drawing half way and let the network dig it out as something else, or fill a hole in it.",
-    ),
-    Lesson(
-        "pages/7_copies.py",
-        "7 · Does it copy?",
-        ":material/content_copy:",
-        "Its own work, or a training drawing handed back?",
-    ),
-    Lesson(
-        "pages/8_relatives.py",
-        "8 · Other ways",
-        ":material/family_history:",
-        "A VAE, a GAN and flow matching, trained beside it.",
-    ),
-    Lesson(
-        "pages/9_practise.py",
-        "9 · Check yourself",
-        ":material/school:",
-        "Quizzes, flashcards, interviews: each with a demo.",
-    ),
-)
-TEACHING = Lesson(
-    "pages/10_teaching.py",
-    "For teachers",
-    ":material/co_present:",
-    "Four class plans in minutes, each step with its link; handouts and question files for your own course.",
-)
-# The menu in groups, each under the first of its pages.
-GROUPS = {
-    "pages/1_forward.py": "Basics",
-    "pages/5_guidance.py": "Steering",
-    "pages/7_copies.py": "Beyond",
-    "pages/9_practise.py": "Practice",
-    "pages/10_teaching.py": "Teaching",
-}
 
 
 @dataclass(frozen=True)
@@ -175,7 +89,7 @@ def read_more() -> None:
 
 
 def _page_of(slug: str) -> Lesson:
-    return next(lesson for lesson in LESSONS if lesson.file.endswith(f"_{slug}.py"))
+    return next(lesson for lesson in LESSONS if lesson.slug == slug)
 
 
 def _find() -> None:

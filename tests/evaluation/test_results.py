@@ -83,7 +83,7 @@ def test_the_page_says_when_the_curve_is_of_earlier_weights(monkeypatch):
         monkeypatch.setattr(
             results, "load_quality_curve", lambda: results.QualityCurve({**raw, "weights_sha256": sha256})
         )
-        app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=60)
+        app = AppTest.from_file(str(ROOT / "home.py"), default_timeout=60)
         app.query_params["part"] = "Measured curve"
         app.session_state["guess-curve"] = "20"
         app.switch_page("pages/4_steps.py")

@@ -203,9 +203,9 @@ def test_self_marks(met, verdict):
 
 
 def practise(way):
-    app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=60)
+    app = AppTest.from_file(str(ROOT / "home.py"), default_timeout=60)
     app.query_params["way"] = way
-    app.switch_page("pages/9_practise.py")
+    app.switch_page("pages/9_practice.py")
     app.run()
     assert not app.exception, [e.value for e in app.exception]
     return app
@@ -250,10 +250,10 @@ def test_an_order_is_graded_by_pairs_and_the_right_one_plays_live():
     app = practise("order")
     press(app, "Check the order")
     assert "pairs are in the right order" in app.warning[0].value
-    right = AppTest.from_file(str(ROOT / "app.py"), default_timeout=60)
+    right = AppTest.from_file(str(ROOT / "home.py"), default_timeout=60)
     right.session_state["practice-order"] = {"order": list(range(6)), "checked": True}
     right.query_params["way"] = "order"
-    right.switch_page("pages/9_practise.py")
+    right.switch_page("pages/9_practice.py")
     right.run()
     assert not right.exception, [e.value for e in right.exception]
     assert "All six stand right: b, d, c, f, a, e" in right.success[0].value
@@ -294,9 +294,9 @@ def test_practise_now_mixes_kinds_and_keeps_its_place():
             press(app, "Next")
     assert all(a != b for a, b in pairwise(seen))
     assert len(set(seen)) >= 3
-    back = AppTest.from_file(str(ROOT / "app.py"), default_timeout=60)
+    back = AppTest.from_file(str(ROOT / "home.py"), default_timeout=60)
     back.session_state["learner-fresh"] = app.session_state["learner-fresh"]
-    back.switch_page("pages/9_practise.py")
+    back.switch_page("pages/9_practice.py")
     back.run()
     assert back.header[0].value == app.header[0].value
 
@@ -316,10 +316,10 @@ def test_practise_now_puts_a_card_again_when_it_is_due_and_nothing_else_waits(tm
     last = load("flashcards")[3].id
     store.add("f" * 32, Event("flashcards", last, "again", None, long_ago + timedelta(minutes=1)))
     monkeypatch.setattr(learner, "store", lambda: store)
-    app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=60)
+    app = AppTest.from_file(str(ROOT / "home.py"), default_timeout=60)
     app.session_state["learner-fresh"] = "f" * 32
     app.query_params["way"] = "practise now"
-    app.switch_page("pages/9_practise.py")
+    app.switch_page("pages/9_practice.py")
     app.run()
     for _ in range(3):
         assert not app.exception
@@ -425,12 +425,12 @@ def test_predictions_are_written_first_then_looked_at_and_compared():
 
 
 def test_a_place_kept_when_predictions_were_picked_from_a_list_still_opens():
-    app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=60)
+    app = AppTest.from_file(str(ROOT / "home.py"), default_timeout=60)
     app.session_state["practice-predict"] = {
         "at": 0, "picked": {"predict-slow": "it doubles"}, "why": {"predict-slow": "w"}, "looked": ["predict-slow"],
     }  # fmt: skip
     app.query_params["way"] = "predict"
-    app.switch_page("pages/9_practise.py")
+    app.switch_page("pages/9_practice.py")
     app.run()
     assert not app.exception
     assert app.text_area[0].key == "predict-predict-slow"
@@ -459,10 +459,10 @@ def test_progress_counts_what_was_answered_and_can_be_erased():
     press(app, "Flip")
     press(app, "Good")
     learner = app.session_state["learner-fresh"]
-    again = AppTest.from_file(str(ROOT / "app.py"), default_timeout=60)
+    again = AppTest.from_file(str(ROOT / "home.py"), default_timeout=60)
     again.session_state["learner-fresh"] = learner
     again.query_params["way"] = "progress"
-    again.switch_page("pages/9_practise.py")
+    again.switch_page("pages/9_practice.py")
     again.run()
     assert not again.exception, [e.value for e in again.exception]
     assert any("1 answers so far · 9 flashcards due" in m.value for m in again.markdown)
@@ -476,10 +476,10 @@ def test_a_learner_who_comes_back_finds_the_place_and_the_words():
     press(app, "Next question")
     key = next(t.key for t in app.text_area)
     app.text_area(key=key).set_value("we made the noise ourselves").run()
-    back = AppTest.from_file(str(ROOT / "app.py"), default_timeout=60)
+    back = AppTest.from_file(str(ROOT / "home.py"), default_timeout=60)
     back.session_state["learner-fresh"] = app.session_state["learner-fresh"]
     back.query_params["way"] = "self-check"
-    back.switch_page("pages/9_practise.py")
+    back.switch_page("pages/9_practice.py")
     back.run()
     assert back.text_area(key=key).value == "we made the noise ourselves"
 

@@ -45,9 +45,9 @@ def test_the_run_that_refutes_opens_in_its_state(demo):
 
 
 def test_a_wrong_answer_names_the_misconception_and_links_the_run():
-    app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=60)
+    app = AppTest.from_file(str(ROOT / "home.py"), default_timeout=60)
     app.query_params["way"] = "work quiz"
-    app.switch_page("pages/9_practise.py")
+    app.switch_page("pages/9_practice.py")
     app.run()
     item = next(i for i in load("scenario_quiz") if i.prompt == app.header[0].value)
     wrong = next(o for o in item.options if not o.right and CATALOGUE[o.misconception].demo)

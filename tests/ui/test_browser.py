@@ -304,11 +304,11 @@ def test_controls_are_kept_in_the_address(page):
 def test_prompt_style_and_seed_travel_from_page_to_page(page):
     page.goto("/reverse?prompt=octopus&seed=12&steps=3")
     ready(page)
-    page.get_by_role("link", name="1 · Adding noise").first.click()
+    page.get_by_role("link", name="1 · Forward process").first.click()
     page.wait_for_selector("h1:has-text('Adding noise')")
     page.wait_for_function("location.search.includes('seed=12')")
     ready(page)
-    page.get_by_role("link", name="3 · Taking it away").first.click()
+    page.get_by_role("link", name="3 · Reverse process").first.click()
     page.wait_for_selector("h1:has-text('Taking it away')")
     expect(page.get_by_label("Prompt", exact=True)).to_have_value("octopus")
     expect(page.get_by_label("Seed", exact=True)).to_have_value("12")
@@ -348,10 +348,10 @@ def test_a_drawing_is_used_as_soon_as_the_pen_is_lifted_and_is_not_lost(page):
     expect(page.get_by_text("Draw something")).to_be_hidden()
     until_shown(page, 0, other_than=before)
     drawn = shown(page, 0)
-    page.get_by_role("link", name="3 · Taking it away").first.click()
+    page.get_by_role("link", name="3 · Reverse process").first.click()
     page.wait_for_selector("h1:has-text('Taking it away')")
     ready(page)
-    page.get_by_role("link", name="1 · Adding noise").first.click()
+    page.get_by_role("link", name="1 · Forward process").first.click()
     page.wait_for_selector("h1:has-text('Adding noise')")
     page.get_by_text("Draw", exact=True).click()
     ready(page)
@@ -428,7 +428,7 @@ def guess_first(page):
 def test_the_nearest_drawings_and_the_chart_appear_once_guessed(page, width, scheme):
     page.set_viewport_size({"width": width, "height": 800})
     page.emulate_media(color_scheme=scheme)
-    page.goto("/copies?guidance=1&prompt=red+heart")
+    page.goto("/memorization?guidance=1&prompt=red+heart")
     expect(page.get_by_text("Guess first.")).to_be_visible(timeout=60_000)
     page.get_by_text("as good as a copy", exact=True).click()
     expect(page.get_by_text("training drawings:")).to_be_visible(timeout=60_000)
@@ -484,7 +484,7 @@ def test_the_blind_test_runs_by_keyboard_and_its_place_survives_a_reload(page):
 def test_axe_finds_nothing_serious_in_practice_in_either_theme(page, way):
     page.set_viewport_size({"width": 390, "height": 800})
     runs = Runs(page)
-    page.goto(f"/practise?way={way}")
+    page.goto(f"/practice?way={way}")
     page.wait_for_selector("h1:has-text('Check yourself')")
     runs.wait_for(2)  # the second comes with this browser's id
     for scheme, ground in GROUND.items():
@@ -508,7 +508,7 @@ def tab_to(page, role, name=None):
 
 
 def test_a_whole_quiz_can_be_answered_by_keyboard_alone(page):
-    page.goto("/practise?way=work+quiz")
+    page.goto("/practice?way=work+quiz")
     for n in range(1, 6):
         expect(page.get_by_text(f"{n} of 5")).to_be_visible(timeout=30_000)
         expect(page.get_by_text("Your answer")).to_be_visible()
@@ -533,7 +533,7 @@ RIGHT_ORDER = ["noise", "train", "static", "remove", "feed", "repeat"]
 
 def test_the_order_can_be_put_right_by_keyboard_and_then_plays(page):
     runs = Runs(page)
-    page.goto("/practise?way=order")
+    page.goto("/practice?way=order")
     expect(page.locator(".dv-sort li").first).to_be_visible(timeout=30_000)
     runs.wait_for(2)  # the second comes with this browser's id, and with it the place of this learner
     for place, stage in enumerate(RIGHT_ORDER):
@@ -551,7 +551,7 @@ def test_the_order_can_be_put_right_by_keyboard_and_then_plays(page):
 def test_a_stage_can_be_dragged_and_stays_after_a_reload(page):
     page.set_viewport_size({"width": 1280, "height": 1100})
     runs = Runs(page)
-    page.goto("/practise?way=order")
+    page.goto("/practice?way=order")
     expect(page.locator(".dv-sort li").first).to_be_visible(timeout=30_000)
     runs.wait_for(2)  # the second comes with this browser's id, and with it the place of this learner
     before = stages(page)
@@ -569,7 +569,7 @@ def test_a_stage_can_be_dragged_and_stays_after_a_reload(page):
 
 
 def test_cards_are_flipped_by_the_space_bar_and_printed_one_a_page(page):
-    page.goto("/practise?way=flashcards")
+    page.goto("/practice?way=flashcards")
     expect(page.get_by_role("button", name="Flip")).to_be_visible(timeout=30_000)
     page.keyboard.press("Space")
     expect(page.get_by_role("button", name="Good")).to_be_visible()
@@ -582,7 +582,7 @@ def test_cards_are_flipped_by_the_space_bar_and_printed_one_a_page(page):
 
 def test_the_interview_clock_runs_and_can_be_paused(page):
     page.clock.install()
-    page.goto("/practise?way=interview")
+    page.goto("/practice?way=interview")
     page.get_by_role("button", name=re.compile("Mock interview")).click()
     clock = page.get_by_role("timer")
     expect(clock).to_have_text("1:58", timeout=30_000)
@@ -593,7 +593,7 @@ def test_the_interview_clock_runs_and_can_be_paused(page):
 
 
 def test_a_reload_in_the_middle_of_a_quiz_comes_back_to_the_same_place(page):
-    page.goto("/practise?way=work+quiz")
+    page.goto("/practice?way=work+quiz")
     page.get_by_role("radio", name=re.compile("diffusion model")).check(force=True)
     page.get_by_role("button", name="Answer", exact=True).click()
     page.get_by_role("button", name="Next", exact=True).click()
@@ -637,7 +637,7 @@ def test_a_small_network_is_trained_in_the_browser_and_its_training_can_be_scrub
 )
 def test_other_ways_are_trained_in_sight_and_can_be_scrubbed(page, part, guess):
     page.set_viewport_size({"width": 1280, "height": 800})
-    page.goto(f"/relatives?beside={part}&train=100")
+    page.goto(f"/generative_models?beside={part}&train=100")
     page.get_by_text(guess, exact=True).last.click()
     ready(page)
     at_rest(page)

@@ -8,7 +8,7 @@ from diffviz.ui.practice.common import PAGES
 
 
 def opened(page, **state):
-    app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=60)
+    app = AppTest.from_file(str(ROOT / "home.py"), default_timeout=60)
     for key, value in state.items():
         app.query_params[key] = value
     app.switch_page(PAGES[page])
@@ -20,7 +20,7 @@ def opened(page, **state):
     [("CFG", "guidance"), ("DDIM", "reverse"), ("ε-prediction", "training"), ("SDEdit", "editing")],
 )
 def test_the_search_of_the_menu_says_what_a_term_is_and_links_to_the_page_that_shows_it(name, page):
-    app = opened("practise", way="self-check")
+    app = opened("practice", way="self-check")
     app.selectbox(key="find").select(name).run()
     entry = glossary.search(name)[0]
     assert entry.page == page
@@ -36,7 +36,7 @@ def test_a_lesson_names_its_objectives_and_its_reading():
 
 
 def test_the_dictionary_finds_a_term_by_another_of_its_names_with_its_formula():
-    app = opened("practise", way="dictionary")
+    app = opened("practice", way="dictionary")
     app.text_input(key="dictionary-search").set_value("img2img").run()
     assert not app.exception
     assert any("Image-to-image" in m.value for m in app.markdown)

@@ -19,7 +19,7 @@ FORWARD, REVERSE = "pages/1_forward.py", "pages/3_reverse.py"
 
 
 def open_page(page=None, **query):
-    app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=60)
+    app = AppTest.from_file(str(ROOT / "home.py"), default_timeout=60)
     for key, value in query.items():
         app.query_params[key] = value
     if page:
@@ -42,7 +42,7 @@ def test_a_control_that_pages_share_takes_the_same_values_on_each():
         "pages/2_training.py": {"learn": "Train one now"},
         "pages/5_guidance.py": {"show": "When to push"},
         "pages/6_editing.py": {"do": "Fill a hole"},
-        "pages/8_relatives.py": {"beside": "Straight ways"},
+        "pages/8_generative_models.py": {"beside": "Straight ways"},
     }
     seen = {}
     for page, query in [*((page, {}) for page in PAGES), *parts.items()]:
@@ -182,7 +182,7 @@ def test_a_stopped_run_says_so_and_can_be_finished():
     from diffviz.pipelines.text_to_image import Settings, sample_steps
     from diffviz.ui.live import Run
 
-    app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=60)
+    app = AppTest.from_file(str(ROOT / "home.py"), default_timeout=60)
     app.switch_page(REVERSE)
     settings = Settings("cat face", "noto", 0, 30, "ddim", 3.0, schedule="cosine")
     steps = sample_steps(settings)
@@ -230,7 +230,7 @@ def test_missing_weights_end_the_page_with_one_sentence(monkeypatch):
         )
 
     monkeypatch.setattr(checkpoints, "load", broken)
-    app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=60)
+    app = AppTest.from_file(str(ROOT / "home.py"), default_timeout=60)
     app.switch_page(REVERSE)
     app.run()
     assert not app.exception
@@ -245,7 +245,7 @@ STEPS = "pages/4_steps.py"
 
 
 def open_steps(part, **state):
-    app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=120)
+    app = AppTest.from_file(str(ROOT / "home.py"), default_timeout=120)
     app.query_params["part"] = part
     app.query_params["guidance"] = "1.0"
     for key, value in state.items():
@@ -312,7 +312,7 @@ def test_either_network_can_be_asked_for_by_link(name):
 def test_a_curve_of_the_other_network_says_whose_it_is():
     others = [n for n in checkpoints.manifest() if n != checkpoints.QUICK]
     for name in others:
-        app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=60)
+        app = AppTest.from_file(str(ROOT / "home.py"), default_timeout=60)
         app.query_params["part"] = "Measured curve"
         app.query_params["net"] = checkpoints.manifest()[name].title
         app.session_state["guess-curve"] = "20"
@@ -322,11 +322,11 @@ def test_a_curve_of_the_other_network_says_whose_it_is():
         assert any("measured on the other network" in i.value for i in app.info)
 
 
-COPIES = "pages/7_copies.py"
+COPIES = "pages/7_memorization.py"
 
 
 def open_copies(**link):
-    app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=120)
+    app = AppTest.from_file(str(ROOT / "home.py"), default_timeout=120)
     app.query_params.update({"guidance": "1.0", **link})
     app.session_state["guess-copies"] = memorization.TYPICAL
     app.switch_page(COPIES)
@@ -559,7 +559,7 @@ def test_a_small_network_is_trained_on_the_page_with_every_target():
     assert {key[1] for key in app.session_state["trained"]} == set(training.TARGET_TITLES)
 
 
-RELATIVES = "pages/8_relatives.py"
+RELATIVES = "pages/8_generative_models.py"
 
 
 @pytest.mark.parametrize(

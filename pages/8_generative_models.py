@@ -7,7 +7,7 @@ page = frame.setup_page(
     'Diffusion is not the only way from <span class="dv-c-noise">static</span> to '
     '<span class="dv-c-signal">data</span>. Train its relatives beside it, on points in the plane, where seconds are '
     "enough and every mistake is in plain sight.",
-    slug="relatives",
+    slug="generative_models",
     kicker="Lesson 8 · VAE, GAN, flow matching, distillation",
 )
 

@@ -6,7 +6,7 @@ page = frame.setup_page(
     "Check yourself",
     "Recall beats rereading: answer first, in your own words, then compare. Every question links to the demo that "
     "shows its answer.",
-    slug="practise",
+    slug="practice",
     kicker="Lesson 9 · practice",
 )
 

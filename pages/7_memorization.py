@@ -6,7 +6,7 @@ page = frame.setup_page(
     "Does it copy?",
     "A network that learned from drawings could simply hand one back. Here is what it drew, and the training drawings "
     "that come nearest to it. Look for yourself.",
-    slug="copies",
+    slug="memorization",
     kicker="Lesson 7 · memory",
 )
 

@@ -1,0 +1,52 @@
+"""The server of app.py: the pages, and the addresses that they had before."""
+
+import http.client
+
+import pytest
+from helpers import ROOT
+from playwright.sync_api import expect
+
+from bench.server import AppServer
+from diffviz.lessons import pages
+
+
+def location(server, path):
+    """Where a request for `path` is sent on to, with the status of the answer."""
+    connection = http.client.HTTPConnection("localhost", server.port, timeout=30)
+    connection.request("GET", path)
+    answer = connection.getresponse()
+    connection.close()
+    return answer.status, answer.getheader("location")
+
+
+@pytest.mark.parametrize(("old", "new"), pages.FORMER_SLUGS.items())
+def test_a_former_address_leads_on_with_all_its_parameters(server, old, new):
+    assert (ROOT / next(p.file for p in pages.LESSONS if p.slug == new)).exists()
+    assert location(server, f"/{old}") == (308, new)
+    query = "prompt=red+heart&seed=12&style=noto&part=%C3%A9%26"
+    assert location(server, f"/{old}?{query}") == (308, f"{new}?{query}")
+    assert location(server, f"/{new}")[0] == 200
+
+
+def test_every_page_of_the_list_is_a_file_and_every_file_on_the_list():
+    listed = {lesson.file for lesson in (*pages.LESSONS, pages.TEACHING)}
+    assert listed == {f"pages/{path.name}" for path in (ROOT / "pages").glob("*.py")}
+    assert [lesson.file for _, group in pages.grouped() for lesson in group] == [
+        lesson.file for lesson in (*pages.LESSONS, pages.TEACHING)
+    ]
+    assert {name for name, _ in pages.grouped()} == set(pages.GROUPS.values())
+
+
+@pytest.mark.browser
+@pytest.mark.slow
+@pytest.mark.parametrize("path", ["memorization", "copies"])
+def test_a_link_is_good_as_the_first_request_of_a_fresh_server(browser, path):
+    with AppServer() as fresh:
+        context = browser.new_context(viewport={"width": 1280, "height": 800}, base_url=fresh.url)
+        page = context.new_page()
+        page.goto(f"/{path}?guidance=1&prompt=red+heart&seed=7")
+        expect(page.get_by_label("Prompt", exact=True)).to_have_value("red heart", timeout=60_000)
+        expect(page.get_by_label("Seed", exact=True)).to_have_value("7")
+        page.wait_for_url("**/memorization?*")
+        assert "guidance=1" in page.url and "prompt=red+heart" in page.url
+        context.close()
