@@ -5,14 +5,17 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
+from collections.abc import Iterator
 
 import pytest
+import streamlit as st
 import torch
 from helpers import make_tiny
 
 from bench.server import AppServer
 from diffviz.models import checkpoints
 from diffviz.models.denoiser import Denoiser
+from diffviz.models.unet import UNet
 
 torch.set_num_threads(1)
 # Progress that the tests make goes nowhere near the user's own.
@@ -34,6 +37,15 @@ def tiny() -> Denoiser:
 def shipped() -> Denoiser:
     """The network in assets/."""
     return checkpoints.load()
+
+
+@pytest.fixture
+def idle_network(monkeypatch) -> Iterator[None]:
+    """The network evaluates to its input, in no time: for what is asked of a page and not of its pictures."""
+    monkeypatch.setattr(UNet, "forward", lambda self, x, angle, tokens: x)
+    st.cache_data.clear()
+    yield
+    st.cache_data.clear()
 
 
 # --- the app in a browser ----------------------------------------------------------------------------------
