@@ -389,7 +389,7 @@ def test_the_self_check_never_blocks_and_sums_up():
     assert sum("not marked" in m.value for m in app.markdown) == 5
 
 
-def test_predictions_are_written_first_then_looked_at_and_compared():
+def test_predictions_are_written_first_then_looked_at_and_compared(idle_network):
     app = practise("predict")
     for n, item in enumerate(load("predictions")):
         commit = next(b for b in app.button if b.label == "Commit and look")

@@ -11,7 +11,7 @@ from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 
 from bench.server import AppServer
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
 # Streamlit asks for these beside every page first and then at the root: its own way of finding its server.
 STREAMLITS_OWN = ("/_stcore/health", "/_stcore/host-config")
 
