@@ -4,7 +4,7 @@ diffviz app
 diffviz generate "cat face" --style noto --out cat.png
 diffviz img2img cat.png "fox" --strength 0.8 --out fox.png
 diffviz inpaint cat.png "dog face" --mask mask.png --out dog.png
-diffviz export anki --out handouts
+diffviz export --format anki --format pdf --concept guidance --level easy --out handouts
 """
 
 from __future__ import annotations
@@ -265,20 +265,67 @@ def remarks(vocabulary: Vocabulary, text: str) -> Iterator[str]:
 
 def _export_arguments(parser: argparse.ArgumentParser) -> None:
     from diffviz import export
+    from diffviz.lessons import content
 
-    parser.add_argument("kind", choices=export.KINDS, help="the format; qti is Canvas's")
+    again = "; may be given several times"
+    formats = "qti is Canvas's, gift and moodle are Moodle's"
+    parser.add_argument("kind", nargs="?", choices=export.FORMATS, help="a format, as with --format")
+    _option(
+        parser,
+        "--format",
+        [],
+        f"{formats}{again}",
+        "all of them",
+        action="append",
+        choices=export.FORMATS,
+    )
+    _option(
+        parser,
+        "--concept",
+        [],
+        f"only what is asked on a concept{again}; one of {', '.join(content.concepts())}",
+        "all of them",
+        action="append",
+        metavar="CONCEPT",
+    )
+    _option(
+        parser,
+        "--level",
+        [],
+        f"only what has a level{again}",
+        "all of them",
+        action="append",
+        choices=content.DIFFICULTIES,
+    )
+    parser.add_argument(
+        "--app-url",
+        default="",
+        metavar="URL",
+        help="where learners open the app, for links from questions to their demos; without it there are no links",
+    )
     _option(parser, "--out", Path("handouts"), "a folder, made if need be", type=Path)
 
 
 def _export(args: argparse.Namespace) -> int:
     from diffviz import export
 
-    try:
-        written = export.write(args.kind, args.out)
-    except OSError as error:
-        raise ValueError(f"cannot write to {args.out}: {error.strerror or error}") from error
-    for path in written:
-        print(f"wrote {path} ({path.stat().st_size / 1e3:.0f} kB)")
+    selection = export.Selection(tuple(args.concept), tuple(args.level), args.app_url)
+    named: list[str] = [*([args.kind] if args.kind else []), *args.format]
+    formats = list(dict.fromkeys(named or export.FORMATS))
+    files = [file for name in formats for file in export.FORMATS[name]]
+    if all(file.is_empty(selection) for file in files):
+        nothing = ", ".join(dict.fromkeys(file.holds(selection) for file in files))
+        raise ValueError(f"nothing to export: {nothing} on this concept and level")
+    for name in formats:
+        try:
+            written = export.write(name, args.out, selection)
+        except OSError as error:
+            raise ValueError(f"cannot write to {args.out}: {error.strerror or error}") from error
+        for path, holds in written.items():
+            print(f"wrote {path} ({path.stat().st_size / 1e3:.0f} kB): {holds}")
+    for file in files:
+        if file.is_empty(selection):
+            print(f"left out {file.name}: {file.holds(selection)}")
     return 0
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from html.parser import HTMLParser
 from pathlib import Path
 
 import numpy as np
@@ -79,3 +80,30 @@ def control_keys(app: AppTest) -> set[str]:
         app.segmented_control,
     )
     return {control.key for group in groups for control in group if control.key}
+
+
+class _WellFormed(HTMLParser):
+    """Fails on a tag that is not closed or closed out of turn, and on a block within a paragraph."""
+
+    def __init__(self):
+        super().__init__()
+        self.open, self.images = [], []
+
+    def handle_starttag(self, tag, attrs):
+        if tag == "img":
+            self.images.append(dict(attrs))
+        elif tag != "hr":
+            assert not (tag in ("p", "ul", "li", "div") and "p" in self.open), f"<{tag}> within <p>"
+            self.open.append(tag)
+
+    def handle_endtag(self, tag):
+        assert self.open and self.open.pop() == tag, f"</{tag}> out of turn"
+
+
+def images_of(markup):
+    """The attributes of each image in a piece of HTML, which must be well formed."""
+    parser = _WellFormed()
+    parser.feed(markup)
+    parser.close()
+    assert not parser.open, f"not closed: {parser.open}"
+    return parser.images

@@ -1,37 +1,42 @@
-"""The questions and cards in the formats of other tools: Anki, Canvas (QTI), Moodle, CSV and PDF.
+"""The questions and cards in the formats of other tools: Anki, Canvas (QTI), Moodle, GIFT, CSV and PDF.
 
-`write(kind, folder)` writes the files of one kind. Each maker gives file names with their bytes, so that the
-pages can offer the same files without touching the disk.
+`FORMATS` lists the files of each format; each says what it holds of a `Selection` and makes its bytes, so that the pages
+can offer the same files without touching the disk. `write` writes those of one format into a folder.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 
-from diffviz.export import anki, moodle, pdf, qti, table
+from diffviz.export import anki, gift, moodle, pdf, qti, table
+from diffviz.export.selection import EVERYTHING, ExportFile, Selection
 
-Files = dict[str, bytes]
-
-KINDS: dict[str, Callable[[], Files]] = {
-    "anki": anki.files,
-    "qti": qti.files,
-    "moodle": moodle.files,
-    "csv": table.files,
-    "pdf": pdf.files,
+FORMATS: dict[str, tuple[ExportFile, ...]] = {
+    "anki": (anki.FILE,),
+    "qti": (qti.FILE,),
+    "moodle": (moodle.FILE,),
+    "gift": (gift.FILE,),
+    "csv": (table.FILE,),
+    "pdf": pdf.FILES,
 }
 
 
-def write(kind: str, folder: Path) -> list[Path]:
-    """Write the files of one kind into a folder, made if need be; returns their paths.
+def write(format_name: str, folder: Path, selection: Selection = EVERYTHING) -> dict[Path, str]:
+    """Write the files of one format into a folder, made if need be; returns their paths with what each holds.
 
-    Raises ValueError for an unknown kind and OSError where the folder cannot be written.
+    A file that would hold nothing of the selection is left out. Raises ValueError for an unknown format and OSError where
+    the folder cannot be written.
     """
-    if kind not in KINDS:
-        raise ValueError(f"unknown kind {kind!r}: choose one of {', '.join(KINDS)}")
+    if format_name not in FORMATS:
+        raise ValueError(f"unknown format {format_name!r}: choose one of {', '.join(FORMATS)}")
     folder.mkdir(parents=True, exist_ok=True)
-    paths = []
-    for name, data in KINDS[kind]().items():
-        (folder / name).write_bytes(data)
-        paths.append(folder / name)
-    return paths
+    written: dict[Path, str] = {}
+    for file in FORMATS[format_name]:
+        if not file.is_empty(selection):
+            path = folder / file.name
+            path.write_bytes(file.make(selection))
+            written[path] = file.holds(selection)
+    return written
+
+
+__all__ = ["EVERYTHING", "FORMATS", "ExportFile", "Selection", "write"]

@@ -51,7 +51,8 @@ class Question:
 
 def _settings(seed: int, **more: Any) -> Settings:
     """A prompt chosen by the seed, in one style."""
-    return Settings(PROMPTS[seed % len(PROMPTS)], STYLE, seed, **more)
+    chosen: dict[str, Any] = {"prompt": PROMPTS[seed % len(PROMPTS)], "style": STYLE, "seed": seed}
+    return Settings(**(chosen | more))
 
 
 def _which(

@@ -1,80 +1,116 @@
 """What other tools get: each file is opened and read as that tool would."""
 
+import base64
 import csv
 import html
 import io
-import json
 import re
-import sqlite3
 import zipfile
+from urllib.parse import parse_qs, urlsplit
 from xml.etree import ElementTree as ET
 
 import pytest
-import torch
+from helpers import images_of
 from PIL import Image
 from pypdf import PdfReader
 
 from diffviz import cli, export
-from diffviz.export import anki, pictures, quiz
-from diffviz.lessons import content
-from diffviz.ui.practice.handouts import FILES
+from diffviz.export import EVERYTHING, Selection, gift, moodle, pdf, pictures, qti, quiz, table
+from diffviz.export.selection import EVERY_KIND, QUIZ_KINDS
+from diffviz.lessons import content, pages
+from diffviz.lessons.content import Choice, Ordering
+
+QUESTIONS = EVERYTHING.items(*QUIZ_KINDS)
+CHOICES = [item for item in QUESTIONS if isinstance(item, Choice)]
+ESSAYS = [item for item in QUESTIONS if not isinstance(item, Choice | Ordering)]
+(ORDERING,) = (item for item in QUESTIONS if isinstance(item, Ordering))
+APP = "https://example.org/app"
+LINKED = Selection(app_url=APP)
 
 
-@pytest.fixture(scope="module")
-def made():
-    """Every file of every kind, made once."""
-    return {name: data for maker in export.KINDS.values() for name, data in maker().items()}
+def text_of(markup):
+    """The text of a piece of HTML, white space made even."""
+    return " ".join(html.unescape(re.sub(r"<[^>]+>", " ", markup)).split())
 
 
-def test_the_buttons_offer_exactly_the_files_that_are_made(made):
-    assert {file for _, _, file, _, _ in FILES} == set(made)
-    assert {kind for _, kind, _, _, _ in FILES} == set(export.KINDS)
+def letters(markup):
+    """The letters of a text without its markup: typographic quotes and entities differ between formats."""
+    return re.sub(r"\W", "", text_of(markup))
 
 
-@pytest.fixture(scope="module")
-def package(made, tmp_path_factory):
-    folder = tmp_path_factory.mktemp("anki")
-    (folder / "a.apkg").write_bytes(made["diffviz.apkg"])
-    with zipfile.ZipFile(folder / "a.apkg") as archive:
-        archive.extractall(folder)
-    return folder
+# --- what is selected --------------------------------------------------------------------------------------
 
 
-def test_the_anki_package_holds_every_card_with_its_picture(package):
-    database = sqlite3.connect(package / "collection.anki2")
-    notes = dict(database.execute("select guid, flds from notes"))
-    cards = [i for kind in ("flashcards", "self_check", "interview") for i in content.load(kind)]
-    assert len(notes) == len(cards) == database.execute("select count(*) from cards").fetchone()[0]
-    media = {name: number for number, name in json.loads((package / "media").read_text()).items()}
-    for item in cards:
-        fields = notes[anki.genanki.guid_for("diffviz", item.id)].split("\x1f")
-        assert fields[0] == anki.sides(item)[0]
-        name = f"diffviz-{item.id}.png"
-        assert (name in fields[2]) == (name in media) == bool(item.demo)
-        if item.demo:
-            with Image.open(package / media[name]) as picture:
-                assert picture.width > 4 * picture.height
+def test_everything_is_every_item_that_has_an_answer_on_paper():
+    assert {i.id for i in EVERYTHING.items(*EVERY_KIND)} == {
+        i.id for kind in content.KINDS if kind != "live" for i in content.load(kind)
+    }
 
 
-def test_drawing_for_a_card_leaves_the_callers_threads_alone():
-    demo = next(item.demo for item in content.load("flashcards") if item.demo and item.demo.page == "forward")
-    threads = torch.get_num_threads()
-    try:
-        torch.set_num_threads(2)
-        pictures._strip.__wrapped__(demo.page, tuple(demo.state.items()))
-        assert torch.get_num_threads() == 2
-    finally:
-        torch.set_num_threads(threads)
+def test_a_selection_holds_the_concepts_and_levels_that_were_chosen():
+    chosen = Selection(("guidance", "samplers"), ("easy", "hard")).items(*EVERY_KIND)
+    assert chosen and {i.concept for i in chosen} <= {"guidance", "samplers"}
+    assert {i.difficulty for i in chosen} <= {"easy", "hard"}
+    both = [Selection(levels=(level,)).items(*EVERY_KIND) for level in content.DIFFICULTIES]
+    assert sum(map(len, both)) == len(EVERYTHING.items(*EVERY_KIND))
 
 
-def test_the_same_card_keeps_its_number_in_the_next_package(made, package):
-    with zipfile.ZipFile(io.BytesIO(anki.files()["diffviz.apkg"])) as again:
-        again.extract("collection.anki2", package / "again")
-    ids = [
-        {row[0] for row in sqlite3.connect(folder / "collection.anki2").execute("select guid from notes")}
-        for folder in (package, package / "again")
-    ]
-    assert ids[0] == ids[1]
+@pytest.mark.parametrize(
+    ("asked", "answer"),
+    [
+        ({"concepts": ("guidence",)}, "did you mean 'guidance'"),
+        ({"levels": ("brutal",)}, "choose one of easy, medium, hard"),
+        ({"app_url": "localhost:8501"}, "http://"),
+    ],
+)
+def test_a_selection_that_cannot_be_is_refused_in_a_sentence(asked, answer):
+    with pytest.raises(ValueError, match=re.escape(answer)):
+        Selection(**asked)
+
+
+def test_a_link_opens_the_demo_in_its_state():
+    item = next(i for i in QUESTIONS if i.demo and i.demo.state)
+    parts = urlsplit(LINKED.link(item.demo))
+    assert {k: v[0] for k, v in parse_qs(parts.query, keep_blank_values=True).items()} == item.demo.state
+    assert f"{parts.scheme}://{parts.netloc}{parts.path}" == f"{APP}/{item.demo.page}"
+
+
+def test_every_demo_is_on_a_page_of_the_app():
+    """Streamlit takes a page's address from its file's name, which is its slug."""
+    slugs = {lesson.slug for lesson in pages.LESSONS}
+    assert {i.demo.page for i in EVERYTHING.items(*EVERY_KIND) if i.demo} <= slugs
+
+
+def test_what_a_file_holds_is_counted_and_named():
+    assert EVERYTHING.holds(("flashcards",), "cards") == f"{len(content.load('flashcards'))} cards: " + (
+        f"{len(content.load('flashcards'))} flashcards"
+    )
+    assert EVERYTHING.holds(("order",), "questions and cards") == "1 question and card: 1 ordering"
+    assert Selection(("spatial control",)).holds(("flashcards",), "cards") == "no cards"
+
+
+@pytest.mark.parametrize("name", export.FORMATS)
+def test_no_format_joins_a_scene_to_its_question_with_doubled_punctuation(name):
+    for file in export.FORMATS[name]:
+        data = file.make(Selection(("memorization",)))
+        if data[:2] == b"PK":
+            with zipfile.ZipFile(io.BytesIO(data)) as archive:
+                data = b"".join(archive.read(n) for n in archive.namelist() if not n.endswith(".png"))
+        text = words(data) if data[:4] == b"%PDF" else data.decode("utf-8", "replace")
+        assert not re.search(r"[?!:]\.(?!\.)", re.sub(r"https?:\S+|\d:\.", "", text))
+
+
+# --- the letters of the options ----------------------------------------------------------------------------
+
+
+def test_a_question_has_the_same_letters_in_every_selection_and_the_right_one_is_spread():
+    places = [[o.right for o in quiz.options(item)].index(True) for item in CHOICES]
+    assert places == [[o.right for o in quiz.options(item)].index(True) for item in CHOICES]
+    for letter in range(4):
+        assert places.count(letter) > len(places) / 10
+
+
+# --- QTI ---------------------------------------------------------------------------------------------------
 
 
 def strip_namespaces(root):
@@ -83,89 +119,429 @@ def strip_namespaces(root):
     return root
 
 
-def test_the_qti_zip_lists_what_it_holds_and_gives_a_reason_for_each_option(made):
-    with zipfile.ZipFile(io.BytesIO(made["diffviz-quiz.zip"])) as archive:
+@pytest.fixture(scope="module")
+def qti_zip():
+    with zipfile.ZipFile(io.BytesIO(qti.package(LINKED))) as archive:
         assert archive.testzip() is None
-        manifest = strip_namespaces(ET.fromstring(archive.read("imsmanifest.xml")))
-        listed = {f.get("href") for f in manifest.iter("file")}
-        assert listed <= set(archive.namelist())
-        assessments = [
-            n for n in archive.namelist() if n.endswith(".xml") and b"<assessment " in archive.read(n)
-        ]
-        assert len(assessments) == 1 and assessments[0] in listed
-        root = strip_namespaces(ET.fromstring(archive.read(assessments[0])))
-    items = root.findall(".//item")
-    asked = quiz.questions()
-    assert [i.get("title") for i in items] == [q.id for q in asked]
-    for element, question in zip(items, asked, strict=True):
-        labels = {
-            e.get("ident"): letters("".join(e.itertext())) for e in element.findall(".//response_label")
-        }
-        feedback = {
-            e.get("ident").rsplit("_fb", 1)[0]: letters("".join(e.itertext()))
-            for e in element.findall("itemfeedback")
-        }
-        assert {feedback[i] for i in labels} == {letters(o.why) for o in question.options}
+        return {name: archive.read(name) for name in archive.namelist()}
+
+
+@pytest.fixture(scope="module")
+def assessment(qti_zip):
+    manifest = strip_namespaces(ET.fromstring(qti_zip["imsmanifest.xml"]))
+    assert {f.get("href") for f in manifest.iter("file")} <= set(qti_zip)
+    (name,) = (n for n, data in qti_zip.items() if n.endswith(".xml") and b"<assessment " in data)
+    return strip_namespaces(ET.fromstring(qti_zip[name]))
+
+
+def fields(item):
+    return {f.find("fieldlabel").text: f.find("fieldentry").text for f in item.iter("qtimetadatafield")}
+
+
+def test_qti_holds_every_question_once_in_its_type(assessment, qti_zip):
+    found = {i.get("title"): fields(i)["question_type"] for i in assessment.iter("item")}
+    assert len(list(assessment.iter("item"))) == len(found) == len(QUESTIONS)
+    assert len({i.get("ident") for i in assessment.iter("item")}) == len(QUESTIONS)
+    for item in QUESTIONS:
+        kind = {Choice: "multiple_choice", Ordering: "matching"}.get(type(item), "essay")
+        assert found[item.id] == f"{kind}_question"
+    points = sum(float(fields(i)["points_possible"]) for i in assessment.iter("item"))
+    (meta,) = (data for name, data in qti_zip.items() if name.endswith("assessment_meta.xml"))
+    root = strip_namespaces(ET.fromstring(meta))
+    assert {float(e.text) for e in root.iter("points_possible")} == {points}
+    assert QUIZ_HOLDS in (root.findtext("description") or "")
+
+
+QUIZ_HOLDS = EVERYTHING.holds(QUIZ_KINDS, "questions")
+
+
+def test_every_reference_in_qti_leads_somewhere(assessment):
+    for item in assessment.iter("item"):
+        feedback = {f.get("ident") for f in item.iter("itemfeedback")}
+        assert {d.get("linkrefid") for d in item.iter("displayfeedback")} == feedback
+        answers = {label.get("ident") for label in item.iter("response_label")}
+        asked = {r.get("ident") for tag in ("response_lid", "response_str") for r in item.iter(tag)}
+        for equal in item.iter("varequal"):
+            assert equal.get("respident") in asked and equal.text in answers
+
+
+def test_qti_gives_a_reason_for_each_option_and_scores_the_right_one(assessment):
+    elements = {i.get("title"): i for i in assessment.iter("item")}
+    for question in CHOICES:
+        element = elements[question.id]
+        options = {e.get("ident"): letters("".join(e.itertext())) for e in element.iter("response_label")}
+        feedback = {e.get("ident"): letters("".join(e.itertext())) for e in element.iter("itemfeedback")}
         right = element.find(".//respcondition[@continue='No']//varequal").text
-        assert labels[right] == letters(next(o.text for o in question.options if o.right))
-        for ident, text in labels.items():
-            assert feedback[ident] == letters(
-                next(o.why for o in question.options if letters(o.text) == text)
-            )
+        assert options[right] == letters(quiz.right(question).text)
+        for ident, text in options.items():
+            option = next(o for o in question.options if letters(o.text) == text)
+            assert feedback[f"{ident}_fb"] == letters(" ".join(quiz.reasons(option)))
+        assert letters(quiz.right(question).why) in feedback["general_fb"]
+        shown = "".join(element.find("presentation/material").itertext())
+        assert letters(question.prompt) in letters(shown) and letters(question.setting) in letters(shown)
+        links = set(re.findall(r'href="([^"]+)"', html.unescape(ET.tostring(element, "unicode"))))
+        assert {html.unescape(link) for link in links} == (
+            {LINKED.link(question.demo)} if question.demo else set()
+        )
 
 
-def letters(markup):
-    """The letters of a text without its markup: typographic quotes and entities differ between formats."""
-    return re.sub(r"\W", "", html.unescape(re.sub(r"<[^>]+>", "", markup)))
+def test_the_ordering_exercise_in_qti_has_a_place_for_each_stage(assessment):
+    element = next(i for i in assessment.iter("item") if i.get("title") == ORDERING.id)
+    place = {e.get("ident"): "".join(e.itertext()) for e in element.iter("response_label")}
+    shown = {r.get("ident"): "".join(r.find("material").itertext()) for r in element.iter("response_lid")}
+    conditions = [c for c in element.iter("respcondition") if c.find("setvar") is not None]
+    scored = {c.find("conditionvar/varequal").get("respident"): c for c in conditions}
+    for n, stage in enumerate(ORDERING.stages, 1):
+        (ident,) = (i for i, text in shown.items() if text == f"{stage.letter}) {stage.text}")
+        assert place[scored[ident].find("conditionvar/varequal").text] == str(n)
+    assert sum(float(c.find("setvar").text) for c in scored.values()) == pytest.approx(100, abs=0.1)
 
 
-def test_the_moodle_file_parses_with_feedback_for_each_option(made):
-    root = ET.fromstring(made["diffviz-quiz.xml"])
-    choices = root.findall("question[@type='multichoice']")
-    assert len(choices) == len(quiz.questions())
-    for element, question in zip(choices, quiz.questions(), strict=True):
-        assert element.find("idnumber").text == question.id
-        answers = element.findall("answer")
-        assert sorted(a.get("fraction") for a in answers) == ["0"] * (len(answers) - 1) + ["100"]
-        assert all(a.find("feedback/text").text for a in answers)
-    essays = root.findall("question[@type='essay']")
-    assert len(essays) == len(content.load("self_check"))
-    assert all(e.find("graderinfo/text").text for e in essays)
+def test_essays_in_qti_carry_their_picture_and_model_answer(assessment, qti_zip):
+    elements = {i.get("title"): i for i in assessment.iter("item")}
+    for question in ESSAYS:
+        feedback = "".join(elements[question.id].find("itemfeedback").itertext())
+        assert letters(question.answer) in letters(feedback)
+        assert all(letters(point) in letters(feedback) for point in question.key_points)
+        picture = pictures.of(question.id)
+        assert ("<img" in feedback) == bool(picture)
+        if picture:
+            assert f'alt="{html.escape(picture.alt, quote=False)}"' in feedback
+            source = re.search(r'src="([^"]+)"', feedback)[1]
+            stored = source.replace("%24IMS-CC-FILEBASE%24/", "")
+            assert qti_zip[stored] == picture.path.read_bytes()
 
 
-def test_the_table_holds_every_item_once_and_reads_back(made):
-    rows = list(csv.DictReader(io.StringIO(made["diffviz-questions.csv"].decode("utf-8-sig"))))
-    wanted = [i.id for kind in content.KINDS if kind != "live" for i in content.load(kind)]
-    assert [r["id"] for r in rows] == wanted
+def test_a_qti_quiz_of_the_ordering_exercise_alone_is_one():
+    chosen = Selection((ORDERING.concept,), (ORDERING.difficulty,))
+    with zipfile.ZipFile(io.BytesIO(qti.package(chosen))) as archive:
+        assert archive.testzip() is None
+
+
+# --- Moodle XML --------------------------------------------------------------------------------------------
+
+# What a question of each type must have, and may have but once: https://docs.moodle.org/en/Moodle_XML_format
+ALWAYS = {"name", "questiontext", "generalfeedback", "defaultgrade", "penalty", "hidden", "idnumber", "tags"}
+OWN = {
+    "multichoice": {"single", "shuffleanswers", "answernumbering"},
+    "matching": {"shuffleanswers"},
+    "essay": {
+        "responseformat", "responserequired", "responsefieldlines", "attachments", "attachmentsrequired", "graderinfo",
+        "responsetemplate",
+    },
+}  # fmt: skip
+REPEATED = {"multichoice": "answer", "matching": "subquestion"}
+
+
+@pytest.fixture(scope="module")
+def moodle_questions():
+    root = ET.fromstring(moodle.xml(LINKED))
+    assert root.tag == "quiz" and {e.tag for e in root} == {"question"}
+    return list(root)
+
+
+def test_the_moodle_file_follows_the_rules_of_its_format(moodle_questions):
+    for element in moodle_questions:
+        kind = element.get("type")
+        tags = [child.tag for child in element]
+        if kind == "category":
+            assert tags == ["category", "info"]
+            assert element.find("category/text").text.startswith("$course$/top/")
+            continue
+        once = [tag for tag in tags if tag != REPEATED.get(kind)]
+        assert sorted(once) == sorted(ALWAYS | OWN[kind])
+        assert float(element.find("defaultgrade").text) > 0 and 0 <= float(element.find("penalty").text) <= 1
+        for part in element.iter():
+            if part.get("format") is not None:
+                assert part.get("format") == "html" and part.find("text") is not None
+            if part.get("format") == "html":
+                images_of(part.findtext("text") or "")
+    ids = [e.find("idnumber").text for e in moodle_questions if e.get("type") != "category"]
+    assert sorted(ids) == sorted(q.id for q in QUESTIONS)
+
+
+def test_moodle_files_each_question_under_its_concept_with_tags(moodle_questions):
+    concept_of = {q.id: q for q in QUESTIONS}
+    category = None
+    for element in moodle_questions:
+        if element.get("type") == "category":
+            category = element.find("category/text").text
+            continue
+        item = concept_of[element.find("idnumber").text]
+        assert category == f"$course$/top/Diffusion models/{item.concept}"
+        assert [t.find("text").text for t in element.findall("tags/tag")] == [item.concept, item.difficulty]
+    assert moodle_questions[0].find("info/text").text == QUIZ_HOLDS
+
+
+def test_moodle_has_feedback_for_each_option_and_one_right_one(moodle_questions):
+    elements = {e.find("idnumber").text: e for e in moodle_questions if e.get("type") == "multichoice"}
+    for question in CHOICES:
+        answers = {text_of(a.find("text").text): a for a in elements[question.id].findall("answer")}
+        assert answers.keys() == {" ".join(o.text.split()) for o in question.options}
+        for option in question.options:
+            answer = answers[" ".join(option.text.split())]
+            assert answer.get("fraction") == ("100" if option.right else "0")
+            assert letters(answer.find("feedback/text").text) == letters(" ".join(quiz.reasons(option)))
+        general = elements[question.id].find("generalfeedback/text").text
+        assert letters(quiz.right(question).why) in letters(general)
+        assert (
+            (html.escape(LINKED.link(question.demo)) in general) if question.demo else "href" not in general
+        )
+
+
+def test_moodle_embeds_the_pictures_that_its_texts_show(moodle_questions):
+    shown = 0
+    for element in moodle_questions:
+        for part in element.iter():
+            files = {f.get("name"): f for f in part.findall("file")}
+            text = part.findtext("text") or ""
+            assert set(re.findall(r"@@PLUGINFILE@@/([^\"]+)", text)) == set(files)
+            for file in files.values():
+                assert file.get("encoding") == "base64" and file.get("path") == "/"
+                with Image.open(io.BytesIO(base64.b64decode(file.text, validate=True))) as picture:
+                    assert picture.format == "PNG" and picture.width >= 256
+                assert len(re.search(r'alt="([^"]+)"', text)[1]) > 30
+                shown += 1
+    assert shown == sum(pictures.of(q.id) is not None for q in QUESTIONS) > 0
+
+
+def test_moodle_matches_each_stage_to_its_place(moodle_questions):
+    (element,) = (e for e in moodle_questions if e.get("type") == "matching")
+    places = {text_of(s.find("text").text): s.findtext("answer/text") for s in element.findall("subquestion")}
+    assert places == {f"{s.letter}) {s.text}": str(n) for n, s in enumerate(ORDERING.stages, 1)}
+
+
+def test_moodle_essays_come_with_a_key_and_a_point_for_each_of_its_points(moodle_questions):
+    elements = {e.find("idnumber").text: e for e in moodle_questions if e.get("type") == "essay"}
+    for question in ESSAYS:
+        key = letters(elements[question.id].findtext("graderinfo/text"))
+        assert all(letters(point) in key for point in question.key_points)
+        assert float(elements[question.id].findtext("defaultgrade")) == len(question.key_points)
+
+
+# --- GIFT --------------------------------------------------------------------------------------------------
+
+
+class GiftError(ValueError):
+    """A text that is not GIFT."""
+
+
+def split_at(text, marks):
+    """The parts of a text between control characters that no backslash precedes: (mark before, part)."""
+    parts, mark, here, i = [], "", "", 0
+    while i < len(text):
+        if text[i] == "\\":
+            if i + 1 == len(text) or text[i + 1] not in "\\~=#{}:n":
+                raise GiftError(f"a backslash before nothing that needs it: {text[i : i + 20]!r}")
+            here, i = here + text[i : i + 2], i + 2
+        elif text[i] in marks:
+            parts.append((mark, here))
+            mark, here, i = text[i], "", i + 1
+        else:
+            here, i = here + text[i], i + 1
+    return [*parts, (mark, here)]
+
+
+def plain_gift(text):
+    if any(mark for mark, _ in split_at(text, "~=#{}:")):
+        raise GiftError(f"a control character that is not escaped: {text!r}")
+    return re.sub(r"\\(.)", r"\1", text).strip()
+
+
+def read_gift(text):
+    """The questions of a GIFT text, strictly: title, text, answers as (mark, text, feedback), feedback, category."""
+    found, category, about = [], None, {}
+    for block in re.split(r"\n{2,}", text.strip("\n")):
+        for line in (line for line in block.split("\n") if line.startswith("//")):
+            about = {
+                "id": re.findall(r"\[id:([^\]]+)\]", line),
+                "tags": re.findall(r"\[tag:([^\]]+)\]", line),
+            }
+        block = "\n".join(line for line in block.split("\n") if not line.startswith("//"))
+        if block.startswith("$CATEGORY: "):
+            category = block.removeprefix("$CATEGORY: ")
+            continue
+        if not block:
+            continue
+        match = re.fullmatch(r"::((?:\\.|[^:\\])+)::\[html\](.*)", block, re.S)
+        if not match:
+            raise GiftError(f"no title: {block[:40]!r}")
+        outer = split_at(match[2], "{}")
+        if [mark for mark, _ in outer] != ["", "{", "}"] or outer[2][1].strip():
+            raise GiftError(f"answers are not in one pair of braces: {block[:60]!r}")
+        inner, _, general = outer[1][1].partition("####")
+        answers = []
+        for mark, part in split_at(inner, "=~"):
+            if not mark:
+                if part.strip():
+                    raise GiftError(f"text before the first answer: {part!r}")
+                continue
+            answer, *feedback = split_at(part.strip(), "#")
+            if len(feedback) > 1:
+                raise GiftError(f"feedback twice: {part!r}")
+            answers.append((mark, plain_gift(answer[1]), plain_gift(feedback[0][1]) if feedback else ""))
+        found.append(
+            {"title": plain_gift(match[1]), "text": plain_gift(outer[0][1]), "answers": answers,
+             "general": plain_gift(general), "category": category, **about}
+        )  # fmt: skip
+    return found
+
+
+def test_gift_reads_back_as_what_was_written():
+    text = gift.text(LINKED).decode()
+    assert text.startswith("// ") and QUIZ_HOLDS in text.split("\n")[0]
+    found = {q["title"]: q for q in read_gift(text)}
+    assert found.keys() == {q.id for q in QUESTIONS}
+    for item in QUESTIONS:
+        read = found[item.id]
+        assert read["id"] == [item.id] and read["tags"] == [item.concept, item.difficulty]
+        assert read["category"] == f"$course$/top/Diffusion models/{item.concept}"
+        assert " ".join(item.prompt.split()) in text_of(read["text"])
+        if item.demo:
+            assert html.escape(LINKED.link(item.demo)) in read["general"]
+        if isinstance(item, Choice):
+            assert [m for m, _, _ in read["answers"]].count("=") == 1
+            for option, (mark, answer, feedback) in zip(quiz.options(item), read["answers"], strict=True):
+                assert text_of(answer) == " ".join(option.text.split()) and (mark == "=") == option.right
+                assert letters(feedback) == letters(" ".join(quiz.reasons(option)))
+        elif isinstance(item, Ordering):
+            pairs = dict(answer.split(" -> ") for _, answer, _ in read["answers"])
+            assert {text_of(k): v for k, v in pairs.items()} == {
+                f"{s.letter}) {s.text}": str(n) for n, s in enumerate(item.stages, 1)
+            }
+        else:
+            assert not read["answers"] and letters(item.answer) in letters(read["general"])
+
+
+@pytest.mark.parametrize("text", ["x = {y}", "~a#b", "a\\b", "16:9", "::", "a\nb"])
+def test_gift_escapes_what_would_control_it(text):
+    assert plain_gift(gift.escape(text)) == " ".join(text.split())
+
+
+@pytest.mark.parametrize(
+    "text", ["::a::[html]b{=c", "::a::[html]b{=c#d#e}", "::a::[html]b{c}", "a{=b}", "::a::[html]\\b{}"]
+)
+def test_the_reader_of_gift_is_strict(text):
+    with pytest.raises(GiftError):
+        read_gift(text)
+
+
+# --- CSV ---------------------------------------------------------------------------------------------------
+
+
+def test_the_table_holds_every_item_once_and_reads_back():
+    rows = list(csv.DictReader(io.StringIO(table.table(LINKED).decode("utf-8-sig"))))
+    assert sorted(r["id"] for r in rows) == sorted(i.id for i in EVERYTHING.items(*EVERY_KIND))
     assert all(r["question"] and r["answer"] for r in rows)
+    items = {i.id: i for i in QUESTIONS}
+    for r in rows:
+        assert r["setting"] == getattr(items.get(r["id"]), "setting", "")
+    assert {r["demo"].split("?")[0] for r in rows if r["demo"]} == {
+        f"{APP}/{i.demo.page}" for i in EVERYTHING.items(*EVERY_KIND) if i.demo
+    }
+
+
+# --- PDF ---------------------------------------------------------------------------------------------------
 
 
 def words(data):
     return " ".join(" ".join(page.extract_text() for page in PdfReader(io.BytesIO(data)).pages).split())
 
 
-def test_the_quiz_on_paper_asks_everything_and_ends_in_the_right_key(made):
-    text = words(made["diffviz-quiz.pdf"])
-    questions, key = text.split("Answer key")
-    for number, item in enumerate(quiz.questions(), 1):
-        assert item.prompt in questions
-        right = next(
-            letter for letter, o in zip(quiz.LETTERS, quiz.options(item, number), strict=False) if o.right
+def outline(data):
+    """The titles of the bookmarks, level by level."""
+
+    def titles(entries):
+        return [titles(e) if isinstance(e, list) else e.title for e in entries]
+
+    return titles(PdfReader(io.BytesIO(data)).outline)
+
+
+def headings(selection):
+    concepts = dict.fromkeys(i.concept for i in selection.items(*QUIZ_KINDS))
+    return [c.capitalize() if c.islower() else c for c in concepts]
+
+
+SOME = Selection(("the whole process", "VAE and GAN", "reverse process", "seeds"))
+
+
+@pytest.fixture(scope="module")
+def papers():
+    return {file.name: file.make(SOME) for file in export.FORMATS["pdf"]}
+
+
+def numbers(selection):
+    return dict(enumerate(selection.items(*QUIZ_KINDS), 1))
+
+
+def test_the_quiz_on_paper_asks_everything_and_answers_nothing(papers):
+    text = words(papers["diffviz-quiz.pdf"])
+    assert "Name" in text and "Date" in text and SOME.holds(QUIZ_KINDS, "questions") in text
+    for number, item in numbers(SOME).items():
+        assert f"{number}. {' '.join(item.prompt.split())}" in text
+        for option in getattr(item, "options", ()):
+            assert option.text in text and option.why not in text
+        assert getattr(item, "answer", "\0") not in text
+
+
+def test_the_key_is_a_file_of_its_own_and_right(papers):
+    text = words(papers["diffviz-quiz-key.pdf"])
+    for number, item in numbers(SOME).items():
+        if isinstance(item, Choice):
+            right = next(
+                letter for letter, o in zip(quiz.LETTERS, quiz.options(item), strict=False) if o.right
+            )
+            assert f"{number}. {right} a)" in text
+            assert all(o.why in text for o in item.options)
+        elif isinstance(item, Ordering):
+            assert f"{number}. {', '.join(s.letter for s in item.stages)} " in text
+        else:
+            assert item.answer in text and all(point in text for point in item.key_points)
+
+
+def test_quiz_and_key_have_a_title_a_language_and_a_bookmark_for_each_concept(papers):
+    for name in ("diffviz-quiz.pdf", "diffviz-quiz-key.pdf"):
+        reader = PdfReader(io.BytesIO(papers[name]))
+        assert reader.metadata.title.startswith("Diffusion models")
+        assert reader.root_object["/Lang"] == "en"
+        assert reader.root_object["/MarkInfo"]["/Marked"]
+        top, below = outline(papers[name])
+        assert top == reader.metadata.title and below == headings(SOME)
+
+
+def test_fronts_and_backs_of_the_cards_meet_when_the_sheet_is_turned_on_its_long_edge():
+    data = pdf.cards_pdf(EVERYTHING)
+    reader = PdfReader(io.BytesIO(data))
+    cards = EVERYTHING.items("flashcards")
+    assert len(reader.pages) == 2 * -(-len(cards) // 8)
+
+    def places(page):
+        """The fragments of text with their place: (text, from the left, from the bottom)."""
+        seen = []
+        page.extract_text(
+            visitor_text=lambda text, _cm, tm, *_: seen.append((" ".join(text.split()), tm[4], tm[5]))
         )
-        assert f"{number}. {right} a)" in key
-        assert all(o.why in key for o in item.options)
+        return [s for s in seen if s[0]]
+
+    width = float(reader.pages[0].mediabox.width)
+    for front, back in zip(reader.pages[::2], reader.pages[1::2], strict=True):
+        for card in cards:
+            fronts = [s for s in places(front) if s[0] and card.front.startswith(s[0])]
+            backs = [s for s in places(back) if s[0] and card.back.startswith(s[0]) and len(s[0]) > 8]
+            if not fronts:
+                assert not backs
+                continue
+            (_, x, y), (_, other_x, other_y) = fronts[0], backs[0]
+            assert (x < width / 2) == (other_x > width / 2)
+            height = float(front.mediabox.height) - 2 * pdf.EDGE * 72 / 25.4
+            row = [(place - pdf.EDGE * 72 / 25.4) // (height / pdf.ROWS) for place in (y, other_y)]
+            assert row[0] == row[1]
+    text = words(data)
+    assert all(c.front in text and c.back in text for c in cards)
+    assert "long edge" in text and EVERYTHING.holds(("flashcards",), "cards") in text
 
 
-def test_the_cards_on_paper_are_one_a_page_and_every_letter_is_in_the_font(made, caplog):
-    reader = PdfReader(io.BytesIO(made["diffviz-cards.pdf"]))
-    cards = content.load("flashcards")
-    assert len(reader.pages) == len(cards)
-    for page, card in zip(reader.pages, cards, strict=True):
-        text = " ".join(page.extract_text().split())
-        assert card.front in text and card.back in text
-
-
-def test_no_letter_of_the_content_is_missing_from_the_paper_font():
+def test_no_letter_of_the_content_is_missing_from_the_paper_font(caplog):
     from fontTools.ttLib import TTFont
 
     from diffviz.export.pdf import FONTS
@@ -175,18 +551,48 @@ def test_no_letter_of_the_content_is_missing_from_the_paper_font():
     )
     texts = [str(item) for kind in content.KINDS for item in content.load(kind)]
     assert {c for t in texts for c in t if ord(c) > 32 and ord(c) not in known} == set()
+    pdf.quiz_pdf(SOME)
+    assert "missing" not in caplog.text
 
 
-def test_the_command_writes_a_folder_of_files_and_says_so(tmp_path, capsys):
-    assert cli.main(["export", "csv", "--out", str(tmp_path / "new" / "folder")]) == 0
-    assert (tmp_path / "new" / "folder" / "diffviz-questions.csv").exists()
-    assert "wrote" in capsys.readouterr().out
+# --- the command -------------------------------------------------------------------------------------------
 
 
-def test_a_wrong_kind_or_folder_is_explained_without_a_traceback(tmp_path, capsys):
+def test_the_command_writes_what_was_chosen_and_says_what_each_file_holds(tmp_path, capsys):
+    folder = tmp_path / "new" / "folder"
+    asked = ["--format", "gift", "--format", "csv", "--concept", "guidance", "--level", "medium"]
+    assert cli.main(["export", *asked, "--out", str(folder)]) == 0
+    assert {p.name for p in folder.iterdir()} == {"diffviz-quiz.gift", "diffviz-questions.csv"}
+    chosen = Selection(("guidance",), ("medium",))
+    assert {q["title"] for q in read_gift((folder / "diffviz-quiz.gift").read_text())} == {
+        i.id for i in chosen.items(*QUIZ_KINDS)
+    }
+    said = capsys.readouterr().out
+    assert chosen.holds(QUIZ_KINDS, "questions") in said and said.count("wrote") == 2
+
+
+def test_the_command_takes_a_format_as_it_did_before(tmp_path, capsys):
+    assert cli.main(["export", "csv", "--out", str(tmp_path)]) == 0
+    assert (tmp_path / "diffviz-questions.csv").exists()
+
+
+def test_a_file_that_would_be_empty_is_left_out_and_named(tmp_path, capsys):
+    concept = ["--concept", "licences and law"]
+    assert cli.main(["export", "--format", "gift", "--format", "anki", *concept, "--out", str(tmp_path)]) == 0
+    assert {p.name for p in tmp_path.iterdir()} == {"diffviz-quiz.gift"}
+    assert "left out diffviz.apkg: no cards" in capsys.readouterr().out
+    assert cli.main(["export", "anki", *concept, "--out", str(tmp_path)]) == 2
+    assert "nothing to export" in capsys.readouterr().err
+
+
+def test_wrong_input_is_explained_without_a_traceback(tmp_path, capsys):
     with pytest.raises(SystemExit):
         cli.main(["export", "powerpoint", "--out", str(tmp_path)])
     assert "anki" in capsys.readouterr().err
+    assert cli.main(["export", "csv", "--concept", "guidence", "--out", str(tmp_path)]) == 2
+    assert "did you mean 'guidance'?" in capsys.readouterr().err
+    assert cli.main(["export", "csv", "--app-url", "ftp://x", "--out", str(tmp_path)]) == 2
+    assert "http://" in capsys.readouterr().err
     (tmp_path / "file").write_text("")
     assert cli.main(["export", "csv", "--out", str(tmp_path / "file")]) == 2
     assert "cannot write" in capsys.readouterr().err

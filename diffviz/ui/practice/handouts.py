@@ -1,53 +1,61 @@
-"""The questions for a course of one's own: download buttons for other tools, made when pressed."""
+"""The questions for a course of one's own: a teacher chooses concepts and levels, and downloads files for other tools."""
 
 from __future__ import annotations
 
+from functools import partial
+from urllib.parse import urlsplit
+
 import streamlit as st
 
-# (label, kind of `diffviz.export`, file, MIME type, what it is)
-FILES = (
-    (
-        "Anki deck",
-        "anki",
-        "diffviz.apkg",
-        "application/octet-stream",
-        "Flashcards, self-check and interview questions with pictures, drawn when you press: some seconds",
-    ),
-    ("Canvas quiz", "qti", "diffviz-quiz.zip", "application/zip", "QTI 1.2, with feedback for each option"),
-    (
-        "Moodle quiz",
-        "moodle",
-        "diffviz-quiz.xml",
-        "application/xml",
-        "Multiple choice with feedback, and the self-check as essays",
-    ),
-    ("Table", "csv", "diffviz-questions.csv", "text/csv", "Everything in one CSV"),
-    ("Quiz on paper", "pdf", "diffviz-quiz.pdf", "application/pdf", "A PDF with an answer key"),
-    ("Cards on paper", "pdf", "diffviz-cards.pdf", "application/pdf", "A PDF with one flashcard a page"),
-)
-
-
-def _make(kind: str, file: str) -> bytes:
-    from diffviz import export  # needs torch: not for those who only read
-
-    return export.KINDS[kind]()[file]
+from diffviz import export
+from diffviz.lessons import content
 
 
 def show() -> None:
-    """A fold with a button for each format."""
-    with st.expander("For your own course: Anki, Canvas, Moodle, CSV, PDF", icon=":material/download:"):
-        st.markdown(
-            "All questions but those that a live run answers, with their explanations. The same files come from "
-            "`python -m diffviz export anki` (or `qti`, `moodle`, `csv`, `pdf`)."
+    """A fold with the choice of what to export, and a button for each file with what it holds."""
+    with st.expander("For your own course: Anki, Canvas, Moodle, GIFT, CSV, PDF", icon=":material/download:"):
+        choice = st.columns([2, 1])
+        concepts = choice[0].multiselect(
+            "Concepts", list(content.concepts()), key="handout-concepts", placeholder="All concepts"
         )
-        with st.container(horizontal=True):
-            for label, kind, file, mime, about in FILES:
-                st.download_button(
-                    label,
-                    lambda kind=kind, file=file: _make(kind, file),
-                    file,
-                    mime,
-                    key=f"handout-{file}",
-                    help=about,
-                    on_click="ignore",
-                )
+        levels = choice[1].pills(
+            "Level", content.DIFFICULTIES, selection_mode="multi", key="handout-levels",
+            help="None chosen is all of them.",
+        )  # fmt: skip
+        linked = st.checkbox(
+            "Link each question to its demo, at the address where this page is open now", key="handout-links"
+        )
+        selection = export.Selection(tuple(concepts), tuple(levels), _app_url() if linked else "")
+        for name, files in export.FORMATS.items():
+            for file in files:
+                _row(name, file, selection)
+        st.caption(
+            "Questions that a live run answers are in none of them. The same files come from the command line: "
+            "`diffviz export --format anki --concept guidance --level easy`."
+        )
+
+
+def _row(name: str, file: export.ExportFile, selection: export.Selection) -> None:
+    button, about = st.columns([1, 3], vertical_alignment="center")
+    button.download_button(
+        file.title,
+        partial(file.make, selection),
+        file.name,
+        file.mime,
+        key=f"handout-{file.name}",
+        help=f"{file.name}, as `diffviz export {name}` writes it",
+        on_click="ignore",
+        disabled=file.is_empty(selection),
+        width="stretch",
+    )
+    about.markdown(f"**{_sentence(file.holds(selection))}** {file.about}")
+
+
+def _sentence(text: str) -> str:
+    return f"{text[0].upper()}{text[1:]}."
+
+
+def _app_url() -> str:
+    """The address of the app, without the page that is open."""
+    parts = urlsplit(st.context.url or "http://localhost:8501")
+    return f"{parts.scheme}://{parts.netloc}{parts.path.rsplit('/', 1)[0]}"
