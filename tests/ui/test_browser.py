@@ -51,6 +51,15 @@ def ready(page):
     return page.locator(".dv-player[data-ready]")
 
 
+def until(page, condition, otherwise):
+    """Wait up to a minute for a condition that Playwright has no wait for; messages from the page arrive meanwhile."""
+    for _ in range(600):
+        if condition():
+            return
+        page.wait_for_timeout(100)
+    raise AssertionError(otherwise)
+
+
 def at_rest(page):
     """Wait until the server's script has ended and nothing on the page still moves or loads."""
     page.wait_for_selector("[data-testid=stApp][data-test-script-state=notRunning]", timeout=60_000)
@@ -85,11 +94,8 @@ class Runs:
 
     def wait_for(self, finished):
         """Wait for this many runs, and until the page shows what the last one made."""
-        for _ in range(600):
-            if self.finished >= finished:
-                return at_rest(self.page)
-            self.page.wait_for_timeout(100)  # lets messages arrive
-        raise AssertionError(f"the server has finished {self.finished} runs, not {finished}")
+        until(self.page, lambda: self.finished >= finished, f"the server has not finished {finished} runs")
+        at_rest(self.page)
 
     @contextmanager
     def another(self):
@@ -124,11 +130,10 @@ def shown(page, panel=0):
 
 def until_shown(page, panel, *, equal=None, other_than=None):
     """Wait until a panel shows the given pixels, or others."""
-    page.wait_for_function(
-        "([panel, equal, other]) => {"
-        " const now = document.querySelectorAll('.dv-panel canvas')[panel]?.toDataURL();"
-        " return now && (equal === null || now === equal) && now !== other }",
-        arg=[panel, equal, other_than],
+    until(
+        page,
+        lambda: (now := shown(page, panel)) != other_than and equal in (None, now),
+        f"panel {panel} shows other pixels than it should, or the same",
     )
 
 
@@ -211,9 +216,10 @@ def test_playing_runs_to_the_end_and_a_loop_goes_on(page):
     page.get_by_role("button", name="Loop").click()
     page.get_by_role("button", name="Play").click()
     page.wait_for_function(  # from the last frame to the first: once when Play is pressed there, once by the loop
-        "() => { const now = Number(document.querySelector('.dv-player').dataset.frame);"
+        "player => { const now = Number(player.dataset.frame);"
         " const seen = (window.seen ??= { last: 10, returns: 0 });"
-        " seen.returns += now < seen.last; seen.last = now; return seen.returns >= 2 }"
+        " seen.returns += now < seen.last; seen.last = now; return seen.returns >= 2 }",
+        arg=player.element_handle(),
     )
     expect(page.get_by_role("button", name="Pause")).to_be_visible()
 
