@@ -40,8 +40,8 @@ from typing import Protocol, cast
 import numpy as np
 import torch
 import torch.distributed as dist
-import torch.multiprocessing.spawn as spawn
 from torch import Tensor, nn
+from torch.multiprocessing.spawn import spawn
 from torch.optim.swa_utils import AveragedModel
 
 from diffviz.diffusion.process import add_noise, append_dims, v_from_x0_eps
@@ -598,7 +598,7 @@ def main() -> None:
         worker(0, args, recipe)
     else:
         (args.out / "workers").unlink(missing_ok=True)
-        spawn.spawn(_spawned_worker, (args, recipe), nprocs=args.workers)
+        spawn(_spawned_worker, (args, recipe), nprocs=args.workers)
 
 
 if __name__ == "__main__":
