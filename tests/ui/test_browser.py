@@ -63,10 +63,9 @@ def until(page, condition, otherwise):
 def at_rest(page):
     """Wait until the server's script has ended and nothing on the page still moves or loads."""
     page.wait_for_selector("[data-testid=stApp][data-test-script-state=notRunning]", timeout=60_000)
-    page.evaluate(
-        "async () => { await document.fonts.ready;"
-        " const finite = document.getAnimations().filter(a => a.effect?.getComputedTiming().endTime !== Infinity);"
-        " await Promise.all(finite.map(a => a.finished.catch(() => {}))) }"
+    page.wait_for_function(
+        "() => document.fonts.status === 'loaded' && !document.getAnimations().some("
+        "a => a.playState === 'running' && a.effect?.getComputedTiming().endTime !== Infinity)"
     )
 
 
