@@ -70,15 +70,12 @@ def at_rest(page):
 
 
 def ends_a_run(payload):
-    """Whether a message from the server says that a run of the script is over, and no other is to follow at once."""
-    message = ForwardMsg.FromString(payload) if isinstance(payload, bytes) else ForwardMsg()
-    return (
-        message.HasField("script_finished") and message.script_finished != ForwardMsg.FINISHED_EARLY_FOR_RERUN
-    )
+    """Whether a message from the server says that a run of the script is over, be it only for another to begin."""
+    return isinstance(payload, bytes) and ForwardMsg.FromString(payload).HasField("script_finished")
 
 
 class Runs:
-    """Counts the script runs that the server has finished for a page since it was last opened; made before it is."""
+    """Counts the script runs that the server has ended for a page since it was last opened; made before it is."""
 
     def __init__(self, page):
         self.page, self.finished = page, 0
