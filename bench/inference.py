@@ -15,7 +15,7 @@ import argparse
 import statistics
 import time
 from collections.abc import Callable
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 
 import torch
 from torch import nn
@@ -23,6 +23,7 @@ from torch import nn
 from diffviz.diffusion.samplers import make_generators, randn_per_seed
 from diffviz.diffusion.schedules import SCHEDULES
 from diffviz.models import checkpoints
+from diffviz.models.unet import in_memory_format
 
 BATCHES, THREADS = (1, 2, 8, 16, 64), (1, 2)
 PRECISIONS = ("fp32", "bf16")
@@ -51,14 +52,14 @@ def multiply_adds(denoiser: checkpoints.Denoiser) -> int:
     return counter.get_total_flops() // 2
 
 
-def precision(name: str) -> object:
+def precision(name: str) -> AbstractContextManager[object]:
     return torch.autocast("cpu", torch.bfloat16) if name == "bf16" else nullcontext()
 
 
 def convolution_rate(name: str, rounds: int) -> float:
     """Multiply-adds per second of a 3 × 3 convolution of 256 channels on 32 × 32, batch 8."""
-    conv, x = nn.Conv2d(256, 256, 3, padding=1).requires_grad_(False), torch.randn(8, 256, 32, 32)
-    x, conv = (v.to(memory_format=torch.channels_last) for v in (x, conv))
+    conv = in_memory_format(nn.Conv2d(256, 256, 3, padding=1).requires_grad_(False), torch.channels_last)
+    x = torch.randn(8, 256, 32, 32).to(memory_format=torch.channels_last)
     with torch.inference_mode(), precision(name):
         seconds = median_seconds(lambda: conv(x), rounds)
     return 8 * 256 * 256 * 9 * 32 * 32 / seconds
@@ -90,7 +91,7 @@ def main() -> None:
             torch.set_num_threads(threads)
             for name in PRECISIONS:
                 for layout in (torch.contiguous_format, torch.channels_last):
-                    denoiser.net.to(memory_format=layout)
+                    in_memory_format(denoiser.net, layout)
                     for batch in BATCHES:
                         x = randn_per_seed(make_generators(range(batch)), denoiser.shape)
                         t = torch.full((batch,), 0.5, dtype=torch.float64)

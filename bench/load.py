@@ -93,7 +93,8 @@ class Visitor:
     def _wait(self) -> None:
         while True:
             message = ForwardMsg()
-            message.ParseFromString(self.socket.recv())
+            received = self.socket.recv()
+            message.ParseFromString(received if isinstance(received, bytes) else received.encode())
             if message.WhichOneof("type") == "navigation":
                 # Not `new_session`: its hash is that of the server's script, whatever the page.
                 pages = {page.url_pathname: page.page_script_hash for page in message.navigation.app_pages}

@@ -52,7 +52,7 @@ def visit(browser: Browser, url: str, player: bool) -> dict[str, float]:
     return {"first": first, "player": done, "kb": received[0] / 1000}
 
 
-def both(browser: Browser, path: str, **server: object) -> dict[str, dict[str, float]]:
+def both(browser: Browser, path: str, **server: Path) -> dict[str, dict[str, float]]:
     with AppServer(**server) as app:
         return {w: visit(browser, app.url + path, "script" not in server) for w in ("fresh", "warm")}
 

@@ -13,7 +13,7 @@ import statistics
 import time
 
 import torch
-from diffusers import DDIMScheduler
+from diffusers.schedulers.scheduling_ddim import DDIMScheduler, DDIMSchedulerOutput
 
 from diffviz.diffusion.samplers import ddim, make_generators, randn_per_seed, timesteps
 from diffviz.diffusion.schedules import SCHEDULES
@@ -39,7 +39,9 @@ def their_loop(denoise, start, steps):
     x = start
     for k in scheduler.timesteps:
         x0 = denoise(x, torch.full((len(x),), (int(k) + 1) / 1000, dtype=torch.float64))
-        x = scheduler.step(x0, k, x).prev_sample
+        step = scheduler.step(x0, int(k), x)
+        assert isinstance(step, DDIMSchedulerOutput)  # the other form, a bare tuple, is to be asked for
+        x = step.prev_sample
 
 
 def timed(function, *args) -> float:

@@ -35,12 +35,12 @@ class AppServer:
             "--server.port",
             str(self.port),
         ]
-        quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
         self.process = subprocess.Popen(
             [*command, "--server.headless", "true", "--server.fileWatcherType", "none", *self.options],
             cwd=self.script.parent,
             env={**os.environ, "PYTHONPATH": str(ROOT)},
-            **quiet,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
         )
         for _ in range(300):
             try:

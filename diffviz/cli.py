@@ -218,7 +218,8 @@ def _make(
 
     files = {"image", "mask"}  # `args` has their paths, which `make` has read
     shared = [f.name for f in dataclasses.fields(kind) if hasattr(args, f.name) and f.name not in files]
-    settings = {name: getattr(args, name) for name in shared} | {"interval": tuple(args.interval)} | more
+    settings: dict[str, Any] = {name: getattr(args, name) for name in shared}
+    settings |= {"interval": tuple(args.interval), **more}
     planned = kind(**settings)
     _check_out(args.out)
     denoiser = checkpoints.load(planned.model)

@@ -5,18 +5,27 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
+from collections.abc import Iterator
 
 import pytest
+import streamlit as st
 import torch
 from helpers import make_tiny
 
 from bench.server import AppServer
 from diffviz.models import checkpoints
 from diffviz.models.denoiser import Denoiser
+from diffviz.models.unet import UNet
 
 torch.set_num_threads(1)
 # Progress that the tests make goes nowhere near the user's own.
 os.environ["DIFFVIZ_DATA"] = tempfile.mkdtemp(prefix="diffviz-test-")
+
+
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """Two workers for a whole round, as many as there are cores to count on; none for single files, where
+    their start costs more than they save."""
+    return 0 if any(".py" in name for name in config.args) else min(2, os.cpu_count() or 1)
 
 
 @pytest.fixture(scope="session")
@@ -28,6 +37,15 @@ def tiny() -> Denoiser:
 def shipped() -> Denoiser:
     """The network in assets/."""
     return checkpoints.load()
+
+
+@pytest.fixture
+def idle_network(monkeypatch) -> Iterator[None]:
+    """The network evaluates to its input, in no time: for what is asked of a page and not of its pictures."""
+    monkeypatch.setattr(UNet, "forward", lambda self, x, angle, tokens: x)
+    st.cache_data.clear()
+    yield
+    st.cache_data.clear()
 
 
 # --- the app in a browser ----------------------------------------------------------------------------------

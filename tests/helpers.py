@@ -79,7 +79,7 @@ def control_keys(app: AppTest) -> set[str]:
         app.selectbox,
         app.segmented_control,
     )
-    return {control.key for group in groups for control in group}
+    return {control.key for group in groups for control in group if control.key}
 
 
 class _WellFormed(HTMLParser):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import math
 from collections.abc import Iterator, Sequence
+from typing import cast
 
 import numpy as np
 import torch
@@ -17,7 +18,7 @@ from diffviz.models import checkpoints
 from diffviz.models.classifier import LabelClassifier
 from diffviz.models.denoiser import Denoiser
 from diffviz.models.text_encoder import Vocabulary
-from diffviz.models.unet import same_weights
+from diffviz.models.unet import Attention, TransformerBlock, same_weights
 from diffviz.pipelines.text_to_image import Settings, build_denoiser, sample, sample_images
 from diffviz.pipelines.trajectory import Trajectory
 
@@ -76,8 +77,9 @@ def cross_attention_maps(run: Trajectory, settings: Settings, denoiser: Denoiser
     n, seen = run.steps, []
     net = same_weights(denoiser.net)  # other sessions use the shared one, which must get no hooks
     for block in net.middle:
-        block.cross_attention.register_forward_hook(
-            lambda module, inputs, _: seen.append(module.weights(*inputs).mean(1))
+        attention = cast(TransformerBlock, block).cross_attention
+        attention.register_forward_hook(
+            lambda module, inputs, _: seen.append(cast(Attention, module).weights(*inputs).mean(1))
         )
     again = Denoiser(net, denoiser.vocabulary)
     denoise = again.conditioned(

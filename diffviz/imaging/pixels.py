@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TypeVar
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 
-Array = TypeVar("Array")  # a numpy array or a torch tensor
+
+class Numbers(Protocol):
+    """A numpy array or a torch tensor: this module needs no torch."""
+
+    def __truediv__(self, other: float, /) -> Any: ...
+
+
+Array = TypeVar("Array", bound=Numbers)
 
 
 def normalize(values: Array) -> Array:

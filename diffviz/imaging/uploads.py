@@ -11,6 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
+Box = tuple[int, int, int, int]  # left, top, right, bottom, in pixels
+
 MAX_BYTES = 10 * 1024 * 1024
 MAX_PIXELS = 40_000_000  # a 24-megapixel photograph is welcome; 40 is past any camera a learner has
 MAX_SIDE = 1024  # what is kept of a larger one: six times the side of our networks' images at a zoom of 2
@@ -135,7 +137,7 @@ def rgb_on_white(picture: Image.Image) -> Image.Image:
     return picture.convert("RGB")
 
 
-def crop(picture: Image.Image, zoom: float = 1.0, across: float = 0.5, down: float = 0.5) -> tuple[int, ...]:
+def crop(picture: Image.Image, zoom: float = 1.0, across: float = 0.5, down: float = 0.5) -> Box:
     """The square (left, top, right, bottom) cut out at this zoom (1 = as large as fits) and place (0 to 1)."""
     side = max(2, round(min(picture.size) / max(zoom, 1.0)))
     left = round((picture.width - side) * min(max(across, 0.0), 1.0))
@@ -143,7 +145,7 @@ def crop(picture: Image.Image, zoom: float = 1.0, across: float = 0.5, down: flo
     return left, top, left + side, top + side
 
 
-def resize(picture: Image.Image, size: int, box: tuple[int, ...] | None = None) -> np.ndarray:
+def resize(picture: Image.Image, size: int, box: Box | None = None) -> np.ndarray:
     """The square `box` of a picture at size × size by area averaging: (size, size, 3) uint8."""
     part = picture.convert("RGB").crop(box) if box else picture.convert("RGB")
     return np.asarray(part.resize((size, size), Image.Resampling.BOX))
@@ -159,9 +161,9 @@ def mask(marked: Image.Image | np.ndarray) -> np.ndarray:
         picture = ImageOps.exif_transpose(marked)
         if picture.mode in ("RGBA", "LA", "PA") or "transparency" in picture.info:
             *colours, alpha = np.moveaxis(np.asarray(picture.convert("RGBA")), -1, 0)
-            return np.any(colours, axis=0) & (alpha > 0)
+            return np.asarray(colours).any(0) & (alpha > 0)
         values = np.asarray(picture.convert("RGB") if picture.mode in ("P", "CMYK") else picture)
-        return values.any(-1) if values.ndim == 3 else values != 0
+        return np.asarray(values.any(-1) if values.ndim == 3 else values != 0)
     values = np.asarray(marked)
     if values.ndim != 2 or 0 in values.shape or values.dtype.kind not in "biuf":
         raise ValueError(

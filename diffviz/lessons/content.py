@@ -10,7 +10,7 @@ import tomllib
 from dataclasses import dataclass, fields
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, Literal, cast, overload
 
 from diffviz.paths import LESSONS
 
@@ -197,9 +197,29 @@ def _problem(item: Item) -> str | None:
     return None
 
 
-@lru_cache
+@overload
+def load(kind: Literal["self_check"], folder: Path = ...) -> tuple[SelfCheck, ...]: ...
+@overload
+def load(kind: Literal["order"], folder: Path = ...) -> tuple[Ordering, ...]: ...
+@overload
+def load(kind: Literal["predictions"], folder: Path = ...) -> tuple[Prediction, ...]: ...
+@overload
+def load(kind: Literal["flashcards"], folder: Path = ...) -> tuple[Flashcard, ...]: ...
+@overload
+def load(kind: Literal["scenario_quiz", "page_quiz"], folder: Path = ...) -> tuple[Choice, ...]: ...
+@overload
+def load(kind: Literal["live"], folder: Path = ...) -> tuple[Live, ...]: ...
+@overload
+def load(kind: Literal["interview"], folder: Path = ...) -> tuple[Interview, ...]: ...
+@overload
+def load(kind: str, folder: Path = ...) -> tuple[Item, ...]: ...
 def load(kind: str, folder: Path = LESSONS) -> tuple[Item, ...]:
     """All items of one kind (a key of KINDS), in the order of the file."""
+    return _load(kind, folder)
+
+
+@lru_cache
+def _load(kind: str, folder: Path) -> tuple[Item, ...]:
     name = f"{kind}.toml"
     raw = read_toml(folder / name)
     items = tuple(_item(KINDS[kind], r, f"{name}, {r.get('id', 'an item without id')}") for r in raw["item"])
@@ -229,7 +249,8 @@ def misconceptions(folder: Path = LESSONS) -> dict[str, Misconception]:
     for raw in read_toml(folder / "misconceptions.toml")["misconception"]:
         where = f"misconceptions.toml, {raw.get('id', 'an entry without id')}"
         try:
-            entry = Misconception(**{**raw, "demo": Demo(**raw["demo"]) if raw.get("demo") else None})
+            values: dict[str, Any] = {**raw, "demo": Demo(**raw["demo"]) if raw.get("demo") else None}
+            entry = Misconception(**values)
         except TypeError as error:
             raise ContentError(f"{where}: these fields are missing or unknown: {error}") from error
         if entry.id in found:

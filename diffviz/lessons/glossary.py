@@ -12,12 +12,15 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, fields
 from functools import lru_cache
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from diffviz.lessons.content import ContentError, Demo, read_toml
 from diffviz.paths import LESSONS
 
-T = TypeVar("T")
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
+T = TypeVar("T", bound="DataclassInstance")
 
 FUZZY = 0.75  # least similarity (difflib's ratio) at which a misspelt query still finds a name
 _GREEK = {"α": "alpha", "β": "beta", "γ": "gamma", "δ": "delta", "ε": "eps", "η": "eta", "θ": "theta", "λ": "lambda",
@@ -99,7 +102,7 @@ class Lesson:
 # --- reading the files -------------------------------------------------------------------------------------
 
 
-def _record(kind: type[T], raw: Mapping[str, object], where: str) -> T:
+def _record(kind: type[T], raw: Mapping[str, Any], where: str) -> T:
     """`raw` as a record, lists as tuples. Raises ContentError where fields are missing, unknown or of another type."""
     wanted = {f.name: str(f.type).split("[")[0] for f in fields(kind)}
     types = {"str": str, "int": int, "tuple": list, "Mapping": dict}
@@ -109,7 +112,7 @@ def _record(kind: type[T], raw: Mapping[str, object], where: str) -> T:
         if not isinstance(value, types[wanted[name]]):
             raise ContentError(f"{where}: {name} must be of type {wanted[name]}")
     try:
-        return kind(**{k: tuple(v) if isinstance(v, list) else v for k, v in raw.items()})
+        return kind(**{k: tuple(cast(list[Any], v)) if isinstance(v, list) else v for k, v in raw.items()})
     except TypeError as error:
         raise ContentError(f"{where}: {error}") from error
 
@@ -117,7 +120,7 @@ def _record(kind: type[T], raw: Mapping[str, object], where: str) -> T:
 @lru_cache
 def papers(folder: Path = LESSONS) -> dict[str, Paper]:
     """Every paper by its id."""
-    found = {}
+    found: dict[str, Paper] = {}
     for key, raw in read_toml(folder / "papers.toml").items():
         found[key] = _record(Paper, {"id": key, **raw}, f"papers.toml, {key}")
         if bool(found[key].arxiv) == bool(found[key].doi):
@@ -164,8 +167,8 @@ def lessons(folder: Path = LESSONS) -> dict[str, Lesson]:
     for raw in read_toml(folder / "objectives.toml")["lesson"]:
         where = f"objectives.toml, {raw.get('page', 'a lesson without page')}"
         lesson = _record(Lesson, raw, where)
-        know = tuple(_record(Known, k, where) for k in lesson.know)
-        read = tuple(_record(Reading, r, where) for r in lesson.read)
+        know = tuple(_record(Known, k, where) for k in raw.get("know", ()))
+        read = tuple(_record(Reading, r, where) for r in raw.get("read", ()))
         missing = [r.paper for r in read if r.paper not in papers(folder)]
         missing += [k.term for k in know if k.term and k.term not in entries(folder)]
         if missing:
@@ -249,7 +252,8 @@ _ACRONYM = re.compile(r"(?=(?:.*[A-Z]){2})[A-Za-z][A-Za-z0-9-]{2,}")
 @lru_cache
 def _forms() -> tuple[re.Pattern[str], dict[str, str]]:
     """A pattern of all terms and acronyms, the longest first, and the id behind each form in lower case."""
-    ids, parts = {}, []
+    ids: dict[str, str] = {}
+    parts: list[tuple[str, bool]] = []  # a term, and whether it is an acronym, whose case counts
     for entry in entries().values():
         for k, name in enumerate(entry.names):
             acronym = bool(_ACRONYM.fullmatch(name)) and " " not in name

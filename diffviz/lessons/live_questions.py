@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from math import log
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -26,6 +27,7 @@ from diffviz.evaluation.metrics import rmse
 from diffviz.imaging.pixels import mosaic, to_uint8
 from diffviz.models import checkpoints
 from diffviz.models.denoiser import Denoiser
+from diffviz.models.unet import UNet
 from diffviz.paths import ASSETS
 from diffviz.pipelines.text_to_image import Settings, sample_steps, sample_trajectory
 
@@ -50,9 +52,10 @@ class Question:
     right: int
 
 
-def _settings(seed: int, **more: object) -> Settings:
+def _settings(seed: int, **more: Any) -> Settings:
     """A prompt chosen by the seed, in one style."""
-    return Settings(**{"prompt": PROMPTS[seed % len(PROMPTS)], "style": STYLE, "seed": seed} | more)
+    chosen: dict[str, Any] = {"prompt": PROMPTS[seed % len(PROMPTS)], "style": STYLE, "seed": seed}
+    return Settings(**(chosen | more))
 
 
 def _which(
@@ -160,7 +163,7 @@ def snr_one(seed: int) -> Question:
     """An image of ours under three amounts of noise: where is the SNR one?"""
     schedule, x0 = (
         SCHEDULES["cosine"],
-        torch.from_numpy(sample_trajectory(_settings(seed, steps=12)).x[-1])[None],
+        torch.as_tensor(sample_trajectory(_settings(seed, steps=12)).x[-1])[None],
     )
     eps = randn_per_seed(make_generators([seed]), x0.shape[1:])
     ts = [schedule.inverse_log_snr(log(snr)) for snr in (30.0, 1.0, 0.03)]
@@ -194,11 +197,13 @@ def dice_again(seed: int) -> Question:
 def four_times_the_steps(seed: int) -> Question:
     """The NFE of 10 steps against that of 40, counted; the time is shown beside it, and grades nothing."""
     sample_trajectory(_settings(seed, steps=2))  # what is loaded once must not be timed
-    whole, nfe, took = checkpoints.load(), [], []
+    whole = checkpoints.load()
+    nfe: list[int] = []
+    took: list[float] = []
     for steps in (10, 40):
-        counted = _Counted(whole.net)
+        counted, denoiser = _counting(whole)
         began = time.perf_counter()
-        sample_trajectory(_settings(seed, steps=steps), Denoiser(counted, whole.vocabulary))
+        sample_trajectory(_settings(seed, steps=steps), denoiser)
         took.append(time.perf_counter() - began)
         nfe.append(counted.asked)
     factors = (1, 2, 4, 16)
@@ -218,7 +223,7 @@ def four_times_the_steps(seed: int) -> Question:
 class _Counted(nn.Module):
     """A network that counts its evaluations, one for each image of a batch."""
 
-    def __init__(self, net: nn.Module) -> None:
+    def __init__(self, net: UNet) -> None:
         super().__init__()
         self.net, self.config, self.asked = net, net.config, 0
 
@@ -227,17 +232,23 @@ class _Counted(nn.Module):
         return self.net(x, angle, tokens)
 
 
+def _counting(whole: Denoiser) -> tuple[_Counted, Denoiser]:
+    """A counter, and a denoiser whose every evaluation it counts."""
+    counted = _Counted(whole.net)
+    # It is called as the network is, and has its `config`.
+    return counted, Denoiser(cast(UNet, counted), whole.vocabulary)
+
+
 def heun_calls(seed: int) -> Question:
     """The network function evaluations of a guided Heun run, counted."""
     steps = 10
-    whole = checkpoints.load()
-    counted = Denoiser(_Counted(whole.net), whole.vocabulary)
-    run = sample_trajectory(_settings(seed, sampler="heun", steps=steps, guidance=3.0), counted)
+    counted, denoiser = _counting(checkpoints.load())
+    run = sample_trajectory(_settings(seed, sampler="heun", steps=steps, guidance=3.0), denoiser)
     options = [steps, 2 * steps, 4 * steps - 2, 8 * steps]
     return Question(
         [run.frames("x")[-1]],
         ["Heun, 10 steps, guidance scale 3"],
-        [f"{counted.net.asked} evaluations"],
+        [f"{counted.asked} evaluations"],
         [f"{n} evaluations" for n in options],
         [
             "That would be one a step: neither Heun's second evaluation nor guidance is in it.",
@@ -245,7 +256,7 @@ def heun_calls(seed: int) -> Question:
             "Heun evaluates twice in every step but the last, and guidance doubles that.",
             "That is twice too many.",
         ],
-        options.index(counted.net.asked),
+        options.index(counted.asked),
     )
 
 
@@ -263,14 +274,15 @@ def when_layout_settles(seed: int) -> Question:
         ["" for _ in shown],
         [f"Steps {a} to {b}" for a, b in parts],
         [found] * len(parts),
-        next(i for i, (a, b) in enumerate(parts) if at <= b),
+        next(i for i, (_, last) in enumerate(parts) if at <= last),
     )
 
 
 def where_seeds_part(seed: int) -> Question:
     """Eight seeds after one step, and after twenty, without guidance: where do they differ more?"""
     n = 8
-    spread, shown = [], []
+    spread: list[float] = []
+    shown: list[np.ndarray] = []
     for steps in (1, 20):
         *_, last = sample_steps(_settings(seed, steps=steps, guidance=1.0), seeds=range(seed, seed + n))
         x = last.x.numpy()

@@ -11,11 +11,15 @@ theirs is larger, and is regularised by a KL term or a codebook where this one h
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from typing import Any, cast
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+
+from diffviz.models.unet import zeroed
 
 PATCH = 8  # pixels of an image's side for one latent position
 
@@ -30,12 +34,13 @@ class AutoencoderConfig:
     encoder_blocks: int = 1  # residual blocks per resolution
     decoder_blocks: int = 2
 
-    def as_dict(self) -> dict:
+    def as_dict(self) -> dict[str, Any]:
         return asdict(self)
 
     @classmethod
-    def from_dict(cls, raw: dict) -> AutoencoderConfig:
-        return cls(**{**raw, "channels": tuple(raw["channels"])})
+    def from_dict(cls, raw: dict[str, Any]) -> AutoencoderConfig:
+        known: dict[str, Any] = {**raw, "channels": tuple(raw["channels"])}
+        return cls(**known)
 
 
 class ConvBlock(nn.Module):
@@ -45,9 +50,7 @@ class ConvBlock(nn.Module):
         super().__init__()
         self.norm1, self.norm2 = nn.GroupNorm(8, width), nn.GroupNorm(8, width)
         self.conv1 = nn.Conv2d(width, width, 3, padding=1)
-        self.conv2 = nn.Conv2d(width, width, 3, padding=1)
-        nn.init.zeros_(self.conv2.weight)
-        nn.init.zeros_(self.conv2.bias)
+        self.conv2 = zeroed(nn.Conv2d(width, width, 3, padding=1))
 
     def forward(self, x: Tensor) -> Tensor:
         return x + self.conv2(F.silu(self.norm2(self.conv1(F.silu(self.norm1(x))))))
@@ -69,9 +72,7 @@ class Encoder(nn.Module):
         self.downsample = nn.Conv2d(outer, inner, 3, stride=2, padding=1)
         self.inner = _blocks(inner, config.encoder_blocks)
         self.norm = nn.GroupNorm(8, inner)
-        self.conv_out = nn.Conv2d(inner, config.latent_channels, 3, padding=1)
-        nn.init.zeros_(self.conv_out.weight)
-        nn.init.zeros_(self.conv_out.bias)
+        self.conv_out = zeroed(nn.Conv2d(inner, config.latent_channels, 3, padding=1))
 
     def forward(self, x: Tensor) -> Tensor:
         h = self.outer(self.conv_in(F.pixel_unshuffle(x, 4)))
@@ -91,15 +92,24 @@ class Decoder(nn.Module):
         self.upsample = nn.Conv2d(inner, outer, 3, padding=1)
         self.outer = _blocks(outer, config.decoder_blocks)
         self.norm = nn.GroupNorm(8, outer)
-        self.conv_out = nn.Conv2d(outer, 48, 3, padding=1)
-        nn.init.zeros_(self.conv_out.weight)
-        nn.init.zeros_(self.conv_out.bias)
+        self.conv_out = zeroed(nn.Conv2d(outer, 48, 3, padding=1))
 
     def forward(self, z: Tensor) -> Tensor:
         h = self.inner(self.conv_in(z))
         # Convolving before enlarging costs a quarter of the reverse order.
         h = self.outer(F.interpolate(self.upsample(h), scale_factor=2.0, mode="nearest"))
         return self.linear(z) + F.pixel_shuffle(self.conv_out(F.silu(self.norm(h))), 4)
+
+
+def _eigh(a: Tensor) -> tuple[Tensor, Tensor]:
+    """Eigenvalues (N,), ascending, and eigenvectors (N, N), one a column; torch gives this function no types."""
+    eigh = cast(Callable[[Tensor], tuple[Tensor, Tensor]], torch.linalg.eigh)  # pyright: ignore[reportUnknownMemberType]
+    return eigh(a)
+
+
+def set_linear(layer: nn.Conv2d | nn.ConvTranspose2d, weight: Tensor, bias: Tensor) -> None:
+    """Overwrite the weight and the bias of a layer, which must have one."""
+    layer.load_state_dict({"weight": weight, "bias": bias})
 
 
 class Autoencoder(nn.Module):
@@ -136,12 +146,11 @@ class Autoencoder(nn.Module):
         """Set both linear maps to the leading principal components of patches (N, 3, 8, 8), whitened."""
         flat = patches.flatten(1).double()
         mean = flat.mean(0)
-        variance, directions = torch.linalg.eigh(torch.cov((flat - mean).T))  # ascending
+        variance, directions = _eigh(torch.cov((flat - mean).T))
         c = self.config.latent_channels
         directions, scale = directions[:, -c:].flip(1), variance[-c:].flip(0).sqrt()  # (192, C), (C,)
         encode = (directions / scale).T
-        self.encoder.linear.weight.copy_(encode.reshape(c, 3, PATCH, PATCH))
-        self.encoder.linear.bias.copy_(-(encode @ mean))
-        self.decoder.linear.weight.copy_((directions * scale).T.reshape(c, 3, PATCH, PATCH))
+        set_linear(self.encoder.linear, encode.reshape(c, 3, PATCH, PATCH), -(encode @ mean))
+        decode = (directions * scale).T.reshape(c, 3, PATCH, PATCH)
         # A transposed convolution has one bias a channel; the mean patch of drawings is nearly one colour.
-        self.decoder.linear.bias.copy_(mean.reshape(3, -1).mean(1))
+        set_linear(self.decoder.linear, decode, mean.reshape(3, -1).mean(1))

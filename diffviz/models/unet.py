@@ -78,6 +78,12 @@ def zeroed(layer: Layer) -> Layer:
     return layer
 
 
+def in_memory_format(module: Net, layout: torch.memory_format) -> Net:
+    """The module itself, with its weights in this layout; torch's `to` does this too, but no overload of it says so."""
+    module.to(memory_format=layout)  # pyright: ignore[reportCallIssue]
+    return module
+
+
 class ResBlock(nn.Module):
     """Two 3 × 3 convolutions round a shortcut; `emb` scales and shifts between them."""
 

@@ -84,6 +84,8 @@ def points(shape: str, n: int, seed: int) -> np.ndarray:
 class PointNet(nn.Module):
     """An MLP of three hidden layers: points (B, 2) and noise levels as angles (B,) in, (B, outputs) out."""
 
+    waves: Tensor  # (3,) frequencies
+
     def __init__(self, outputs: int = 2, width: int = 128) -> None:
         super().__init__()
         sizes = [14 + 12, width, width, width]
@@ -106,9 +108,11 @@ class GenerativeModel(Protocol):
 
     def step(self, x0: Tensor, rng: torch.Generator, rate: float) -> float:
         """One training step on points x0 (B, 2), at `rate` times the full learning rate; returns its loss."""
+        ...
 
     def sample(self, noise: Tensor) -> Tensor:
         """Samples (N, 2) from standard normal noise (N, 2)."""
+        ...
 
 
 class Adam:

@@ -25,6 +25,7 @@ from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass, field
 from multiprocessing import get_context
 from pathlib import Path
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -32,8 +33,8 @@ from torch import Tensor, nn
 from diffviz.diffusion.process import add_noise
 from diffviz.models import checkpoints, classifier
 from diffviz.models.denoiser import Denoiser
-from diffviz.models.text_encoder import Vocabulary
-from diffviz.models.unet import TransformerBlock, UNet, UNetConfig
+from diffviz.models.text_encoder import TextEncoder, Vocabulary
+from diffviz.models.unet import TransformerBlock, UNet, UNetConfig, in_memory_format
 from diffviz.paths import ASSETS
 from diffviz.training import train_denoiser as train
 from diffviz.training.data import CaptionDropout, Dataset
@@ -57,7 +58,7 @@ class XPrediction(nn.Module):
 class DeepText(nn.Module):
     """Two transformer layers over the word vectors of a TextEncoder, in front of what it gave before."""
 
-    def __init__(self, text: nn.Module, dim: int) -> None:
+    def __init__(self, text: TextEncoder, dim: int) -> None:
         super().__init__()
         self.text = text
         self.layers = nn.ModuleList(TransformerBlock(dim, dim, 4) for _ in range(2))
@@ -75,7 +76,8 @@ class DeepText(nn.Module):
 
 
 def deep_text(net: UNet) -> UNet:
-    net.text = DeepText(net.text, net.config.text_dim)
+    # It is called as a TextEncoder is, and has its `embed`.
+    net.text = cast(TextEncoder, DeepText(net.text, net.config.text_dim))
     return net
 
 
@@ -207,12 +209,12 @@ def run(name: str, path: Path, images: int, minutes: float) -> dict:
     return train_variant(variant, data, Vocabulary.load(ASSETS / "vocabulary.json"), images, minutes)
 
 
-def distill_guidance(data: Dataset, vocabulary: Vocabulary, images: int, scale: float = 3.0) -> nn.Module:
+def distill_guidance(data: Dataset, vocabulary: Vocabulary, images: int, scale: float = 3.0) -> UNet:
     """A copy of emoji32 that has learned to answer as it does under guidance, for one scale (Meng et al. 2023,
     arXiv 2210.03142, section 3.1, without the scale as an input)."""
     recipe = train.Recipe(lr_muon=1e-3, lr_adam=5e-4, warm_up=20, decay=0.7, oversample_from=0.0)
     teacher = checkpoints.load(checkpoints.QUICK).net
-    student = copy.deepcopy(teacher).to(memory_format=torch.contiguous_format)
+    student = in_memory_format(copy.deepcopy(teacher), torch.contiguous_format)
     student.train().requires_grad_(True)
     optimizer = train.Optimizer(student, recipe)
     batches = train.Batches(data, vocabulary, recipe, recipe.batch, seed=0)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import torch
@@ -64,7 +65,7 @@ def generate_for_rows(
     first_seed: int,
     *,
     precise: bool = False,
-    **settings: object,
+    **settings: Any,
 ) -> Tensor:
     """One picture for the caption of each row, picture i from seed first_seed + i; in bfloat16 unless `precise`."""
     with torch.autocast("cpu", torch.bfloat16, enabled=not precise):

@@ -22,6 +22,7 @@ from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -317,7 +318,8 @@ def main() -> None:
     report(data)
     args.out.parent.mkdir(parents=True, exist_ok=True)
     buffer = io.BytesIO()
-    np.savez_compressed(buffer, **data)
+    arrays: dict[str, Any] = {**data}
+    np.savez_compressed(buffer, **arrays)
     args.out.write_bytes(buffer.getvalue())
     if not args.skin_tones:
         words = json.dumps(vocabulary(data), ensure_ascii=False, indent=0) + "\n"

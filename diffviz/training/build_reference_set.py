@@ -55,6 +55,7 @@ def main() -> None:
     write(args.out, facts)
     nearest_neighbors.load_reference_set.cache_clear()
     drawings = nearest_neighbors.load_reference_set(args.out)
+    assert drawings is not None, "it was written just now"
     heldout = data.pictures(data.rows(heldout=True, common=True))
     far = nearest_neighbors.distances(heldout, drawings.pictures).amin(1)
     facts["new"] = sorted(round(float(d), 4) for d in far)

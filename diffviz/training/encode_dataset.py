@@ -15,6 +15,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -92,7 +93,9 @@ def main() -> None:
     arrays = encode_all(checkpoints.read_autoencoder(args.autoencoder), Dataset.load(args.data))
     with np.load(args.data) as raw:
         captions = {name: raw[name] for name in raw.files if name != "images"}
-    np.savez(args.out, **captions, **arrays, autoencoder=np.array(checkpoints.sha256_of(args.autoencoder)))
+    sha256 = np.array(checkpoints.sha256_of(args.autoencoder))
+    arrays_and_captions: dict[str, Any] = {**captions, **arrays, "autoencoder": sha256}
+    np.savez(args.out, **arrays_and_captions)
     shape = "x".join(map(str, arrays["latents"].shape[1:]))
     print(
         f"wrote {args.out}: {len(arrays['row']):,} variants of {len(np.unique(arrays['row'])):,} images, {shape} each"

@@ -15,6 +15,7 @@ import argparse
 import io
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -41,7 +42,7 @@ def kept(path: Path, head: dict, name: str) -> np.ndarray | None:
         return raw[name] if json.loads(str(raw["head"])) == head else None
 
 
-def keep(path: Path, head: dict, **arrays: np.ndarray) -> None:
+def keep(path: Path, head: dict, **arrays: Any) -> None:
     """Write arrays and what they were made with; the file is replaced at once."""
     path.parent.mkdir(parents=True, exist_ok=True)
     buffer = io.BytesIO()
@@ -53,31 +54,33 @@ def generated(
     model: str, data: Dataset, rows: np.ndarray, settings: dict, path: Path, head: dict
 ) -> np.ndarray:
     """Pictures (N, S, S, 3) uint8 for the captions of rows, kept in a file as they are made."""
-    images = kept(path, head, "images")
-    done = 0 if images is None else len(images)
-    denoiser = checkpoints.load(model) if done < len(rows) else None
+    begun = kept(path, head, "images")
+    parts = [] if begun is None else [begun]
+    done = sum(map(len, parts))
+    denoiser = checkpoints.load(model)
     for start in range(done, len(rows), CHUNK):
         part = rows[start : start + CHUNK]
         made = to_uint8(
             generate_for_rows(denoiser, data, part, FIRST_SEED + start, batch=BATCH, **settings).numpy()
         )
-        images = made if images is None else np.concatenate([images, made])
-        keep(path, head, images=images)
-        print(f"{len(images)} of {len(rows)} pictures", flush=True)
-    return images[: len(rows)]
+        parts = [np.concatenate([*parts, made])]
+        keep(path, head, images=parts[0])
+        print(f"{len(parts[0])} of {len(rows)} pictures", flush=True)
+    return np.concatenate(parts)[: len(rows)]
 
 
 def real_features(extract: Extractor, data: Dataset, path: Path) -> np.ndarray:
     """Features (N, D) of every real drawing, kept in a file as they are taken."""
     head = {**extract.facts, "drawings": len(data.label), "size": data.images.shape[-1]}
-    found = kept(path, head, "features")
+    begun = kept(path, head, "features")
+    parts = [] if begun is None else [begun]
     rows = np.arange(len(data.label))
-    for start in range(0 if found is None else len(found), len(rows), FEATURE_CHUNK):
+    for start in range(sum(map(len, parts)), len(rows), FEATURE_CHUNK):
         part = extract(data.pictures(rows[start : start + FEATURE_CHUNK]))
-        found = part if found is None else np.concatenate([found, part])
-        keep(path, head, features=found)
-        print(f"{len(found)} of {len(rows)} drawings", flush=True)
-    return found
+        parts = [np.concatenate([*parts, part])]
+        keep(path, head, features=parts[0])
+        print(f"{len(parts[0])} of {len(rows)} drawings", flush=True)
+    return np.concatenate(parts)
 
 
 def measure(data: Dataset, rows: np.ndarray, made: np.ndarray, real: np.ndarray) -> dict:

@@ -19,6 +19,7 @@ from __future__ import annotations
 import argparse
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -317,7 +318,7 @@ def colours(denoiser: Denoiser, data: Dataset, settings: dict) -> dict:
     asked = colour_prompts(data)
     styles = [style for _, _, style in asked]
     seeds = range(80_000, 80_000 + len(asked))
-    found = {"n": len(asked), "labels": len(asked) // len(HUES)}
+    found: dict[str, Any] = {"n": len(asked), "labels": len(asked) // len(HUES)}
     for name, prompts in (
         ("asked", [f"{colour} {label}" for colour, label, _ in asked]),
         ("not_asked", [label for _, label, _ in asked]),

@@ -21,6 +21,7 @@ import os
 import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import torch
@@ -237,7 +238,7 @@ class Run:
         }
         torch.save(saved, self.args.out / "last.tmp")
         os.replace(self.args.out / "last.tmp", self.args.out / "last.pt")
-        net: Autoencoder = self.average.module
+        net = cast(Autoencoder, self.average.module)
         measure_latents(net, self.data)
         quality = heldout_psnr(net, self.data)
         facts = {**self.state, "recipe": asdict(self.recipe), "heldout_psnr_96": round(quality, 3)}

@@ -41,7 +41,7 @@ def augment(x: Tensor, rng: torch.Generator) -> Tensor:
         torch.stack([cos * flip, -sin, uniform(-0.15, 0.15)], 1),
         torch.stack([sin * flip, cos, uniform(-0.15, 0.15)], 1),
     ]
-    grid = F.affine_grid(torch.stack(rows, 1), x.shape, align_corners=False)
+    grid = F.affine_grid(torch.stack(rows, 1), list(x.shape), align_corners=False)
     x = F.grid_sample(1 - x, grid, align_corners=False)  # the ground is white: pad with zero in the negative
     x = 1 - x
     x = x * uniform(0.8, 1.1, 1, 1, 1) + uniform(-0.1, 0.1, 3, 1, 1)

@@ -35,12 +35,13 @@ from collections.abc import Iterator
 from contextlib import nullcontext
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Protocol, cast
 
 import numpy as np
 import torch
 import torch.distributed as dist
-import torch.multiprocessing as mp
 from torch import Tensor, nn
+from torch.multiprocessing.spawn import spawn
 from torch.optim.swa_utils import AveragedModel
 
 from diffviz.diffusion.process import add_noise, append_dims, v_from_x0_eps
@@ -181,18 +182,18 @@ class Batches:
         x0 = self.data.pictures(rows)
         if self.recipe.flip:
             flip = self.may_flip[self.data.label[rows]] & (self.rng.random(self.size) < self.recipe.flip)
-            x0[flip] = self.data.mirrored(rows[flip])
-        tokens = []
+            x0[torch.from_numpy(flip)] = self.data.mirrored(rows[flip])
+        tokens: list[list[int]] = []
         for i, row in enumerate(rows):
-            label = self.data.label[row]
+            label = int(self.data.label[row])
             words = self.captions.words(label, self.rng)
             if self.may_recolour[label] and self.rng.random() < self.recipe.recolour:
                 colour = str(self.rng.choice(list(HUES)))
                 caption = in_colour(words, colour)
-                painted = caption and self.data.recoloured(row, x0[i], colour)
-                if painted is not None:
+                painted = self.data.recoloured(row, x0[i], colour) if caption else None
+                if caption and painted is not None:
                     x0[i], words = painted, caption
-            tokens.append(self.captions.tokens(words, self.data.style[row], self.rng))
+            tokens.append(self.captions.tokens(words, int(self.data.style[row]), self.rng))
         eps = torch.randn(x0.shape, generator=self.noise)
         return x0, eps, stratified_times(self.size, self.noise), torch.tensor(tokens)
 
@@ -202,10 +203,14 @@ class Batches:
 
 # --- optimisation ------------------------------------------------------------------------------------------
 
+TensorList = tuple[Tensor, ...] | list[Tensor]
+
 
 def as_matrix(p: nn.Parameter) -> nn.Parameter:
     """A weight (N, …) and its gradient as matrices (N, M) that share their memory, which is what torch's Muon wants."""
     matrix = nn.Parameter(p.data.view(len(p), -1))
+    if p.grad is None:
+        raise ValueError("a weight needs a gradient whose memory its matrix can share")
     matrix.grad = p.grad.view(len(p), -1)
     return matrix
 
@@ -250,7 +255,17 @@ class Optimizer:
         self.adam.load_state_dict(state["adam"])
 
 
-def lr_factor(step: int, done: float, recipe: Recipe) -> float:
+class LearningRate(Protocol):
+    """What a recipe says of the learning rate's course."""
+
+    @property
+    def warm_up(self) -> int: ...  # steps
+
+    @property
+    def decay(self) -> float: ...  # share of the run
+
+
+def lr_factor(step: int, done: float, recipe: LearningRate) -> float:
     """The learning rate as a share of its peak: up over `warm_up` steps, flat, then down to nothing."""
     fall = min(1.0, (1 - done) / recipe.decay) if recipe.decay else 1.0
     return min(1.0, (step + 1) / recipe.warm_up) * max(fall, 0.0)
@@ -259,9 +274,9 @@ def lr_factor(step: int, done: float, recipe: Recipe) -> float:
 def moving_average(net: nn.Module, decay: float) -> AveragedModel:
     """Exponential moving average of the weights whose memory grows with the run, so that it never lags behind it."""
 
-    def lerp(averaged: list[Tensor], current: list[Tensor], n: Tensor) -> None:
+    def lerp(averaged: TensorList, current: TensorList, n: Tensor | int) -> None:
         keep = min(decay, float(n) / (9 + float(n)))
-        torch._foreach_lerp_(averaged, current, 1 - keep)
+        torch._foreach_lerp_(averaged, current, 1 - keep)  # pyright: ignore[reportPrivateImportUsage] - as torch's own
 
     average = AveragedModel(net, multi_avg_fn=lerp).eval()
     average.n_averaged += (
@@ -295,8 +310,8 @@ def heldout_loss(net: nn.Module, data: Dataset, vocabulary: Vocabulary, recipe: 
     tokens = [vocabulary.encode(data.labels[data.label[r]], data.styles[data.style[r]]) for r in rows]
     x0 = data.pictures(rows)
     eps, t = torch.randn(x0.shape, generator=rng), stratified_times(len(rows), rng)
-    moved = (v.to(device) for v in (x0, eps, t, torch.tensor(tokens)))
-    return float(loss_v(net, *moved, recipe.schedule))
+    x0, eps, t, tokens = (v.to(device) for v in (x0, eps, t, torch.tensor(tokens)))
+    return float(loss_v(net, x0, eps, t, tokens, recipe.schedule))
 
 
 # --- what a run keeps ---------------------------------------------------------------------------------------
@@ -370,7 +385,7 @@ class Log:
 
     def __init__(self, path: Path, append: bool) -> None:
         self._file = path.open("a" if append else "w", buffering=1, newline="")
-        self._rows = csv.DictWriter(self._file, self.COLUMNS, restval="")
+        self._rows: csv.DictWriter[str] = csv.DictWriter(self._file, self.COLUMNS, restval="")
         if not append:
             self._rows.writeheader()
         self._losses, self._since = [], time.monotonic()
@@ -392,7 +407,7 @@ class Log:
         self._write(state, heldout_loss=f"{loss:.4f}")
 
     def _write(self, state: dict, **cells: str) -> None:
-        self._rows.writerow({"images": state["images"], "minutes": f"{state['minutes']:.2f}", **cells})
+        self._rows.writerow({"images": state["images"], "minutes": f"{state['minutes']:.2f}"} | cells)
 
     def close(self) -> None:
         self._file.close()
@@ -410,8 +425,8 @@ def save_and_evaluate(
     training.save(out / "last.pt")
     averages, state = training.averages, training.state
     losses = {decay: heldout_loss(average, data, vocabulary, recipe) for decay, average in averages.items()}
-    best = min(losses, key=losses.get)
-    net: UNet = averages[best].module
+    best = min(losses, key=lambda decay: losses[decay])
+    net = cast(UNet, averages[best].module)
     facts = {
         **state,
         **training.session,
@@ -503,7 +518,8 @@ def worker(rank: int, args: argparse.Namespace, recipe: Recipe) -> None:
     def evaluate() -> None:
         began = time.monotonic()
         loss = save_and_evaluate(training, data, vocabulary, recipe, args.out, autoencoder)
-        log.evaluation(loss, time.monotonic() - began, state)
+        if log is not None:
+            log.evaluation(loss, time.monotonic() - began, state)
 
     next_evaluation = state["minutes"] + args.evaluate_every
     for done in _timed_steps(state, args, per_worker * args.workers):
@@ -514,7 +530,7 @@ def worker(rank: int, args: argparse.Namespace, recipe: Recipe) -> None:
             dist.all_reduce(training.optimizer.flat_grad)
         factor = lr_factor(state["step"], done, recipe)
         training.optimizer.step(factor)
-        if rank:
+        if log is None:
             continue
         for average in training.averages.values():
             average.update_parameters(net)
@@ -522,7 +538,7 @@ def worker(rank: int, args: argparse.Namespace, recipe: Recipe) -> None:
         if state["minutes"] >= next_evaluation:
             evaluate()
             next_evaluation = state["minutes"] + args.evaluate_every
-    if rank == 0:
+    if log is not None:
         evaluate()
         log.close()
     if args.workers > 1:
@@ -576,7 +592,7 @@ def main() -> None:
         worker(0, args, recipe)
     else:
         (args.out / "workers").unlink(missing_ok=True)
-        mp.spawn(_spawned_worker, (args, recipe), nprocs=args.workers)
+        spawn(_spawned_worker, (args, recipe), nprocs=args.workers)
 
 
 if __name__ == "__main__":

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import plotly.graph_objects as go
@@ -21,7 +21,7 @@ FONT = "Atkinson Hyperlegible Next, system-ui, sans-serif"
 CONFIG = {"displayModeBar": False}
 
 
-def show(figure: go.Figure, key: str, place: DeltaGenerator | None = None, **more: object) -> object:
+def show(figure: go.Figure, key: str, place: DeltaGenerator | None = None, **more: Any) -> Any:
     """Draw a figure on the page, or at a `place` kept for it, as all charts here are drawn."""
     return (place or st).plotly_chart(figure, theme=None, config=CONFIG, key=key, **more)
 

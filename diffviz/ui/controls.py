@@ -11,11 +11,14 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from typing import Any, TypeVar
 
 import streamlit as st
 from streamlit.errors import StreamlitAPIException
 
 from diffviz.ui import frame
+
+Number = TypeVar("Number", int, float)
 
 
 @dataclass(frozen=True)
@@ -24,12 +27,14 @@ class Controls:
 
     page: frame.Page
 
-    def _prepare(self, key: str, label: str, default: object, why_bad: Callable[[str], str | None]) -> dict:
+    def _prepare(
+        self, key: str, label: str, default: object, why_bad: Callable[[str], str | None]
+    ) -> dict[str, Any]:
         """Carry a value in, check the link, and return what every widget needs."""
         frame.restore_control(key, self.page.arrived)
         raw = st.query_params.get(key)
         problem = why_bad(raw) if raw is not None else None
-        if problem:
+        if raw is not None and problem:
             shown = (raw if len(raw) <= 40 else f"{raw[:40]}…").replace("`", "")
             instead = f"“{default}”" if isinstance(default, str) else default
             self.page.notices.warning(
@@ -41,7 +46,7 @@ class Controls:
                 return {"key": key}
         return {"key": key, "bind": "query-params"}
 
-    def text(self, label: str, key: str, default: str = "", limit: int = 120, **more: object) -> str:
+    def text(self, label: str, key: str, default: str = "", limit: int = 120, **more: Any) -> str:
         """A line of text, at most `limit` characters."""
         problem = f"longer than {limit} characters"
         common = self._prepare(key, label, default, lambda raw: problem if len(raw) > limit else None)
@@ -57,7 +62,7 @@ class Controls:
         titles: dict[str, str] | None = None,
         segmented: bool = False,
         formerly: Mapping[str, str] | None = None,
-        **more: object,
+        **more: Any,
     ) -> str:
         """One of a few names; `titles` are what is shown and what stands in the address.
 
@@ -92,22 +97,22 @@ class Controls:
         picked = default if picked is None else picked
         return frame.remember_control(key, picked, default, title(picked))
 
-    def integer(self, label: str, key: str, default: int, low: int, high: int, **more: object) -> int:
+    def integer(self, label: str, key: str, default: int, low: int, high: int, **more: Any) -> int:
         """A whole number to be typed."""
         common = self._prepare(key, label, default, lambda raw: out_of_range(raw, low, high))
         typed = int(st.number_input(label, low, high, default, 1, **common, **more))
         return frame.remember_control(key, typed, default)
 
     def slider(
-        self, label: str, key: str, default: float, low: float, high: float, step: float, **more: object
-    ) -> float:
+        self, label: str, key: str, default: Number, low: Number, high: Number, step: Number, **more: Any
+    ) -> Number:
         """A number on a scale; whole if `low` is."""
         common = self._prepare(key, label, default, lambda raw: out_of_range(raw, low, high))
         return frame.remember_control(
             key, st.slider(label, low, high, default, step, **common, **more), default
         )
 
-    def select(self, label: str, key: str, default: int, options: Sequence[int], **more: object) -> int:
+    def select(self, label: str, key: str, default: int, options: Sequence[int], **more: Any) -> int:
         """One of a few numbers, on a scale."""
         names = [str(o) for o in options]
         problem = f"not one of {', '.join(names)}"

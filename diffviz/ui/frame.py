@@ -9,7 +9,7 @@ import importlib
 import os
 import sys
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any, TypeVar
 
 # Several torch threads stall beside Streamlit's: one a computation, and sessions side by side instead.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -166,7 +166,7 @@ def load_torch() -> None:
             importlib.import_module("diffviz.pipelines.text_to_image")
 
 
-def link(lesson: Lesson, label: str | None = None, icon: str | None = None, **more: object) -> None:
+def link(lesson: Lesson, label: str | None = None, icon: str | None = None, **more: Any) -> None:
     """A link to a page of the app."""
     st.page_link(lesson.file, label=label or lesson.title, icon=icon or lesson.icon, **more)
 

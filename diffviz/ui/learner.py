@@ -17,8 +17,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import streamlit as st
+from streamlit.components import v2
 
 from diffviz.lessons.store import FILE, Event, History, Store, StoreError, folder
 
@@ -39,8 +41,8 @@ _PROBLEM = "learner-problem"
 
 
 @functools.cache
-def _component() -> Callable[..., object]:
-    return st.components.v2.component("diffviz_learner", html="<span hidden></span>", js=_JS)
+def _component() -> Callable[..., Any]:
+    return v2.component("diffviz_learner", html="<span hidden></span>", js=_JS)
 
 
 # --- the store ---------------------------------------------------------------------------------------------

@@ -257,7 +257,7 @@ def prompt_notices(prompt: str, words: Vocabulary, model: str) -> None:
     measured = categories.category_results(model, checkpoints.manifest()[model].sha256)
     weak = {kind: found for kind, found in measured.items() if found.weak}
     # To find the category of a prompt every label is compared, at each rerun: only where it can matter.
-    if weak and (found := weak.get(categories.category_of_prompt(read.words, words))):
+    if weak and (found := weak.get(categories.category_of_prompt(read.words, words) or "")):
         st.info(
             f"This network is weak at {found.category}: on {found.n} generated test images of them our classifier has a "
             f"top-5 accuracy of {found.value:.0%}, on real images of {found.real:.0%}.",

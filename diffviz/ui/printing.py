@@ -5,8 +5,9 @@ from __future__ import annotations
 import functools
 import html
 from collections.abc import Callable
+from typing import Any
 
-import streamlit as st
+from streamlit.components import v2
 
 _JS = """
 export default function ({ parentElement, data }) {
@@ -33,10 +34,8 @@ button:focus-visible { outline: 3px solid var(--dv-focus); outline-offset: 2px; 
 
 
 @functools.cache
-def _component() -> Callable[..., object]:
-    return st.components.v2.component(
-        "diffviz_print", html="<button type='button'></button>", css=_CSS, js=_JS
-    )
+def _component() -> Callable[..., Any]:
+    return v2.component("diffviz_print", html="<button type='button'></button>", css=_CSS, js=_JS)
 
 
 def sheet(title: str, css: str, body: str) -> str:

@@ -13,6 +13,6 @@ def show(*functions: Callable[..., object], title: str = "The code that ran") ->
     with st.expander(title, icon=":material/code:"):
         for function in functions:
             lines, first = inspect.getsourcelines(function)
-            module = inspect.getmodule(function).__name__.replace(".", "/")
+            module = function.__module__.replace(".", "/")
             st.caption(f"`{module}.py`, from line {first}")
             st.code("".join(lines), language="python", wrap_lines=True)

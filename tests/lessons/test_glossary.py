@@ -2,7 +2,6 @@ import re
 
 import pytest
 import torch
-from helpers import control_keys, open_page
 
 from diffviz.diffusion.schedules import SCHEDULES
 from diffviz.lessons import glossary
@@ -65,16 +64,6 @@ def test_a_page_is_one_of_the_lessons(entry):
     assert entry.page in BY_SLUG
     shown = link(entry)
     assert (shown.page, shown.state) == (entry.page, entry.state)
-
-
-STATES = sorted({(e.page, tuple(e.state.items())) for e in ENTRIES if e.page})
-
-
-@pytest.mark.parametrize(("page", "state"), STATES, ids=[f"{p}-{i}" for i, (p, _) in enumerate(STATES)])
-def test_a_page_reads_every_key_of_a_state_and_takes_its_value(page, state):
-    app = open_page(page, dict(state))
-    assert not app.warning, [w.value for w in app.warning]
-    assert {key for key, _ in state} <= control_keys(app)
 
 
 def test_a_term_without_a_page_has_no_link():

@@ -14,7 +14,7 @@ from diffviz.lessons.live_questions import QUESTIONS
 from diffviz.pipelines import text_to_image
 
 
-@pytest.mark.parametrize("seed", [0, 11])
+@pytest.mark.parametrize("seed", [0, pytest.param(11, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("name", QUESTIONS)
 def test_every_question_has_one_right_option_and_a_reason_for_each(name, seed):
     q = QUESTIONS[name](seed)

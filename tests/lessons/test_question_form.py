@@ -81,6 +81,11 @@ def inner_numbers(item: Choice) -> list[bool]:
     return [min(values) < v < max(values) for v in values]
 
 
+def at_place(n: int) -> Rule:
+    """Marks the option at one place, from 0."""
+    return lambda item: [i == n for i in range(len(item.options))]
+
+
 RULES: dict[str, Rule] = {
     "the longest": most(length),
     "the shortest": most(length, -1),
@@ -98,8 +103,7 @@ RULES: dict[str, Rule] = {
     "is least like the others": most(kinship, -1),
     "begins as no other": odd_beginning,
     "a number between others": inner_numbers,
-} | {
-    f"stands at place {n + 1}": lambda item, n=n: [i == n for i in range(len(item.options))] for n in range(4)
+    **{f"stands at place {n + 1}": at_place(n) for n in range(4)},
 }
 
 

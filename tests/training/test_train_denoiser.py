@@ -118,9 +118,8 @@ def test_a_run_can_be_stopped_and_resumed(tmp_path, monkeypatch, workers):
     assert (first["state"]["images"], second["state"]["images"]) == (40, 80)
     assert second["state"]["step"] == 20
     assert not torch.equal(first["net"]["conv_in.weight"], second["net"]["conv_in.weight"])
-    held_out = [
-        row["heldout_loss"] for row in csv.DictReader((out / "log.csv").open()) if row["heldout_loss"]
-    ]
+    rows = csv.DictReader((out / "log.csv").read_text().splitlines())
+    held_out = [row["heldout_loss"] for row in rows if row["heldout_loss"]]
     assert len(held_out) == 2
     assert len(list(out.glob("grid-*.png"))) == 2
     config, facts = checkpoints.metadata(out / "ema.safetensors")

@@ -32,13 +32,14 @@ def open_page(page=None, **query):
 
 
 @pytest.mark.parametrize("page", PAGES)
-def test_every_page_opens_with_its_defaults(page):
+def test_every_page_opens_with_its_defaults_and_an_outline_without_gaps(page):
     app = open_page(page)
     assert len(app.title) == 1
     assert not app.warning and not app.error
+    assert not app.subheader or page is None or app.header  # headings never jump a level
 
 
-def test_a_control_that_pages_share_takes_the_same_values_on_each():
+def test_a_control_that_pages_share_takes_the_same_values_on_each(idle_network):
     """Its value travels with the visitor, so one that another page does not know would be lost with a warning."""
     parts = {
         "pages/2_training.py": {"learn": "Train a small network"},
@@ -54,14 +55,6 @@ def test_a_control_that_pages_share_takes_the_same_values_on_each():
                 seen.setdefault(control.key, {}).setdefault(tuple(control.options), []).append(page)
     assert {"style", "shape", "train", "way"} <= set(seen)
     assert not {key: found for key, found in seen.items() if len(found) > 1}
-
-
-def test_headings_never_jump():
-    for page in PAGES:
-        app = open_page(page)
-        assert len(app.title) == 1
-        if app.subheader:
-            assert page is None or app.header
 
 
 @pytest.mark.parametrize(
@@ -81,14 +74,14 @@ def test_headings_never_jump():
     ],
     ids=str,
 )
-def test_a_bad_value_in_a_link_falls_back_and_says_so(page, query, says):
+def test_a_bad_value_in_a_link_falls_back_and_says_so(page, query, says, idle_network):
     app = open_page(page, **query)
     assert len(app.warning) == 1
     assert says in app.warning[0].value
     assert "Using" in app.warning[0].value
 
 
-def test_a_link_cannot_put_markup_on_the_page():
+def test_a_link_cannot_put_markup_on_the_page(idle_network):
     app = open_page(REVERSE, style="<img src=x onerror=alert(1)>`**b**")
     assert "`" in app.warning[0].value
     assert app.warning[0].value.count("`") == 2
@@ -221,7 +214,7 @@ def test_brightness_is_judged_by_both_prompts():
 
 
 @pytest.mark.parametrize("steps", [1, 2, 250])
-def test_reverse_runs_with_any_number_of_steps(steps):
+def test_reverse_runs_with_any_number_of_steps(steps, idle_network):
     app = open_page(REVERSE, steps=str(steps), guidance="1.0")
     assert not app.exception
     assert any(f"{steps} network evaluations" in e.label for e in app.expander)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
+from typing import Any
 
-import streamlit as st
+from streamlit.components import v2
 
 _HTML = """<div class="dv-timer"><span role="timer"></span> <button type="button"></button></div>"""
 _CSS = """
@@ -44,8 +45,8 @@ export default function ({ parentElement, data }) {
 
 
 @functools.cache
-def _component() -> Callable[..., object]:
-    return st.components.v2.component("diffviz_timer", html=_HTML, css=_CSS, js=_JS)
+def _component() -> Callable[..., Any]:
+    return v2.component("diffviz_timer", html=_HTML, css=_CSS, js=_JS)
 
 
 def timer(seconds: int, key: str, turn: int = 0) -> None:

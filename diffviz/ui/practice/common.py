@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import streamlit as st
 
@@ -12,7 +13,7 @@ from diffviz.lessons.pages import BY_SLUG
 CONFIDENCE = ("a guess", "fairly sure", "certain")
 
 
-def demo_link(demo: Demo | None, **more: object) -> None:
+def demo_link(demo: Demo | None, **more: Any) -> None:
     """A link to the live demo that shows the answer, in the state that shows it."""
     if demo:
         st.page_link(

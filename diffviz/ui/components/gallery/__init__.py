@@ -7,9 +7,10 @@ import functools
 import html
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-import streamlit as st
+from streamlit.components import v2
 
 from diffviz.pipelines.trajectory import encode_png
 from diffviz.ui.cache import by_content
@@ -37,8 +38,8 @@ def _css() -> str:
 
 
 @functools.cache
-def _component() -> Callable[..., object]:
-    return st.components.v2.component(
+def _component() -> Callable[..., Any]:
+    return v2.component(
         "diffviz_gallery",
         html='<div class="dv-gallery" role="group"></div>',
         css=_css(),

@@ -14,9 +14,11 @@ import struct
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import streamlit as st
+from streamlit.components import v2
 
 from diffviz.pipelines.trajectory import gif, sprite_sheet, strip
 from diffviz.ui.cache import by_content
@@ -49,7 +51,7 @@ class Chart:
 
     title: str
     role: str
-    values: Sequence[float]
+    values: Sequence[float] | np.ndarray
     texts: Sequence[str]
     range: tuple[float, float]
     dash: str = "none"
@@ -72,7 +74,7 @@ def pack(
     title: str,
     start: int = -1,
     largest: int = LARGEST,
-    t: Sequence[float] = (),
+    t: Sequence[float] | np.ndarray = (),
     charts: Sequence[Chart] = (),
 ) -> bytes:
     """The player's payload: header length (4 bytes), header (JSON), one PNG sprite sheet per panel.
@@ -120,8 +122,8 @@ def _file(name: str) -> str:
 
 
 @functools.cache
-def _component() -> Callable[..., object]:
-    return st.components.v2.component(
+def _component() -> Callable[..., Any]:
+    return v2.component(
         "diffviz_player",
         html=_file("player.html"),
         css=_file("player.css"),
@@ -139,7 +141,7 @@ def play(
     name: str = "diffviz",
     start: int = -1,
     largest: int = LARGEST,
-    t: Sequence[float] = (),
+    t: Sequence[float] | np.ndarray = (),
     charts: Sequence[Chart] = (),
 ) -> None:
     """Show the player, with downloads of the run as GIF and as a strip of frames.

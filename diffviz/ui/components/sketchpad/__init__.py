@@ -7,9 +7,11 @@ import binascii
 import functools
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import streamlit as st
+from streamlit.components import v2
 
 from diffviz.ui.components.gallery import data_uri
 
@@ -35,8 +37,8 @@ MARK = "rgba(240, 0, 140, 0.7)"
 
 
 @functools.cache
-def _component() -> Callable[..., object]:
-    return st.components.v2.component(
+def _component() -> Callable[..., Any]:
+    return v2.component(
         "diffviz_sketchpad",
         html=(_HERE / "sketchpad.html").read_text(encoding="utf-8"),
         css=(_HERE / "sketchpad.css").read_text(encoding="utf-8"),

@@ -5,15 +5,16 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
-import streamlit as st
+from streamlit.components import v2
 
 _HERE = Path(__file__).parent
 
 
 @functools.cache
-def _component() -> Callable[..., object]:
-    return st.components.v2.component(
+def _component() -> Callable[..., Any]:
+    return v2.component(
         "diffviz_sortable",
         html='<ol class="dv-sort"></ol><div class="dv-said" aria-live="polite"></div>',
         css=(_HERE / "sortable.css").read_text(encoding="utf-8"),
