@@ -36,8 +36,10 @@ LINKS = dict(
     ids=["-".join([page, *(value for _, value in state)]) for page, state in LINKS],
 )
 def test_a_link_opens_a_page_that_reads_every_key_of_its_state_and_takes_its_value(
-    page, state, may_speak, idle_network
+    page, state, may_speak, request
 ):
+    if page != "unet":  # which shows what the blocks of the network give: they must be run
+        request.getfixturevalue("idle_network")
     app = open_page(page, dict(state))
     assert not [w.value for w in app.warning if not may_speak or "The link asks for" in w.value]
     assert {key for key, _ in state} <= control_keys(app)
