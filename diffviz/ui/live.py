@@ -93,8 +93,7 @@ def vocabulary(name: str = checkpoints.DEFAULT) -> Vocabulary:
 
 def network(c: Controls, default: str = checkpoints.DEFAULT) -> str:
     """Which of the networks on pixels is used; ends the page with one sentence when it cannot be loaded."""
-    entries = checkpoints.manifest().items()
-    titles = {name: entry.title for name, entry in entries if not entry.autoencoder}
+    titles = {name: entry.title for name, entry in checkpoints.pixel_networks().items()}
     chosen = c.choice("Network", "net", tuple(titles), default, titles)
     vocabulary(chosen)
     return chosen

@@ -89,7 +89,7 @@ def test_what_was_measured_brings_its_settings_and_the_weights_it_is_of(tmp_path
     }
 
 
-@pytest.mark.parametrize("name", list(checkpoints.manifest()))
+@pytest.mark.parametrize("name", list(checkpoints.pixel_networks()))
 def test_the_measured_shares_agree_with_their_histograms_and_their_limit(name):
     """The page's percentages: 5 % of the held-out images by construction, the others within the bin of the limit."""
     found = nearest_neighbors.memorization_results(name)
@@ -103,7 +103,7 @@ def test_the_measured_shares_agree_with_their_histograms_and_their_limit(name):
         assert shares[bin_of_limit] - rounding <= share <= shares[bin_of_limit + 1] + rounding
 
 
-@pytest.mark.parametrize("name", list(checkpoints.manifest()))
+@pytest.mark.parametrize("name", list(checkpoints.pixel_networks()))
 def test_the_mark_in_the_chart_is_on_the_side_of_the_limit_that_the_page_states(name):
     """The verdict searches compressed training images, the measured limit is of the original ones."""
     reference = nearest_neighbors.load_reference_set()

@@ -70,7 +70,7 @@ def test_a_loss_that_no_longer_falls_is_said_to(tmp_path):
     said = sections.prediction(log(tmp_path / "log.csv", [(1000 * k, 0.1) for k in range(1, 10)]))
     assert "no longer fell" in said or "lowered it by 0.0000" in said
     rising = log(tmp_path / "rising.csv", [(1, 0.2), (2, 0.1), (3, 0.15)])
-    assert "by heart" in sections.overfitting(rising)
+    assert "memorize" in sections.overfitting(rising)
 
 
 def test_the_histogram_is_wellformed_and_as_wide_as_its_data():
@@ -84,7 +84,7 @@ def test_the_histogram_is_wellformed_and_as_wide_as_its_data():
     assert max(float(b.get("x")) for b in boxes) < 640
 
 
-@pytest.mark.parametrize("name", list(checkpoints.manifest()))
+@pytest.mark.parametrize("name", list(checkpoints.pixel_networks()))
 def test_the_card_s_figure_and_the_lesson_s_chart_show_the_same_histogram(name):
     memory = nearest_neighbors.memorization_results(name)
     drawn = (ASSETS / "model" / f"memory-{name}.svg").read_text(encoding="utf-8")
@@ -95,7 +95,7 @@ def test_the_card_s_figure_and_the_lesson_s_chart_show_the_same_histogram(name):
     assert [list(y) for y in lines] == [memory[k]["shares"] for k in ("trained_captions", "heldout")]
 
 
-@pytest.mark.parametrize("name", list(checkpoints.manifest()))
+@pytest.mark.parametrize("name", list(checkpoints.pixel_networks()))
 def test_the_shipped_figures_say_of_which_weights_they_are(name):
     path = ASSETS / "curves" / f"evaluation-{name}.json"
     if not path.exists():
@@ -168,7 +168,7 @@ def test_the_card_gives_the_command_of_every_session():
     assert "--images 90" in found[3] and found[3].endswith("--skin-tone-weight 0.5 --resume")
 
 
-@pytest.mark.parametrize("name", list(checkpoints.manifest()))
+@pytest.mark.parametrize("name", list(checkpoints.pixel_networks()))
 def test_a_shipped_network_is_made_again_by_every_session_and_left_unpublished(name, monkeypatch, capsys):
     run = []
     monkeypatch.setattr(reproduce.subprocess, "run", lambda command, check: run.append(" ".join(command[1:])))

@@ -113,11 +113,12 @@ def denoiser() -> Denoiser:
 def training_note() -> None:
     """How long the network was trained, since its images are to be judged by that."""
     _, facts = checkpoints.metadata(ASSETS / checkpoints.manifest()[NETWORK].file)
+    begun = facts["recipe"].get("start")
     st.caption(
-        f"The latent network was trained on {facts['images'] / 1000:,.0f} thousand images in {facts['core_hours']:.1f} "
-        f"hours of one "
-        "processor core, far less than those of the other lessons: its images are rough, and faces come first. The "
-        "autoencoder is finished."
+        f"The latent network was trained on {facts['images'] / 1000:,.0f} thousand images in "
+        f"{facts['core_hours']:.1f} hours of one processor core"
+        + (f", beginning with the weights of {begun}" if begun else "")
+        + ", far less than those of the other lessons: its images are rough still. The autoencoder is finished."
     )
 
 
