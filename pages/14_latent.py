@@ -21,13 +21,13 @@ from diffviz.ui.lessons import latent
 from diffviz.ui.sampling_controls import seed_control
 
 c = Controls(page)
-part = c.choice("Part", "part", tuple(latent.PARTS), "code", latent.PARTS, segmented=True)
+part = c.choice("Part", "latent", tuple(latent.PARTS), "code", latent.PARTS, segmented=True)
 left, right = st.columns([1, 2.9], gap="large")
 settings, image, second = Settings(), None, None
 with left:
     way = ""
     if part == "diffuse":
-        way = c.choice("Process", "way", ("forward", "reverse"), "forward", segmented=True, width="stretch")
+        way = c.choice("Process", "process", ("forward", "reverse"), "forward", segmented=True, width="stretch")
     if part == "between":
         way = c.choice("Between", "middle", tuple(latent.MIDDLES), "images", latent.MIDDLES, width="stretch")
     if part == "code" or way in ("forward", "images"):

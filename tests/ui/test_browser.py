@@ -152,7 +152,7 @@ MARKING = "/editing?do=Inpainting&hole=what+I+mark&net=32+×+32,+quick"
         "/training",
         "/workshop",
         "/unet",
-        "/latent?part=Diffuse+in+latents",
+        "/latent?latent=Diffuse+in+latents",
     ],
 )
 def test_every_page_has_a_player_and_one_title_fits_its_width_and_passes_axe_in_both_themes(page, path):

@@ -32,9 +32,10 @@ def exercise(name: str) -> None:
     from diffviz.ui import learner, practice
 
     learner.identify()
-    practice.EXERCISES[name]()
-    if name in practice.KEYS:
-        learner.save_progress(practice.KEYS[name])
+    chosen = practice.EXERCISES[name]
+    chosen.show()
+    if chosen.progress_key:
+        learner.save_progress(chosen.progress_key)
     else:
         learner.report()
     st.caption("the end")
@@ -90,10 +91,10 @@ def test_two_tabs_that_rate_one_card_count_it_once(home):
 
 
 def test_two_tabs_in_one_quiz_count_its_question_once(home):
-    first = visit("work quiz")
+    first = visit("scenario_quiz")
     first.radio[0].set_value(first.radio[0].options[0])
     run(first)
-    second = visit("work quiz")
+    second = visit("scenario_quiz")
     second.session_state["practice-quiz"] = json.loads(json.dumps(first.session_state["practice-quiz"]))
     run(second)
     second.radio[0].set_value(second.radio[0].options[1])
@@ -105,7 +106,7 @@ def test_two_tabs_in_one_quiz_count_its_question_once(home):
     assert store.get(WHO, "quiz")["given"]
 
 
-@pytest.mark.parametrize("name", ["practise now", "self-check", "order", "predict", "work quiz"])
+@pytest.mark.parametrize("name", ["mixed", "self_check", "order", "predict", "scenario_quiz"])
 def test_an_exercise_that_was_only_opened_leaves_nothing_behind(home, name):
     run(visit(name))
     with closing(sqlite3.connect(home / FILE)) as file:
@@ -114,7 +115,7 @@ def test_an_exercise_that_was_only_opened_leaves_nothing_behind(home, name):
 
 def test_an_answer_and_where_it_leads_are_kept_before_the_page_is_drawn_again(home, monkeypatch):
     """A server that ends between the two used to ask the question again and to count it twice."""
-    app = visit("work quiz")
+    app = visit("scenario_quiz")
     app.radio[0].set_value(app.radio[0].options[0])
     run(app)
     monkeypatch.setattr(learner, "save_progress", lambda key: None)  # the end of the page is not reached
@@ -190,7 +191,7 @@ def test_a_stored_line_with_an_impossible_date_leaves_practice_and_the_erase_but
     with closing(sqlite3.connect(home / FILE)) as file, file:
         file.execute("UPDATE events SET at = '9999-12-31T23:59:59+00:00' WHERE id = 1")
         file.execute("INSERT INTO places VALUES (?, 'now', '{')", (WHO,))
-    for name in ("practise now", "flashcards"):
+    for name in ("mixed", "flashcards"):
         visit(name)
     app = visit("progress")
     assert any("1 stored answer cannot be read" in w.value for w in app.warning)
@@ -201,7 +202,7 @@ def test_a_stored_line_with_an_impossible_date_leaves_practice_and_the_erase_but
 
 def test_a_place_of_another_form_begins_anew_with_a_sentence(home):
     Store(home / FILE).put(WHO, "quiz", {"at": "two", "ids": 7})
-    app = visit("work quiz")
+    app = visit("scenario_quiz")
     assert "begins anew" in app.warning[0].value
     assert app.radio
 
@@ -268,14 +269,14 @@ def test_a_visitor_who_empties_streamlits_caches_empties_no_store(home):
 
 
 def test_the_learners_id_is_in_no_address_and_in_no_log(home, caplog, capsys):
-    app = visit("practise now")
+    app = visit("mixed")
     store = learner.store()
     store._engine.dispose()
     from sqlalchemy import event
 
     event.listen(store._engine, "connect", lambda connection, _: connection.execute("PRAGMA query_only = ON"))
     visit("flashcards")
-    app = visit("self-check")
+    app = visit("self_check")
     press(app, "Next question")
     said = capsys.readouterr()
     assert WHO not in caplog.text + said.out + said.err

@@ -39,7 +39,7 @@ def test_every_page_opens_with_its_defaults_and_an_outline_without_gaps(page):
     assert not app.subheader or page is None or app.header  # headings never jump a level
 
 
-def test_a_control_that_pages_share_takes_the_same_values_on_each(idle_network):
+def test_a_control_that_pages_share_takes_the_same_values_on_each(request):
     """Its value travels with the visitor, so one that another page does not know would be lost with a warning."""
     parts = {
         "pages/2_training.py": {"learn": "Train a small network"},
@@ -48,7 +48,11 @@ def test_a_control_that_pages_share_takes_the_same_values_on_each(idle_network):
         "pages/8_generative_models.py": {"beside": "Flow matching and reflow"},
     }
     seen = {}
-    for page, query in [*((page, {}) for page in PAGES), *parts.items()]:
+    # The network is run on one page only, which shows what its blocks give.
+    opened = [("pages/12_unet.py", {}), *((p, {}) for p in PAGES if p != "pages/12_unet.py"), *parts.items()]
+    for page, query in opened:
+        if page != "pages/12_unet.py":
+            request.getfixturevalue("idle_network")
         app = open_page(page, **query)
         for control in (*app.selectbox, *app.select_slider, *app.get("button_group")):
             if control.proto.query_param_key:
@@ -569,7 +573,7 @@ EDITING = "pages/6_editing.py"
 def test_image_to_image_runs_at_any_strength(strength):
     app = open_page(EDITING, strength=strength, **QUICK_NET)
     run = app.session_state["img2img-run"]
-    assert run.finished and len(run.steps) == max(1, round(20 * float(strength))) + 1
+    assert run.finished and run.trajectory().steps == max(1, round(20 * float(strength)))
     assert not app.warning
 
 
@@ -591,7 +595,7 @@ def test_every_mask_can_be_inpainted(hole):
 
 def test_inpainting_compares_resampling_steps_once_predicted_and_counts_them():
     app = open_page(EDITING, do="Inpainting", rounds="2", **QUICK_NET)
-    assert len(app.session_state["inpaint-run"].steps) == 19 * 2 + 1 + 1
+    assert app.session_state["inpaint-run"].trajectory().steps == 19 * 2 + 1
     app.pills(key="guess-rounds").set_value("no difference").run()
     assert not app.exception and "You said **no difference**" in said(app)
 
