@@ -189,7 +189,9 @@ ANSWER = {
         ({"at": "9999-12-31T00:00:00+00:00"}, "date"),
         ({"at": "0001-01-01T00:00:00+14:00"}, "date"),
         ({"at": "2026-01-05T12:00:00"}, "date"),
-        ({"at": (datetime.now(UTC) + timedelta(days=3)).isoformat()}, "in the future"),
+        pytest.param(
+            {"at": (datetime.now(UTC) + timedelta(days=3)).isoformat()}, "in the future", id="future"
+        ),
         ({"at": 5}, "“at”"),
         ({"result": "brilliant"}, "“result”"),
         ({"result": ["good"]}, "“result”"),

@@ -39,7 +39,7 @@ SIMILAR_RATIO = 1.2  # times the smallest distance: nearer than that counts as n
 def compare_models(task: ToyTask) -> None:
     """A VAE, a GAN and diffusion trained side by side on the same points, and how each fails."""
     guess = toy_training.ask_with_preview(
-        "The same data, network architecture and number of training steps. Whose samples come nearest to the data?",
+        "Same data, network and training steps: whose samples come nearest?",
         [*(TITLES[name] for name in MODELS), "no difference"],
         "guess-ways",
         task,
@@ -57,7 +57,7 @@ def compare_models(task: ToyTask) -> None:
             for name, t in found.items()
         ],
         [
-            "Distance from the data (the larger of the two in the table): "
+            "Distance from the data: "
             + ", ".join(f"{TITLES[name]} {d[i]:.2f}" for name, d in far.items())
             + "."
             for i in range(len(run))
@@ -254,8 +254,7 @@ def distillation(task: ToyTask) -> None:
         "hardly better than that",
     ]
     guess = toy_training.ask_with_preview(
-        f"A student is trained on noise and on the samples a teacher makes of it with {diffusion2d.SAMPLING_STEPS} "
-        "evaluations. How good are the student's samples with one evaluation?",
+        f"One evaluation in place of {diffusion2d.SAMPLING_STEPS}: how good are a distilled student's samples?",
         options,
         "guess-once",
         task,
@@ -279,8 +278,8 @@ def distillation(task: ToyTask) -> None:
             toy_training.panel("student", run, task.shown_data, "NFE 1"),
         ],
         [
-            f"Distance from the data: student {d:.2f}, teacher {far['many']:.2f} with {diffusion2d.SAMPLING_STEPS} "
-            f"evaluations and {far['one']:.2f} with one."
+            f"Distance: student {d:.2f}, teacher {far['many']:.2f} (NFE {diffusion2d.SAMPLING_STEPS}), "
+            f"{far['one']:.2f} (NFE 1)."
             for d in learned
         ],
         [toy_training.distance_chart("student: distance from the data", learned, max(learned))],
