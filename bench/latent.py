@@ -25,13 +25,12 @@ def main() -> None:
     args = parser.parse_args()
     torch.set_num_threads(1)
     pixel, latent = checkpoints.load("emoji64"), checkpoints.load("emoji128")
+    autoencoder = checkpoints.load_autoencoder()
     print(
         f"| pixels a side | in pixels, GFLOP | in latents, GFLOP | of it decoding | factor | ({args.steps} guided steps)"
     )
     print("|---|---|---|---|---|---|")
-    for cost in cost_by_resolution(
-        pixel.net.config, latent.net.config, latent.autoencoder.config, steps=args.steps
-    ):
+    for cost in cost_by_resolution(pixel.net.config, latent.net.config, autoencoder.config, steps=args.steps):
         print(
             f"| {cost.size} | {cost.pixels / 1e9:,.1f} | {cost.latents / 1e9:,.1f} | {cost.decode / cost.latents:.0%} "
             f"| {cost.factor:.2f} | |"

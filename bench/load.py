@@ -22,6 +22,7 @@ import time
 import urllib.parse
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import psutil
 import websocket
@@ -66,7 +67,7 @@ class Visitor:
         )
         self.states: dict[str, WidgetState] = {}
         self.page_hash = ""  # the server picks the page by its name until it has told the hash
-        self.control: object = None
+        self.control: Any = None
         self.right_page = self.control_seen = False
         self.rerun()
         self.rerun()  # the first visit of a page shows its run as it is computed: not what is measured here

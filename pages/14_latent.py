@@ -27,7 +27,9 @@ settings, image, second = Settings(), None, None
 with left:
     way = ""
     if part == "diffuse":
-        way = c.choice("Process", "process", ("forward", "reverse"), "forward", segmented=True, width="stretch")
+        way = c.choice(
+            "Process", "process", ("forward", "reverse"), "forward", segmented=True, width="stretch"
+        )
     if part == "between":
         way = c.choice("Between", "middle", tuple(latent.MIDDLES), "images", latent.MIDDLES, width="stretch")
     if part == "code" or way in ("forward", "images"):
@@ -48,11 +50,11 @@ with left:
     else:
         steps = c.slider("Steps", "steps", 30, 1, 250, 1)
 with right:
-    if part == "code":
+    if part == "code" and image is not None:
         latent.code(image, c)
-    elif way == "forward":
+    elif way == "forward" and image is not None:
         latent.diffuse_forward(image)
-    elif way == "images":
+    elif image is not None and second is not None:
         latent.between_images(image, second)
     else:
         net = latent.denoiser()

@@ -15,6 +15,7 @@ import itertools
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -217,7 +218,7 @@ class Case:
     id: str
     title: str
     part: str
-    wrong: Callable[..., object]
+    wrong: Callable[..., Any]
     sign: str
     why: str
     source: Source
@@ -270,7 +271,7 @@ def run(
     used, ts, rng = parts.schedule(case.given), case.timesteps, make_generators(seeds)
     eps = parts.noise(rng, denoiser.shape)
     image = torch.zeros_like(eps)
-    if case.from_image:
+    if case.from_image and pixels is not None:
         values = torch.from_numpy(np.moveaxis(pixels, -1, 0).astype(np.float32))
         image = parts.image_values(values).expand_as(eps)
     x = parts.first_state(image, eps, float(used.alpha(ts[0])), float(used.sigma(ts[0])))

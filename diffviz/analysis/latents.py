@@ -113,8 +113,8 @@ def reach(before: np.ndarray, after: np.ndarray, least: int = 8) -> tuple[int, i
     Patches are the 8 × 8 squares that one latent position stands for: more than one means that the decoder lets
     neighbours take part.
     """
-    there = (np.abs(before.astype(int) - after.astype(int)) >= least).any(-1)
-    side = len(there) // PATCH
+    there = np.any(np.abs(before.astype(int) - after.astype(int)) >= least, axis=-1)
+    side = before.shape[0] // PATCH
     return int(there.sum()), int(there.reshape(side, PATCH, side, PATCH).any((1, 3)).sum())
 
 

@@ -10,6 +10,7 @@ import itertools
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import torch
@@ -20,7 +21,7 @@ from diffviz.analysis.guidance_analysis import same_weights
 from diffviz.diffusion.schedules import SCHEDULES
 from diffviz.models.denoiser import Denoiser
 from diffviz.models.text_encoder import PAD, Vocabulary
-from diffviz.models.unet import Attention, ResBlock, UNet, noise_level_embedding
+from diffviz.models.unet import Attention, ResBlock, TransformerBlock, UNet, noise_level_embedding
 from diffviz.pipelines.text_to_image import Settings
 from diffviz.pipelines.trajectory import Trajectory
 
@@ -163,6 +164,7 @@ def switched(denoiser: Denoiser, switches: Switches) -> Denoiser:
             _scaled_input(split, switches.backbone.get(i, 1.0), switches.skips.get(i, 1.0))
         )
     for block in net.middle:
+        assert isinstance(block, TransformerBlock)
         if not switches.self_attention:
             block.self_attention.register_forward_hook(_nothing)
         if not switches.cross_attention:
@@ -204,7 +206,7 @@ def _nothing(module: nn.Module, given: object, out: Tensor) -> Tensor:
 @torch.inference_mode()
 def activations(run: Trajectory, settings: Settings, denoiser: Denoiser, name: str) -> np.ndarray:
     """What a block gives out at each state of a recorded trajectory, with the prompt: (steps, C, H, W)."""
-    seen: list[Tensor] = []
+    seen: list[Any] = []
     net = same_weights(denoiser.net)
     module, _, _ = _parts(net)[name]
     module.register_forward_hook(lambda module, given, out: seen.append(out))

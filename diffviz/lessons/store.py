@@ -7,6 +7,9 @@ Answers count in the order in which they arrived, not by the clock, which may go
 and is merged in by time, so that the answers of another browser do not all count as the newest.
 """
 
+# pyright: basic
+# SQLAlchemy's rows and an export's JSON have no types of their own.
+
 from __future__ import annotations
 
 import contextlib
@@ -433,7 +436,7 @@ def _put(connection: sql.Connection, learner: str, key: str, value: dict[str, An
     connection.execute(insert.on_conflict_do_update(["learner", "key"], set_={"value": text}))
 
 
-def _rows_of(learner: str) -> sql.Select[Any]:
+def _rows_of(learner: str) -> Any:
     return sql.select(*_OF_AN_EVENT).where(_EVENTS.c.learner == learner).order_by(_EVENTS.c.id)
 
 
@@ -529,11 +532,11 @@ def answer(kind: Any, item: Any, result: Any, sure: Any, at: Any) -> Event:
             raise ValueError(f"its “{name}” is not a text of 1 to {LENGTHS[name]} characters")
     if result not in RESULTS:
         raise ValueError(f"its “result” is none of {', '.join(RESULTS)}")
-    try:
+    when = None
+    with contextlib.suppress(ValueError, OverflowError):
         when = datetime.fromisoformat(at)
         known = when.tzinfo is not None and EARLIEST <= when < LATEST
-    except (ValueError, OverflowError):
-        known = False
-    if not known:
+        when = when if known else None
+    if when is None:
         raise ValueError(f"its date is none from {EARLIEST.year} to {LATEST.year} with a time zone")
     return Event(current_kind(kind), current_id(item), result, sure, when)

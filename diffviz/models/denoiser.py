@@ -61,7 +61,7 @@ class Denoiser:
             batches = np.array_split(
                 states, max(1, len(states) // 8)
             )  # a few at a time: less memory, no slower
-            return np.concatenate([self.decode(torch.from_numpy(b)).numpy() for b in batches])
+            return np.concatenate([self.decode(torch.as_tensor(b)).numpy() for b in batches])
 
         return decode
 

@@ -166,4 +166,5 @@ def fit_output(net: UNet, x: Tensor, angle: Tensor, tokens: Tensor, v: Tensor, r
     gram.diagonal().add_(ridge * gram.diagonal().mean())
     solution = torch.linalg.solve(gram, rows.T @ wanted)  # (9 D + 1, C)
     net.conv_out.weight.copy_(solution[:-1].T.reshape(net.conv_out.weight.shape))
+    assert net.conv_out.bias is not None
     net.conv_out.bias.copy_(solution[-1])

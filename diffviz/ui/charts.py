@@ -501,7 +501,12 @@ def embedding_map(
         showlegend=False, row=2, col=1,
     )  # fmt: skip
     for row in (1, 2):
-        figure.add_vline(x=at, line={"color": colours["text"], "width": 1.5, "dash": "dash"}, row=row, col=1)
+        figure.add_vline(
+            x=at,
+            line={"color": colours["text"], "width": 1.5, "dash": "dash"},
+            row=row,  # pyright: ignore[reportArgumentType] - plotly's annotation knows only the text "all"
+            col=1,  # pyright: ignore[reportArgumentType]
+        )
     figure.update_yaxes(title="feature", row=1, col=1)
     figure.update_xaxes(title="t", row=2, col=1)
     return _style(figure, colours, 460).update_layout(hovermode="closest")

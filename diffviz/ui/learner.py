@@ -157,7 +157,7 @@ def _keep_answers(key: str | None = None) -> None:
     try:
         for n, (token, event) in enumerate(list(unkept.items()), 1):
             state = st.session_state.get(f"practice-{key}") if n == len(unkept) else None
-            store().add(current_id(), event, token, None if state is None else (key, state))
+            store().add(current_id(), event, token, None if state is None or key is None else (key, state))
             st.session_state["learner-wrote"] = True
             del unkept[token]
             if state is not None:

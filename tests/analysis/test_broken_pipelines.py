@@ -168,7 +168,7 @@ def test_swapped_halves_guide_away_from_the_prompt():
     outputs = torch.tensor([0.5, 0.2])  # conditional, unconditional
     right, wrong = PARTS.split(outputs), CASES["halves-swapped"].wrong(outputs)
     assert [float(v) for v in wrong] == [float(v) for v in right[::-1]]
-    assert PARTS.guide(*right, 3.0) > right[0] > right[1] > PARTS.guide(*wrong, 3.0)
+    assert PARTS.guide(right[0], right[1], 3.0) > right[0] > right[1] > PARTS.guide(wrong[0], wrong[1], 3.0)
 
 
 def test_what_is_not_clipped_leaves_the_range_of_images(tiny):

@@ -154,6 +154,7 @@ def test_the_shipped_curve_is_of_the_shipped_weights_and_holds_what_the_pages_sa
         low, high = p["kid"]["interval"]
         assert low <= p["kid"]["value"] <= high
     reference = curve.point(**curve.reference)
+    assert reference is not None
     assert curve.longest == reference["steps"] and "difference" not in reference
     # One step is measurably worse than the reference: otherwise N is too small to say anything.
     assert curve.point("ddim", 1)["difference"]["interval"][0] > 0

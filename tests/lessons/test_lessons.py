@@ -395,7 +395,7 @@ def test_predictions_are_written_first_then_looked_at_and_compared(idle_network)
     app = practise("Predict, observe, explain")
     for n, item in enumerate(load("predictions")):
         commit = next(b for b in app.button if b.label == "Commit and run")
-        points = [b for b in app.checkbox if "-point-" in b.key]
+        points = [b for b in app.checkbox if "-point-" in (b.key or "")]
         assert commit.disabled and not app.info and not points  # nothing is given away beforehand
         app.text_area(key=f"predict-{item.id}").set_value("twice, as each needs <b>the last</b>").run()
         press(app, "Commit and run")

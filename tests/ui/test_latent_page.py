@@ -28,7 +28,9 @@ def test_moving_a_value_by_nothing_changes_nothing():
     assert any("0 pixels changed, in 0 patches" in h.proto.body for h in app.get("html"))
 
 
-@pytest.mark.parametrize("state", [{"process": "forward"}, {"process": "reverse", "seed": "3"}], ids=lambda s: s["process"])
+@pytest.mark.parametrize(
+    "state", [{"process": "forward"}, {"process": "reverse", "seed": "3"}], ids=lambda s: s["process"]
+)
 def test_both_processes_run_in_latents(state):
     app = opened(latent="Diffuse in latents", **state)
     reverse = state["process"] == "reverse"

@@ -413,7 +413,8 @@ def test_the_curve_is_that_of_the_network_that_is_chosen():
         if curve is None:
             assert any("has not been measured yet" in i.value for i in app.info)
         else:
-            assert any(f"{curve.raw['real']:,} real images" in c.value for c in app.caption)
+            said = [element.value for element in (*app.caption, *app.markdown)]
+            assert any(f"{curve.raw['real']:,} real images" in text for text in said)
 
 
 COPIES = "pages/7_memorization.py"

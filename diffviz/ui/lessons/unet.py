@@ -79,7 +79,7 @@ def activations(settings: Settings, name: str) -> None:
     titles = {int(channel): f"channel {channel}" for channel in order}
     enlarged = st.selectbox(
         "Channel to enlarge (the one that varies most over the image comes first)", list(titles),
-        format_func=titles.get, key=f"channel-{settings.model}-{name}",
+        format_func=titles.__getitem__, key=f"channel-{settings.model}-{name}",
     )  # fmt: skip
     side = 4 * acts.shape[-1]
     scale = np.quantile(np.abs(acts[:, order]), 0.995)  # a few outliers would leave everything else grey

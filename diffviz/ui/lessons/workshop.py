@@ -6,6 +6,7 @@ import inspect
 from collections.abc import Callable, Iterator
 
 import numpy as np
+import plotly.graph_objects as go
 import streamlit as st
 import torch
 from PIL import Image
@@ -100,7 +101,7 @@ def _distance(healthy: list[Frame], wrong: list[Frame]) -> np.ndarray:
     return np.array([rmse(h.step.x0.numpy(), w.step.x0.numpy()) for h, w in zip(healthy, wrong, strict=True)])
 
 
-def _curves(healthy: list[Frame], wrong: list[Frame]) -> object:
+def _curves(healthy: list[Frame], wrong: list[Frame]) -> go.Figure:
     steps = np.arange(1, len(healthy))
     given = {
         "healthy": np.array([f.input_rms.mean() for f in healthy[:-1]]),
