@@ -1,7 +1,6 @@
 """Words that the field has a term for: what stood here once stays away from texts, comments, identifiers and file names.
 
-A word that is right in one place is named in `LEGITIMATE` with the reason; `TO_BE_DONE` are the files whose texts are still
-to be put into the field's terms.
+A word that is right in one place is named in `LEGITIMATE` with the reason.
 """
 
 from __future__ import annotations
@@ -68,22 +67,6 @@ LEGITIMATE = {
         "assets/lessons/page_quiz.toml",
         "with the words",
     ): "the words of a caption, not the conditional prediction",
-}
-TO_BE_DONE = {
-    *(
-        f"pages/{name}.py"
-        for name in ("1_forward", "2_training", "3_reverse", "4_steps", "5_guidance", "6_editing")
-    ),
-    *("pages/7_memorization.py", "pages/8_generative_models.py"),
-    *("diffviz/analysis/frame_captions.py", "diffviz/analysis/step_comparison.py"),
-    *("diffviz/evaluation/nearest_neighbors.py", "diffviz/training/eval_steps.py"),
-    *("diffviz/ui/charts.py", "diffviz/ui/live.py"),
-    *(path.relative_to(ROOT).as_posix() for path in (ROOT / "diffviz" / "ui" / "lessons").glob("*.py")),
-    *(
-        "diffviz/ui/practice/dictionary.py",
-        "diffviz/ui/practice/live_answers.py",
-        "diffviz/training/build_card_pictures.py",
-    ),
 }
 
 PYTHON = [
@@ -158,14 +141,12 @@ def old_words_in(path: Path) -> list[str]:
     ]
 
 
-@pytest.mark.parametrize(
-    "path", [p for p in (*PYTHON, *LESSONS) if name_of(p) not in TO_BE_DONE], ids=name_of
-)
+@pytest.mark.parametrize("path", [*PYTHON, *LESSONS], ids=name_of)
 def test_texts_use_the_words_of_the_field(path):
     assert old_words_in(path) == []
 
 
-@pytest.mark.parametrize("path", [p for p in PYTHON if name_of(p) not in TO_BE_DONE], ids=name_of)
+@pytest.mark.parametrize("path", PYTHON, ids=name_of)
 def test_files_functions_and_classes_have_the_names_of_the_field(path):
     stem = path.stem.partition("_")[2] if path.parent.name == "pages" else path.stem
     assert stem not in OLD_FILES
@@ -176,7 +157,7 @@ def test_files_functions_and_classes_have_the_names_of_the_field(path):
 
 @pytest.mark.parametrize(
     "lesson",
-    [p for p in pages.LESSONS if p.file not in TO_BE_DONE and p.slug != "practice"],
+    [p for p in pages.LESSONS if p.slug != "practice"],
     ids=lambda p: p.slug,
 )
 def test_the_lead_of_a_lesson_names_terms_that_the_glossary_explains(lesson):

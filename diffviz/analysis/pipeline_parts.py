@@ -146,7 +146,7 @@ def decoder_of(denoiser: Denoiser, change: str) -> Callable[[np.ndarray], np.nda
     return lambda z: decode(autoencoder, z)
 
 
-def run_steps(settings: Settings, denoiser: Denoiser, change: str = "") -> Iterator[Step]:
+def sample_changed(settings: Settings, denoiser: Denoiser, change: str = "") -> Iterator[Step]:
     """The steps of a run with one change of `CHANGES`, or with none. Raises ValueError for another."""
     if change and change not in {name for names in CHANGES.values() for name in names}:
         raise ValueError(f"no such change: {change!r}")
@@ -162,7 +162,7 @@ def run_steps(settings: Settings, denoiser: Denoiser, change: str = "") -> Itera
 
 def run(settings: Settings, denoiser: Denoiser, change: str = "") -> PartsRun:
     """One run with what every part gave."""
-    steps = tuple(run_steps(settings, denoiser, change))
+    steps = tuple(sample_changed(settings, denoiser, change))
     told = changed_settings(settings, change)
     tokens, embeddings, pooled = encode_prompt(denoiser, denoiser.tokens([told.prompt], [told.style or None]))
     return PartsRun(

@@ -80,7 +80,7 @@ def _spread(frames: np.ndarray, count: int = 6) -> list[np.ndarray]:
     return list(frames[np.linspace(0, len(frames) - 1, count).round().astype(int)])
 
 
-def _finals(jobs: Sequence[Settings]) -> list[np.ndarray]:
+def _sample_each(jobs: Sequence[Settings]) -> list[np.ndarray]:
     return [sample_trajectory(job).frames("x")[-1] for job in jobs]
 
 
@@ -278,7 +278,7 @@ def solvers() -> Sheet:
     return Sheet(
         f"The same noise by four samplers in {budget} network evaluations each, beside {long.nfe} evaluations: all five "
         "owls are much alike.",
-        [_finals([*jobs, long])],
+        [_sample_each([*jobs, long])],
         [*(SAMPLERS[name].title for name in names), f"{long.nfe} NFE"],
         [f"{budget} NFE"],
     )
@@ -289,7 +289,7 @@ def ddim_and_ddpm() -> Sheet:
     return Sheet(
         "The same noise in 6 to 100 steps: from 25 steps on DDIM's images are nearly the same; those of DDPM, which draws "
         "new noise at each step, differ at the mouth.",
-        [_finals([_settings("dog face", 1, sampler=name, steps=n) for n in counts]) for name in names],
+        [_sample_each([_settings("dog face", 1, sampler=name, steps=n) for n in counts]) for name in names],
         [f"{n} steps" for n in counts],
         [SAMPLERS[name].title for name in names],
     )
@@ -314,7 +314,9 @@ def cond_and_uncond() -> Sheet:
 
 def prompts(texts: Sequence[str], seed: int, alt: str) -> Sheet:
     return Sheet(
-        alt, [_finals([_settings(text, seed) for text in texts])], [text or "no prompt" for text in texts]
+        alt,
+        [_sample_each([_settings(text, seed) for text in texts])],
+        [text or "no prompt" for text in texts],
     )
 
 

@@ -160,7 +160,7 @@ class Study:
 
 
 @dataclass(frozen=True)
-class Judge:
+class ImageScorer:
     """What images are measured by: the classifier, features of the real images (M, 128), the wanted subgroups (N,).
 
     Features are divided by their root mean square over the real images: the cubic kernel depends on their scale, and at
@@ -179,18 +179,18 @@ class Judge:
         return features.numpy() / self.scale, top_k_hits(by_subgroup, self.subgroup[: len(images)], 1)
 
 
-def measure(study: Study, judge: Judge, points: list[Point], reference: Point, n: int) -> dict:
+def measure(study: Study, scorer: ImageScorer, points: list[Point], reference: Point, n: int) -> dict:
     """The figures of every point over its first n images, and of the real images whose captions were drawn.
 
     KID and its difference come from one paired bootstrap, which resamples captions and noises as well as real images.
     """
-    bootstrap = metrics.KidBootstrap(judge.real, n)
+    bootstrap = metrics.KidBootstrap(scorer.real, n)
     target = study.images(reference, n)
-    at_reference, of_reference = bootstrap.kid(judge.features(target)[0])
+    at_reference, of_reference = bootstrap.kid(scorer.features(target)[0])
     found = []
     for sampler, steps in [*points, reference]:
         images = study.images((sampler, steps), n)
-        features, hits = judge.features(images)
+        features, hits = scorer.features(images)
         value, resampled = bootstrap.kid(features)
         point = {
             "sampler": sampler,
@@ -206,7 +206,7 @@ def measure(study: Study, judge: Judge, points: list[Point], reference: Point, n
             if not SAMPLERS[sampler].stochastic:
                 point["distance"] = metrics.mean_figure(metrics.rmse(images, target, metrics.PER_IMAGE))
         found.append(point)
-    floor, of_floor = bootstrap.kid(judge.same_captions[:n])
+    floor, of_floor = bootstrap.kid(scorer.same_captions[:n])
     return {"floor": metrics.as_figure(floor, metrics.percentile_interval(of_floor), DIGITS), "points": found}
 
 
@@ -242,7 +242,7 @@ def main() -> None:
     seen = classifier.load(ASSETS / "classifier32.safetensors")
     real, same_captions = (seen.predict(data.pictures(rows))[2].numpy() for rows in (others, drawn))
     scale = float(metrics.rmse(real))
-    judge = Judge(
+    scorer = ImageScorer(
         seen, scale, real / scale, same_captions / scale, subgroup_numbers(seen, data)[data.label[drawn]]
     )
     result = {
@@ -258,7 +258,7 @@ def main() -> None:
         "reference": {"sampler": reference[0], "steps": reference[1]},
         "precision": "bfloat16",
         "rounding": {"n": ROUNDING_N, "value": round(study.rounding(reference), 5)},
-        **measure(study, judge, [p for p in everything if study.complete(p, args.n)], reference, args.n),
+        **measure(study, scorer, [p for p in everything if study.complete(p, args.n)], reference, args.n),
     }
     out = args.out or ASSETS / "curves" / f"steps-{args.model}.json"
     out.write_text(json.dumps(result, indent=1) + "\n")

@@ -29,7 +29,7 @@ from diffviz.ui.controls import Controls
 
 S = TypeVar("S", bound=Settings)
 EXACT_STEPS = 100  # longer runs are kept at half precision
-MAX_UPDATES = 60  # frames pushed to the browser during a run; more would only slow it down
+MAX_UPDATES = 60  # frames sent to the browser during a run; more would only slow it down
 
 
 @dataclass(eq=False)  # compared by identity: a run grows while it is shown

@@ -101,11 +101,11 @@ kbd { opacity: 1 !important; }
 /* The menu fits 800 pixels of height, and its titles wrap instead of being cut off. */
 [data-testid="stSidebarHeader"] { height: 2.4rem; min-height: 0; margin: 0; padding-block: .3rem 0; }
 [data-testid="stSidebarContent"] { padding-inline: 0; }
-[data-testid="stSidebarUserContent"] { padding: 0 .8rem 1rem; }
+[data-testid="stSidebarUserContent"] { padding: 0 .8rem .4rem; }
 .st-key-menu > .stElementContainer { margin: 0; }
-.st-key-menu .stPageLink a { padding: .3rem .4rem; min-height: 24px; align-items: flex-start; }
+.st-key-menu .stPageLink a { margin: 0; padding: .3rem .4rem; min-height: 24px; align-items: flex-start; }
 .st-key-menu .stPageLink a :is(p, span) { white-space: normal; line-height: 1.3; }
-.st-key-menu .dv-kicker { margin: .5rem 0 .1rem; font-size: .78rem; }
+.st-key-menu .dv-kicker { margin: .5rem 0 .1rem; font-size: .78rem; line-height: 1.3; }
 .st-key-menu .stSelectbox { margin: .3rem 0; }
 .st-key-menu .stCheckbox { margin-top: .7rem; }
 .st-key-lessons h3.dv-kicker { padding: .7rem 0 .15rem; font-size: .85rem; font-weight: 600; }

@@ -85,7 +85,7 @@ def test_a_misspelt_term_finds_what_comes_near_and_nonsense_is_told_so(start):
 
 
 def test_the_menu_fits_a_small_screen_and_cuts_no_title_off(start):
-    expect(start.get_by_text("Presenter view", exact=True)).to_be_in_viewport(ratio=1)
+    expect(start.get_by_text("Presenter view", exact=True)).to_be_in_viewport(ratio=1, timeout=120_000)
     menu = start.get_by_test_id("stSidebarContent")
     assert menu.evaluate("e => e.scrollHeight - e.clientHeight") <= 0
     for lesson in (*pages.LESSONS, pages.TEACHING):

@@ -327,7 +327,7 @@ def between_noises(settings: Settings, seed: int, net: Denoiser) -> None:
     st.markdown(
         f"{verdict(guess, flat)}: the pixels of the middle image have a standard deviation of {middle['straight']:.0f} "
         f"levels on the "
-        f"straight way and {middle['spherical']:.0f} on the sphere. The mean of two independent noises has a standard "
+        f"straight line and {middle['spherical']:.0f} on the sphere. The mean of two independent noises has a standard "
         f"deviation of "
         "1/√2 in place of 1: noise of a length that the network never saw at t = 1."
     )
@@ -465,7 +465,7 @@ def parts(settings: Settings, net: Denoiser, c: Controls) -> None:
         st.table({"model": list(ELSEWHERE[part]), part: list(ELSEWHERE[part].values())})
     if part in pipeline_parts.CHANGES:
         _change(settings, net, found, part)
-    source.show(pipeline_parts.run_steps, pipeline_parts.safety_check)
+    source.show(pipeline_parts.sample_changed, pipeline_parts.safety_check)
 
 
 def _diagram(found: pipeline_parts.PartsRun, checked: pipeline_parts.SafetyCheck) -> str:
