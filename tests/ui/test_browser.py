@@ -69,35 +69,37 @@ def at_rest(page):
     )
 
 
-def ends_a_run(payload):
-    """Whether a message from the server says that a run of the script is over, be it only for another to begin."""
-    return isinstance(payload, bytes) and ForwardMsg.FromString(payload).HasField("script_finished")
-
-
 class Runs:
-    """Counts the script runs that the server has ended for a page since it was last opened; made before it is."""
+    """Follows the server's script runs for a page since it was last opened; made before it is.
+
+    A run that is cut short for another has a beginning and no end, so beginnings are counted.
+    """
 
     def __init__(self, page):
-        self.page, self.finished = page, 0
+        self.page, self.begun, self.running = page, 0, False
         page.on("websocket", self._opened)
 
     def _opened(self, socket):
-        self.finished = 0
+        self.begun = 0
         socket.on("framereceived", self._received)
 
     def _received(self, payload):
-        self.finished += ends_a_run(payload)
+        message = ForwardMsg.FromString(payload) if isinstance(payload, bytes) else ForwardMsg()
+        if message.HasField("new_session"):
+            self.begun, self.running = self.begun + 1, True
+        elif message.HasField("script_finished"):
+            self.running = False
 
-    def wait_for(self, finished):
+    def wait_for(self, begun):
         """Wait for this many runs, and until the page shows what the last one made."""
-        until(self.page, lambda: self.finished >= finished, f"the server has not finished {finished} runs")
+        until(self.page, lambda: self.begun >= begun and not self.running, f"there were no {begun} runs")
         at_rest(self.page)
 
     @contextmanager
     def another(self):
         """Wait for the run that what is done here sets off."""
         at_rest(self.page)
-        before = self.finished
+        before = self.begun
         yield
         self.wait_for(before + 1)
 
