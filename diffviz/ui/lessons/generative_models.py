@@ -74,8 +74,8 @@ def compare_models(task: ToyTask) -> None:
     )
     st.markdown(_table(found, task))
     st.caption(
-        "Samples to data: mean distance of a sample to the nearest data point, large where samples lie outside the data. "
-        "Data to samples: mean distance of a data point to the nearest sample, large where parts of the data are not "
+        "To data: mean distance of a sample to the nearest data point, large where samples lie outside the data. "
+        "From data: mean distance of a data point to the nearest sample, large where parts of the data are not "
         f"covered. Other data: a second set of data points, for scale. Over {diffusion2d.POINTS} points of each. "
         "Each network is trained once, without the techniques that "
         "stabilize GANs in practice, and one run proves little: try other seeds, shapes and numbers of training steps."
@@ -118,12 +118,12 @@ def _table(found: dict[str, Training], task: ToyTask) -> str:
     rows = {TITLES[name]: (t.samples, t.model.nfe) for name, t in found.items()}
     rows["other data"] = (task.data[-diffusion2d.POINTS :], "–")
     modes = task.shape in diffusion2d.MODES
-    columns = ("", "samples to data", "data to samples", *(["modes"] if modes else []), "NFE")
+    columns = ("", "to data", "from data", *(["modes"] if modes else []), "NFE")
     lines = [f"| {' | '.join(columns)} |", "|---" * len(columns) + "|"]
     for title, (points, nfe) in rows.items():
         cells = [title, *(f"{far:.3f}" for far in _nn_distances(points, task))]
         if modes:
-            cells.append("{} of {}".format(*diffusion2d.modes_covered(points, task.shape)))
+            cells.append("{}/{}".format(*diffusion2d.modes_covered(points, task.shape)))
         lines.append(f"| {' | '.join([*cells, str(nfe)])} |")
     return "\n".join(lines)
 
