@@ -15,7 +15,7 @@ from diffviz.ui import theme
 from diffviz.ui.components import player
 from diffviz.ui.prediction import ask_prediction
 
-SIDE = LARGEST = 160  # pixels of a scatter plot: three fit beside the controls, two on a phone
+SIDE = LARGEST = 148  # pixels of a scatter plot: three fit beside the controls, two on a phone
 LENGTHS = (100, 300, 1000, 3000)  # training steps
 DATA = 1000
 CLOSE = 0.06  # distance of samples to the data: two samples of the data themselves are about 0.03 apart
