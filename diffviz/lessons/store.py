@@ -7,9 +7,6 @@ Answers count in the order in which they arrived, not by the clock, which may go
 and is merged in by time, so that the answers of another browser do not all count as the newest.
 """
 
-# pyright: basic
-# SQLAlchemy's rows and an export's JSON have no types of their own.
-
 from __future__ import annotations
 
 import contextlib
@@ -19,11 +16,11 @@ import os
 import sqlite3
 import threading
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable
 from dataclasses import asdict, dataclass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import platformdirs
 import sqlalchemy as sql
@@ -237,7 +234,7 @@ class Store:
                 self.lost += 1
 
     @contextlib.contextmanager
-    def _transaction(self, doing: str, write: bool = True) -> Iterator[sql.Connection]:
+    def _transaction(self, doing: str, write: bool = True) -> Generator[sql.Connection, None, None]:
         """All or nothing; a failure is a StoreError that begins with `doing`."""
         try:
             self._reopen_if_gone()
@@ -379,15 +376,15 @@ class Store:
     def copy_to(self, other: Store) -> None:
         """Add everything kept here to another store."""
         with self._transaction(_READ, write=False) as connection:
-            events = connection.execute(sql.select(_EVENTS).order_by(_EVENTS.c.id)).all()
-            places = connection.execute(sql.select(_PLACES)).all()
+            events = connection.execute(sql.select(_EVENTS).order_by(_EVENTS.c.id)).mappings().all()
+            places = connection.execute(sql.select(_PLACES)).mappings().all()
         with other._transaction(_KEEP) as connection:
             for row in events:
-                values = {k: v for k, v in row._mapping.items() if k != "id"}
+                values = {k: v for k, v in row.items() if k != "id"}
                 insert = sqlite.insert(_EVENTS).values(**values)
                 connection.execute(insert.on_conflict_do_nothing(["learner", "token"]))
             for row in places:
-                connection.execute(sqlite.insert(_PLACES).values(**row._mapping).on_conflict_do_nothing())
+                connection.execute(sqlite.insert(_PLACES).values(**row).on_conflict_do_nothing())
 
     # --- backups -------------------------------------------------------------------------------------------
 
@@ -436,7 +433,7 @@ def _put(connection: sql.Connection, learner: str, key: str, value: dict[str, An
     connection.execute(insert.on_conflict_do_update(["learner", "key"], set_={"value": text}))
 
 
-def _rows_of(learner: str) -> Any:
+def _rows_of(learner: str) -> sql.Select[*tuple[Any, ...]]:
     return sql.select(*_OF_AN_EVENT).where(_EVENTS.c.learner == learner).order_by(_EVENTS.c.id)
 
 
@@ -501,9 +498,11 @@ def read_export(data: Any, now: datetime) -> list[Event]:
     An export is {"format": 1, "events": [...]} with at most MAX_ANSWERS answers. Each has the five fields of an `Event`
     and no other: short texts, a known result, and a date with its time zone from EARLIEST to a day after `now`.
     """
-    if not isinstance(data, dict) or data.get("format") != FORMAT or not isinstance(data.get("events"), list):  # pyright: ignore[reportUnknownMemberType]
+    export = cast("dict[str, Any]", data) if isinstance(data, dict) else {}
+    rows: Any = export.get("events")
+    if export.get("format") != FORMAT or not isinstance(rows, list):
         raise StoreError("This file is not an export of diffviz.")
-    rows: Sequence[Any] = data["events"]  # pyright: ignore[reportUnknownVariableType]
+    rows = cast("list[Any]", rows)
     if len(rows) > MAX_ANSWERS:
         raise StoreError(
             f"This export has {len(rows):,} answers, and {MAX_ANSWERS:,} are the limit: nothing was brought in."
@@ -511,9 +510,10 @@ def read_export(data: Any, now: datetime) -> list[Event]:
     found: list[Event] = []
     for n, row in enumerate(rows, 1):
         try:
-            if not isinstance(row, dict) or set(row) != {"kind", "item", "result", "sure", "at"}:  # pyright: ignore[reportUnknownArgumentType]
+            fields = cast("dict[Any, Any]", row) if isinstance(row, dict) else {}
+            if set(fields) != {"kind", "item", "result", "sure", "at"}:
                 raise ValueError("it has not the fields of an answer")
-            event = answer(**row)  # pyright: ignore[reportUnknownArgumentType]
+            event = answer(**fields)
             if event.at > now + timedelta(days=1):  # a day for clocks that differ
                 raise ValueError("its date is in the future")
         except ValueError as error:
@@ -535,8 +535,7 @@ def answer(kind: Any, item: Any, result: Any, sure: Any, at: Any) -> Event:
     when = None
     with contextlib.suppress(ValueError, OverflowError):
         when = datetime.fromisoformat(at)
-        known = when.tzinfo is not None and EARLIEST <= when < LATEST
-        when = when if known else None
+        when = when if when.tzinfo is not None and EARLIEST <= when < LATEST else None
     if when is None:
         raise ValueError(f"its date is none from {EARLIEST.year} to {LATEST.year} with a time zone")
     return Event(current_kind(kind), current_id(item), result, sure, when)
