@@ -5,11 +5,11 @@ from __future__ import annotations
 import dataclasses
 import math
 from collections.abc import Iterator, Sequence
-from typing import cast
 
 import numpy as np
 import torch
 
+from diffviz.analysis import unet_probe
 from diffviz.diffusion.guidance import classifier_guidance
 from diffviz.diffusion.samplers import final_step, make_generators, randn_per_seed
 from diffviz.diffusion.schedules import SCHEDULES
@@ -18,7 +18,6 @@ from diffviz.models import checkpoints
 from diffviz.models.classifier import LabelClassifier
 from diffviz.models.denoiser import Denoiser
 from diffviz.models.text_encoder import Vocabulary
-from diffviz.models.unet import Attention, TransformerBlock, same_weights
 from diffviz.pipelines.text_to_image import Settings, build_denoiser, sample, sample_images
 from diffviz.pipelines.trajectory import Trajectory
 
@@ -74,22 +73,13 @@ def cross_attention_maps(run: Trajectory, settings: Settings, denoiser: Denoiser
     Attention weights, averaged over heads and blocks, at the network's lowest resolution; those of one position add up
     to 1. The first is the style's, the others stand in the order of the words that are known.
     """
-    n, seen = run.steps, []
-    net = same_weights(denoiser.net)  # other sessions use the shared one, which must get no hooks
-    for block in net.middle:
-        attention = cast(TransformerBlock, block).cross_attention
-        attention.register_forward_hook(
-            lambda module, inputs, _: seen.append(cast(Attention, module).weights(*inputs).mean(1))
-        )
-    again = Denoiser(net, denoiser.vocabulary)
-    denoise = again.conditioned(
-        [settings.prompt] * n, [settings.style or None] * n, SCHEDULES[settings.schedule]
-    )
-    denoise(torch.from_numpy(run.x[:n]), torch.from_numpy(run.t[:n]))
-    weights = torch.stack(seen).mean(0)  # (steps, positions, tokens)
+    weights = unet_probe.attention(run, settings, denoiser, "cross").mean(
+        (0, 2)
+    )  # (steps, positions, tokens)
     side = math.isqrt(weights.shape[1])
     words = len(denoiser.vocabulary.read(settings.prompt).words)
-    return weights.transpose(1, 2).unflatten(2, (side, side))[:, : 1 + words].numpy()
+    maps = np.swapaxes(weights, 1, 2).reshape(len(weights), -1, side, side)
+    return maps[:, : 1 + words]
 
 
 def at_scales(

@@ -13,15 +13,14 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from diffviz.analysis import latents
+from diffviz.analysis import latents, unet_probe
 from diffviz.diffusion.samplers import Step, make_generators, randn_per_seed
-from diffviz.imaging.pixels import to_uint8
+from diffviz.imaging.pixels import from_uint8, to_uint8
 from diffviz.models.classifier import LabelClassifier
 from diffviz.models.denoiser import Denoiser
 from diffviz.models.text_encoder import FIRST_STYLE, NO_STYLE, NULL_TOKEN, PAD, Vocabulary
-from diffviz.models.unet import same_weights
 from diffviz.pipelines.text_to_image import Settings, build_denoiser, sample
 
 # Words of the vocabulary that our check refuses: weapons and smoking. A short list by hand, as the first filters were.
@@ -36,6 +35,11 @@ CHANGES = {
     "scheduler": ("one step", "DPM-Solver++ 2M"),
     "decoder": ("left out", "its linear part alone"),
 }
+SWITCHES = {
+    "no cross-attention": unet_probe.Switches(cross_attention=False),
+    "no self-attention": unet_probe.Switches(self_attention=False),
+}
+NEAREST = 4  # words named beside a token
 
 
 @dataclass(frozen=True)
@@ -84,38 +88,13 @@ def token_texts(vocabulary: Vocabulary) -> list[str]:
     return [*texts, *(f"style: {style}" for style in vocabulary.styles), *vocabulary.words]
 
 
-def nearest_words(denoiser: Denoiser, token: int, n: int = 4) -> tuple[tuple[str, float], ...]:
-    """The n words whose embeddings point most nearly the way of this token's, with the cosine of the angle between."""
-    embeddings = denoiser.net.text.embed.weight.detach()
-    texts = token_texts(denoiser.vocabulary)
-    first = len(texts) - len(denoiser.vocabulary.words)
-    cosines = torch.cosine_similarity(embeddings[first:], embeddings[token][None], dim=1)
-    best = [i for i in cosines.argsort(descending=True).tolist() if first + i != token][:n]
-    return tuple((texts[first + i], float(cosines[i])) for i in best)
-
-
 def encode_prompt(denoiser: Denoiser, ids: Tensor) -> tuple[tuple[Token, ...], np.ndarray, np.ndarray]:
     """(tokens, token vectors (L, D), pooled vector (D,)) of token ids (1, L), padding left out."""
     with torch.inference_mode():
         each, pooled, mask = denoiser.net.text(ids)
     kept, texts = ids[0][mask[0]].tolist(), token_texts(denoiser.vocabulary)
-    tokens = tuple(Token(i, texts[i], nearest_words(denoiser, i)) for i in kept)
+    tokens = tuple(Token(i, texts[i], tuple(unet_probe.nearest_to_token(i, denoiser, NEAREST))) for i in kept)
     return tokens, each[0][mask[0]].numpy(), pooled[0].numpy()
-
-
-class _NoAttention(nn.Module):
-    """In place of an attention layer: it adds nothing to its block."""
-
-    def forward(self, x: Tensor, *_: Tensor) -> Tensor:
-        return torch.zeros_like(x)
-
-
-def without_attention(denoiser: Denoiser, kind: str) -> Denoiser:
-    """The same network with its "cross_attention" or "self_attention" switched off in every block."""
-    net = same_weights(denoiser.net)
-    for block in net.middle:
-        setattr(block, kind, _NoAttention())
-    return dataclasses.replace(denoiser, net=net)
 
 
 def changed_settings(settings: Settings, change: str) -> Settings:
@@ -151,8 +130,7 @@ def sample_changed(settings: Settings, denoiser: Denoiser, change: str = "") -> 
     if change and change not in {name for names in CHANGES.values() for name in names}:
         raise ValueError(f"no such change: {change!r}")
     settings = changed_settings(settings, change)
-    if change in ("no cross-attention", "no self-attention"):
-        denoiser = without_attention(denoiser, change.removeprefix("no ").replace("-", "_"))
+    denoiser = unet_probe.switched(denoiser, SWITCHES.get(change, unet_probe.Switches()))
     rng = make_generators([settings.seed])
     noise = randn_per_seed(rng, denoiser.shape)
     if change == "all zeros":
@@ -182,7 +160,6 @@ def safety_check(prompt: str, image: np.ndarray, denoiser: Denoiser, judge: Labe
     a list knows no synonym, and the classifier knows only its own labels.
     """
     words = tuple(w for w in denoiser.vocabulary.read(prompt).words if w in BLOCKED_WORDS)
-    pixels = torch.from_numpy(np.moveaxis(image, -1, 0).astype(np.float32) / 127.5 - 1)[None]
-    p = judge.predict(pixels)[0].softmax(1)[0]
+    p = judge.predict(torch.from_numpy(from_uint8(image))[None])[0].softmax(1)[0]
     best = int(p.argmax())
     return SafetyCheck(words, judge.labels[best], float(p[best]))

@@ -6,6 +6,7 @@ run that asks for nothing is the plain run. Hooks record a value or put another 
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 import math
 from collections.abc import Callable, Sequence
@@ -17,11 +18,17 @@ import torch
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from diffviz.analysis.guidance_analysis import same_weights
 from diffviz.diffusion.schedules import SCHEDULES
 from diffviz.models.denoiser import Denoiser
 from diffviz.models.text_encoder import PAD, Vocabulary
-from diffviz.models.unet import Attention, ResBlock, TransformerBlock, UNet, noise_level_embedding
+from diffviz.models.unet import (
+    Attention,
+    ResBlock,
+    TransformerBlock,
+    UNet,
+    noise_level_embedding,
+    same_weights,
+)
 from diffviz.pipelines.text_to_image import Settings
 from diffviz.pipelines.trajectory import Trajectory
 
@@ -174,7 +181,7 @@ def switched(denoiser: Denoiser, switches: Switches) -> Denoiser:
         net.noise_embed.register_forward_pre_hook(
             lambda module, given: (noise_level_embedding(angle.expand(len(given[0])), EMBEDDING),)
         )
-    return Denoiser(net, denoiser.vocabulary, denoiser.autoencoder)
+    return dataclasses.replace(denoiser, net=net)
 
 
 def _skip_channels(net: UNet) -> list[int]:
@@ -210,7 +217,7 @@ def activations(run: Trajectory, settings: Settings, denoiser: Denoiser, name: s
     net = same_weights(denoiser.net)
     module, _, _ = _parts(net)[name]
     module.register_forward_hook(lambda module, given, out: seen.append(out))
-    _evaluate(run, settings, Denoiser(net, denoiser.vocabulary))
+    _evaluate(run, settings, dataclasses.replace(denoiser, net=net))
     (out,) = seen
     if out.dim() == 3:  # positions (steps, N, C)
         side = math.isqrt(out.shape[1])
@@ -237,7 +244,7 @@ def attention(run: Trajectory, settings: Settings, denoiser: Denoiser, kind: str
     net = same_weights(denoiser.net)
     for block in net.middle:
         getattr(block, f"{kind}_attention").register_forward_hook(keep)
-    _evaluate(run, settings, Denoiser(net, denoiser.vocabulary))
+    _evaluate(run, settings, dataclasses.replace(denoiser, net=net))
     weights = torch.stack(seen)
     if kind == "cross":
         row = denoiser.vocabulary.encode(settings.prompt, settings.style or None)
@@ -276,12 +283,21 @@ def cosine_similarity(a: np.ndarray, b: np.ndarray) -> np.ndarray:
 def nearest_words(word: str, denoiser: Denoiser, n: int = 5) -> list[tuple[str, float]]:
     """The n words whose embedding is most similar to that of a known word, each with its cosine similarity."""
     vocabulary = denoiser.vocabulary
-    first = len(vocabulary) - len(vocabulary.words)
-    table = denoiser.net.text.embed.weight.detach().numpy()[first:]
-    at = vocabulary.words.index(word)
-    similar = cosine_similarity(table[at], table)
-    order = [i for i in np.argsort(-similar, kind="stable") if i != at][:n]
+    return nearest_to_token(_first_word(vocabulary) + vocabulary.words.index(word), denoiser, n)
+
+
+def nearest_to_token(token: int, denoiser: Denoiser, n: int = 5) -> list[tuple[str, float]]:
+    """`nearest_words` for any token id, a style's too."""
+    vocabulary, embeddings = denoiser.vocabulary, denoiser.net.text.embed.weight.detach().numpy()
+    first = _first_word(vocabulary)
+    similar = cosine_similarity(embeddings[token], embeddings[first:])
+    order = [i for i in np.argsort(-similar, kind="stable") if first + i != token][:n]
     return [(vocabulary.words[i], float(similar[i])) for i in order]
+
+
+def _first_word(vocabulary: Vocabulary) -> int:
+    """The token id of the first word: words come last."""
+    return len(vocabulary) - len(vocabulary.words)
 
 
 @torch.inference_mode()

@@ -122,6 +122,13 @@ LOG_STEPS = 200
 # --- the objective -----------------------------------------------------------------------------------------
 
 
+def noised(x0: Tensor, eps: Tensor, t: Tensor, schedule: str) -> tuple[Tensor, Tensor, Tensor]:
+    """(x_t, angle, v): what the network is given for x0 and eps at times t (B,), and what it is to give."""
+    chosen = SCHEDULES[schedule]
+    alpha, sigma = append_dims(chosen.alpha(t), x0), append_dims(chosen.sigma(t), x0)
+    return add_noise(x0, eps, t, chosen), chosen.angle(t).float(), v_from_x0_eps(x0, eps, alpha, sigma)
+
+
 def loss_v(
     net: nn.Module,
     x0: Tensor,
@@ -132,14 +139,11 @@ def loss_v(
     weight: Tensor | None = None,
 ) -> Tensor:
     """Mean squared error of v (Salimans & Ho 2022, arXiv 2202.00512, section 4), unweighted but for comparisons."""
-    chosen = SCHEDULES[schedule]
-    alpha, sigma = append_dims(chosen.alpha(t), x0), append_dims(chosen.sigma(t), x0)
-    v = v_from_x0_eps(x0, eps, alpha, sigma)
-    angle = chosen.angle(t).float()
+    x, angle, v = noised(x0, eps, t, schedule)
     # bf16 halves the work of a batch; the loss itself is taken in float32.
     mixed = torch.autocast(x0.device.type, torch.bfloat16)
     with mixed if x0.device.type in ("cpu", "cuda") else nullcontext():
-        v_hat = net(add_noise(x0, eps, t, chosen), angle, tokens)
+        v_hat = net(x, angle, tokens)
     errors = (v_hat.float() - v).pow(2)
     return (errors if weight is None else errors * append_dims(weight, errors)).mean()
 
@@ -288,29 +292,23 @@ def moving_average(net: nn.Module, decay: float) -> AveragedModel:
 # --- evaluation --------------------------------------------------------------------------------------------
 
 
-def noised_examples(
-    data: Dataset, vocabulary: Vocabulary, rows: np.ndarray, schedule: str
+def fixed_examples(
+    data: Dataset, vocabulary: Vocabulary, rows: np.ndarray
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """(x_t, angle, tokens, v) of these rows with full caption and style, at fixed noise and spread times."""
-    x0, rng, chosen = data.pictures(rows), torch.Generator().manual_seed(1), SCHEDULES[schedule]
+    """(x0, eps, t, tokens) of these rows with full caption and style, at fixed noise and spread times."""
+    x0, rng = data.pictures(rows), torch.Generator().manual_seed(1)
     eps, t = torch.randn(x0.shape, generator=rng), stratified_times(len(rows), rng)
     tokens = [vocabulary.encode(data.labels[data.label[r]], data.styles[data.style[r]]) for r in rows]
-    v = v_from_x0_eps(x0, eps, append_dims(chosen.alpha(t), x0), append_dims(chosen.sigma(t), x0))
-    return add_noise(x0, eps, t, chosen), chosen.angle(t).float(), torch.tensor(tokens), v
+    return x0, eps, t, torch.tensor(tokens)
 
 
 @torch.inference_mode()
 def heldout_loss(net: nn.Module, data: Dataset, vocabulary: Vocabulary, recipe: Recipe) -> float:
     """loss_v on up to 128 everyday pictures never trained on, at fixed noise, full caption and style."""
     rows = data.rows(heldout=True, common=True)
-    rows = rows[~data.is_skin_tone[data.label[rows]]][
-        :128
-    ]  # the same pictures with and without tones in the data
-    rng, device = torch.Generator().manual_seed(1), next(net.parameters()).device
-    tokens = [vocabulary.encode(data.labels[data.label[r]], data.styles[data.style[r]]) for r in rows]
-    x0 = data.pictures(rows)
-    eps, t = torch.randn(x0.shape, generator=rng), stratified_times(len(rows), rng)
-    x0, eps, t, tokens = (v.to(device) for v in (x0, eps, t, torch.tensor(tokens)))
+    rows = rows[~data.is_skin_tone[data.label[rows]]]  # the same pictures with and without tones in the data
+    device = next(net.parameters()).device
+    x0, eps, t, tokens = (v.to(device) for v in fixed_examples(data, vocabulary, rows[:128]))
     return float(loss_v(net, x0, eps, t, tokens, recipe.schedule))
 
 
@@ -484,7 +482,9 @@ def build_network(data: Dataset, vocabulary: Vocabulary, recipe: Recipe) -> UNet
             rows = data.rows(heldout=False)
             rows = rows[:: max(1, len(rows) // 512)]
             init_latent_from_pixels(net, trained, checkpoints.load_autoencoder(), data.pictures(rows))
-            fit_output(net, *noised_examples(data, vocabulary, rows, recipe.schedule))
+            x0, eps, t, tokens = fixed_examples(data, vocabulary, rows)
+            x, angle, v = noised(x0, eps, t, recipe.schedule)
+            fit_output(net, x, angle, tokens, v)
         else:
             init_from_smaller(net, trained)
     return net
