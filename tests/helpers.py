@@ -15,6 +15,23 @@ from diffviz.models.text_encoder import Vocabulary
 from diffviz.models.unet import UNet, UNetConfig
 from diffviz.paths import ROOT as ROOT
 
+# What a reader of the field looks for first: the menu's search has to find each.
+SOUGHT_TERMS = (
+    "DDIM",
+    "DPM-Solver++",
+    "classifier-free guidance",
+    "negative prompt",
+    "noise schedule",
+    "SNR",
+    "v-prediction",
+    "inpainting",
+    "SDEdit",
+    "memorization",
+    "mode collapse",
+    "flow matching",
+    "distillation",
+)
+
 
 def make_tiny(seed: int = 0) -> Denoiser:
     """An untrained network of a few thousand weights, with its zero-initialised layers shaken awake."""

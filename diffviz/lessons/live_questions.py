@@ -6,7 +6,6 @@ knows the answer beforehand. The words of each question are in `assets/lessons/l
 
 from __future__ import annotations
 
-import json
 import random
 import time
 from collections.abc import Callable, Sequence
@@ -16,7 +15,6 @@ from typing import Any, cast
 
 import numpy as np
 import torch
-from PIL import Image
 from torch import Tensor, nn
 
 from diffviz.analysis import broken_pipelines, frame_captions, latents, step_comparison
@@ -24,11 +22,11 @@ from diffviz.diffusion.process import add_noise
 from diffviz.diffusion.samplers import SAMPLERS, make_generators, randn_per_seed
 from diffviz.diffusion.schedules import SCHEDULES
 from diffviz.evaluation.metrics import rmse
+from diffviz.imaging import samples
 from diffviz.imaging.pixels import mosaic, to_uint8
 from diffviz.models import checkpoints
 from diffviz.models.denoiser import Denoiser
 from diffviz.models.unet import UNet
-from diffviz.paths import ASSETS
 from diffviz.pipelines.text_to_image import Settings, sample_steps, sample_trajectory
 
 PROMPTS = ("cat face", "red heart", "sunflower", "penguin", "octopus", "palm tree", "fox", "ghost")
@@ -363,10 +361,8 @@ def find_the_bug(seed: int) -> Question:
 
 def _shipped_images(seed: int, n: int) -> list[tuple[str, np.ndarray]]:
     """n shipped images (128, 128, 3) uint8 with their labels, chosen by the seed."""
-    folder = ASSETS / "samples" / "128"
-    records = json.loads((folder / "attribution.json").read_text(encoding="utf-8"))
-    chosen = random.Random(seed).sample(records, n)
-    return [(r["label"], np.asarray(Image.open(folder / r["file"]).convert("RGB"))) for r in chosen]
+    chosen = random.Random(seed).sample(samples.records(128), n)
+    return [(record["label"], samples.pixels(record["file"], 128)) for record in chosen]
 
 
 def latent_loss(seed: int) -> Question:

@@ -25,7 +25,7 @@ from diffviz.analysis import forward_trajectory, guidance_analysis, prediction_t
 from diffviz.diffusion.process import add_noise
 from diffviz.diffusion.samplers import SAMPLERS, final_step
 from diffviz.diffusion.schedules import SCHEDULES
-from diffviz.imaging import uploads
+from diffviz.imaging import samples
 from diffviz.imaging.pixels import from_uint8, to_uint8
 from diffviz.models import checkpoints
 from diffviz.paths import ASSETS, FONTS
@@ -63,8 +63,7 @@ def _settings(prompt: str, seed: int = 0, **more: Any) -> Settings:
 
 def _sample(name: str) -> np.ndarray:
     """One of the sample images: (3, S, S) in [-1, 1]."""
-    picture = Image.open(ASSETS / "samples" / f"{name}.png")
-    return from_uint8(uploads.resize(uploads.rgb_on_white(picture), checkpoints.load(MODEL).shape[-1]))
+    return from_uint8(samples.pixels(f"{name}.png", checkpoints.load(MODEL).picture_size))
 
 
 def _noise(like: np.ndarray, seed: int = 0) -> np.ndarray:

@@ -27,6 +27,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from diffviz.imaging import samples
 from diffviz.models import checkpoints
 from diffviz.models.text_encoder import tokenize
 from diffviz.paths import ASSETS
@@ -327,7 +328,7 @@ def main() -> None:
         checkpoints.enter(ASSETS / "vocabulary.json")
         (ASSETS / "DATA.md").write_text(data_card(data, left_out), encoding="utf-8")
     if args.samples:
-        write_samples(data, ASSETS / "samples" / ("" if args.size == 64 else str(args.size)))
+        write_samples(data, samples.SIZES[args.size])
     print(f"wrote {args.out} ({args.out.stat().st_size / 1e6:.1f} MB)")
 
 

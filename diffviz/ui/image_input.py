@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,7 +9,7 @@ import numpy as np
 import streamlit as st
 from PIL import Image, ImageDraw
 
-from diffviz.imaging import uploads
+from diffviz.imaging import samples, uploads
 from diffviz.models import checkpoints
 from diffviz.paths import ASSETS
 from diffviz.ui.components.sketchpad import SIDE, put, sketchpad
@@ -31,16 +30,6 @@ class Picture:
     style: str = ""
 
 
-def _folder(size: int) -> Path:
-    """Where the shipped images are that are large enough for `size` pixels a side."""
-    return ASSETS / "samples" / ("" if size <= SIZE else "128")
-
-
-@st.cache_data(show_spinner=False)
-def _samples(size: int = SIZE) -> list[dict]:
-    return json.loads((_folder(size) / "attribution.json").read_text(encoding="utf-8"))
-
-
 def at_size(pixels: np.ndarray, model: str) -> np.ndarray:
     """An image (H, W, 3) uint8 at the size of a network's images."""
     return uploads.resize(Image.fromarray(pixels), checkpoints.load(model).picture_size)
@@ -56,19 +45,18 @@ def choose(c: Controls, size: int = SIZE) -> Picture:
     mine = _uploaded(size) if kind == "upload" else _drawn(size)
     if mine is not None:
         return Picture(mine)
-    first = _samples(size)[0]
+    first = samples.records(size)[0]
     st.caption(f"Until then: {first['label']}.")
     return _open(first, size)
 
 
-def _open(record: dict, size: int) -> Picture:
-    with Image.open(_folder(size) / record["file"]) as picture:
-        return Picture(uploads.resize(picture, size), record["label"], record["style"])
+def _open(record: dict[str, str], size: int) -> Picture:
+    return Picture(samples.pixels(record["file"], size), record["label"], record["style"])
 
 
 def shipped(c: Controls, size: int, key: str = "sample", label: str = "Sample", first: int = 0) -> Picture:
     """One of the samples, of `size` pixels a side; number `first` is the default."""
-    records = _samples(size)
+    records = samples.records(size)
     names = [f"{r['label']} ({r['style']})" for r in records]
     name = c.choice(label, key, names, names[first])
     record = records[names.index(name)]

@@ -2,6 +2,7 @@ import re
 
 import pytest
 import torch
+from helpers import SOUGHT_TERMS
 
 from diffviz.diffusion.schedules import SCHEDULES
 from diffviz.lessons import glossary
@@ -18,18 +19,7 @@ VERBS = {"answer", "choose", "compare", "compute", "convert", "count", "decide",
 
 def test_the_terms_of_the_field_are_there():
     assert len(ENTRIES) >= 60
-    for term in (
-        *(
-            "DDIM",
-            "DPM-Solver++",
-            "classifier-free guidance",
-            "negative prompt",
-            "noise schedule",
-            "SNR",
-            "v-prediction",
-        ),
-        *("inpainting", "SDEdit", "memorization", "mode collapse", "flow matching", "distillation"),
-    ):
+    for term in SOUGHT_TERMS:
         assert search(term)[0].page, term
 
 

@@ -3,27 +3,12 @@
 import re
 
 import pytest
+from helpers import SOUGHT_TERMS
 from playwright.sync_api import expect
 
 from diffviz.lessons import glossary, pages
 
 pytestmark = pytest.mark.browser
-
-SOUGHT = (
-    "DDIM",
-    "DPM-Solver++",
-    "classifier-free guidance",
-    "negative prompt",
-    "noise schedule",
-    "SNR",
-    "v-prediction",
-    "inpainting",
-    "SDEdit",
-    "memorization",
-    "mode collapse",
-    "flow matching",
-    "distillation",
-)
 
 
 @pytest.fixture
@@ -54,7 +39,7 @@ def results(page):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("term", SOUGHT)
+@pytest.mark.parametrize("term", SOUGHT_TERMS)
 def test_a_term_is_found_in_two_clicks_and_its_page_says_what_it_is(start, term):
     search(start, term)
     start.get_by_role("option").first.click()  # the first click

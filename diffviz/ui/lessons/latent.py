@@ -238,7 +238,7 @@ def diffuse_reverse(settings: Settings) -> None:
     if not run.finished:
         live.show(run, "latent-run", ("x", "x0"), LARGEST)
         return
-    recorded: Trajectory = memo("latent-trajectory", settings, run.trajectory)
+    recorded = run.trajectory()
     player.play(
         [
             player.Panel(
@@ -255,7 +255,7 @@ def diffuse_reverse(settings: Settings) -> None:
         largest=LARGEST,
     )
     st.caption(
-        f"{settings.nfe} network evaluations on {16} × {16} × 8 numbers. The image exists only in the decoder: a "
+        f"{settings.nfe} network evaluations on {recorded.x[0].size:,} numbers. The image exists only in the decoder: a "
         "pipeline decodes once, at the end; here every frame is decoded to be seen."
     )
     source.show(live.compute)
@@ -510,14 +510,7 @@ def _noise(found: pipeline_parts.PartsRun) -> None:
         f"{found.noise.std():.3f}. Everything else in "
         "a run is the same for every seed."
     )
-    st.html(
-        gallery.row(
-            list(latents.channel_images(found.noise)),
-            _channel_names(found.noise),
-            [""] * len(found.noise),
-            64,
-        )
-    )
+    st.html(_channels(found.noise))
 
 
 def _unet(found: pipeline_parts.PartsRun) -> None:
@@ -554,14 +547,7 @@ def _scheduler(found: pipeline_parts.PartsRun) -> None:
 
 def _decoder(found: pipeline_parts.PartsRun) -> None:
     st.markdown(f"It takes {found.latents.size:,} numbers and gives {found.image.size:,}, once, at the end.")
-    st.html(
-        gallery.row(
-            list(latents.channel_images(found.latents)),
-            _channel_names(found.latents),
-            [""] * len(found.latents),
-            64,
-        )
-    )
+    st.html(_channels(found.latents))
 
 
 def _safety(checked: pipeline_parts.SafetyCheck) -> None:
@@ -594,5 +580,7 @@ def _change(settings: Settings, net: Denoiser, found: pipeline_parts.PartsRun, p
     st.caption(CHANGE_NOTES[part])
 
 
-def _channel_names(z: np.ndarray) -> list[str]:
-    return [f"channel {i + 1}" for i in range(len(z))]
+def _channels(z: np.ndarray) -> str:
+    """HTML of latents (C, H, W), channel by channel."""
+    names = [f"channel {i + 1}" for i in range(len(z))]
+    return gallery.row(list(latents.channel_images(z)), names, [""] * len(z), wanted=64)

@@ -9,15 +9,13 @@ import numpy as np
 import plotly.graph_objects as go
 import streamlit as st
 import torch
-from PIL import Image
 
 from diffviz.analysis import broken_pipelines
 from diffviz.analysis.broken_pipelines import CASES, PARTS, PROMPTS, Case, Frame, Parts
 from diffviz.evaluation.metrics import PER_IMAGE, rmse
-from diffviz.imaging import uploads
+from diffviz.imaging import samples
 from diffviz.imaging.pixels import mosaic, to_uint8
 from diffviz.models import checkpoints
-from diffviz.paths import ASSETS
 from diffviz.ui import charts, source, theme
 from diffviz.ui.cache import memo
 from diffviz.ui.components import gallery, player
@@ -40,10 +38,7 @@ def show(name: str, seed: int) -> None:
 
 def _start(parts: Parts, case: Case, seed: int) -> Iterator[Frame]:
     denoiser = checkpoints.load(MODEL)
-    pixels = None
-    if case.from_image:
-        with Image.open(ASSETS / "samples" / IMAGE) as picture:
-            pixels = uploads.resize(picture, denoiser.shape[1])
+    pixels = samples.pixels(IMAGE, denoiser.picture_size) if case.from_image else None
     return broken_pipelines.run(parts, case, denoiser, range(seed, seed + len(PROMPTS)), pixels)
 
 

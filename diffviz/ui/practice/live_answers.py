@@ -8,15 +8,13 @@ from collections.abc import Callable
 import numpy as np
 import streamlit as st
 import torch
-from PIL import Image
 
 from diffviz.diffusion.process import add_noise
 from diffviz.diffusion.samplers import make_generators, randn_per_seed
 from diffviz.diffusion.schedules import SCHEDULES
-from diffviz.imaging import uploads
+from diffviz.imaging import samples
 from diffviz.imaging.pixels import from_uint8, to_uint8
 from diffviz.models import checkpoints
-from diffviz.paths import ASSETS
 from diffviz.pipelines.text_to_image import Settings, sample_steps, sample_trajectory
 from diffviz.ui.components import gallery
 
@@ -99,8 +97,7 @@ def stages_live() -> None:
 
 def _sample_image() -> np.ndarray:
     """A shipped sample at the default network's size: (S, S, 3) uint8."""
-    size = checkpoints.load().picture_size
-    return uploads.resize(Image.open(ASSETS / "samples" / "cat-face-noto.png").convert("RGB"), size)
+    return samples.pixels("cat-face-noto.png", checkpoints.load().picture_size)
 
 
 ANSWERS: dict[str, Callable[[], None]] = {
