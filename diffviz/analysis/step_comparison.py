@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 import torch
 
-from diffviz.analysis.frame_captions import split_layout_detail
+from diffviz.analysis.reverse_trajectory import detail_rms
 from diffviz.diffusion.samplers import SAMPLERS, Step, final_step, make_generators, randn_per_seed
 from diffviz.diffusion.schedules import SCHEDULES
 from diffviz.evaluation.metrics import rmse
@@ -110,7 +110,7 @@ class OneStepOrMany:
     @property
     def detail(self) -> list[float]:
         """RMS of the fine detail of each image."""
-        return [float(rmse(split_layout_detail(image)[1])) for image in self.images]
+        return detail_rms(np.stack(self.images)).tolist()
 
     @property
     def detail_share(self) -> float:
