@@ -58,12 +58,13 @@ def setup_page(title: str, lead: str, *, kicker: str = "", slug: str = "") -> Pa
     st.session_state["slug"] = slug
     presenter = _menu(arrived)
     st.html(theme.style_sheet(presenter) + f"<style>{terms.CSS}</style>")
-    if kicker:
-        st.html(f'<p class="dv-kicker">{kicker}</p>')
-    st.title(title, anchor=False)
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="small", key="head"):
+        st.title(title, anchor=False, width="content")
+        if kicker:
+            st.html(f'<p class="dv-kicker">{kicker}</p>', width="content")
+        if slug:
+            _objectives(glossary.lessons()[slug])
     st.html(f'<p class="dv-lead">{terms.with_tips(lead)}</p>')
-    if slug:
-        _objectives(glossary.lessons()[slug])
     page = Page(st.container(), arrived)
     _term_note(page.notices)
     return page
@@ -83,11 +84,11 @@ def _term_note(notices: DeltaGenerator) -> None:
 
 
 def _objectives(lesson: glossary.Lesson) -> None:
-    """One line of two buttons: what a lesson is for, and what to know before."""
-    with st.container(horizontal=True, gap="small"):
-        with st.popover("You will be able to …", icon=":material/flag:"):
+    """Two buttons at the end of the line: what a lesson is for, and what to know before."""
+    with st.container(horizontal=True, gap="small", key="objectives", width="content"):
+        with st.popover("You will be able to …", icon=":material/flag:", type="tertiary"):
             st.markdown("\n".join(f"- {objective}" for objective in lesson.objectives))
-        with st.popover("You should know …", icon=":material/checklist:"):
+        with st.popover("You should know …", icon=":material/checklist:", type="tertiary"):
             for known in lesson.know:
                 st.markdown(f"- {known.text}")
                 if known.page:

@@ -129,7 +129,6 @@ def compute(
     settings: S,
     key: str,
     names: tuple[str, ...] = ("x", "x0", "eps"),
-    largest: int = player.LARGEST,
     given: player.Panel | None = None,
     steps: Callable[[S], Iterator[Step]] = sample_steps,
 ) -> Run:
@@ -160,7 +159,7 @@ def compute(
         if step.i % every == 0 or len(run.steps) == settings.frames + 1:
             # Every st call is also where Streamlit can end this run, when the visitor stops or changes it.
             now = Run(settings, [step]).trajectory()
-            shown.html(player.still(panels(now, names, given), "Sampling: one frame for each step.", largest))
+            shown.html(player.still(panels(now, names, given), "Sampling: one frame for each step."))
             bar.progress(step.i / settings.frames, _progress(step, settings))
     place.empty()
     run.finish()
@@ -209,7 +208,6 @@ def show(
     run: Run,
     key: str,
     names: tuple[str, ...] = ("x", "x0", "eps"),
-    largest: int = player.LARGEST,
     given: player.Panel | None = None,
     captions: Callable[[Trajectory, int], list[str]] = frame_captions.reverse_captions,
     extra: Sequence[player.Panel] = (),
@@ -229,7 +227,6 @@ def show(
             title=title,
             key=f"{key}-player",
             name=name,
-            largest=largest,
         )
     if run.stopped and not run.finished:
         with st.container(horizontal=True, vertical_alignment="center"):

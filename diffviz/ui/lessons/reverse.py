@@ -27,7 +27,6 @@ from diffviz.ui.prediction import ask_prediction, verdict
 from diffviz.ui.sampling_controls import MAX_SEED
 
 SCHEDULES = tuple(ALL_SCHEDULES)
-LARGEST = 224  # CSS pixels of a panel: three of them fit beside the controls
 MIN_LISTED = 12  # labels that are named of a category that has few common ones
 VIEWS = {"noise": "xₜ, x̂₀, ε̂", "conditional": "xₜ, x̂₀, conditional x̂₀(c)"}
 VIEWS_HELP = (

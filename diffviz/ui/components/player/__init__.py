@@ -25,7 +25,7 @@ from diffviz.ui.cache import by_content
 from diffviz.ui.components.gallery import data_uri
 
 _HERE = Path(__file__).parent
-LARGEST = 352  # CSS pixels: eleven screen pixels for each of a 32-pixel picture
+FINE = 128  # pixels: from here on a picture is enlarged smoothly, as in player.js
 
 
 @dataclass(frozen=True)
@@ -73,7 +73,7 @@ def pack(
     captions: Sequence[str],
     title: str,
     start: int = -1,
-    largest: int = LARGEST,
+    main: int = 0,
     t: Sequence[float] | np.ndarray = (),
     charts: Sequence[Chart] = (),
 ) -> bytes:
@@ -94,7 +94,7 @@ def pack(
         "frames": n,
         "columns": int(np.ceil(np.sqrt(n))),
         "start": start % n,
-        "largest": largest,
+        "main": main,
         "title": title,
         "readouts": list(readouts),
         "captions": list(captions),
@@ -140,18 +140,18 @@ def play(
     key: str,
     name: str = "diffviz",
     start: int = -1,
-    largest: int = LARGEST,
+    main: int = 0,
     t: Sequence[float] | np.ndarray = (),
     charts: Sequence[Chart] = (),
 ) -> None:
     """Show the player, with downloads of the run as GIF and as a strip of frames.
 
-    `start` is the frame shown first (negative counts from the end); `largest` the most CSS pixels a panel may
-    take; `name` begins the file names; `charts` are drawn over the frames' times `t`.
+    `start` is the frame shown first (negative counts from the end); `main` the panel that is large at first; `name`
+    begins the file names; `charts` are drawn over the frames' times `t`.
     """
-    _component()(data=pack(panels, readouts, captions, title, start, largest, t, charts), key=key)
+    _component()(data=pack(panels, readouts, captions, title, start, main, t, charts), key=key)
     frames = [p.frames for p in panels]
-    with st.container(horizontal=True, gap="small"):
+    with st.container(key=f"saves-{key}"), st.popover("Save", icon=":material/download:", type="tertiary"):
         st.download_button(
             "GIF",
             lambda: gif(frames),
@@ -176,19 +176,20 @@ def play(
         )
 
 
-def still(panels: Sequence[Panel], caption: str, largest: int = LARGEST) -> str:
+def still(panels: Sequence[Panel], caption: str, main: int = 0) -> str:
     """HTML of the newest frame of a run in progress, laid out as the player will be."""
-    side = panels[0].frames.shape[2]
-    zoom = max(1, largest // side)
+    height, width = panels[0].frames.shape[1:3]
+    smooth = ' class="smooth"' if width >= FINE else ""
     boxes = "".join(
-        f'<div class="dv-panel"><img alt="{html.escape(p.symbol)} {html.escape(p.label)}" '
-        f'src="{data_uri(p.frames[-1])}">'
+        f'<div class="dv-panel{" main" if i == main else ""}"><img{smooth} alt="{html.escape(p.symbol)} '
+        f'{html.escape(p.label)}" src="{data_uri(p.frames[-1])}">'
         f'<div class="dv-label"><i class="dv-key" data-role="{p.role}"></i><b>{html.escape(p.symbol)}</b>'
         f"<small>{html.escape(p.label)}</small></div></div>"
-        for p in panels
+        for i, p in enumerate(panels)
     )
-    sizes = f"--panels:{len(panels)};--side:{zoom * side}px;--pixels:{side}px"
+    sizes = f"--panels:{len(panels)};--pixels:{width}px;--ratio:{width} / {height}"
     return (
-        f'<style>{_file("player.css")}</style><figure class="dv-player" style="{sizes}">'
-        f'<div class="dv-panels">{boxes}</div><p class="dv-caption">{html.escape(caption)}</p></figure>'
+        f'<style>{_file("player.css")}</style><figure class="dv-player" data-panels="{len(panels)}" style="{sizes}">'
+        f'<div class="dv-stage"><div class="dv-panels">{boxes}</div>'
+        f'<div class="dv-info"><p class="dv-caption">{html.escape(caption)}</p></div></div></figure>'
     )
