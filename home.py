@@ -49,10 +49,10 @@ with stage:
     prompt, style = EXAMPLE_PROMPTS[seed % len(EXAMPLE_PROMPTS)], words.styles[seed % len(words.styles)]
     caption = st.empty()
     caption.markdown(f"Prompt **{prompt}**, style {style}, seed {seed}")
-    run = live.compute(Settings(prompt, style, seed=seed), "home-run", names=("x", "x0"), largest=288)
+    run = live.compute(Settings(prompt, style, seed=seed), "home-run", names=("x", "x0"))
     cost = f"{run.settings.nfe} network function evaluations (NFE) in {run.seconds:.1f} s"
     caption.markdown(f"Prompt **{prompt}**, style {style}, seed {seed}: {cost}.")
-    live.show(run, "home-run", names=("x", "x0"), largest=288)
+    live.show(run, "home-run", names=("x", "x0"))
     with st.container(horizontal=True, vertical_alignment="center"):
         st.button("New sample", icon=":material/casino:", on_click=lambda: st.session_state.pop("home"))
         st.page_link(

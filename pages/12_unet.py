@@ -20,38 +20,41 @@ from diffviz.ui import live
 from diffviz.ui.controls import Controls
 from diffviz.ui.lessons import unet
 from diffviz.ui.sampling_controls import example_prompts, seed_control
+from diffviz.ui.stage import layout
 
 words = live.vocabulary()
 c = Controls(page)
 ATTENTION = {"cross": "Cross-attention (to the prompt)", "self": "Self-attention (to other places)"}
-left, right = st.columns([1, 2.9], gap="large")
-with left:
-    part = c.choice("Part", "inside", tuple(unet.PARTS), "blocks", unet.PARTS)
+part = c.choice(
+    "Part", "inside", tuple(unet.PARTS), "blocks", unet.PARTS, segmented=True, label_visibility="collapsed"
+)
+stage = layout()
+with stage.controls:
     prompt = c.text("Prompt", "prompt", "cat face", placeholder="no words: draw anything")
     if part == "switches":
         switch = unet.switch_control(c)
     elif part == "attention":
         kind = c.choice("Attention", "attention", tuple(ATTENTION), "cross", ATTENTION)
     opened = st.container()
-    with st.expander("More"):
+    with stage.more():
         seed = seed_control(c)
         style = c.choice("Style", "style", ("", *words.styles), "noto", {"": "any"})
         net = live.network(c, checkpoints.QUICK)
     if part == "blocks":
         with opened:
             block = unet.block_control(c, net)
-    example_prompts()
 settings = Settings(prompt, style, seed, unet.STEPS, model=net)
-with right:
+with stage.below:
+    example_prompts()
     live.prompt_notices(prompt, words, net)
     if part == "blocks":
-        unet.activations(settings, block)
+        unet.activations(stage, settings, block)
     elif part == "switches":
-        unet.switches(settings, switch)
+        unet.switches(stage, settings, switch)
     elif part == "attention":
-        unet.attention(settings, words, kind)
+        unet.attention(stage, settings, words, kind)
     else:
-        unet.embeddings(settings, words)
+        unet.embeddings(stage, settings, words)
 
 frame.closing_question(
     "With the highest skip connection off, images keep their shape and stay noisy. Why?",

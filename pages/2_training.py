@@ -11,7 +11,6 @@ page = frame.setup_page(
     kicker="Lesson 2 · What the network learns",
 )
 
-import streamlit as st
 
 frame.load_torch()
 
@@ -20,6 +19,7 @@ from diffviz.ui import image_input, live
 from diffviz.ui.controls import Controls
 from diffviz.ui.lessons import toy_training, training
 from diffviz.ui.sampling_controls import seed_control
+from diffviz.ui.stage import layout
 
 live.vocabulary()
 c = Controls(page)
@@ -43,8 +43,8 @@ part = c.choice(
     formerly=FORMERLY,
     label_visibility="collapsed",
 )
-left, right = st.columns([1, 2.5], gap="large")
-with left:
+stage = layout()
+with stage.controls:
     targets, targets_formerly = training.TARGET_TITLES, training.TARGETS_FORMERLY
     if part == "train":
         shape = c.choice("Data", "shape", tuple(diffusion2d.SHAPES), "two moons")
@@ -57,16 +57,16 @@ with left:
         target = c.choice(
             "Prediction target", "target", tuple(targets), "x0", targets, formerly=targets_formerly
         )
-    with st.expander("More"):
-        seed = seed_control(c)
+    with stage.more():
+        seed = seed_control(c) if part != "time" else 0
         net = live.network(c) if part != "train" else ""
-with right:
+with stage.below:
     if part == "example":
-        training.training_example(image, target, seed, net)
+        training.training_example(stage, image, target, seed, net)
     elif part == "time":
-        training.loss_over_time(net)
+        training.loss_over_time(stage, net)
     else:
-        training.train_toy(shape, target, steps, seed)
+        training.train_toy(stage, shape, target, steps, seed)
 
 frame.closing_question(
     "ε, x₀ or v: each follows from the others. Does it matter which one the network is trained to predict?",

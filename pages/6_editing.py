@@ -10,7 +10,6 @@ page = frame.setup_page(
     kicker="Lesson 6 · Steering",
 )
 
-import streamlit as st
 
 frame.load_torch()
 
@@ -20,6 +19,7 @@ from diffviz.ui import image_input, live
 from diffviz.ui.controls import Controls
 from diffviz.ui.lessons import editing
 from diffviz.ui.sampling_controls import seed_control
+from diffviz.ui.stage import layout
 
 words = live.vocabulary()
 c = Controls(page)
@@ -35,8 +35,8 @@ part = c.choice(
     formerly=FORMERLY,
     label_visibility="collapsed",
 )
-left, right = st.columns([1, 2.9], gap="large")
-with left:
+stage = layout()
+with stage.controls:
     image = image_input.choose(c).pixels
     if part == "img2img":
         prompt = c.text("Prompt", "into", "fox", placeholder="no prompt: unconditional")
@@ -46,21 +46,21 @@ with left:
             "Prompt", "filling", "cat face with sunglasses", placeholder="no prompt: unconditional"
         )
         mask = editing.choose_mask(c, image)
-    with st.expander("More"):
+    with stage.more():
         style = c.choice("Style", "style", ("", *words.styles), "noto", {"": "any"})
         seed = seed_control(c)
         guidance = c.slider("Guidance scale w (1 is off)", "guidance", 3.0, 1.0, 10.0, 0.5)
         if part == "inpaint":
             resampling_steps = c.select("RePaint resampling steps", "rounds", 1, RESAMPLING_STEPS)
         net = live.network(c)
-    editing.example_buttons(part)
 settings = Settings(prompt, style, seed, editing.STEPS, "unipc", guidance, model=net)
-with right:
+with stage.below:
+    editing.example_buttons(part)
     live.prompt_notices(prompt, words, net)
     if part == "img2img":
-        editing.img2img(settings, image, strength)
+        editing.img2img(stage, settings, image, strength)
     else:
-        editing.inpaint(settings, image, mask, resampling_steps)
+        editing.inpaint(stage, settings, image, mask, resampling_steps)
 
 if part == "img2img":
     frame.closing_question(

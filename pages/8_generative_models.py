@@ -10,7 +10,6 @@ page = frame.setup_page(
     kicker="Lesson 8 · Beyond",
 )
 
-import streamlit as st
 
 frame.load_torch()
 
@@ -18,6 +17,7 @@ from diffviz.toy import diffusion2d
 from diffviz.ui.controls import Controls
 from diffviz.ui.lessons import generative_models, toy_training
 from diffviz.ui.sampling_controls import seed_control
+from diffviz.ui.stage import layout
 
 c = Controls(page)
 PARTS = {"models": "VAE, GAN, diffusion", "flow": "Flow matching and reflow", "distillation": "Distillation"}
@@ -32,22 +32,22 @@ part = c.choice(
     formerly=FORMERLY,
     label_visibility="collapsed",
 )
-left, right = st.columns([1, 2.5], gap="large")
-with left:
+stage = layout()
+with stage.controls:
     shape = c.choice("Data", "shape", tuple(diffusion2d.SHAPES), "four spots")
     if part == "flow":
         nfe = c.select("Network evaluations (NFE)", "walk", 8, generative_models.NFES)
     steps = c.select("Training steps", "train", 1000, toy_training.LENGTHS)
-    with st.expander("More"):
+    with stage.more():
         seed = seed_control(c)
 task = toy_training.ToyTask(shape, steps, seed)
-with right:
+with stage.below:
     if part == "models":
-        generative_models.compare_models(task)
+        generative_models.compare_models(stage, task)
     elif part == "flow":
-        generative_models.flow_matching(task, nfe)
+        generative_models.flow_matching(stage, task, nfe)
     else:
-        generative_models.distillation(task)
+        generative_models.distillation(stage, task)
 
 frame.closing_question(
     "A GAN makes a sharp image in one evaluation. Why did image generation move to diffusion all the same?",

@@ -19,7 +19,8 @@ def ask_prediction(question: str, options: Sequence[str], key: str) -> str | Non
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
         picked = st.pills(question, options, key=key, persist_state="session", wrap=True, width="content")
         if picked is None and not st.session_state.get(shown):
-            st.button("Show me", key=f"{key}-show", type="tertiary", on_click=st.session_state.update, args=({shown: True},))
+            told = {"on_click": st.session_state.update, "args": ({shown: True},)}
+            st.button("Show me", key=f"{key}-show", type="tertiary", **told)
     return picked or (UNASKED if st.session_state.get(shown) else None)
 
 

@@ -88,6 +88,7 @@ _CSS = """
 .st-key-strip { border-top: 1px solid var(--dv-line); padding-top: .5rem; }
 .st-key-strip > .stElementContainer:has(.stTextInput) { flex: 2 1 200px; max-width: 340px; }
 .st-key-strip > .stElementContainer:has(:is(.stSelectbox, .stSlider)) { flex: 1 1 130px; max-width: 260px; }
+.st-key-strip > .st-key-more { order: 9; margin-left: auto; }
 /* A run is saved from the end of the player's bar. */
 [class*="st-key-saves"] { margin-top: -3.5rem; margin-left: auto; width: max-content; }
 /* Results behind a question. */
