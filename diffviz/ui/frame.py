@@ -228,11 +228,13 @@ def restore_control(key: str, carry: bool) -> None:
 def remember_control(key: str, value: T, default: T, written: str | None = None) -> T:
     """After a control is made: remember its value for the other pages, and pass it on.
 
-    `written` is how the address spells it, where that is not simply its text.
+    `written` is how the address spells it, where that is not simply its text. A value that was brought along stays with
+    the visitor on a page whose default it is.
     """
     carried = st.session_state.setdefault("carried", {})
     if value == default:
-        carried.pop(key, None)
+        if key in carried and carried[key][0] != value:
+            del carried[key]
     else:
         carried[key] = (value, str(value) if written is None else written)
     return value

@@ -18,16 +18,14 @@ function toTop() {
 
 function closeMenu() {
   if (window.innerWidth > NARROW) return;
-  document.querySelector("[data-testid=stSidebar][aria-expanded=true] [data-testid=stSidebarCollapseButton] button")?.click();
+  document.querySelector("[data-testid=stSidebar][data-collapsed=false] [data-testid=stSidebarCollapseButton] button")?.click();
 }
 
 // The address a link leads to. One without a state of its own asks the server for the values that the visitor brings
 // along; presenter view is the room's and stays on either way.
 function destination(link, carry) {
   const here = new URL(document.location.href);
-  const href = link.getAttribute("href");
-  const to = new URL(href || document.querySelector("base")?.href || here.origin, here);
-  if (!href && !link.dataset.home) to.pathname = here.pathname.replace(/[^/]*$/, "");
+  const to = new URL(link.getAttribute("href") || "./", here); // the start page's is empty
   if (!to.search) to.searchParams.set(carry, "true");
   else if (here.searchParams.has("presenter")) to.searchParams.set("presenter", here.searchParams.get("presenter"));
   return to;
