@@ -75,8 +75,27 @@ def setup_page(title: str, lead: str, *, kicker: str = "", slug: str = "") -> Pa
     if slug:
         _objectives(glossary.lessons()[slug])
     page = Page(st.container(), carry)
+    _stopped_note()
     _term_note(page.notices)
     return page
+
+
+def _stopped_note() -> None:
+    """What is said where the visitor stops a page by the browser's toolbar, when nothing more can be sent.
+
+    So it is sent beforehand, and the style sheet shows it when no script runs and the page has no end (`complete`).
+    """
+    with st.container(key="stopped", horizontal=True, vertical_alignment="center", gap="small"):
+        st.markdown(
+            "**Stopped.** What was computed until then is shown; it is not finished, and what follows it is missing.",
+            width="stretch",
+        )
+        st.button("Go on", key="go-on", icon=":material/play_arrow:", help="Compute the page again from its controls")
+
+
+def complete() -> None:
+    """What every page ends with; where it is missing, the page was stopped."""
+    st.html('<span class="dv-complete" hidden></span>')
 
 
 def _arrive(title: str) -> bool:
@@ -137,7 +156,8 @@ def _objectives(lesson: glossary.Lesson) -> None:
 
 
 def read_more() -> None:
-    """The papers of this lesson, and what to read each for; a page that is no lesson has none."""
+    """The end of a page: the papers of its lesson, and what to read each for; a page that is no lesson has none."""
+    complete()
     lesson = glossary.lessons().get(st.session_state.get("slug", ""))
     if lesson is None:
         return
