@@ -27,7 +27,7 @@ from diffviz.lessons.pages import BY_SLUG as BY_SLUG
 from diffviz.lessons.pages import HOME, Lesson
 from diffviz.paths import ASSETS
 from diffviz.ui import terms, theme
-from diffviz.ui.components import navigation
+from diffviz.ui.components import navigation, symbols
 
 T = TypeVar("T")
 
@@ -68,6 +68,7 @@ def setup_page(title: str, lead: str, *, kicker: str = "", slug: str = "") -> Pa
     presenter = _menu(carry)
     st.html(theme.style_sheet(presenter) + f"<style>{terms.CSS}{navigation.CSS}</style>")
     navigation.install()
+    symbols.install(terms.symbols())
     if kicker:
         st.html(f'<p class="dv-kicker">{kicker}</p>')
     st.title(title, anchor=False)
