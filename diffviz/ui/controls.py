@@ -31,7 +31,7 @@ class Controls:
         self, key: str, label: str, default: object, why_bad: Callable[[str], str | None]
     ) -> dict[str, Any]:
         """Carry a value in, check the link, and return what every widget needs."""
-        frame.restore_control(key, self.page.carry)
+        frame.restore_control(key, self.page.carry, str(default))
         raw = st.query_params.get(key)
         problem = why_bad(raw) if raw is not None else None
         if raw is not None and problem:

@@ -210,7 +210,7 @@ def _menu(carry: bool) -> bool:
             st.html(f'<p class="dv-kicker">{group}</p>')
             for lesson in lessons:
                 link(lesson, width="stretch")
-        restore_control("presenter", carry)
+        restore_control("presenter", carry, "false")
         on = st.toggle(
             "Presenter view",
             key="presenter",
@@ -232,15 +232,15 @@ def link(lesson: Lesson, label: str | None = None, icon: str | None = None, **mo
     st.page_link(lesson.file, label=label or lesson.title, icon=icon or lesson.icon, **more)
 
 
-def restore_control(key: str, carry: bool) -> None:
+def restore_control(key: str, carry: bool, default: str) -> None:
     """Before a control is made: after a link that carries values along, give it the one the visitor brought.
 
     A value in the address counts more. Streamlit drops a bound control's value and its place in the address
-    when the page changes, so both are set again.
+    when the page changes, so both are set again; `default`, as the address would spell it, has no place there.
     """
     st.session_state.setdefault("controls", set()).add(key)
     carried: dict[str, tuple[object, str]] = st.session_state.get("carried", {})
-    if carry and key in carried and key not in st.query_params:
+    if carry and key in carried and key not in st.query_params and carried[key][1] != default:
         st.session_state[key], written = carried[key]
         with suppress(StreamlitAPIException):  # of a control that this page has already, which writes it by itself
             st.query_params[key] = written
