@@ -116,8 +116,13 @@ def _arrive(title: str) -> bool:
     # though this page may have controls of the same names. What was asked for is put back whole.
     context = get_script_run_ctx()
     asked = parse_qs(context.query_string, keep_blank_values=True) if context else {}
-    if carry or any(key not in st.query_params for key in asked if not key.startswith("embed")):
-        st.query_params.from_dict({key: values for key, values in asked.items() if key != navigation.CARRY})
+    if carry:
+        asked.pop(navigation.CARRY, None)
+        del st.query_params[navigation.CARRY]
+    lost = {k: v for k, v in asked.items() if k not in st.query_params and not k.startswith("embed")}
+    if lost:
+        st.query_params.update(lost)
+    if carry or lost:
         arrive_again(carry)
     st.session_state["page"] = title
     return False

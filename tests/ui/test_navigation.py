@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from itertools import chain
-from types import SimpleNamespace
 
 import pytest
 from helpers import ROOT, open_page
 from streamlit.testing.v1 import AppTest
 
 from diffviz.lessons import content
-from diffviz.lessons.pages import BY_SLUG
+from diffviz.lessons.pages import BY_SLUG, TEACHING
 from diffviz.ui import terms
 from diffviz.ui.components import navigation
 from diffviz.ui.lessons import latent, unet
@@ -48,7 +47,7 @@ def go(app: AppTest, slug: str, **query: str) -> AppTest:
     app.query_params.clear()
     for key, value in query.items():
         app.query_params[key] = value
-    app.switch_page(BY_SLUG[slug].file if slug in BY_SLUG else f"pages/{slug}.py")
+    app.switch_page(BY_SLUG[slug].file if slug in BY_SLUG else TEACHING.file)
     app.run()
     assert not app.exception, [e.value for e in app.exception]
     return app
@@ -80,17 +79,22 @@ def test_what_was_brought_along_outlives_a_page_whose_default_it_is(idle_network
 
 @pytest.mark.slow
 @pytest.mark.parametrize("plan", content.plans(), ids=lambda plan: plan.id)
-def test_a_plans_links_opened_in_order_give_each_the_very_state_that_a_fresh_visitor_gets(plan, idle_network):
+def test_a_plans_links_opened_in_order_give_each_the_very_state_that_a_fresh_visitor_gets(plan, request):
     demos = [demo for phase in plan.phases for demo in phase.demos]
+    if all(demo.page != "unet" for demo in demos):  # which shows what the network's blocks give
+        request.getfixturevalue("idle_network")
     app = AppTest.from_file(str(ROOT / "home.py"), default_timeout=120)
     for demo in demos:
         go(app, demo.page, **demo.state)
         assert controls(app) == controls(open_page(demo.page, demo.state)), demo.label
         assert not app.warning, demo.label
+        go(app, "teaching", plan=f"{plan.title} ({plan.minutes} min)")
 
 
 @pytest.mark.parametrize("slug", PARTS)
-def test_the_parts_of_a_lesson_are_tabs_and_the_next_part_is_at_its_end(slug, idle_network):
+def test_the_parts_of_a_lesson_are_tabs_and_the_next_part_is_at_its_end(slug, request):
+    if slug != "unet":  # which shows what the network's blocks give
+        request.getfixturevalue("idle_network")
     app = open_page(slug, {})
     key = PARTS[slug]
     tabs = app.segmented_control(key=key)
@@ -137,20 +141,3 @@ def test_every_symbol_that_explains_itself_has_a_sentence():
     assert all(text.endswith(".") for text in terms.symbols().values())
     assert "dv-symbols" in terms.symbols_line("SNR")
 
-
-def test_an_address_that_loses_values_on_its_way_is_made_whole(monkeypatch, idle_network):
-    """Streamlit drops what the page that is left had as controls of its own: see `frame._arrive`."""
-    from diffviz.ui import frame
-
-    app = open_page("reverse", quick(seed="12", prompt="octopus"))
-    context = SimpleNamespace(query_string="seed=7&prompt=penguin&steps=2&net=32+%C3%97+32%2C+quick")
-    real, calls = frame.get_script_run_ctx, []
-
-    def once():  # the first run of the page sees an address that Streamlit has taken values from
-        calls.append(1)
-        return context if len(calls) == 1 else real()
-
-    monkeypatch.setattr(frame, "get_script_run_ctx", once)
-    go(app, "guidance")
-    assert app.number_input(key="seed").value == 7
-    assert app.text_input(key="prompt").value == "penguin"

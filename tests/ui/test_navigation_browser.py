@@ -286,5 +286,44 @@ def test_the_menu_has_a_link_to_every_page(page):
     links = page.get_by_test_id("stSidebar").get_by_test_id("stPageLink-NavLink")
     assert links.count() == 1 + len(pages.LESSONS) + 1
     menu(page, "Start")
-    expect(page.locator("h1")).to_have_text("How diffusion models generate images")
+    at(page, "How diffusion models generate images")
     assert urlsplit(page.url).path == "/"
+
+
+def test_presenter_view_goes_along_from_the_start_page_and_back(page):
+    page.goto("/")
+    at(page, "How diffusion models generate images")
+    page.get_by_text("Presenter view").click()
+    page.wait_for_function("location.search.includes('presenter=true')")
+    rest(page)
+    menu(page, "1 · Forward")
+    at(page, "Forward process")
+    assert parse_qs(urlsplit(page.url).query) == {"presenter": ["true"]}
+    expect(page.get_by_role("switch").or_(page.get_by_role("checkbox")).first).to_be_checked()
+    page.get_by_text("Presenter view").click()
+    page.wait_for_function("!location.search.includes('presenter')")
+    rest(page)
+    page.go_back()
+    at(page, "How diffusion models generate images")
+    assert "presenter=true" in page.url
+    expect(page.get_by_role("switch").or_(page.get_by_role("checkbox")).first).to_be_checked()
+
+
+def test_a_link_to_the_page_one_is_on_is_the_very_state_too(page):
+    page.goto(f"/reverse?{QUICK}&seed=12")
+    at(page, "Reverse process (sampling)")
+    first = entries(page)
+    box = page.get_by_label("Find a term")
+    box.fill("DDIM")
+    page.get_by_role("option", name="DDIM", exact=True).first.click()
+    link = page.locator(".st-key-menu a", has_text="arrow_forward").first
+    expect(link).to_be_visible()
+    rest(page)
+    asked = parse_qs(urlsplit(link.evaluate("a => a.href")).query)
+    link.click()
+    page.wait_for_function("location.search.includes('term=')")
+    rest(page)
+    assert entries(page) == first + 1
+    found = parse_qs(urlsplit(page.url).query)
+    assert found == {key: value for key, value in asked.items() if key in found}
+    assert "seed" not in found
