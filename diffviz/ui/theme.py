@@ -67,7 +67,8 @@ def style_sheet(presenter: bool) -> str:
     return f"<style>:root {{ {roles} }} {size} {_CSS}</style>"
 
 
-_PRESENTER = """:root { --dv-presenter: 1; }
+_PRESENTER = """:root { --dv-presenter: 1; --dv-tall: 66dvh; }
+.dv-lead, .st-key-objectives { display: none; } /* the instructor says it */
 html { font-size: 21px !important; }
 [data-testid="stSidebar"]:not([aria-expanded="false"]) { min-width: 300px !important; }
 """
@@ -126,6 +127,9 @@ kbd { opacity: 1 !important; }
 .st-key-menu .dv-kicker { margin: .5rem 0 .1rem; font-size: .78rem; line-height: 1.3; }
 .st-key-menu .stSelectbox { margin: .3rem 0; }
 .st-key-menu .stCheckbox { margin-top: .7rem; }
+.st-key-lessons { display: block; columns: 250px; column-gap: 2.4rem; }
+.st-key-lessons > .stElementContainer { break-inside: avoid; }
+.st-key-lessons > .stElementContainer:has(.stPageLink, .dv-kicker) { break-after: avoid; }
 .st-key-lessons h3.dv-kicker { padding: .7rem 0 .15rem; font-size: .85rem; font-weight: 600; }
 .st-key-lessons [data-testid="stCaptionContainer"] { padding: 0 0 .3rem 2.15rem; line-height: 1.35; }
 .st-key-lessons .stPageLink a { padding-block: .1rem; }
