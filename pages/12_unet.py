@@ -32,7 +32,9 @@ with left:
     if part == "switches":
         switch = unet.switch_control(c)
     elif part == "attention":
-        kind = c.choice("Attention", "attention", tuple(ATTENTION), "cross", ATTENTION, segmented=True, wrap=True)
+        kind = c.choice(
+            "Attention", "attention", tuple(ATTENTION), "cross", ATTENTION, segmented=True, wrap=True
+        )
     opened = st.container()
     with st.expander("More"):
         seed, style = 0, "noto"

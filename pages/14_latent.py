@@ -32,7 +32,9 @@ with left:
             "Process", "process", ("forward", "reverse"), "forward", segmented=True, width="stretch"
         )
     if part == "between":
-        way = c.choice("Between", "middle", tuple(latent.MIDDLES), "images", latent.MIDDLES, segmented=True, wrap=True)
+        way = c.choice(
+            "Between", "middle", tuple(latent.MIDDLES), "images", latent.MIDDLES, segmented=True, wrap=True
+        )
     if part == "code" or way in ("forward", "images"):
         image = image_input.choose(c, latent.SIDE).pixels
         if way == "images":

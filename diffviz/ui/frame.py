@@ -91,7 +91,12 @@ def _stopped_note() -> None:
             "**Stopped.** What was computed until then is shown; it is not finished, and what follows it is missing.",
             width="stretch",
         )
-        st.button("Go on", key="go-on", icon=":material/play_arrow:", help="Compute the page again from its controls")
+        st.button(
+            "Go on",
+            key="go-on",
+            icon=":material/play_arrow:",
+            help="Compute the page again from its controls",
+        )
 
 
 def complete() -> None:
@@ -247,7 +252,9 @@ def restore_control(key: str, carry: bool, default: str) -> None:
     carried: dict[str, tuple[object, str]] = st.session_state.get("carried", {})
     if carry and key in carried and key not in st.query_params and carried[key][1] != default:
         st.session_state[key], written = carried[key]
-        with suppress(StreamlitAPIException):  # of a control that this page has already, which writes it by itself
+        with suppress(
+            StreamlitAPIException
+        ):  # of a control that this page has already, which writes it by itself
             st.query_params[key] = written
 
 

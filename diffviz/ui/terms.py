@@ -32,7 +32,7 @@ _OWN_SYMBOLS = {
     "ε̂": "The network's estimate of the noise in xₜ. Given xₜ, it follows from x̂₀ and x̂₀ from it.",
     "zₜ": "The noisy latents at timestep t: what xₜ is for an image, in the numbers of the autoencoder.",
     "ẑ₀": "The network's estimate of the clean latents in zₜ.",
-    "PSNR": "Peak signal-to-noise ratio, in decibels: 20·log10 of the range of the values over their RMSE. Higher is nearer.",
+    "PSNR": "Peak signal-to-noise ratio, in decibels: 20·log10 of the values' range over their RMSE. Higher is nearer.",
 }
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from itertools import chain
+from typing import Any
 
 import pytest
 from helpers import ROOT, open_page
@@ -34,7 +35,7 @@ EVERY_PART = [
 ]
 
 
-def controls(app: AppTest) -> dict[str, object]:
+def controls(app: AppTest) -> dict[str | None, Any]:
     """The value of every control that the address can hold."""
     groups = (
         app.text_input, app.number_input, app.slider, app.select_slider, app.selectbox, app.segmented_control, app.toggle,
@@ -104,7 +105,9 @@ def test_the_parts_of_a_lesson_are_tabs_and_the_next_part_is_at_its_end(slug, re
     assert any(b.label == f"Next part: {titles[1]}" for b in app.button)
     next(b for b in app.button if b.label.startswith("Next part")).click().run()
     assert not app.exception
-    assert app.segmented_control(key=key).value == next(p for s, p in EVERY_PART[1:] if s == slug and p != first(slug))
+    assert app.segmented_control(key=key).value == next(
+        p for s, p in EVERY_PART[1:] if s == slug and p != first(slug)
+    )
 
 
 def first(slug: str) -> str:
@@ -140,4 +143,3 @@ def test_every_symbol_that_explains_itself_has_a_sentence():
     assert {"x̂₀", "ε̂", "SNR", "RMSE"} <= set(terms.symbols())
     assert all(text.endswith(".") for text in terms.symbols().values())
     assert "dv-symbols" in terms.symbols_line("SNR")
-

@@ -226,7 +226,11 @@ def test_a_symbol_explains_itself(visit, by):
     page.goto(f"/reverse?{QUICK}")
     at(page, "Reverse process (sampling)")
     tip = page.locator("div.dv-tip")
-    for symbol, says in (("x̂₀", "estimate x̂₀ of the clean image"), ("ε̂", "noise"), ("SNR", "Signal-to-noise")):
+    for symbol, says in (
+        ("x̂₀", "estimate x̂₀ of the clean image"),
+        ("ε̂", "noise"),
+        ("SNR", "Signal-to-noise"),
+    ):
         button = page.locator(".dv-player[data-ready]").locator(".dv-symbol", has_text=symbol).first
         if by == "tap":
             button.tap()

@@ -17,7 +17,9 @@ CSS = (_HERE / "navigation.css").read_text(encoding="utf-8")
 @functools.cache
 def _component() -> Callable[..., Any]:
     return v2.component(
-        "diffviz_navigation", html="<span hidden></span>", js=(_HERE / "navigation.js").read_text(encoding="utf-8")
+        "diffviz_navigation",
+        html="<span hidden></span>",
+        js=(_HERE / "navigation.js").read_text(encoding="utf-8"),
     )
 
 
