@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from itertools import chain
+from typing import Any
 
 import pytest
 from helpers import ROOT, open_page
@@ -34,7 +35,7 @@ EVERY_PART = [
 ]
 
 
-def controls(app: AppTest) -> dict[str, object]:
+def controls(app: AppTest) -> dict[str | None, Any]:
     """The value of every control that the address can hold."""
     groups = (
         app.text_input, app.number_input, app.slider, app.select_slider, app.selectbox, app.segmented_control, app.toggle,
