@@ -266,6 +266,12 @@ def test_pixels_are_drawn_on_whole_screen_pixels(page):
         assert side in (32, 64)
         assert canvas.bounding_box()["width"] % side == 0
         assert canvas.evaluate("c => getComputedStyle(c).imageRendering") == "pixelated"
+    page.get_by_role("button", name="Smooth enlargement").click()
+    large = page.locator(".dv-panel.main canvas")
+    assert large.evaluate("c => getComputedStyle(c).imageRendering") == "auto"
+    assert large.bounding_box()["width"] == pytest.approx(
+        page.locator(".dv-panel.main").bounding_box()["width"]
+    )
 
 
 def test_the_player_has_names_for_those_who_cannot_see_it(page):
@@ -415,7 +421,7 @@ def test_presenter_view_enlarges_the_type(page):
 def test_the_step_sweep_runs_once_predicted_and_opens_a_trajectory(page, width):
     page.set_viewport_size({"width": width, "height": 800})
     page.goto("/steps?guidance=1&prompt=red+heart")
-    expect(page.get_by_text("Guess first. The demo runs")).to_be_visible(timeout=60_000)
+    expect(page.get_by_text("Guess first.")).to_be_visible(timeout=60_000)
     page.get_by_role("button", name="12 steps").or_(page.get_by_role("radio", name="12 steps")).click()
     expect(page.get_by_text("You said")).to_be_visible(timeout=120_000)
     ready(page)
@@ -427,7 +433,7 @@ def test_the_step_sweep_runs_once_predicted_and_opens_a_trajectory(page, width):
 
 
 def guess_first(page):
-    expect(page.get_by_text("Guess first. The demo runs")).to_be_visible(timeout=60_000)
+    expect(page.get_by_text("Guess first.")).to_be_visible(timeout=60_000)
     page.locator("[data-testid=stButtonGroup]:not(.st-key-parts *) button").first.click()
 
 
