@@ -41,7 +41,7 @@ def shipped() -> Denoiser:
 
 @pytest.fixture
 def idle_network(monkeypatch) -> Iterator[None]:
-    """The network evaluates to its input, in no time: for what is asked of a page and not of its pictures."""
+    """The network evaluates to its input, in no time: for what is asked of a page and not of its images."""
     monkeypatch.setattr(UNet, "forward", lambda self, x, angle, tokens: x)
     st.cache_data.clear()
     yield

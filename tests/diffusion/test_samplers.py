@@ -97,7 +97,7 @@ def test_ddpm_samples_have_the_data_mean_and_spread(name):
     schedule, n = SCHEDULES[name], 64
     rng = make_generators(range(n))
     x = randn_per_seed(rng, (1, 16, 16)).double() * float(schedule.sigma(1.0))
-    x = x + float(schedule.alpha(1.0)) * MEAN  # the little picture that some schedules leave at t = 1
+    x = x + float(schedule.alpha(1.0)) * MEAN  # the little image that some schedules leave at t = 1
     end = last(ddpm(exact(schedule), x, timesteps(400), schedule, rng=rng)).x
     count = end.numel()
     assert float(end.mean()) == pytest.approx(MEAN, abs=5 * STD / count**0.5)
@@ -118,7 +118,7 @@ def test_ddpm_is_ddim_at_eta_1(name, steps, tiny):
 
 @pytest.mark.parametrize("sampler", [s for s in SAMPLERS if s != "heun"])  # heun asks twice a step
 @pytest.mark.parametrize("steps", [1, 2, 5])
-def test_first_question_is_at_pure_noise_and_last_answer_is_the_picture(sampler, steps, tiny):
+def test_first_question_is_at_pure_noise_and_last_answer_is_the_image(sampler, steps, tiny):
     schedule, asked = SCHEDULES["cosine"], []
     inner = tiny.conditioned(["dog"], [None], schedule)
 
@@ -229,7 +229,7 @@ def test_the_others_equal_diffusers_on_the_shipped_network(sampler, steps, shipp
 @pytest.mark.parametrize("name", SCHEDULES)
 @pytest.mark.parametrize("spacing", SPACINGS)
 @pytest.mark.parametrize("steps", [1, 2, 5, 30])
-def test_every_spacing_begins_at_pure_noise_falls_and_ends_at_the_picture(spacing, name, steps):
+def test_every_spacing_begins_at_pure_noise_falls_and_ends_at_the_image(spacing, name, steps):
     ts = SPACINGS[spacing](steps, SCHEDULES[name])
     assert len(ts) == steps + 1
     assert ts[0] == 1 and ts[-1] == 0
