@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 from streamlit.errors import StreamlitAPIException
 
 from diffviz.ui import frame
@@ -120,6 +121,14 @@ class Controls:
         return frame.remember_control(
             key, st.select_slider(label, options, default, **common, **more), default
         )
+
+    def more(self, *keys: str) -> DeltaGenerator:
+        """A place for further controls, folded; it opens once the address sets one of `keys`: a link shows what it set."""
+        title, was_open = st.session_state.get("more", (None, False))
+        here = st.session_state.get("page")
+        now_open = (was_open and title == here) or any(key in st.query_params for key in keys)
+        st.session_state["more"] = here, now_open
+        return st.expander("More", expanded=now_open)
 
 
 def _finite(raw: str) -> bool:
