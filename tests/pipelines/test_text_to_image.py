@@ -16,7 +16,7 @@ def final(settings, **more):
     return list(sample_steps(settings, **more))[-1].x.numpy()
 
 
-def test_the_front_door_gives_a_recorded_run(shipped):
+def test_generate_gives_a_recorded_trajectory(shipped):
     run = diffviz.generate("cat face", style="noto", seed=0, steps=5)
     assert run.x.shape == (6, *checkpoints.load().shape)
     assert run.image.size == checkpoints.load().shape[1:]
