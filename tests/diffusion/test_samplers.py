@@ -151,7 +151,7 @@ def test_every_step_is_consistent(sampler, tiny):
         assert torch.allclose(alpha * step.x0 + sigma * step.eps, step.x, atol=1e-5)
 
 
-@pytest.mark.parametrize("steps", [1, 2, 5, 25])
+@pytest.mark.parametrize("steps", [1, 2, 5, pytest.param(25, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("eta", [0.0, 0.5])
 def test_ddim_equals_diffusers_on_the_shipped_network(steps, eta, shipped):
     from diffusers import DDIMScheduler
@@ -163,7 +163,7 @@ def test_ddim_equals_diffusers_on_the_shipped_network(steps, eta, shipped):
     _same_as(theirs, steps, shipped, lambda d, x, ts, s, rng: ddim(d, x, ts, s, eta=eta, rng=rng), eta=eta)
 
 
-@pytest.mark.parametrize("steps", [1, 2, 5, 25])
+@pytest.mark.parametrize("steps", [1, 2, 5, pytest.param(25, marks=pytest.mark.slow)])
 def test_ddpm_equals_diffusers_on_the_shipped_network(steps, shipped):
     from diffusers import DDPMScheduler
 
@@ -193,7 +193,7 @@ def _same_as(theirs, steps, shipped, ours, **extra):
     assert (mine[-1] - x).abs().max() <= 1e-4
 
 
-@pytest.mark.parametrize("steps", [5, 10, 25])
+@pytest.mark.parametrize("steps", [5, 10, pytest.param(25, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("sampler", ["euler", "heun", "dpmpp_2m", "unipc"])
 def test_the_others_equal_diffusers_on_the_shipped_network(sampler, steps, shipped):
     import diffusers

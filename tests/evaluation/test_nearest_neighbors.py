@@ -125,6 +125,7 @@ def test_a_share_is_compared_with_the_held_out_one_by_its_interval(interval, say
     assert memorization.compare_with_heldout(part).startswith(says)
 
 
+@pytest.mark.slow
 def test_a_design_that_was_trained_on_three_times_is_copied_more_closely_than_one_of_its_own():
     """The closing question of the page: flat, gradient and 3d share their designs, twemoji has its own."""
     reference = nearest_neighbors.load_reference_set()

@@ -94,6 +94,7 @@ def test_sizes_are_named_by_their_channels():
     assert "| 64, 64, 192 | begun | 5.0 million" in lines[-1]
 
 
+@pytest.mark.slow
 def test_guidance_trained_in_comes_nearer_to_the_guided_answer(tmp_path, monkeypatch):
     tiny = make_tiny()
     monkeypatch.setattr(ablations.checkpoints, "load", lambda name: tiny)

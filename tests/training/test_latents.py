@@ -66,6 +66,7 @@ def test_held_out_images_are_encoded_as_they_are_and_no_other_way(encoded):
     assert latents.colours.shape == (len(latents.label), len(HUES))
 
 
+@pytest.mark.slow
 def test_a_run_of_the_autoencoder_ends_at_unit_variance_and_goes_on_where_it_stopped(tmp_path):
     data = tiny_data(tmp_path / "pixels.npz")
     recipe = train_autoencoder.Recipe(latent_channels=2, batch=8, crop=16, perceptual=0.0, warm_up=1)

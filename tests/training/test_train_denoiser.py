@@ -21,6 +21,7 @@ def data(tmp_path):
     return Dataset.load(tiny_data(tmp_path / "data.npz"))
 
 
+@pytest.mark.slow
 def test_one_batch_can_be_learned_by_heart():
     net = make_tiny().net.train().requires_grad_(True)
     rng = torch.Generator().manual_seed(0)
@@ -104,7 +105,7 @@ def test_oversampling_turns_to_common_labels(data):
     assert share(0.6) == 1.0
 
 
-@pytest.mark.parametrize("workers", [1, 2])
+@pytest.mark.parametrize("workers", [1, pytest.param(2, marks=pytest.mark.slow)])
 def test_a_run_can_be_stopped_and_resumed(tmp_path, monkeypatch, workers):
     path, out = tiny_data(tmp_path / "data.npz"), tmp_path / "run"
     common = ["train", "--data", str(path), "--out", str(out), "--channels", "8", "8", "--batch", "4"]
@@ -169,6 +170,7 @@ def test_a_missing_data_file_names_the_command_that_makes_it(tmp_path):
         Dataset.load(tmp_path / "none.npz")
 
 
+@pytest.mark.slow
 def test_the_classifier_can_learn_a_batch_and_augmenting_keeps_the_range():
     from diffviz.models.classifier import Classifier
     from diffviz.training.train_classifier import augment
