@@ -189,7 +189,7 @@ def _scale_images(settings: Settings) -> list[tuple[np.ndarray, float]]:
 
 
 def _measured(settings: Settings) -> None:
-    st.header("Measured on hundreds of captions", anchor=False)
+    st.header("Measured on many captions", anchor=False)
     measured = load_result("guidance", settings.model)
     if measured is None:
         return
