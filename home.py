@@ -61,3 +61,4 @@ with stage:
             icon=":material/arrow_forward:",
             query_params={"prompt": prompt, "style": style, "seed": str(seed)},
         )
+frame.complete()

@@ -370,7 +370,7 @@ def test_one_step_says_how_much_detail_it_has_with_and_without_a_prompt():
 def test_a_link_with_the_former_title_of_a_part_opens_it(page, key, old, now):
     app = open_page(page, **{key: old})
     assert not app.warning
-    assert app.selectbox(key=key).value == now
+    assert app.segmented_control(key=key).value == now
 
 
 def test_the_blind_test_ends_in_a_limit_that_follows_from_the_answers():
