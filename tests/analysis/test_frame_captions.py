@@ -54,11 +54,11 @@ def test_a_stopped_run_still_counts_to_what_was_planned():
 
 
 def test_a_stopped_frame_is_never_called_the_finished_image_nor_compared_with_one():
-    run = run_towards(picture(), 4)
+    run = run_towards(image(), 4)
     for texts in (
         frame_captions.reverse_captions(run, planned=30),
         frame_captions.img2img_captions(run, 30),
-        frame_captions.inpaint_captions(run, 30, picture(), np.ones((32, 32), np.uint8)),
+        frame_captions.inpaint_captions(run, 30, image(), np.ones((32, 32), np.uint8)),
     ):
         assert len(texts) == 5
         assert "Step 5 of 30, the last before the run was stopped" in texts[-1]

@@ -16,6 +16,7 @@ def learned(kind, shape="ring", steps=300, seed=0):
 
 
 @pytest.mark.parametrize("name", MODELS)
+@pytest.mark.slow
 def test_each_learns_where_a_ring_lies(name):
     _, run, data = learned(MODELS[name], steps=700 if name == "GAN" else 300)
     far = [diffusion2d.max_nn_distance(s.samples, data) for s in run]

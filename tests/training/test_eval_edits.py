@@ -54,6 +54,7 @@ def test_at_strength_0_the_source_images_themselves_are_classified(data):
     assert all(row["source"]["value"] + row["target"]["value"] == pytest.approx(1, abs=1e-3) for row in table)
 
 
+@pytest.mark.slow
 def test_the_boundary_jump_is_relative_to_that_of_the_real_images(data):
     images = torch.arange(16, dtype=torch.uint8)[None, None, None].repeat(
         24, 3, 16, 1
