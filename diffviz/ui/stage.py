@@ -1,6 +1,6 @@
-"""The shell of every lesson: the question, the main picture, one strip of controls, and the text below.
+"""The shell of every lesson: the question, the main image, one strip of controls, and the text below.
 
-The picture comes first and is sized from the window (`components/player`); on a phone it stays in sight while the
+The image comes first and is sized from the window (`components/player`); on a phone it stays in sight while the
 controls scroll. What is seldom changed lies in a popover of the strip, which opens over the page and moves nothing.
 """
 
