@@ -60,4 +60,4 @@ frame.closing_question(
     "the skip connection at full resolution brings it. With the bottom level off it is the other way round: see "
     "**Switches**.",
 )
-frame.next_lesson(frame.BY_SLUG["workshop"], "The network is fine, and the images are wrong?")
+frame.next_lesson(frame.BY_SLUG["scores"], "And what is it that such a network estimates?")

@@ -8,7 +8,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-PAIR_STD = 0.1  # standard deviation of the conditional path around its straight line
+from diffviz.diffusion.schedules import SCHEDULES, Schedule
+from diffviz.toy.scores import derivative
+
+PAIR_STD = 0.1  # standard deviation of a conditional path around its middle
 
 
 def optimal_assignment(cost: np.ndarray) -> np.ndarray:
@@ -65,20 +68,28 @@ def couple(x0: Tensor, eps: Tensor, batch: int) -> Tensor:
 
 @dataclass(frozen=True, eq=False)
 class Pairs:
-    """Pairs of data x0 and noise eps, (N, D) each, with straight conditional paths N((1 - t) x0 + t eps, PAIR_STD^2 I)."""
+    """Pairs of data x0 and noise eps, (N, D) each, with conditional paths N(alpha x0 + sigma eps, PAIR_STD^2 I).
+
+    On the schedule "flow" a path is a straight line; on a variance-preserving one it is that of diffusion.
+    """
 
     x0: Tensor
     eps: Tensor
+    schedule: Schedule = SCHEDULES["flow"]
 
     def cost(self) -> float:
         """The mean squared distance that a pair lies apart."""
         return float((self.eps - self.x0).pow(2).sum(1).mean())
 
+    def middle(self, t: float) -> Tensor:
+        """Where each path is at t, (N, D)."""
+        return float(self.schedule.alpha(t)) * self.x0 + float(self.schedule.sigma(t)) * self.eps
+
     def velocity(self, x: Tensor, t: float) -> Tensor:
-        """The marginal field: the mean of eps - x0 over the pairs, weighted by how likely each is to be at x at t.
+        """The marginal field: the mean of the paths' velocities, weighted by how likely each is to be at x at t > 0.
 
         Eq. 8 and 14 of Tong et al. (arXiv 2302.00482): exact for these pairs, nothing is trained. (M, D) in, (M, D) out.
         """
-        middle = (1 - t) * self.x0 + t * self.eps
-        weights = (-torch.cdist(x, middle).pow(2) / (2 * PAIR_STD**2)).softmax(1)
-        return weights @ (self.eps - self.x0)
+        weights = (-torch.cdist(x, self.middle(t)).pow(2) / (2 * PAIR_STD**2)).softmax(1)
+        d_alpha, d_sigma = derivative(self.schedule.alpha, t), derivative(self.schedule.sigma, t)
+        return weights @ (d_alpha * self.x0 + d_sigma * self.eps)

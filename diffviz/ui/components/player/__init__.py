@@ -76,8 +76,11 @@ def pack(
     largest: int = LARGEST,
     t: Sequence[float] | np.ndarray = (),
     charts: Sequence[Chart] = (),
+    same: str = "",
 ) -> bytes:
     """The player's payload: header length (4 bytes), header (JSON), one PNG sprite sheet per panel.
+
+    Runs with an equal `same` count as one, so that the frame stays when their pictures change.
 
     Raises ValueError when the panels differ in shape or the texts do not match the number of frames.
     """
@@ -89,7 +92,7 @@ def pack(
         raise ValueError(f"{n} frames, {len(readouts)} readouts and {len(captions)} captions do not match")
     sheets = [_sheet(p.frames) for p in panels]
     header = {
-        "run": hashlib.sha256(b"".join(sheets)).hexdigest()[:16],
+        "run": same or hashlib.sha256(b"".join(sheets)).hexdigest()[:16],
         "size": [height, width],
         "frames": n,
         "columns": int(np.ceil(np.sqrt(n))),
@@ -143,13 +146,15 @@ def play(
     largest: int = LARGEST,
     t: Sequence[float] | np.ndarray = (),
     charts: Sequence[Chart] = (),
+    same: str = "",
 ) -> None:
     """Show the player, with downloads of the run as GIF and as a strip of frames.
 
     `start` is the frame shown first (negative counts from the end); `largest` the most CSS pixels a panel may
-    take; `name` begins the file names; `charts` are drawn over the frames' times `t`.
+    take; `name` begins the file names; `charts` are drawn over the frames' times `t`. With an equal `same` the frame stays
+    where it was, though pictures change.
     """
-    _component()(data=pack(panels, readouts, captions, title, start, largest, t, charts), key=key)
+    _component()(data=pack(panels, readouts, captions, title, start, largest, t, charts, same), key=key)
     frames = [p.frames for p in panels]
     with st.container(horizontal=True, gap="small"):
         st.download_button(
