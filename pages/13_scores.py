@@ -47,7 +47,7 @@ with strip:
             seed = seed_control(c)
         points = own.points(where, count, seed)
     elif part == "ddpm":
-        chain = ddpm.controls(c)
+        curves = ddpm.controls(c)
     elif part == "flow":
         coupling = c.choice("Coupling", "coupling", tuple(flow.BATCHES), "independent")
         path = c.choice("Path", "path", tuple(flow.PATHS), "flow", flow.PATHS, segmented=True)
@@ -67,7 +67,7 @@ elif part == "own":
     if points is not None:
         own.show(picture, below, points, seed, step)
 elif part == "ddpm":
-    ddpm.show(picture, below, *chain)
+    ddpm.show(picture, below, *curves)
 elif part == "flow":
     flow.show(picture, below, flow.Setup(shape, coupling, path, seed))
 else:

@@ -218,14 +218,15 @@ def annealed_langevin(
         yield x
 
 
-def largest_rate(data: Diffused, x: Tensor, t: float, *, stochastic: bool) -> float:
-    """The largest |eigenvalue| of the drift's Jacobian over points (N, D): an explicit step h is stable for h times it < 2.
+def contraction_rate(data: Diffused, x: Tensor, t: float, *, stochastic: bool) -> float:
+    """How fast neighbours approach each other, at most over points (N, D): a step h overshoots if h times it is above 2.
 
-    Of the reverse SDE's drift if `stochastic`, else of the PF ODE's.
+    The largest eigenvalue of the drift's Jacobian against the time, which runs backwards; where it is negative, neighbours
+    move apart. Of the reverse SDE's drift if `stochastic`, else of the PF ODE's.
     """
     f, g2 = drift_diffusion(data.schedule, t)
     own = torch.linalg.eigvalsh(data.at(t).hessian(x))
-    return float((f - (g2 if stochastic else g2 / 2) * own).abs().max())
+    return float((f - (g2 if stochastic else g2 / 2) * own).max())
 
 
 # --- distances between samples and a density ------------------------------------------------------------------

@@ -237,7 +237,7 @@ def test_the_statistic_alarms_as_often_as_it_says():
 def test_too_few_steps_of_the_reverse_sde_are_unstable():
     exact, ts = Diffused(THREE, LINEAR), timesteps(4)
     start = exact.at(1.0).sample(500, rng())
-    assert (ts[0] - ts[1]) * scores.largest_rate(exact, start, ts[0] - 1e-9, stochastic=True) > 2
+    assert (ts[0] - ts[1]) * scores.contraction_rate(exact, start, ts[0] - 1e-9, stochastic=True) > 2
     *_, end = scores.reverse_sde(exact.score, start, ts, LINEAR, rng())
     assert float(end.abs().max()) > 3 > float(THREE.sample(500, rng()).abs().max())
 

@@ -30,7 +30,7 @@ def controls(c: Controls) -> tuple[int, float, float, float]:
     steps = c.select("Steps T", "chain", 10, LENGTHS)
     place = c.slider("Step t, as t / T", "place", 0.4, 0.0, 1.0, 0.05)
     x0 = c.slider("x₀", "x0", 0.9, -2.0, 2.0, 0.05)
-    return steps, place, x0, c.slider("xₜ", "xt", 0.3, -3.0, 3.0, 0.05)
+    return int(steps), place, x0, c.slider("xₜ", "xt", 0.3, -3.0, 3.0, 0.05)
 
 
 @by_content

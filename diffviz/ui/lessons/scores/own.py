@@ -28,9 +28,10 @@ DRAW, PASTE = "draw them", "paste CSV"
 SOURCES = (*SHAPES, DRAW, PASTE)
 LEAST, MOST = 3, 400  # points
 REACH = 1.8  # the largest coordinate of pasted points, after scaling
-SNAPSHOTS = (0, 20, 60, 150, 300, 600, 1000, 2000)  # training steps at which the network is looked at
+SNAPSHOTS = (0, 20, 50, 100, 200, 400, 700, 1000)  # training steps at which the network is looked at
 SAMPLED = 250  # points that are sampled
-FRAMES = 20  # sampling steps
+FRAMES = 20  # sampling steps of the network
+EXACT_EVERY = 10  # the exact score takes so many for each of them, to come as near to t = 0 as it can
 SCHEDULE = SCHEDULES["cosine"]
 FIELD_TIMES = tuple(1 - i / 20 for i in range(20))  # down to 0.05: at t = 0 the exact score does not exist
 SHOWS = {"scores": "Learned score and exact score", "scrub": "Training time and sampling time"}
@@ -145,8 +146,8 @@ def exact_path(data: np.ndarray, seed: int) -> np.ndarray:
     def denoise(x: Tensor, t: Tensor) -> Tensor:
         return exact.posterior_mean(x, float(t[0]))
 
-    steps = ddim(denoise, noise(seed, SAMPLED), timesteps(FRAMES), SCHEDULE)
-    return np.stack([step.x.numpy() for step in steps])
+    steps = list(ddim(denoise, noise(seed, SAMPLED), timesteps(FRAMES * EXACT_EVERY), SCHEDULE))
+    return np.stack([step.x.numpy() for step in steps[::EXACT_EVERY]])
 
 
 def exact_of(data: np.ndarray) -> Diffused:
@@ -289,7 +290,7 @@ def _scrub(
     with picture:
         player.play(
             shown, [f"{step:,} training steps · t = {t:.2f}" for t in ts],
-            [f"Sampled down to t = {t:.2f} after {step:,} training steps: {d:.2f} from the nearest training point, on average."
+            [f"Sampled down to t = {t:.2f} after {step:,} training steps: {d:.2f} from the nearest training point (mean)."
              for t, d in zip(ts, far, strict=True)],
             title="Training time and sampling time", key="scores-scrub", name="training-and-sampling", same="scrub",
         )  # fmt: skip
