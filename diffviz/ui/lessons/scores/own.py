@@ -163,14 +163,18 @@ def trained(picture: DeltaGenerator, data: np.ndarray, seed: int) -> list[Look]:
         place, looks = picture.empty(), list[Look]()
         for look in learn(data, seed):
             looks.append(look)
-            panel = player.Panel(
-                "samples", "of the network so far", "prediction", _samples(data, look.path[-1])[None]
+            place.html(
+                player.still([picture_of(data, look)], f"Training: step {look.step} of {SNAPSHOTS[-1]}.")
             )
-            place.html(player.still([panel], f"Training: step {look.step} of {SNAPSHOTS[-1]}."))
         place.empty()
         return looks
 
     return memo("scores-learned", (data.tobytes(), seed), make)
+
+
+def picture_of(data: np.ndarray, look: Look) -> player.Panel:
+    """The samples of the network so far."""
+    return player.Panel("samples", "of the network so far", "prediction", _samples(data, look.path[-1])[None])
 
 
 def _samples(data: np.ndarray, states: np.ndarray, role: str = "prediction") -> np.ndarray:
