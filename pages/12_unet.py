@@ -29,7 +29,7 @@ with left:
     part = c.choice("Part", "inside", tuple(unet.PARTS), "blocks", unet.PARTS)
     prompt = c.text("Prompt", "prompt", "cat face", placeholder="no words: draw anything")
     if part == "switches":
-        switch = unet.switch_control(c)
+        switch, scales = unet.switch_control(c), dict[int, float]()
     elif part == "attention":
         kind = c.choice("Attention", "attention", tuple(ATTENTION), "cross", ATTENTION)
     opened = st.container()
@@ -37,9 +37,11 @@ with left:
         seed = seed_control(c)
         style = c.choice("Style", "style", ("", *words.styles), "noto", {"": "any"})
         net = live.network(c, checkpoints.QUICK)
-    if part == "blocks":
-        with opened:
+    with opened:
+        if part == "blocks":
             block = unet.block_control(c, net)
+        elif part == "switches" and switch == unet.OWN:
+            scales = unet.scale_controls(c, net)
     example_prompts()
 settings = Settings(prompt, style, seed, unet.STEPS, model=net)
 with right:
@@ -47,7 +49,7 @@ with right:
     if part == "blocks":
         unet.activations(settings, block)
     elif part == "switches":
-        unet.switches(settings, switch)
+        unet.switches(settings, switch, scales)
     elif part == "attention":
         unet.attention(settings, words, kind)
     else:

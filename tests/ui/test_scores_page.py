@@ -193,8 +193,7 @@ def test_guidance_samples_something_else_than_the_tilted_density_unless_it_is_of
 def test_guidance_answers_after_a_prediction():
     app = open_page(scores=scores.PARTS["guidance"])
     assert "You said" not in said(app)
-    question = next(b for b in app.get("button_group") if b.key == "guess-scores-guidance")
-    question.set_value([guidance.OPTIONS[0]]).run()
+    app.pills(key="guess-scores-guidance").set_value(guidance.OPTIONS[0]).run()
     assert not app.exception
     assert "You said" in said(app) and "KS distance" in said(app)
 

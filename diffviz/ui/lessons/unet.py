@@ -213,22 +213,42 @@ def switch_options(model: str) -> dict[str, tuple[str, Switches]]:
     return found
 
 
+OWN = "own"  # the switch whose scales are set by hand
 SWITCHES = (
     "inner", "self", "cross", "skip-last", "skip-first", "skips", "skips-half", "freeu", "time-0.9", "time-0.5", "time-0.2",
+    OWN,
 )  # fmt: skip
 
 
 def switch_control(c: Controls) -> str:
     """What is switched; the titles in the address do not depend on the network."""
     titles = {key: title for key, (title, _) in switch_options(checkpoints.QUICK).items()}
-    titles |= {"skip-last": "Highest skip connection off", "skip-first": "Lowest skip connection off"}
+    titles |= {
+        OWN: "Scale each skip connection",
+        "skip-last": "Highest skip connection off",
+        "skip-first": "Lowest skip connection off",
+    }
     return c.choice("Switch", "switch", SWITCHES, "inner", titles)
 
 
-def switches(settings: Settings, key: str) -> None:
-    """The same seed with and without a switch in the network, after a prediction."""
+def scale_controls(c: Controls, model: str) -> dict[int, float]:
+    """A slider for each skip connection, from the highest resolution down: block on the way up -> scale."""
+    sources = unet_probe.skip_sources(checkpoints.load(model).net)
+    every = [
+        (k, c.slider(f"Skip from {sources[k]}", f"skip{k}", 1.0, 0.0, 2.0, 0.1))
+        for k in reversed(range(len(sources)))
+    ]
+    return {k: scale for k, scale in every if scale != 1}
+
+
+def switches(settings: Settings, key: str, scales: dict[int, float]) -> None:
+    """The same seed with and without a switch in the network, after a prediction; `scales` are those of OWN."""
     plain = run_of(settings)
-    title, chosen = switch_options(settings.model)[key]
+    if key == OWN:
+        set_to = ", ".join(f"{scale:g}" for scale in scales.values())
+        title, chosen = f"Skip connections scaled: {set_to or 'none yet'}", Switches(skips=scales)
+    else:
+        title, chosen = switch_options(settings.model)[key]
     last = settings.frames
     guess = ask_prediction(
         f"**{title}**, from the first step to the last, on the same seed. What will be lost?",
@@ -248,7 +268,7 @@ def switches(settings: Settings, key: str) -> None:
         )
         return
     denoiser = unet_probe.switched(checkpoints.load(settings.model), chosen)
-    changed = run_of(settings, key, denoiser)
+    changed = run_of(settings, f"{key} {sorted(scales.items())}", denoiser)
     far = rmse(plain.x0, changed.x0, PER_IMAGE)
     difference = to_uint8((changed.x0 - plain.x0) / 2)
     panels = [

@@ -161,6 +161,10 @@ def trained(picture: DeltaGenerator, data: np.ndarray, seed: int) -> list[Look]:
     def make() -> list[Look]:
         torch.set_num_threads(1)
         place, looks = picture.empty(), list[Look]()
+        start = player.Panel(
+            "points", "to be learned", "signal", Plane().dots(data, "signal", 3.4).picture()[None]
+        )
+        place.html(player.still([start], "The network is being set up."))
         for look in learn(data, seed):
             looks.append(look)
             place.html(
