@@ -786,7 +786,7 @@ def test_a_switch_changes_the_run_and_not_its_noise(switch, few_steps):
 def test_the_switches_and_blocks_are_those_of_the_network_chosen(name):
     net = checkpoints.load(name).net
     options = unet.switch_options(name)
-    assert tuple(options) == unet.SWITCHES
+    assert (*options, unet.OWN) == unet.SWITCHES
     assert options["inner"][1].backbone == {net.config.blocks + 1: 0.0}
     assert len(options["skips"][1].skips) == len(net.up)
     blocks = unet_probe.blocks(net)

@@ -146,10 +146,8 @@ def _tell(w: float, found: Guided, limit: float, guess: str) -> None:
     middle = (edges[1:] + edges[:-1]) / 2
     tilted = float((found.marginal[-1] * middle).sum() / found.marginal[-1].sum())
     off = [name.upper() for name, d in last.items() if d > limit]
-    if w == 1:
-        right = OPTIONS[2]
-    else:
-        right = OPTIONS[1] if off else "nothing that this test could tell from it"
+    guided = OPTIONS[1] if off else "nothing that this test could tell from it"
+    right = OPTIONS[2] if w == 1 else guided
     st.markdown(
         f"You said **{guess}**. At w = {w:g}: **{right}**. At t = 0 the ODE's samples have a KS distance of "
         f"{last['ode']:.3f} in x from p(x|c)ʷp(x)¹⁻ʷ, the SDE's one of {last['sde']:.3f}; a test at the 5 % level "
