@@ -20,7 +20,7 @@ from diffviz.ui.plane import Plane
 
 FRAMES = 40  # steps of t
 FINER = 6  # solver steps for each of them
-RANDOM = 4  # paths of each SDE
+RANDOM = 3  # paths of each SDE
 ARROWS = {"score": "score ∇ log pₜ", "tweedie": "to E[x₀|xₜ]"}
 REACH = 2.5  # of the coordinates that can be chosen
 
@@ -110,7 +110,7 @@ def _draw(name: str, arrows: str, start: Start, paths: Paths) -> np.ndarray:
     k, found = start.frame, []
     for i, picture in enumerate(backgrounds(name, arrows)):
         drawn = Plane.over(picture)
-        drawn.lines(paths.sde, "unconditional", 0.6)
+        drawn.lines(paths.sde[min(i, k) : max(i, k) + 1], "unconditional", 0.6)  # from the start to this time
         drawn.dashes(paths.ode[: k + 1], "noise").lines(paths.ode[k:, None], "noise", 1.8)
         drawn.dots(paths.sde[i], "unconditional", 2.5, rim=True)
         drawn.arrows(paths.ode[i][None], paths.mean[i][None], "prediction", 2.2)
@@ -149,7 +149,7 @@ def show(picture: DeltaGenerator, below: DeltaGenerator, name: str, arrows: str,
             "is the density pₜ of the noisy data, the **black** arrows its score (directions exact, long ones "
             "shortened). The **orange** line is the path of the probability-flow ODE through the point: solid "
             f"towards the data, dashed towards noise. **Grey** are {RANDOM} paths of the reverse SDE from there, and "
-            f"{RANDOM} of the forward SDE."
+            f"{RANDOM} of the forward SDE, as far as this t. Click on the picture to choose another point."
         )
         st.latex(
             r"\nabla_x \log p_t(x) = \sum_k r_k(x)\,\frac{\mu_k - x}{v_k}, \qquad "

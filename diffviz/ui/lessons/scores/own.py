@@ -241,7 +241,7 @@ def _compare(picture: DeltaGenerator, below: DeltaGenerator, data: np.ndarray, l
             [f"t = {t:.2f} · σ = {float(SCHEDULE.sigma(t)):.2f}" for t in FIELD_TIMES],
             [f"Error of the noise prediction under pₜ: {e:.2f} (RMSE). The darker a place, the larger it is there."
              for e in found.error],
-            title="Exact and learned score", key="scores-compare", name="scores", start=len(FIELD_TIMES) // 2,
+            title="Exact and learned score", key="scores-compare", name="scores", start=3 * len(FIELD_TIMES) // 4,
             t=np.linspace(0, 1, len(FIELD_TIMES)),
             charts=[player.Chart("error of −σ·score under pₜ", "noise", found.error,
                                  [f"{e:.2f}" for e in found.error], (0, top))],

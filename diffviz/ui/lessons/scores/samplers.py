@@ -20,7 +20,7 @@ from diffviz.ui.components import player
 from diffviz.ui.lessons.scores import LINEAR, diffused, noise, tensor
 from diffviz.ui.plane import Plane
 
-POINTS, SHOWN, TRACED = 1000, 1000, 12
+POINTS, SHOWN, TRACED = 1000, 1000, 6
 STEPS = (4, 8, 16, 32, 64, 128)
 FRAMES = 32  # at most
 SIDE, BELOW = 300, 84  # pixels of the plane, and of the histogram
@@ -104,7 +104,7 @@ def panels(setup: Setup, result: Result) -> list[player.Panel]:
         for i, states in enumerate(path):
             drawn = Plane.over(pictures[i])
             if i:
-                drawn.lines(path[: i + 1, :TRACED], "unconditional", 0.6)
+                drawn.lines(path[: i + 1, :TRACED], "line-strong", 0.7)
             drawn.dots(states[:SHOWN], ROLES[name], 1.2).dots(states[:TRACED], ROLES[name], 3.2, rim=True)
             bars = plane.histogram(states[:, 0], curves[i], ROLES[name], width=SIDE, height=BELOW)
             frames.append(np.concatenate([drawn.picture(), bars]))
@@ -123,7 +123,7 @@ def _captions(setup: Setup, result: Result) -> list[str]:
         if unstable:
             told += f" Of {_enumerate(unstable)} h·λ is above 2 here: a step overshoots."
         found.append(
-            told if t < 1 else "The same noise for all three; the lines are the paths of twelve points."
+            told if t < 1 else "The same noise for all three; the lines are the paths of six points."
         )
     return found
 
