@@ -129,12 +129,13 @@ def compute(
     settings: S,
     key: str,
     names: tuple[str, ...] = ("x", "x0", "eps"),
-    largest: int = player.LARGEST,
     given: player.Panel | None = None,
+    main: int = 0,
     steps: Callable[[S], Iterator[Step]] = sample_steps,
 ) -> Run:
     """The visitor's trajectory for these settings: the one kept from before, or a new one shown as it is computed.
 
+    `main` says which panel is the large one, here and in `show`.
     One run is kept per `key`. When the visitor presses Stop, the steps so far are kept and returned.
     """
     kept: Run | None = st.session_state.get(key)
@@ -160,7 +161,7 @@ def compute(
         if step.i % every == 0 or len(run.steps) == settings.frames + 1:
             # Every st call is also where Streamlit can end this run, when the visitor stops or changes it.
             now = Run(settings, [step]).trajectory()
-            shown.html(player.still(panels(now, names, given), "Sampling: one frame for each step.", largest))
+            shown.html(player.still(panels(now, names, given), "Sampling: one frame for each step.", main))
             bar.progress(step.i / settings.frames, _progress(step, settings))
     place.empty()
     run.finish()
@@ -209,8 +210,8 @@ def show(
     run: Run,
     key: str,
     names: tuple[str, ...] = ("x", "x0", "eps"),
-    largest: int = player.LARGEST,
     given: player.Panel | None = None,
+    main: int = 0,
     captions: Callable[[Trajectory, int], list[str]] = frame_captions.reverse_captions,
     extra: Sequence[player.Panel] = (),
 ) -> None:
@@ -229,7 +230,7 @@ def show(
             title=title,
             key=f"{key}-player",
             name=name,
-            largest=largest,
+            main=main,
         )
     if run.stopped and not run.finished:
         with st.container(horizontal=True, vertical_alignment="center"):

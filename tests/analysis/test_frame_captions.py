@@ -55,6 +55,19 @@ def test_a_stopped_run_still_counts_to_what_was_planned():
     )
 
 
+def test_a_stopped_frame_is_never_called_the_finished_image_nor_compared_with_one():
+    run = run_towards(picture(), 4)
+    for texts in (
+        frame_captions.reverse_captions(run, planned=30),
+        frame_captions.img2img_captions(run, 30),
+        frame_captions.inpaint_captions(run, 30, picture(), np.ones((32, 32), np.uint8)),
+    ):
+        assert len(texts) == 5
+        assert "Step 5 of 30, the last before the run was stopped" in texts[-1]
+        assert "not the finished image" in texts[-1]
+        assert not any("of the way to the finished image" in text or "Finished" in text for text in texts)
+
+
 def test_forward_captions_compare_the_powers_of_image_and_noise():
     alpha = np.array([1, 0.99, 0.8, 0.5, 0.0066, 0.0])
     texts = frame_captions.forward_captions(alpha, np.sqrt(1 - alpha**2), np.arange(6), 5, power=0.5)

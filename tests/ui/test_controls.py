@@ -23,7 +23,7 @@ def page_with_a_renamed_option() -> None:
 
     titles = {"img2img": "Image-to-image", "inpaint": "Inpainting"}
     formerly = {"Begin with it": "img2img", "Fill a hole": "inpaint"}
-    c = Controls(Page(notices=st.container(), arrived=True))
+    c = Controls(Page(notices=st.container()))
     st.text(c.choice("Part", "do", tuple(titles), "img2img", titles, segmented=True, formerly=formerly))
 
 
@@ -48,7 +48,7 @@ def page_with_every_kind_of_control() -> None:
     from diffviz.ui.controls import Controls
     from diffviz.ui.frame import Page
 
-    c = Controls(Page(notices=st.container(), arrived=True))
+    c = Controls(Page(notices=st.container()))
     found = {
         "seed": c.integer("Seed", "seed", 0, 0, 9999),
         "scale": c.slider("Scale", "scale", 3.0, -5.0, 10.0, 0.5),

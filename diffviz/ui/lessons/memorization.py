@@ -18,11 +18,12 @@ from diffviz.ui.cache import memo
 from diffviz.ui.components import gallery
 from diffviz.ui.live import Run, sample_images
 from diffviz.ui.measured import note_provenance
-from diffviz.ui.prediction import ask_prediction
+from diffviz.ui.prediction import UNASKED, ask_prediction, locked
+from diffviz.ui.stage import Stage
 
 STEPS = 20
-LARGEST = 192  # CSS pixels of the image while it is sampled
 SHOWN = 5  # nearest neighbours
+NEIGHBOR = 160  # CSS pixels of one
 SEEDS = 8
 EXAMPLE_PROMPTS = ("red heart", "cat face", "smiling face with sunglasses", "sun", "blue banana", "rocket")
 FAR_PERCENTILE = 0.75  # share of the held-out images that lie nearer, from which on an image counts as far
@@ -42,8 +43,8 @@ def _note(found: Neighbor) -> str:
     return f"{found.style} · distance {found.distance:.2f}"
 
 
-def show_nearest(run: Run) -> list[Neighbor] | None:
-    """The image of a run and its nearest training images, once the learner has made a prediction."""
+def show_nearest(stage: Stage, run: Run) -> list[Neighbor] | None:
+    """The image of a run, and its nearest training images once the learner has made a prediction."""
     reference = nearest_neighbors.load_reference_set()
     if reference is None:
         st.error(
@@ -52,36 +53,31 @@ def show_nearest(run: Run) -> list[Neighbor] | None:
         )
         return None
     if not run.finished:
-        st.info("Stopped before the last step.", icon=":material/stop_circle:")
-        st.button("Run it to the end", on_click=lambda: st.session_state.pop("copies-run"))
         return None
-    image = run.steps[-1].x[0]
-    shown = to_uint8(image[None].numpy())[0]
-    title = run.settings.prompt or "no prompt"
-    guess_at, beside = st.columns([1, 1.5], vertical_alignment="center", gap="medium")
-    guess_at.html(gallery.row([shown], [title], [f"sampled just now · seed {run.settings.seed}"], LARGEST))
-    with beside:
+    with stage.question:
         guess = ask_prediction(
             "How near is its nearest training image?", (COPY, TYPICAL, FAR), "guess-copies"
         )
+    found = _nearest(reference, run)
+    small = to_uint8(nearest_neighbors.downsample(run.steps[-1].x).numpy())[0]
+    st.markdown(f"The nearest neighbours among {len(reference.labels):,} training images:")
+    with locked(guess, "guess-copies"):
+        st.html(
+            gallery.row(
+                [small, *(n.image for n in found)],
+                ["generated", *(n.label if guess is not None else "neighbour" for n in found)],
+                ["at 32 × 32, as compared", *(_note(n) if guess is not None else "" for n in found)],
+                NEIGHBOR,
+            )
+        )
     if guess is None:
         return None
-    found = _nearest(reference, run)
     share = reference.percentile(found[0].distance)
-    with beside:
-        st.markdown(
-            f"You predicted **{guess}**. The nearest neighbour is “{found[0].label}” ({found[0].style}), at distance "
-            f"**{found[0].distance:.2f}**. Of {len(reference.heldout_distances)} held-out images, which the network was "
-            f"not trained on, **{share:.0%}** are nearer to a training image: **{classify_distance(share)}**."
-        )
-    small = to_uint8(nearest_neighbors.downsample(image[None]).numpy())[0]
-    st.markdown(f"The nearest neighbours among {len(reference.labels):,} training images:")
-    st.html(
-        gallery.row(
-            [small, *(n.image for n in found)],
-            ["generated", *(n.label for n in found)],
-            ["at 32 × 32, as compared", *map(_note, found)],
-        )
+    told = "" if guess == UNASKED else f"You predicted **{guess}**. "
+    st.markdown(
+        f"{told}The nearest neighbour is “{found[0].label}” ({found[0].style}), at distance "
+        f"**{found[0].distance:.2f}**. Of {len(reference.heldout_distances)} held-out images, which the network was "
+        f"not trained on, **{share:.0%}** are nearer to a training image: **{classify_distance(share)}**."
     )
     return found
 

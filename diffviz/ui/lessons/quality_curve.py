@@ -14,7 +14,7 @@ from diffviz.evaluation import results
 from diffviz.imaging.pixels import to_uint8
 from diffviz.models import checkpoints
 from diffviz.pipelines.text_to_image import Settings, sample_steps
-from diffviz.ui import charts, theme
+from diffviz.ui import charts, terms, theme
 from diffviz.ui.cache import memo
 from diffviz.ui.components import gallery
 from diffviz.ui.measured import note_provenance
@@ -234,6 +234,7 @@ def _published(model: str) -> None:
         for r in rows
     ]
     st.dataframe(table, hide_index=True)
+    st.html(terms.symbols_line("FID", "NFE"))
     st.markdown(
         "FID on CIFAR-10, lower is better; compare within a row. These numbers differ from ours because the images, the "
         "network, the features and the measure all do. What carries over is the shape: a steep fall first, then little."

@@ -14,8 +14,9 @@ from diffviz.toy import diffusion2d
 from diffviz.ui import theme
 from diffviz.ui.components import player
 from diffviz.ui.prediction import ask_prediction
+from diffviz.ui.stage import Stage
 
-SIDE = LARGEST = 148  # pixels of a scatter plot: three fit beside the controls, two on a phone
+SIDE = 256  # pixels of a scatter plot
 LENGTHS = (100, 300, 1000, 3000)  # training steps
 DATA = 1000
 CLOSE = 0.06  # distance of samples to the data: two samples of the data themselves are about 0.03 apart
@@ -60,7 +61,10 @@ class ToyTask:
 
 
 def train_models(
-    task: ToyTask, models: Mapping[str, Callable[[], diffusion2d.GenerativeModel]], titles: Mapping[str, str]
+    stage: Stage,
+    task: ToyTask,
+    models: Mapping[str, Callable[[], diffusion2d.GenerativeModel]],
+    titles: Mapping[str, str],
 ) -> dict[str, Training]:
     """The visitor's networks for this lesson by their names: kept, or trained now, side by side and in sight."""
     known: dict[tuple[ToyTask, str], Training] = st.session_state.setdefault("trained", {})
@@ -74,7 +78,7 @@ def train_models(
         at = np.geomspace(5, task.steps, SNAPSHOTS).round()
         at = np.unique(np.concatenate([[0], at])).astype(int).tolist()
         runs = {name: diffusion2d.train(m, task.data, task.steps, task.seed, at) for name, m in new.items()}
-        place, done = st.empty(), {name: [] for name in runs}
+        place, done = stage.picture.empty(), {name: [] for name in runs}
         for snapshots in zip(*runs.values(), strict=True):
             for name, snapshot in zip(runs, snapshots, strict=True):
                 done[name].append(snapshot)
@@ -82,7 +86,7 @@ def train_models(
             caption = f"Training: step {snapshots[0].step} of {task.steps}."
             if len(panels) == 1:
                 panels.insert(0, data_panel(task.shown_data, 1))
-            place.html(player.still(panels, caption, LARGEST))
+            place.html(player.still(panels, caption))
         place.empty()
         while len(known) > MAX_MODELS:
             known.pop(next(iter(known)))
@@ -90,9 +94,12 @@ def train_models(
     return {name: known[task, name] for name in models}
 
 
-def ask_with_preview(question: str, options: Sequence[str], key: str, task: ToyTask) -> str | None:
+def ask_with_preview(
+    question: str, options: Sequence[str], key: str, stage: Stage, task: ToyTask
+) -> str | None:
     """Ask for a prediction as `ask_prediction` does; until it is made, show noise and data."""
-    guess = ask_prediction(question, options, key)
+    with stage.question:
+        guess = ask_prediction(question, options, key)
     if guess is None:
         noise = player.Panel(
             "noise",
@@ -100,11 +107,8 @@ def ask_with_preview(question: str, options: Sequence[str], key: str, task: ToyT
             "noise",
             points_image(diffusion2d.initial_noise(task.seed).numpy(), "noise")[None],
         )
-        st.html(
-            player.still(
-                [noise, data_panel(task.shown_data, 1)], "Left the noise, right the training data.", LARGEST
-            )
-        )
+        panels = [data_panel(task.shown_data, 1), noise]
+        stage.picture.html(player.still(panels, "The training data, and beside them the noise."))
     return guess
 
 
@@ -159,7 +163,6 @@ def play_training(
         title=title,
         key=key,
         name=title.lower().replace(",", "").replace(" ", "-"),
-        largest=LARGEST,
         t=np.linspace(0, 1, len(run)),
         charts=charts,
     )

@@ -19,18 +19,19 @@ from diffviz.models import checkpoints
 from diffviz.ui import charts, source, theme
 from diffviz.ui.cache import memo
 from diffviz.ui.components import gallery, player
+from diffviz.ui.stage import Stage
 
 MODEL = checkpoints.QUICK  # four images, guided, twice: the sharp network would take half a minute
 TITLES = {name: f"Run {n + 1}" for n, name in enumerate(CASES)}
 IMAGE = "cat-face-noto.png"  # what the run starts from where a case starts from an image
-LARGEST = 352
 
 
-def show(name: str, seed: int) -> None:
+def show(stage: Stage, name: str, seed: int) -> None:
     """One case: both runs, the question, and what it was once that is answered or asked for."""
     case = CASES[name]
-    healthy, wrong = _both(case, seed)
-    _player(case, healthy, wrong)
+    with stage.picture:
+        healthy, wrong = _both(case, seed)
+        _player(case, healthy, wrong)
     charts.show(_curves(healthy, wrong), "workshop-curves")
     if _named(case):
         _explain(case, seed, healthy)
@@ -55,7 +56,7 @@ def _both(case: Case, seed: int) -> tuple[list[Frame], list[Frame]]:
         for pair in runs:
             pairs.append(pair)
             panels = _panels([pair[0]], [pair[1]])
-            picture.html(player.still(panels, "Both pipelines are at work.", LARGEST))
+            picture.html(player.still(panels, "Both pipelines are at work.", main=1))
             bar.progress(pair[0].step.i / broken_pipelines.STEPS, f"step {pair[0].step.i}")
         place.empty()
     return [h for h, _ in pairs], [w for _, w in pairs]
@@ -87,7 +88,7 @@ def _player(case: Case, healthy: list[Frame], wrong: list[Frame]) -> None:
     said.append(f"The finished images differ by {far[-1]:.2f} (RMSE). Row by row they should be {words}.")
     player.play(
         _panels(healthy, wrong), readouts, said, title="A healthy and a broken run", key="workshop-player",
-        name=f"workshop-{TITLES[case.id].lower().replace(' ', '-')}", largest=LARGEST,
+        name=f"workshop-{TITLES[case.id].lower().replace(' ', '-')}", main=1,
     )  # fmt: skip
 
 

@@ -7,13 +7,13 @@ import math
 import numpy as np
 import streamlit as st
 import torch
-from streamlit.delta_generator import DeltaGenerator
 
 from diffviz.toy.ddpm1d import GRID, Chain, normal_pdf
 from diffviz.toy.scores import Mixture
 from diffviz.ui import charts, source, theme
 from diffviz.ui.cache import by_content
 from diffviz.ui.controls import Controls
+from diffviz.ui.stage import Stage
 
 LENGTHS = (5, 10, 50, 200, 1000)
 DATA = Mixture(
@@ -43,9 +43,7 @@ def terms(steps: int) -> dict[str, np.ndarray]:
     }  # fmt: skip
 
 
-def show(
-    picture: DeltaGenerator, below: DeltaGenerator, steps: int, place: float, x0: float, x_t: float
-) -> None:
+def show(stage: Stage, steps: int, place: float, x0: float, x_t: float) -> None:
     """The curves at one t, then the bound over all t."""
     chain, t = Chain(DATA, steps), max(2, round(place * steps))
     grid = GRID[SHOWN][::EVERY]
@@ -64,9 +62,9 @@ def show(
     }
     curves = [{name: (r, d, y.numpy()) for name, (r, d, y) in lines.items()} for lines in (above, lower)]
     marks = [(x0, "x₀", "signal"), (x_t, "xₜ", "noise")]
-    with picture:
+    with stage.picture:
         charts.show(charts.densities(grid.numpy(), curves, marks, theme.palette()), "scores-ddpm")
-    with below:
+    with stage.below:
         _tell(chain, t, x0, x_t, post, model, exact.numpy(), grid.numpy())
         st.header("The variational bound", anchor=False)
         _bound(steps)

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 import numpy as np
 import streamlit as st
 import torch
-from streamlit.delta_generator import DeltaGenerator
 
 from diffviz.diffusion.samplers import timesteps
 from diffviz.toy import scores
@@ -17,12 +16,13 @@ from diffviz.ui.components import player
 from diffviz.ui.controls import Controls
 from diffviz.ui.lessons.scores import LINEAR, MIXTURES, diffused, tensor
 from diffviz.ui.plane import Plane
+from diffviz.ui.stage import Stage
 
 FRAMES = 40  # steps of t
 FINER = 6  # solver steps for each of them
 RANDOM = 3  # paths of each SDE
 ARROWS = {"score": "score ∇ log pₜ", "tweedie": "to E[x₀|xₜ]"}
-REACH = 2.5  # of the coordinates that can be chosen
+REACH, STEP = 2.5, 0.05  # of the coordinates that can be chosen
 
 
 @dataclass(frozen=True)
@@ -45,14 +45,22 @@ def times() -> list[float]:
 
 def start_controls(c: Controls) -> Start:
     """Where paths are traced from, by numbers: what a click on the picture sets."""
-    x = c.slider("x of the point", "px", 0.4, -REACH, REACH, 0.05)
-    y = c.slider("y of the point", "py", -0.5, -REACH, REACH, 0.05)
+    x = c.slider("x of the point", "px", 0.4, -REACH, REACH, STEP)
+    y = c.slider("y of the point", "py", -0.5, -REACH, REACH, STEP)
     return Start(x, y, c.slider("Frame of the point", "pf", 12, 0, FRAMES, 1))
 
 
-def data_control(c: Controls, default: str = MIXTURES[0]) -> str:
+def _start_at(pick: player.Pick) -> None:
+    """Trace from the place and the frame that were clicked."""
+    for key, share in (("px", pick.x), ("py", 1 - pick.y)):
+        value = max(-REACH, min(REACH, (2 * share - 1) * plane.LIMIT))
+        st.session_state[key] = round(value / STEP) * STEP
+    st.session_state["pf"] = pick.frame
+
+
+def data_control(c: Controls) -> str:
     """Which mixture of Gaussians."""
-    return c.choice("Data", "mixture", MIXTURES, default)
+    return c.choice("Data", "mixture", MIXTURES, MIXTURES[0])
 
 
 @by_content
@@ -129,7 +137,7 @@ def _captions(name: str, paths: Paths) -> list[str]:
     return found
 
 
-def show(picture: DeltaGenerator, below: DeltaGenerator, name: str, arrows: str, start: Start) -> None:
+def show(stage: Stage, name: str, arrows: str, start: Start) -> None:
     """The field at every t with the paths through the start, in a player over t; formulas and text below."""
     paths = memo("scores-paths", (name, start), lambda: trace(name, start))
     frames = memo("scores-field", (name, arrows, start), lambda: _draw(name, arrows, start, paths))
@@ -137,13 +145,13 @@ def show(picture: DeltaGenerator, below: DeltaGenerator, name: str, arrows: str,
         f"t = {t:.2f} · √ᾱ = {float(LINEAR.alpha(t)):.2f} · √(1−ᾱ) = {float(LINEAR.sigma(t)):.2f}"
         for t in times()
     ]
-    with picture:
+    with stage.picture:
         player.play(
             [player.Panel("pₜ", "density in blue, arrows as chosen", "signal", frames)],
             told, _captions(name, paths), title=f"Score of {name}", key="scores-field-player", name="score-field",
-            start=start.frame,
+            start=start.frame, same=f"{name} {arrows}", on_pick=_start_at,
         )  # fmt: skip
-    with below:
+    with stage.below:
         st.markdown(
             "The data are a mixture of Gaussians, so everything here is a formula, and nothing is learned. **Blue** "
             "is the density pₜ of the noisy data, the **black** arrows its score (directions exact, long ones "

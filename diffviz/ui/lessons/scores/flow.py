@@ -7,7 +7,6 @@ from dataclasses import dataclass
 import numpy as np
 import streamlit as st
 import torch
-from streamlit.delta_generator import DeltaGenerator
 from torch import Tensor
 
 from diffviz.diffusion.samplers import timesteps
@@ -20,6 +19,7 @@ from diffviz.ui.cache import by_content, memo
 from diffviz.ui.components import player
 from diffviz.ui.lessons.scores import noise, tensor
 from diffviz.ui.plane import Plane
+from diffviz.ui.stage import Stage
 
 DATA, PAIRS = 384, 1536  # training points, and pairs of noise and data
 SAMPLES, TRACED, DRAWN = 300, 60, 48
@@ -107,15 +107,15 @@ def _panels(setup: Setup) -> list[player.Panel]:
     ]
 
 
-def show(picture: DeltaGenerator, below: DeltaGenerator, setup: Setup) -> None:
+def show(stage: Stage, setup: Setup) -> None:
     """Conditional paths beside the marginal field; then what each coupling costs and how straight its trajectories are."""
     shown = memo("scores-flow", setup, lambda: _panels(setup))
-    with picture:
+    with stage.picture:
         player.play(
             shown, [f"t = {t:.2f}" for t in timesteps(STEPS)], [_caption(t) for t in timesteps(STEPS)],
             title="Flow matching", key="scores-flow-player", name="flow-matching", start=STEPS // 2,
         )  # fmt: skip
-    with below:
+    with stage.below:
         _tell(setup)
         source.show(Pairs, couple)
 

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 import numpy as np
 import streamlit as st
 import torch
-from streamlit.delta_generator import DeltaGenerator
 
 from diffviz.diffusion.samplers import timesteps
 from diffviz.toy import scores
@@ -18,6 +17,7 @@ from diffviz.ui.components import player
 from diffviz.ui.lessons.scores import LINEAR, noise, tensor
 from diffviz.ui.plane import Plane
 from diffviz.ui.prediction import ask_prediction
+from diffviz.ui.stage import Stage
 
 STEPS, POINTS, SHOWN, FRAMES = 200, 1500, 500, 25
 SIDE, BELOW = 300, 84
@@ -91,24 +91,22 @@ def _panels(found: Guided) -> list[player.Panel]:
     return panels
 
 
-def show(
-    question: DeltaGenerator, picture: DeltaGenerator, below: DeltaGenerator, w: float, seed: int
-) -> None:
+def show(stage: Stage, w: float, seed: int) -> None:
     """Guided samples of two samplers over the density they are said to have, after a prediction."""
-    with question:
+    with stage.question:
         guess = ask_prediction(
             "The scores of class and of everything are exact, and so is the solver. What does scale w sample?",
             OPTIONS, "guess-scores-guidance",
         )  # fmt: skip
     if guess is None:
-        with picture:
+        with stage.picture:
             _preview()
         return
     found = memo("scores-guided", (w, seed), lambda: run(w, seed))
     shown = memo("scores-guided-panels", (w, seed), lambda: _panels(found))
     limit = scores.ks_limit(POINTS)
     top = max(0.1, *(max(far) for far in found.far.values())) * 1.05
-    with picture:
+    with stage.picture:
         player.play(
             shown,
             [f"t = {t:.2f} · w = {w:g}" for t in found.ts],
@@ -121,7 +119,7 @@ def show(
                                  [f"{d:.3f}" for d in found.far[name]], (0, top))
                     for name, role in (("ode", "prediction"), ("sde", "noise"))],
         )  # fmt: skip
-    with below:
+    with stage.below:
         _tell(w, found, limit, guess)
         source.show(scores.guided, scores.tilted_log_density)
 

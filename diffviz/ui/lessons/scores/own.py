@@ -9,7 +9,6 @@ from dataclasses import dataclass
 import numpy as np
 import streamlit as st
 import torch
-from streamlit.delta_generator import DeltaGenerator
 from torch import Tensor
 
 from diffviz.diffusion.samplers import ddim, timesteps
@@ -22,6 +21,7 @@ from diffviz.ui.components import player, sketchpad
 from diffviz.ui.controls import Controls
 from diffviz.ui.lessons.scores import noise, tensor
 from diffviz.ui.plane import Plane
+from diffviz.ui.stage import Stage
 
 SHAPES = ("spiral", "two moons", "ring", "four spots")
 DRAW, PASTE = "draw them", "paste CSV"
@@ -155,12 +155,12 @@ def exact_of(data: np.ndarray) -> Diffused:
     return Diffused(Mixture.at_points(tensor(data)), SCHEDULE)
 
 
-def trained(picture: DeltaGenerator, data: np.ndarray, seed: int) -> list[Look]:
+def trained(stage: Stage, data: np.ndarray, seed: int) -> list[Look]:
     """The looks at a network for these points: kept, or trained now, with its samples in sight from the first step on."""
 
     def make() -> list[Look]:
         torch.set_num_threads(1)
-        place, looks = picture.empty(), list[Look]()
+        place, looks = stage.picture.empty(), list[Look]()
         start = player.Panel(
             "points", "to be learned", "signal", Plane().dots(data, "signal", 3.4).picture()[None]
         )
@@ -186,17 +186,15 @@ def _samples(data: np.ndarray, states: np.ndarray, role: str = "prediction") -> 
     return Plane().dots(data, "signal", 3.4).dots(states, role, 1.8, rim=True).picture()
 
 
-def show(
-    picture: DeltaGenerator, below: DeltaGenerator, data: np.ndarray, seed: int, step: int | None
-) -> None:
+def show(stage: Stage, data: np.ndarray, seed: int, step: int | None) -> None:
     """The learned score beside the exact one; or, of a training step, the samples at every sampling step."""
-    looks = trained(picture, data, seed)
+    looks = trained(stage, data, seed)
     exact = memo("scores-exact-path", (data.tobytes(), seed), lambda: exact_path(data, seed))
     if step is None:
-        _compare(picture, below, data, looks)
+        _compare(stage, data, looks)
     else:
-        _scrub(picture, data, looks, exact, step)
-    with below:
+        _scrub(stage, data, looks, exact, step)
+    with stage.below:
         _memorized(data, looks[-1].path[-1], exact[-1])
         source.show(Mixture.score, Mixture.at_points, diffusion2d.Diffusion)
 
@@ -231,11 +229,11 @@ def fields(data: np.ndarray, look: Look) -> Fields:
     return Fields(np.stack(exact), np.stack(learned), np.stack(density), error)
 
 
-def _compare(picture: DeltaGenerator, below: DeltaGenerator, data: np.ndarray, looks: list[Look]) -> None:
+def _compare(stage: Stage, data: np.ndarray, looks: list[Look]) -> None:
     found = memo("scores-fields", (data.tobytes(), looks[-1].loss), lambda: fields(data, looks[-1]))
     shown = memo("scores-fields-panels", (data.tobytes(), looks[-1].loss), lambda: _panels(data, found))
     top = max(found.error) * 1.1
-    with picture:
+    with stage.picture:
         player.play(
             shown,
             [f"t = {t:.2f} · σ = {float(SCHEDULE.sigma(t)):.2f}" for t in FIELD_TIMES],
@@ -246,7 +244,7 @@ def _compare(picture: DeltaGenerator, below: DeltaGenerator, data: np.ndarray, l
             charts=[player.Chart("error of −σ·score under pₜ", "noise", found.error,
                                  [f"{e:.2f}" for e in found.error], (0, top))],
         )  # fmt: skip
-    with below:
+    with stage.below:
         third = len(found.error) // 3
         st.markdown(
             "Arrows are −σₜ times the noise prediction, that is σₜ²·score, at the same scale in both. The error is "
@@ -286,16 +284,14 @@ def _panels(data: np.ndarray, found: Fields) -> list[player.Panel]:
 # --- two times -----------------------------------------------------------------------------------------------
 
 
-def _scrub(
-    picture: DeltaGenerator, data: np.ndarray, looks: list[Look], exact: np.ndarray, step: int
-) -> None:
+def _scrub(stage: Stage, data: np.ndarray, looks: list[Look], exact: np.ndarray, step: int) -> None:
     look = next(look for look in looks if look.step == step)
     shown = memo(
         "scores-scrub-panels", (data.tobytes(), look.loss, step), lambda: _scrub_panels(data, look, exact)
     )
     far = [diffusion2d.mean_nn_distance(states, data) for states in look.path]
     ts = timesteps(FRAMES)
-    with picture:
+    with stage.picture:
         player.play(
             shown, [f"{step:,} training steps · t = {t:.2f}" for t in ts],
             [f"Sampled down to t = {t:.2f} after {step:,} training steps: {d:.2f} from the nearest training point (mean)."

@@ -9,7 +9,6 @@ from functools import partial
 import numpy as np
 import streamlit as st
 import torch
-from streamlit.delta_generator import DeltaGenerator
 from torch import Tensor
 
 from diffviz.diffusion.samplers import timesteps
@@ -19,6 +18,7 @@ from diffviz.ui.cache import by_content, memo
 from diffviz.ui.components import player
 from diffviz.ui.lessons.scores import LINEAR, diffused, noise, tensor
 from diffviz.ui.plane import Plane
+from diffviz.ui.stage import Stage
 
 POINTS, SHOWN, TRACED = 1000, 1000, 6
 STEPS = (4, 8, 16, 32, 64, 128)
@@ -134,7 +134,7 @@ def _enumerate(names: list[str]) -> str:
     return " and ".join([", ".join(the[:-1]), the[-1]]) if len(the) > 1 else "".join(the)
 
 
-def show(picture: DeltaGenerator, below: DeltaGenerator, setup: Setup) -> None:
+def show(stage: Stage, setup: Setup) -> None:
     """The three samplers in one player, with their distances from the exact density; then the order of the solvers."""
     result = memo("scores-three", setup, lambda: run(setup))
     shown = memo("scores-three-panels", setup, lambda: panels(setup, result))
@@ -143,14 +143,14 @@ def show(picture: DeltaGenerator, below: DeltaGenerator, setup: Setup) -> None:
         player.Chart(f"KS distance, {TITLES[name]}", ROLES[name], far, [f"{d:.3f}" for d in far], (0, top))
         for name, far in result.far.items()
     ]
-    with picture:
+    with stage.picture:
         player.play(
             shown,
             [f"t = {t:.2f} · {len(result.ts) - 1} frames of {setup.steps} steps" for t in result.ts],
             _captions(setup, result), title="Three samplers by one score", key="scores-three-player",
             name="three-samplers", t=np.linspace(0, 1, len(result.ts)), charts=lines,
         )  # fmt: skip
-    with below:
+    with stage.below:
         _tell(setup, result)
         st.header("Euler and Heun", anchor=False)
         _orders(setup)
