@@ -11,7 +11,7 @@ from PIL import Image, ImageDraw
 
 from diffviz.ui import theme
 
-LIMIT, SIDE = 2.6, 360
+LIMIT, SIDE = 2.6, 420
 FINE = 2  # drawn pixels for each one that is shown
 GRID = 80  # points of a density a side
 BANDS = 9
@@ -126,6 +126,13 @@ class Plane:
     def picture(self) -> np.ndarray:
         """(side, side, 3) uint8."""
         return np.asarray(self._image.reduce(FINE))
+
+
+def above_histogram(plane: Plane, bars: np.ndarray) -> np.ndarray:
+    """A square picture of the plane, its top and bottom cut off, with a histogram (height, side, 3) below it."""
+    cut = len(bars) // 2
+    picture = plane.picture()
+    return np.concatenate([picture[cut : plane.side - (len(bars) - cut)], bars])
 
 
 def histogram(

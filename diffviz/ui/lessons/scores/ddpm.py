@@ -28,9 +28,9 @@ EVERY = 4  # of the grid's points are drawn
 def controls(c: Controls) -> tuple[int, float, float, float]:
     """The number of steps T, the place in the chain as a share of T, x_0, and x_t."""
     steps = c.select("Steps T", "chain", 10, LENGTHS)
-    place = c.slider("Step t, as t / T", "place", 0.4, 0.0, 1.0, 0.05)
+    place = c.slider("Step t, as t / T", "place", 0.2, 0.0, 1.0, 0.05)
     x0 = c.slider("x₀", "x0", 0.9, -2.0, 2.0, 0.05)
-    return int(steps), place, x0, c.slider("xₜ", "xt", 0.3, -3.0, 3.0, 0.05)
+    return int(steps), place, x0, c.slider("xₜ", "xt", 0.1, -3.0, 3.0, 0.05)
 
 
 @by_content

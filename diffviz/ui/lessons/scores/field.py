@@ -47,7 +47,7 @@ def start_controls(c: Controls) -> Start:
     """Where paths are traced from, by numbers: what a click on the picture sets."""
     x = c.slider("x of the point", "px", 0.4, -REACH, REACH, STEP)
     y = c.slider("y of the point", "py", -0.5, -REACH, REACH, STEP)
-    return Start(x, y, c.slider("Frame of the point", "pf", 12, 0, FRAMES, 1))
+    return Start(x, y, c.slider("Frame of the point", "pf", 26, 0, FRAMES, 1))
 
 
 def _start_at(pick: player.Pick) -> None:
@@ -145,11 +145,22 @@ def show(stage: Stage, name: str, arrows: str, start: Start) -> None:
         f"t = {t:.2f} · √ᾱ = {float(LINEAR.alpha(t)):.2f} · √(1−ᾱ) = {float(LINEAR.sigma(t)):.2f}"
         for t in times()
     ]
+    path = zip(paths.ode, times(), strict=True)
+    steep = [float(diffused(name).score(tensor(x[None]), t).norm()) for x, t in path]
+    far = np.linalg.norm(paths.ode - paths.mean, axis=1).tolist()
+    lines = [
+        player.Chart(
+            "length of the score", "signal", steep, [f"{v:.1f}" for v in steep], (0, max(steep) * 1.05)
+        ),
+        player.Chart(
+            "from xₜ to E[x₀|xₜ]", "prediction", far, [f"{v:.2f}" for v in far], (0, max(far) * 1.05), "3 3"
+        ),
+    ]
     with stage.picture:
         player.play(
             [player.Panel("pₜ", "density in blue, arrows as chosen", "signal", frames)],
             told, _captions(name, paths), title=f"Score of {name}", key="scores-field-player", name="score-field",
-            start=start.frame, same=f"{name} {arrows}", on_pick=_start_at,
+            start=start.frame, same=f"{name} {arrows}", on_pick=_start_at, t=np.linspace(0, 1, len(told)), charts=lines,
         )  # fmt: skip
     with stage.below:
         st.markdown(

@@ -20,7 +20,7 @@ from diffviz.ui.prediction import ask_prediction
 from diffviz.ui.stage import Stage
 
 STEPS, POINTS, SHOWN, FRAMES = 200, 1500, 500, 25
-SIDE, BELOW = 300, 84
+SIDE, BELOW = 360, 100
 LIMIT = 3.2
 # The class is the right half: two clusters of four, whose neighbours of the other class overlap them.
 BOTH = Mixture(
@@ -86,7 +86,7 @@ def _panels(found: Guided) -> list[player.Panel]:
         for i, states in enumerate(found.states[name]):
             drawn = Plane(LIMIT, SIDE).bands(found.tilted[i], "signal", 0.55).dots(states[:SHOWN], role, 1.6)
             bars = plane.histogram(states[:, 0], found.marginal[i], role, LIMIT, SIDE, BELOW)
-            frames.append(np.concatenate([drawn.picture(), bars]))
+            frames.append(plane.above_histogram(drawn, bars))
         panels.append(player.Panel(title, "guided samples", role, np.stack(frames)))
     return panels
 

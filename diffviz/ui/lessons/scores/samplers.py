@@ -23,7 +23,7 @@ from diffviz.ui.stage import Stage
 POINTS, SHOWN, TRACED = 1000, 1000, 6
 STEPS = (4, 8, 16, 32, 64, 128)
 FRAMES = 32  # at most
-SIDE, BELOW = 300, 84  # pixels of the plane, and of the histogram
+SIDE, BELOW = 360, 100  # pixels of the picture, and of the histogram in it
 LANGEVIN_SIZE = 0.1  # of a Langevin step, in units of the smallest variance of p_t
 NFES = (4, 8, 16, 32, 64, 128)
 FAILS = 0.1  # RMSE from which on a solver is said to fail: half the standard deviation of a cluster is 0.11
@@ -107,7 +107,7 @@ def panels(setup: Setup, result: Result) -> list[player.Panel]:
                 drawn.lines(path[: i + 1, :TRACED], "line-strong", 0.7)
             drawn.dots(states[:SHOWN], ROLES[name], 1.2).dots(states[:TRACED], ROLES[name], 3.2, rim=True)
             bars = plane.histogram(states[:, 0], curves[i], ROLES[name], width=SIDE, height=BELOW)
-            frames.append(np.concatenate([drawn.picture(), bars]))
+            frames.append(plane.above_histogram(drawn, bars))
         found.append(player.Panel(TITLES[name], "x below", ROLES[name], np.stack(frames)))
     return found
 
