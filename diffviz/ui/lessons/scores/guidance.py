@@ -115,7 +115,7 @@ def show(stage: Stage, w: float, seed: int) -> None:
              "in 95 of 100 draws." for a, b in zip(found.far["ode"], found.far["sde"], strict=True)],
             title=f"Guidance at scale {w:g}", key="scores-guided-player", name=f"guidance-{w:g}",
             t=np.linspace(0, 1, len(found.ts)),
-            charts=[player.Chart(f"KS distance, {name.upper()}", role, found.far[name],
+            charts=[player.Chart(f"KS: {name.upper()}", role, found.far[name],
                                  [f"{d:.3f}" for d in found.far[name]], (0, top))
                     for name, role in (("ode", "prediction"), ("sde", "noise"))],
         )  # fmt: skip

@@ -28,6 +28,7 @@ LANGEVIN_SIZE = 0.1  # of a Langevin step, in units of the smallest variance of 
 NFES = (4, 8, 16, 32, 64, 128)
 FAILS = 0.1  # RMSE from which on a solver is said to fail: half the standard deviation of a cluster is 0.11
 TITLES = {"sde": "reverse SDE", "ode": "probability-flow ODE", "langevin": "annealed Langevin"}
+SHORT = {"sde": "SDE", "ode": "ODE", "langevin": "Langevin"}
 ROLES = {"sde": "noise", "ode": "prediction", "langevin": "conditional"}
 
 
@@ -140,7 +141,7 @@ def show(stage: Stage, setup: Setup) -> None:
     shown = memo("scores-three-panels", setup, lambda: panels(setup, result))
     top = max(0.12, *(max(far) for far in result.far.values())) * 1.05
     lines = [
-        player.Chart(f"KS distance, {TITLES[name]}", ROLES[name], far, [f"{d:.3f}" for d in far], (0, top))
+        player.Chart(f"KS: {SHORT[name]}", ROLES[name], far, [f"{d:.3f}" for d in far], (0, top))
         for name, far in result.far.items()
     ]
     with stage.picture:
