@@ -3,7 +3,7 @@
     python -m bench.pages
 
 Every page is opened on a fresh server (nothing imported yet, no cache in the browser) and once more on the
-warm one by a new visitor. "first frame" is when the first picture of a run is on screen, "player" when the
+warm one by a new visitor. "first frame" is when the first image of a run is on screen, "player" when the
 run is done and can be played. Both are given as ratios to the bare run (bench/bare.py): the same network
 run with nothing around it, opened in the same way in the same minute. Last: the server's memory with one and
 with ten visitors.

@@ -1,4 +1,4 @@
-"""Workshop: a working pipeline beside one with a classic mistake in it, to be found from pictures and curves."""
+"""Workshop: a working pipeline beside one with a classic mistake in it, to be found from images and curves."""
 
 from diffviz.ui import frame
 
@@ -27,7 +27,7 @@ with stage.controls:
     case = c.choice(
         "Broken pipeline", "bug", tuple(workshop.TITLES), next(iter(workshop.TITLES)), workshop.TITLES
     )
-    with stage.more():
+    with stage.more("seed"):
         seed = seed_control(c)
 with stage.below:
     st.caption(

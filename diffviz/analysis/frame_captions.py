@@ -1,4 +1,4 @@
-"""Captions of trajectories, one sentence per frame: every statement and figure in them is computed from the run."""
+"""Captions of trajectories, one sentence per frame: every statement and figure in them is computed from the trajectory."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def clipped_share(x0: np.ndarray) -> np.ndarray:
 
 
 def guidance_scale(run: Trajectory) -> float | None:
-    """The guidance scale of a run that is guided; 1 where nothing guides it, None where the run does not say."""
+    """The guidance scale of a trajectory that is guided; 1 where nothing guides it, None where its settings do not say."""
     scale = run.settings.get("guidance")
     conditioned = any(run.settings.get(name) for name in ("prompt", "style", "negative"))
     return None if scale is None else float(scale) if conditioned else 1.0

@@ -113,7 +113,7 @@ class Choice(Item):
 
 @dataclass(frozen=True)
 class Live(Item):
-    """A question whose pictures and right answer come from a run; `run` names the function that makes them."""
+    """A question whose images and right answer come from a run; `run` names the function that makes them."""
 
     run: str
     setting: str

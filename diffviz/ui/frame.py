@@ -88,9 +88,8 @@ def _stopped_note() -> None:
     So it is sent beforehand, and the style sheet shows it when no script runs and the page has no end (`complete`).
     """
     with st.container(key="stopped", horizontal=True, vertical_alignment="center", gap="small"):
-        st.markdown(
-            "**Stopped.** What was computed until then is shown; it is not finished, and what follows it is missing.",
-            width="stretch",
+        st.html(
+            "<b>Stopped.</b> What was computed until then is shown; it is not finished, and what follows it is missing."
         )
         st.button(
             "Go on",

@@ -43,7 +43,7 @@ def symbols() -> dict[str, str]:
 
 
 def symbols_line(*names: str) -> str:
-    """HTML of a line under a table that is drawn as a picture and so cannot explain its heads: its symbols."""
+    """HTML of a line under a table that is drawn as an image and so cannot explain its heads: its symbols."""
     return f'<p class="dv-symbols">Symbols: {" · ".join(map(html.escape, names))}</p>'
 
 

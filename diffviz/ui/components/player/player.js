@@ -135,7 +135,7 @@ export default function ({ parentElement, data, setTriggerValue }) {
     const density = window.devicePixelRatio || 1;
     panels.forEach(({ box, canvas }) => {
       const room = box.clientWidth;
-      // A whole number of screen pixels per picture pixel, so that every one is drawn the same size.
+      // A whole number of screen pixels per image pixel, so that every one is drawn the same size.
       const zoom = Math.floor((room * density) / width);
       const whole = (zoom * width) / density;
       const smooth = memory.smooth || whole < LOST * room;
@@ -210,7 +210,7 @@ export default function ({ parentElement, data, setTriggerValue }) {
     const looping = find("loop").getAttribute("aria-pressed") === "true";
     if (frame === last && !looping) return pause();
     go(frame === last ? 0 : frame + 1);
-    // Reduced motion: pictures still follow one another when asked to, but as slow single stills.
+    // Reduced motion: frames still follow one another when asked to, but as slow single stills.
     const rate = calm.matches ? Math.min(2, FRAMES_PER_SECOND * speed.value) : FRAMES_PER_SECOND * speed.value;
     timer = setTimeout(tick, (frame === last ? 900 : 1000) / (frame === last ? 1 : rate));
   }
@@ -345,7 +345,7 @@ export default function ({ parentElement, data, setTriggerValue }) {
   }
   on(window, "keydown", keyed);
 
-  // Drag anywhere over the pictures to scrub, with mouse or finger; a click makes a picture the large one.
+  // Drag anywhere over the images to scrub, with mouse or finger; a click makes an image the large one.
   let from = null;
   on(find("panels"), "pointerdown", (event) => {
     if (event.target.closest(".dv-label")) return;
