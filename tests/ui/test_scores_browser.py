@@ -70,7 +70,7 @@ def test_a_click_traces_paths_through_the_place_and_keeps_the_frame(open_at, wid
     page.mouse.click(box["x"] + 0.75 * box["width"], box["y"] + 0.25 * box["height"])
     page.wait_for_url("**px=1.3*")
     page.wait_for_function(
-        "before => document.querySelector('.dv-panel.main canvas').toDataURL() !== before", arg=before
+        "before => document.querySelector('.dv-panel.main canvas')?.toDataURL() !== before", arg=before
     )
     at_rest(page)
     assert "py=1.3" in page.url and f"pf={frame}" in page.url
@@ -117,6 +117,6 @@ def test_training_time_and_sampling_time_move_independently(open_at):
     training.press("ArrowLeft")
     page.wait_for_url("**trained=*")
     page.wait_for_function(
-        "before => document.querySelector('.dv-panel.main canvas').toDataURL() !== before", arg=before
+        "before => document.querySelector('.dv-panel.main canvas')?.toDataURL() !== before", arg=before
     )
     assert shown.get_attribute("data-frame") == frame
