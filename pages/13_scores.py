@@ -46,7 +46,7 @@ with stage.controls:
         with stage.more():
             seed = seed_control(c)
     elif part == "ddpm":
-        curves = ddpm.controls(c)
+        length, place, x0, x_t = ddpm.controls(c)
     elif part == "flow":
         coupling = c.choice("Coupling", "coupling", tuple(flow.BATCHES), "independent")
         path = c.choice("Path", "path", tuple(flow.PATHS), "flow", flow.PATHS, segmented=True)
@@ -68,7 +68,7 @@ elif part == "own":
     if points is not None:
         own.show(stage, points, seed, step)
 elif part == "ddpm":
-    ddpm.show(stage, *curves)
+    ddpm.show(stage, length, place, x0, x_t)
 elif part == "flow":
     flow.show(stage, flow.Setup(shape, coupling, path, seed))
 else:
