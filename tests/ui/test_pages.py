@@ -787,12 +787,27 @@ def test_a_switch_waits_for_a_prediction_with_the_untouched_run_on_screen(few_st
     assert "unet-run" in app.session_state and "unet-switched" not in app.session_state
 
 
-@pytest.mark.parametrize("switch", unet.SWITCHES)
+@pytest.mark.parametrize("switch", [s for s in unet.SWITCHES if s != unet.OWN])
 def test_a_switch_changes_the_run_and_not_its_noise(switch, few_steps):
     app = open_switch(switch, **{f"guess-unet-{switch}": "the shape"})
     plain, changed = (app.session_state[key][1] for key in ("unet-run", "unet-switched"))
     assert np.array_equal(plain.x[0], changed.x[0]) and not np.array_equal(plain.x[-1], changed.x[-1])
     assert any("You said **the shape**" in m.value for m in app.markdown)
+
+
+@pytest.mark.parametrize("scale", [0.0, 0.5, 1.0])
+def test_each_skip_connection_has_a_scale_and_1_changes_nothing(scale, few_steps):
+    app = AppTest.from_file(str(ROOT / "home.py"), default_timeout=60)
+    for key, value in {"inside": "Switches", "switch": unet.OWN_TITLE, "skip0": str(scale)}.items():
+        app.query_params[key] = value
+    app.session_state[f"guess-unet-{unet.OWN}"] = "hardly anything"
+    app.switch_page(UNET)
+    app.run()
+    assert not app.exception and not app.warning
+    sliders = [s for s in app.slider if s.label.startswith("Skip from")]
+    assert len(sliders) == len(checkpoints.load(checkpoints.QUICK).net.up)
+    plain, changed = (app.session_state[key][1] for key in ("unet-run", "unet-switched"))
+    assert np.array_equal(plain.x, changed.x) == (scale == 1)
 
 
 @pytest.mark.parametrize("name", list(checkpoints.pixel_networks()))

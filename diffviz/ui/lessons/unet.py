@@ -216,7 +216,7 @@ def switch_options(model: str) -> dict[str, tuple[str, Switches]]:
     return found
 
 
-OWN = "own"  # the switch whose scales are set by hand
+OWN, OWN_TITLE = "own", "Scale each skip connection"  # the switch whose scales are set by hand
 SWITCHES = (
     "inner", "self", "cross", "skip-last", "skip-first", "skips", "skips-half", "freeu", "time-0.9", "time-0.5", "time-0.2",
     OWN,
@@ -227,7 +227,7 @@ def switch_control(c: Controls) -> str:
     """What is switched; the titles in the address do not depend on the network."""
     titles = {key: title for key, (title, _) in switch_options(checkpoints.QUICK).items()}
     titles |= {
-        OWN: "Scale each skip connection",
+        OWN: OWN_TITLE,
         "skip-last": "Highest skip connection off",
         "skip-first": "Lowest skip connection off",
     }
