@@ -33,5 +33,5 @@ def locked(guess: str | None, key: str) -> AbstractContextManager[object]:
 def verdict(guess: str, right: str, so: str = "so it is") -> str:
     """How a sentence begins that says whether a guess came true; `so` is how it is agreed to."""
     if guess == UNASKED:
-        return f"It is **{right}**"
+        return f"The answer here: **{right}**"
     return f"You said **{guess}**, " + (f"and {so}" if guess == right else f"but here it is **{right}**")

@@ -74,16 +74,21 @@ html { font-size: 21px !important; }
 """
 _CSS = """
 .stMainBlockContainer { padding: 1.5rem 2.4rem 4rem; max-width: none; }
-.stAppHeader { background: transparent; }
+/* Streamlit's header lies over the title; only its buttons take clicks. */
+.stAppHeader { background: transparent; pointer-events: none; }
+.stAppHeader * { pointer-events: none; }
+.stAppHeader :is(button, a, [data-testid="stStatusWidget"]), .stAppHeader :is(button, a, [data-testid="stStatusWidget"]) * {
+  pointer-events: auto;
+}
 .stMainBlockContainer > .stVerticalBlock { gap: .55rem; }
 .stMainBlockContainer h1 { font-size: 1.9rem; padding: 0; line-height: 1.12; letter-spacing: -.01em; }
 .st-key-head { row-gap: 0; padding-right: 2rem; } /* Streamlit's own menu lies over its end */
-.st-key-head > .stLayoutWrapper:last-child { margin-left: auto; width: auto !important; flex: 0 0 auto !important; }
+.st-key-head > [data-testid="stLayoutWrapper"]:last-child { margin-left: auto; width: auto !important; flex: 0 0 auto !important; }
 @media (max-width: 1399px) { .st-key-head .stElementContainer:has(.dv-kicker) { display: none; } }
 .st-key-objectives { flex-wrap: nowrap; width: auto; }
 .st-key-objectives button { min-height: 24px; padding: .1rem .3rem; }
 /* Text keeps a length of line that can be read, whatever the width of the pictures. */
-.st-key-below > :is(.stElementContainer, .stLayoutWrapper) { max-width: 1180px; }
+.st-key-below > * { max-width: 1180px; }
 :is(.st-key-question, .st-key-strip, .st-key-stage):empty { display: none; }
 /* The strip of controls: each as wide as it needs to be, side by side. */
 .st-key-strip { border-top: 1px solid var(--dv-line); padding-top: .5rem; }
@@ -143,7 +148,7 @@ kbd { opacity: 1 !important; }
   .dv-lead { font-size: 1rem; }
   /* Out of sight, and still the name of the button. */
   [class*="st-key-saves"] button p { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); }
-  .stLayoutWrapper:has(> .st-key-stage) { position: sticky; top: 2.6rem; z-index: 90; background: var(--dv-ground);
+  [data-testid="stLayoutWrapper"]:has(> .st-key-stage) { position: sticky; top: 2.6rem; z-index: 90; background: var(--dv-ground);
     padding-bottom: .3rem; }
 }
 """

@@ -28,7 +28,6 @@ from diffviz.ui.prediction import ask_prediction, verdict
 
 STEPS = 20
 FEW_STEPS = 12  # of UniPC, where many images are sampled at once
-LARGEST = 224  # CSS pixels of a panel
 SEEDS = 4
 MIN_SIMILARITY_CHANGE = 0.02  # a change of feature similarity below this counts as none
 EXAMPLE_PROMPTS = ("cat face", "smiling face with sunglasses", "red heart", "sunflower", "blue banana")
@@ -39,9 +38,9 @@ EXAMPLE_PROMPTS = ("cat face", "smiling face with sunglasses", "red heart", "sun
 
 def cond_and_uncond(settings: Settings) -> None:
     """One trajectory, with both predictions of every step beside the guided one that was made of them."""
-    run = live.compute(settings, "guidance-run", ("x", "x0"), largest=LARGEST)
+    run = live.compute(settings, "guidance-run", ("x", "x0"))
     if not run.finished:
-        live.show(run, "guidance-run", ("x", "x0"), largest=LARGEST)
+        live.show(run, "guidance-run", ("x", "x0"))
         return
     trajectory = run.trajectory()
     predictions = memo(
@@ -129,7 +128,7 @@ def _play(
     ]
     player.play(
         panels, readouts, texts, title="Conditional, unconditional and guided prediction", key="guidance-player",
-        name=f"guidance-{settings.guidance:g}", start=int(difference.argmax()), largest=LARGEST,
+        name=f"guidance-{settings.guidance:g}", start=int(difference.argmax()),
         t=np.linspace(0, 1, n), charts=strips if n > 1 else (),
     )  # fmt: skip
 

@@ -21,7 +21,7 @@ from diffviz.pipelines.trajectory import Trajectory
 from diffviz.ui import live, source
 from diffviz.ui.cache import memo
 from diffviz.ui.components import gallery, player
-from diffviz.ui.lessons.guidance import FEW_STEPS, LARGEST
+from diffviz.ui.lessons.guidance import FEW_STEPS
 from diffviz.ui.prediction import ask_prediction, verdict
 
 NEGATIVE_EXAMPLES = {  # what to press first: prompt and negative prompt
@@ -89,7 +89,7 @@ def _cross_attention(settings: Settings, vocabulary: Vocabulary) -> None:
             player.Panel("x̂₀, lit", f"weight of “{shown}”", "conditional", to_uint8(lit)),
         ],
         readouts, texts, title=f"Cross-attention map of {shown}", key="look-player", name="attention",
-        start=min(3, run.steps - 1), largest=LARGEST,
+        start=min(3, run.steps - 1),
     )  # fmt: skip
     mean = weights.mean((0, 2, 3))
     st.markdown(

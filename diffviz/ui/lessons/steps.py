@@ -65,7 +65,7 @@ def step_sweep(settings: Settings) -> None:
     readouts = live.readouts(run, run.steps)
     player.play(
         live.panels(run), readouts, frame_captions.reverse_captions(run), title=f"{run.steps} steps", key="ladder-player",
-        name=f"ladder-{run.steps}", largest=224,
+        name=f"ladder-{run.steps}",
     )  # fmt: skip
     step_details.one_step_in_numbers(run, dataclasses.replace(settings, steps=run.steps))
     source.show(SAMPLERS[settings.sampler].function)
@@ -145,7 +145,6 @@ def sampler_race(settings: Settings, budget: int) -> None:
         title="Samplers at equal NFE",
         key="race-player",
         name=f"nfe-{budget}",
-        largest=224,
     )
     charts.show(_lines(seen, racers, budget, target), "race-chart")
     right = "and so it is" if guess == order[0][0] else f"but **{order[0][0]}** ends nearest"
