@@ -31,7 +31,7 @@ stage = layout()
 with stage.controls:
     prompt = c.text("Prompt", "prompt", "cat face", placeholder="no words: draw anything")
     if part == "switches":
-        switch = unet.switch_control(c)
+        switch, scales = unet.switch_control(c), dict[int, float]()
     elif part == "attention":
         kind = c.choice(
             "Attention", "attention", tuple(ATTENTION), "cross", ATTENTION, segmented=True, wrap=True
@@ -43,9 +43,12 @@ with stage.controls:
             seed = seed_control(c)
             style = c.choice("Style", "style", ("", *words.styles), "noto", {"": "any"})
         net = live.network(c, checkpoints.QUICK)
-    if part == "blocks":
-        with opened:
+    with opened:
+        if part == "blocks":
             block = unet.block_control(c, net)
+    if part == "switches" and switch == unet.OWN:
+        with st.popover("Scales", icon=":material/tune:"):
+            scales = unet.scale_controls(c, net)
 settings = Settings(prompt, style, seed, unet.STEPS, model=net)
 with stage.below:
     example_prompts()
@@ -53,7 +56,7 @@ with stage.below:
     if part == "blocks":
         unet.activations(stage, settings, block)
     elif part == "switches":
-        unet.switches(stage, settings, switch)
+        unet.switches(stage, settings, switch, scales)
     elif part == "attention":
         unet.attention(stage, settings, words, kind)
     else:
@@ -61,4 +64,4 @@ with stage.below:
 
 frame.closing_question(*content.closing_question("unet", part))
 frame.next_part("inside", unet.PARTS, part)
-frame.next_lesson(frame.BY_SLUG["workshop"], "The network is fine, and the images are wrong?")
+frame.next_lesson(frame.BY_SLUG["scores"], "And what is it that such a network estimates?")

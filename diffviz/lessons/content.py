@@ -320,6 +320,46 @@ def plans(folder: Path = LESSONS) -> tuple[Plan, ...]:
     return tuple(found)
 
 
+@dataclass(frozen=True)
+class Exercise:
+    """An exercise on paper, with its points and a worked solution."""
+
+    title: str
+    points: int
+    task: str
+    solution: str
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """A sheet of exercises for a class plan, named by the plan's id."""
+
+    plan: str
+    title: str
+    exercises: tuple[Exercise, ...]
+
+    @property
+    def points(self) -> int:
+        return sum(e.points for e in self.exercises)
+
+
+@lru_cache
+def sheets(folder: Path = LESSONS) -> dict[str, Sheet]:
+    """The exercise sheets by the plan each is for. Raises ContentError where fields are wrong or a plan is unknown."""
+    found: dict[str, Sheet] = {}
+    for raw in read_toml(folder / "exercises.toml")["sheet"]:
+        where = f"exercises.toml, {raw.get('title', 'a sheet without title')}"
+        try:
+            exercises = tuple(Exercise(**e) for e in raw["exercise"])
+            sheet = Sheet(raw["plan"], raw["title"], exercises)
+        except (KeyError, TypeError) as error:
+            raise ContentError(f"{where}: these fields are missing or unknown: {error}") from error
+        if sheet.plan not in {plan.id for plan in plans(folder)}:
+            raise ContentError(f"{where}: there is no plan {sheet.plan}")
+        found[sheet.plan] = sheet
+    return found
+
+
 @lru_cache
 def dictionary(folder: Path = LESSONS) -> dict[str, Any]:
     """The dictionary file as it is: `entry` and `cheat_sheet`."""

@@ -547,3 +547,53 @@ def cost_by_resolution(rows: Sequence[Cost], colours: Mapping[str, str]) -> go.F
     figure.update_xaxes(title="pixels a side", type="log", tickvals=sizes, ticktext=[str(s) for s in sizes])
     figure.update_yaxes(title="GFLOP per image", type="log")
     return _style(figure, colours, 320)
+
+
+def densities(
+    x: np.ndarray,
+    panels: Sequence[Mapping[str, tuple[str, str, np.ndarray]]],
+    marks: Sequence[tuple[float, str, str]],
+    colours: Mapping[str, str],
+) -> go.Figure:
+    """Densities over x (N,), one chart below the other: name -> (role, dash, values). A mark is (x, text, role)."""
+    figure = make_subplots(len(panels), 1, shared_xaxes=True, vertical_spacing=0.16)
+    for row, lines in enumerate(panels, 1):
+        for name, (role, dash, y) in lines.items():
+            figure.add_scatter(
+                x=x, y=y, name=name, legend="legend" if row == 1 else f"legend{row}",
+                line={"color": colours[role], "width": 2.6, "dash": dash}, hovertemplate="%{y:.2f}", row=row, col=1,
+            )  # fmt: skip
+        top = 1.12 * max(float(y.max()) for _, _, y in lines.values())
+        figure.update_yaxes(range=[0, top], showticklabels=False, row=row, col=1)
+    for at, text, role in marks:
+        for row in range(1, len(panels) + 1):
+            figure.add_vline(
+                x=at, line={"color": colours[role], "width": 1.5, "dash": "dot"},
+                annotation_text=text if row == 1 else "", annotation_font_color=colours[role],
+                annotation_position="top left",
+                row=row,  # pyright: ignore[reportArgumentType] - plotly's annotation knows only the text "all"
+                col=1,  # pyright: ignore[reportArgumentType]
+            )  # fmt: skip
+    _style(figure, colours, 480)
+    return figure.update_layout(
+        margin={"t": 46},
+        legend={"y": 1.02},
+        legend2={"orientation": "h", "y": 0.43, "yanchor": "bottom", "x": 0},
+    )
+
+
+@by_content
+def bound_terms(t: np.ndarray, lines: Mapping[str, np.ndarray], colours: Mapping[str, str]) -> go.Figure:
+    """Terms of a loss over t / T, on a logarithmic axis: title -> values (N,), in the order bound, simplified, weight."""
+    figure = go.Figure()
+    looks = (("noise", "solid"), ("prediction", "dash"), ("unconditional", "dot"))
+    for (name, values), (role, dash) in zip(lines.items(), looks, strict=True):
+        figure.add_scatter(
+            x=t, y=values, name=name, mode="lines+markers" if len(t) < 30 else "lines",
+            line={"color": colours[role], "width": 2.5, "dash": dash}, hovertemplate="%{y:.3g}",
+        )  # fmt: skip
+    every = np.concatenate(list(lines.values()))
+    positive = every[every > 0]
+    figure.update_xaxes(title="t / T", range=[0, 1])
+    figure.update_yaxes(type="log", **_round_ticks(float(positive.min()), float(positive.max())))
+    return _style(figure, colours, 360)

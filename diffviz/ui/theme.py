@@ -146,7 +146,8 @@ kbd { opacity: 1 !important; }
   .stMainBlockContainer { padding-left: 1rem; padding-right: 1rem; padding-top: 2.9rem; }
   .stMainBlockContainer h1 { font-size: 1.5rem; }
   .dv-lead { font-size: 1rem; }
-  [class*="st-key-saves"] button p { display: none; }
+  /* Out of sight, and still the name of the button. */
+  [class*="st-key-saves"] button p { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); }
   [data-testid="stLayoutWrapper"]:has(> .st-key-stage) { position: sticky; top: 2.6rem; z-index: 90; background: var(--dv-ground);
     padding-bottom: .3rem; }
 }

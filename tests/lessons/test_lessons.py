@@ -17,7 +17,7 @@ from diffviz.lessons.store import Event
 from diffviz.ui import learner, practice
 
 EVERY = [item for kind in KINDS for item in load(kind)]
-COUNTS = {"self_check": 6, "order": 1, "predictions": 3, "flashcards": 10, "scenario_quiz": 5, "page_quiz": 94, "live": 16,
+COUNTS = {"self_check": 6, "order": 1, "predictions": 3, "flashcards": 10, "scenario_quiz": 5, "page_quiz": 103, "live": 16,
           "interview": 20}  # fmt: skip
 
 

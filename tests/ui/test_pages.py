@@ -787,7 +787,7 @@ def test_a_switch_waits_for_a_prediction_with_the_untouched_run_on_screen(few_st
     assert "unet-run" in app.session_state and "unet-switched" not in app.session_state
 
 
-@pytest.mark.parametrize("switch", unet.SWITCHES)
+@pytest.mark.parametrize("switch", [s for s in unet.SWITCHES if s != unet.OWN])
 def test_a_switch_changes_the_run_and_not_its_noise(switch, few_steps):
     app = open_switch(switch, **{f"guess-unet-{switch}": "the shape"})
     plain, changed = (app.session_state[key][1] for key in ("unet-run", "unet-switched"))
@@ -795,11 +795,26 @@ def test_a_switch_changes_the_run_and_not_its_noise(switch, few_steps):
     assert any("You said **the shape**" in m.value for m in app.markdown)
 
 
+@pytest.mark.parametrize("scale", [0.0, 0.5, 1.0])
+def test_each_skip_connection_has_a_scale_and_1_changes_nothing(scale, few_steps):
+    app = AppTest.from_file(str(ROOT / "home.py"), default_timeout=60)
+    for key, value in {"inside": "Switches", "switch": unet.OWN_TITLE, "skip0": str(scale)}.items():
+        app.query_params[key] = value
+    app.session_state[f"guess-unet-{unet.OWN}"] = "hardly anything"
+    app.switch_page(UNET)
+    app.run()
+    assert not app.exception and not app.warning
+    sliders = [s for s in app.slider if s.label.startswith("Skip from")]
+    assert len(sliders) == len(checkpoints.load(checkpoints.QUICK).net.up)
+    plain, changed = (app.session_state[key][1] for key in ("unet-run", "unet-switched"))
+    assert np.array_equal(plain.x, changed.x) == (scale == 1)
+
+
 @pytest.mark.parametrize("name", list(checkpoints.pixel_networks()))
 def test_the_switches_and_blocks_are_those_of_the_network_chosen(name):
     net = checkpoints.load(name).net
     options = unet.switch_options(name)
-    assert tuple(options) == unet.SWITCHES
+    assert (*options, unet.OWN) == unet.SWITCHES
     assert options["inner"][1].backbone == {net.config.blocks + 1: 0.0}
     assert len(options["skips"][1].skips) == len(net.up)
     blocks = unet_probe.blocks(net)

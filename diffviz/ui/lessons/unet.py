@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import html
 from collections.abc import Sequence
+from functools import partial
 
 import numpy as np
 import streamlit as st
@@ -215,22 +216,42 @@ def switch_options(model: str) -> dict[str, tuple[str, Switches]]:
     return found
 
 
+OWN, OWN_TITLE = "own", "Scale each skip connection"  # the switch whose scales are set by hand
 SWITCHES = (
     "inner", "self", "cross", "skip-last", "skip-first", "skips", "skips-half", "freeu", "time-0.9", "time-0.5", "time-0.2",
+    OWN,
 )  # fmt: skip
 
 
 def switch_control(c: Controls) -> str:
     """What is switched; the titles in the address do not depend on the network."""
     titles = {key: title for key, (title, _) in switch_options(checkpoints.QUICK).items()}
-    titles |= {"skip-last": "Highest skip connection off", "skip-first": "Lowest skip connection off"}
+    titles |= {
+        OWN: OWN_TITLE,
+        "skip-last": "Highest skip connection off",
+        "skip-first": "Lowest skip connection off",
+    }
     return c.choice("Switch", "switch", SWITCHES, "inner", titles)
 
 
-def switches(stage: Stage, settings: Settings, key: str) -> None:
-    """The same seed with and without a switch in the network, after a prediction."""
+def scale_controls(c: Controls, model: str) -> dict[int, float]:
+    """A slider for each skip connection, from the highest resolution down: block on the way up -> scale."""
+    sources = unet_probe.skip_sources(checkpoints.load(model).net)
+    every = [
+        (k, c.slider(f"Skip from {sources[k]}", f"skip{k}", 1.0, 0.0, 2.0, 0.1))
+        for k in reversed(range(len(sources)))
+    ]
+    return {k: scale for k, scale in every if scale != 1}
+
+
+def switches(stage: Stage, settings: Settings, key: str, scales: dict[int, float]) -> None:
+    """The same seed with and without a switch in the network, after a prediction; `scales` are those of OWN."""
     plain = run_of(stage, settings)
-    title, chosen = switch_options(settings.model)[key]
+    if key == OWN:
+        set_to = ", ".join(f"{scale:g}" for scale in scales.values())
+        title, chosen = f"Skip connections scaled: {set_to or 'none yet'}", Switches(skips=scales)
+    else:
+        title, chosen = switch_options(settings.model)[key]
     last = settings.frames
     with stage.question:
         guess = ask_prediction(
@@ -245,7 +266,7 @@ def switches(stage: Stage, settings: Settings, key: str) -> None:
             player.play([panel], live.readouts(plain, last), said, title="Untouched run", key="unet-plain")
         return
     denoiser = unet_probe.switched(checkpoints.load(settings.model), chosen)
-    changed = run_of(stage, settings, key, denoiser)
+    changed = run_of(stage, settings, f"{key} {sorted(scales.items())}", denoiser)
     far = rmse(plain.x0, changed.x0, PER_IMAGE)
     difference = to_uint8((changed.x0 - plain.x0) / 2)
     panels = [
@@ -326,15 +347,23 @@ def attention(stage: Stage, settings: Settings, vocabulary: Vocabulary, kind: st
             [player.Panel("x̂₀", "the prediction", "prediction", run.frames("x0")[:-1]),
              player.Panel("x̂₀, lit", f"{kind}-attention", "conditional", lit)],
             live.readouts(run, run.steps)[:-1], said, title=f"{kind}-attention", key=f"unet-{kind}",
-            name=f"{kind}-attention", start=run.steps // 2, main=1,
+            name=f"{kind}-attention", start=run.steps // 2, main=1, same=f"{kind}-attention",
+            on_pick=partial(_look_from, side) if kind == "self" else None,
         )  # fmt: skip
     st.markdown(
         f"Attention works at the lowest resolution, {side} × {side} places. "
         + ("Each place takes from the tokens of style and prompt; bright places take most from the token chosen."
-           if kind == "cross" else "Each place takes from all places; the marked place takes most from the bright ones.")
+           if kind == "cross" else "Each place takes from all places; the marked one, which a click on the large picture "
+           "chooses, takes most from the bright ones.")
         + " Such weights say where something is read, not what it does: the switches do."
     )  # fmt: skip
     source.show(unet_probe.attention)
+
+
+def _look_from(side: int, pick: player.Pick) -> None:
+    """Choose the place that was clicked, of side × side, for self-attention to look from."""
+    st.session_state["attention-row"] = min(int(pick.y * side), side - 1) + 1
+    st.session_state["attention-column"] = min(int(pick.x * side), side - 1) + 1
 
 
 def _lit(x0: np.ndarray, maps: np.ndarray) -> np.ndarray:

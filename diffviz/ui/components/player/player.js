@@ -92,7 +92,7 @@ function inSight() {
     .sort(([, a], [, b]) => a.top - b.top)[0]?.[0];
 }
 
-export default function ({ parentElement, data }) {
+export default function ({ parentElement, data, setTriggerValue }) {
   const root = parentElement.querySelector(".dv-player");
   if (!root || !data) return;
   const find = (name) => root.querySelector(`.dv-${name}`);
@@ -119,6 +119,7 @@ export default function ({ parentElement, data }) {
 
   root.setAttribute("aria-label", header.title);
   root.dataset.panels = header.panels.length;
+  root.classList.toggle("picking", Boolean(header.pick));
   root.style.setProperty("--panels", header.panels.length);
   root.style.setProperty("--ratio", `${width} / ${height}`);
   const panels = header.panels.map((panel) => makePanel(panel, header.size));
@@ -358,7 +359,13 @@ export default function ({ parentElement, data }) {
     go(from.frame + Math.round(((event.clientX - from.x) / root.clientWidth) * 1.4 * last));
   });
   panels.forEach(({ canvas, label }, i) => {
-    on(canvas, "pointerup", () => { if (from && !from.moved) enlarge(i); });
+    on(canvas, "pointerup", (event) => {
+      if (!from || from.moved) return;
+      if (!header.pick || i !== memory.main) return enlarge(i);
+      const box = canvas.getBoundingClientRect();
+      const [x, y] = [(event.clientX - box.left) / box.width, (event.clientY - box.top) / box.height];
+      setTriggerValue("pick", { panel: i, frame, x, y });
+    });
     on(label, "click", () => enlarge(i));
   });
   // The thumbnails are a scrubber themselves.
