@@ -87,7 +87,7 @@ _CSS = """
 @media (max-width: 1399px) { .st-key-head .stElementContainer:has(.dv-kicker) { display: none; } }
 .st-key-objectives { flex-wrap: nowrap; width: auto; }
 .st-key-objectives button { min-height: 24px; padding: .1rem .3rem; }
-/* Text keeps a length of line that can be read, whatever the width of the pictures. */
+/* Text keeps a length of line that can be read, whatever the width of the images. */
 .st-key-below > * { max-width: 1180px; }
 :is(.st-key-question, .st-key-strip, .st-key-stage):empty { display: none; }
 /* The strip of controls: each as wide as it needs to be, side by side. */
