@@ -21,7 +21,7 @@ from diffviz.lessons import glossary, pages
 from diffviz.lessons.pages import BY_SLUG as BY_SLUG
 from diffviz.lessons.pages import HOME, Lesson
 from diffviz.paths import ASSETS
-from diffviz.ui import terms, theme
+from diffviz.ui import terms, theme, turns
 
 T = TypeVar("T")
 
@@ -66,6 +66,7 @@ def setup_page(title: str, lead: str, *, kicker: str = "", slug: str = "") -> Pa
         _objectives(glossary.lessons()[slug])
     page = Page(st.container(), arrived)
     _term_note(page.notices)
+    turns.begin(page.notices)
     return page
 
 
