@@ -22,7 +22,7 @@ from diffviz.models.text_encoder import Vocabulary
 from diffviz.pipelines.text_to_image import Settings, sample_steps
 from diffviz.pipelines.trajectory import Trajectory, record
 from diffviz.ui import charts, live, source, theme
-from diffviz.ui.cache import memo
+from diffviz.ui.cache import by_content, memo
 from diffviz.ui.components import player
 from diffviz.ui.controls import Controls
 from diffviz.ui.prediction import ask_prediction
@@ -59,7 +59,7 @@ def run_of(settings: Settings, switch: str = "", denoiser: Denoiser | None = Non
 # --- blocks and activations ---------------------------------------------------------------------------------
 
 
-@st.cache_data(show_spinner=False)
+@by_content
 def _blocks(model: str) -> list[Block]:
     return unet_probe.blocks(checkpoints.load(model).net)
 
