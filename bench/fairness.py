@@ -1,0 +1,173 @@
+"""How fairly a class is served that asks for everything at once: 30 visitors press "New seed" together.
+
+    python -m bench.fairness                    # 30 visitors, in turns and evenly sliced
+    python -m bench.fairness --training         # 30 who start a training instead
+    python -m bench.fairness --visitors 10
+
+It speaks Streamlit's own websocket protocol, as bench.load does. For a server that takes turns and for one that slices
+evenly (as many permits as there are visitors), both in one run on the same machine: the time until the first is done, by
+that of one visitor alone; the mean; the longest, by the mean; and what an answer in a quiz takes meanwhile. The program
+ends with an error where nobody who waited was told the place in the queue, or where turns do not do what they are for: a
+mean of at most 0.6 of even slicing's, and nobody who waits longer than twice the mean.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from streamlit.proto.ButtonGroup_pb2 import ButtonGroup
+from streamlit.proto.WidgetStates_pb2 import WidgetState
+
+from bench.load import PATIENCE, Target, Visitor, WrongPageError
+from bench.server import AppServer
+
+RUN = Target("reverse", {}, "New seed", ())
+QUIZ = Target("practice", {"way": "Lesson quiz"}, "Your answer", ())
+WAITS = (
+    "other is ",
+    "others are ",
+)  # what the sentence on the place in the queue begins with, after the number
+MEAN_BY_SLICED, LONGEST_BY_MEAN = 0.6, 2.0
+
+
+def training(seed: int) -> Target:
+    """A training of a seed of its own: equal ones are kept for each visitor alone, but their data would be the same."""
+    link = {"learn": "Train a small network", "seed": str(seed), "train": "300"}
+    return Target("training", link, "The network starts untrained", ())
+
+
+@dataclass
+class Served:
+    """What one server did: seconds to done of each visitor, of a quiz's answers meanwhile, and of one visitor alone."""
+
+    alone: float
+    seconds: Sequence[float]
+    answers: Sequence[float]
+    told: int  # visitors who were told their place
+    places: list[str] = field(default_factory=list[str])
+
+    @property
+    def mean(self) -> float:
+        return statistics.mean(self.seconds)
+
+    @property
+    def answer_p95(self) -> float:
+        return statistics.quantiles(self.answers, n=20)[-1] if len(self.answers) > 1 else float("nan")
+
+
+def press(visitor: Visitor, label: str) -> float:
+    """Press a button; returns the seconds until the page was done."""
+    state = WidgetState(id=visitor.found(label).id, trigger_value=True)
+    visitor.states[state.id] = state
+    try:
+        return visitor.rerun()
+    finally:
+        del visitor.states[state.id]
+
+
+def choose(visitor: Visitor, label: str) -> float:
+    """Choose the first option of a question; returns the seconds until the page was done."""
+    question = visitor.found(label)
+    state = visitor.states[question.id] = WidgetState(id=question.id)
+    if isinstance(question, ButtonGroup):
+        state.string_array_value.data.append(question.options[0].content)
+    else:
+        state.string_value = question.options[0]
+    return visitor.rerun()
+
+
+def answer(visitor: Visitor) -> float:
+    """Answer one question of a quiz, and go on to the next; returns the seconds until the answer was graded."""
+    choose(visitor, "Your answer")
+    took = press(visitor, "Answer")
+    press(visitor, "See the score" if "See the score" in visitor.elements else "Next")
+    if "Start over" in visitor.elements:
+        press(visitor, "Start over")
+    return took
+
+
+def serve(visitors: int, train: bool, **environment: str) -> Served:
+    """Let so many ask at once on a server with these settings."""
+    with (
+        tempfile.TemporaryDirectory() as answers_folder,
+        AppServer(environment={**environment, "DIFFVIZ_DATA": answers_folder}) as server,
+    ):
+
+        def arrive(k: int) -> Visitor:
+            return Visitor(server.port, training(k) if train else RUN)
+
+        def ask(visitor: Visitor) -> float:
+            return choose(visitor, visitor.target.control) if train else press(visitor, "New seed")
+
+        first = arrive(999)
+        alone = statistics.median(ask(first) for _ in range(1 if train else 3))
+        quiz = Visitor(server.port, QUIZ)
+        everyone = [arrive(k) for k in range(visitors)]
+        seconds, errors = [0.0] * visitors, list[BaseException]()
+        together = threading.Barrier(visitors, timeout=PATIENCE)
+
+        def one(k: int) -> None:
+            try:
+                everyone[k].texts.clear()
+                together.wait()
+                seconds[k] = ask(everyone[k])
+            except BaseException as error:
+                errors.append(error)
+
+        threads = [threading.Thread(target=one, args=(k,), daemon=True) for k in range(visitors)]
+        for thread in threads:
+            thread.start()
+        answers: list[float] = []
+        while any(thread.is_alive() for thread in threads):
+            answers.append(answer(quiz))
+            time.sleep(0.2)
+        if errors:
+            raise errors[0]
+        places = [[t for t in v.texts if any(w in t for w in WAITS)] for v in everyone]
+        return Served(alone, seconds, answers, sum(map(bool, places)), max(places, key=len))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--visitors", type=int, default=30)
+    parser.add_argument("--training", action="store_true", help="start a training instead of a sampling run")
+    args = parser.parse_args()
+    found: dict[str, Served] = {}
+    for name, environment in {
+        "in turns": {},
+        "sliced evenly": {"DIFFVIZ_PERMITS": str(args.visitors + 1)},
+    }.items():
+        served = found[name] = serve(args.visitors, args.training, **environment)
+        print(
+            f"{name:14} alone {served.alone:5.1f} s  first {min(served.seconds):6.1f} s "
+            f"(×{min(served.seconds) / served.alone:.1f})  mean {served.mean:6.1f} s  last {max(served.seconds):6.1f} s "
+            f"(×{max(served.seconds) / served.mean:.2f} of the mean)  told their place {served.told:3}  "
+            f"quiz answer p95 {served.answer_p95 * 1000:5.0f} ms of {len(served.answers)}"
+        )
+        if served.places:
+            print(f"{'':14} one of them read: {' → '.join(dict.fromkeys(served.places))}")
+    turns, sliced = found["in turns"], found["sliced evenly"]
+    ratio, longest = turns.mean / sliced.mean, max(turns.seconds) / turns.mean
+    print(f"mean time to done in turns, by that of even slicing: {ratio:.2f}")
+    if not turns.told:
+        sys.exit("nobody who waited was told the place in the queue")
+    if ratio > MEAN_BY_SLICED or longest > LONGEST_BY_MEAN:
+        sys.exit(
+            f"not fair enough: the mean is to be at most {MEAN_BY_SLICED}, the longest {LONGEST_BY_MEAN}"
+        )
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except (WrongPageError, OSError) as error:
+        sys.exit(str(error))
