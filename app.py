@@ -4,6 +4,7 @@ import asyncio
 import webbrowser
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 import streamlit as st
 from starlette.requests import Request
@@ -11,8 +12,10 @@ from starlette.responses import RedirectResponse
 from starlette.routing import Route
 
 from diffviz.lessons.pages import FORMER_SLUGS
+from diffviz.serving import security
 from diffviz.ui import errors
 
+START_PAGE = Path(st.__file__).with_name("static") / "index.html"  # Streamlit's, for every address
 EVERY_ADDRESS = (None, "", "0.0.0.0", "::")  # what listens everywhere is reached as localhost
 
 
@@ -36,6 +39,7 @@ async def opened_browser(_: st.App) -> AsyncIterator[None]:
 app = st.App(
     "home.py",
     routes=[Route(f"/{old}", moved) for old in FORMER_SLUGS],
+    middleware=security.middleware(START_PAGE.read_text()),
     lifespan=opened_browser,
     on_script_error=errors.report,
 )

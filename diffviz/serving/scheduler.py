@@ -15,7 +15,7 @@ core of this job and of all that the same visitor has outstanding. So
 - turns go by visitor: a second job of the same visitor stands behind the first jobs of visitors who come soon after.
 
 Lengths are expected from measured service times, a moving average for each kind of job, so an estimate is as honest as the
-last few jobs.
+last few runs.
 
 Equal evaluations of several visitors are not joined into one batch. Joining k runs that would take s each makes all of them
 end after r·k·s, where r is the time of a joined evaluation by that of its k parts; in turns they end after s, 2 s, …, k s,
@@ -24,7 +24,6 @@ on average (k + 1)/2 · s. So joining lowers the mean only where r < (k + 1)/(2k
 
 from __future__ import annotations
 
-import bisect
 import heapq
 import itertools
 import math
@@ -38,8 +37,8 @@ from dataclasses import dataclass, field
 
 STRETCH = 10.0  # how many times its length a job is put back in the order
 UNMEASURED = 0.03  # seconds a unit of a kind of job that has not run yet
-MEMORY = 0.2  # weight of the newest job in the moving average of service times
-PATIENCE = 0.5  # seconds between two looks at the place while waiting
+MEMORY = 200.0  # units over which a measured service time fades: some runs
+PATIENCE = 1.0  # seconds between two looks at the place while waiting
 
 
 class LimitError(RuntimeError):
@@ -96,7 +95,10 @@ class Job:
     units: float = 30.0
     doing: str = "drawing"
     done: float = 0.0
-    order: tuple[float, int] | None = None  # due time and number, given when it first joins and kept
+    arrival: tuple[float, int] | None = None  # time and number, given when it first joins and kept
+    length: Counter[Hashable] = field(
+        default_factory=Counter[Hashable]
+    )  # units of each kind, see the module's text
     granted: threading.Event = field(default_factory=threading.Event)  # set while it has a permit
     computing: float = 0.0  # units that have begun and are not counted as done
     since: float = 0.0  # when they began
@@ -131,23 +133,19 @@ class Place:
             )
         if not parts:
             return "Your turn is next."
-        about = "" if self.seconds is None else f", about {duration(self.seconds)}"
-        return f"{' and '.join(parts)}{about}."
+        wait = "" if self.seconds is None else f", {duration(self.seconds)}"
+        return f"{' and '.join(parts)}{wait}."
 
 
 def duration(seconds: float) -> str:
-    """Seconds as a rounded text: "less than 1 s", "6 s", "35 s", "4 min"."""
+    """Seconds as roughly as they are known: "less than 1 s", "about 6 s", "about 35 s", "about 4 min"."""
     if seconds < 0.75:
         return "less than 1 s"
     if seconds < 10:
-        return f"{seconds:.0f} s"
+        return f"about {seconds:.0f} s"
     if seconds < 100:
-        return f"{5 * round(seconds / 5)} s"
-    return f"{seconds / 60:.0f} min"
-
-
-def _order(job: Job) -> tuple[float, int]:
-    return job.order or (math.inf, 0)
+        return f"about {5 * round(seconds / 5)} s"
+    return f"about {seconds / 60:.0f} min"
 
 
 class TurnQueue:
@@ -156,21 +154,24 @@ class TurnQueue:
     def __init__(self, limits: Limits) -> None:
         self.limits = limits
         self._count = itertools.count()
-        self._jobs: list[Job] = []  # all outstanding, in order
-        self._waiting: list[Job] = []  # those that want a permit, in order
+        self._jobs: list[Job] = []  # all outstanding
+        self._waiting: list[Job] = []  # those that want a permit
         self._running: set[Job] = set()
-        self._seconds: dict[Hashable, float] = {}  # a unit of each kind of job, measured
+        self._measured: dict[
+            Hashable, tuple[float, float]
+        ] = {}  # units and their seconds of each kind, fading
 
     # --- a job's life ---------------------------------------------------------------------------------------
 
     def join(self, job: Job, now: float) -> None:
         """Give a job its place, its old one if it had one. Raises LimitError where there is none."""
-        if job.order is None:
-            job.order = self._admit(job, now), next(self._count)
-        bisect.insort(self._jobs, job, key=_order)
+        if job.arrival is None:
+            self._admit(job)
+            job.arrival = now, next(self._count)
+        self._jobs.append(job)
 
-    def _admit(self, job: Job, now: float) -> float:
-        """The due time of a new job."""
+    def _admit(self, job: Job) -> None:
+        """Give a new job its length, with what the same visitor has outstanding."""
         own = [other for other in self._jobs if other.visitor == job.visitor]
         if len(own) >= self.limits.each:
             raise LimitError(
@@ -180,22 +181,22 @@ class TurnQueue:
         queued = len(self._jobs) - len(self._running)
         if queued >= self.limits.waiting:
             seconds = self._until_free({other: other.left for other in self._jobs})
-            after = "a little later" if seconds is None else f"in about {duration(seconds)}"
+            after = "a little later" if seconds is None else f"in {duration(seconds)}"
             raise LimitError(
                 f"This server is at its limit: {queued} others are waiting for their turn. Try again {after}."
             )
-        length = sum(other.left * self.unit_seconds(other) for other in (*own, job))
-        return now + STRETCH * length
+        for other in (*own, job):
+            job.length[other.kind] += other.left
 
     def request(self, job: Job) -> None:
         """The job wants to compute; `granted` is set when it may."""
         if job not in self._running and job not in self._waiting:
-            bisect.insort(self._waiting, job, key=_order)
+            self._waiting.append(job)
             self._grant()
 
     def must_yield(self, job: Job) -> bool:
         """Whether a job with a permit has to hand it over before its next evaluation."""
-        return job in self._running and bool(self._waiting) and _order(self._waiting[0]) < _order(job)
+        return job in self._running and any(self._before(other, job) for other in self._waiting)
 
     def release(self, job: Job) -> None:
         """The job gives back its permit, or its wish for one."""
@@ -213,40 +214,52 @@ class TurnQueue:
 
     def _grant(self) -> None:
         while self._waiting and len(self._running) < self.limits.permits:
-            job = self._waiting.pop(0)
+            job = min(self._waiting, key=self._due)
+            self._waiting.remove(job)
             self._running.add(job)
             job.granted.set()
+
+    def _due(self, job: Job) -> tuple[float, int]:
+        """When a job is due, and its number. By today's service times for all, so that equal jobs never change places."""
+        time, number = job.arrival or (math.inf, 0)
+        return time + STRETCH * sum(
+            units * self._unit_seconds(kind) for kind, units in job.length.items()
+        ), number
+
+    def _before(self, job: Job, other: Job) -> bool:
+        return self._due(job) < self._due(other)
 
     # --- what is known --------------------------------------------------------------------------------------
 
     def measured(self, kind: Hashable, units: float, seconds: float) -> None:
         """So many units of a kind took so long."""
         if units > 0:
-            new = seconds / units
-            old = self._seconds.get(kind, new)
-            self._seconds[kind] = old + MEMORY * (new - old)
+            fading = math.exp(-units / MEMORY)
+            old_units, old_seconds = self._measured.get(kind, (0.0, 0.0))
+            self._measured[kind] = fading * old_units + units, fading * old_seconds + seconds
 
-    def unit_seconds(self, job: Job) -> float:
-        """Expected seconds of a unit of this job."""
-        return self._seconds.get(job.kind, UNMEASURED)
+    def _unit_seconds(self, kind: Hashable) -> float:
+        """Expected seconds of a unit of this kind."""
+        units, seconds = self._measured.get(kind, (1.0, UNMEASURED))
+        return seconds / units
 
     def place(self, job: Job) -> Place:
         """Where a waiting job stands: behind those of earlier order, and those that compute until they next give way."""
         before = {
-            other: other.left if _order(other) < _order(job) else 1.0
-            for other in self._jobs
-            if other is not job and (_order(other) < _order(job) or other in self._running)
+            other: other.left if self._before(other, job) else 1.0
+            for other in sorted(self._jobs, key=self._due)
+            if other is not job and (self._before(other, job) or other in self._running)
         }
         others = Counter(other.doing for other in before if other.visitor != job.visitor)
         return Place(others, len(before) - others.total(), self._until_free(before))
 
     def _until_free(self, before: Mapping[Job, float]) -> float | None:
         """Seconds until a permit is free after so many units of these; None where a kind was never measured."""
-        if any(other.kind not in self._seconds for other in before):
+        if any(other.kind not in self._measured for other in before):
             return None
         free = [0.0] * self.limits.permits
         for other, units in before.items():
-            heapq.heapreplace(free, free[0] + units * self.unit_seconds(other))
+            heapq.heapreplace(free, free[0] + units * self._unit_seconds(other.kind))
         return free[0]
 
 

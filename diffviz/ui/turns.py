@@ -54,7 +54,7 @@ def paced(
         yield from steps
         return
     try:
-        scheduler().join(job := Job(_visitor(), kind, units, doing))
+        scheduler().join(job := Job(visitor(), kind, units, doing))
     except LimitError as error:
         run.refuse(error)
     run.declared, run.say = job, say
@@ -72,7 +72,7 @@ class _PageRun:
     def __init__(self, notices: DeltaGenerator) -> None:
         self.declared: Job | None = None
         self.say: Callable[[str], object] | None = None
-        self._undeclared = Job(_visitor())
+        self._undeclared = Job(visitor())
         self._notices, self._shown = notices, None
         self._computing = False
 
@@ -120,7 +120,7 @@ class _PageRun:
 _runs: ContextVar[_PageRun | None] = ContextVar("page run", default=None)
 
 
-def _visitor() -> Hashable:
+def visitor() -> Hashable:
     """Whoever shares a browser is one visitor, whatever the number of tabs; without cookies each tab is one."""
     try:
         # Streamlit's cookie against cross-site requests holds 16 random bytes, masked anew for each page.

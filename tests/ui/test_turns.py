@@ -1,6 +1,7 @@
 """Pages take turns: what they compute waits for a permit, says how long, and gives the permit back."""
 
 import threading
+from types import SimpleNamespace
 
 import pytest
 import streamlit as st
@@ -172,7 +173,9 @@ def test_at_the_limit_the_page_says_so_in_a_sentence(one_permit, idle_network, m
     assert app.session_state["reverse-run"].finished
 
 
-def test_a_run_that_another_visitor_finished_meanwhile_is_not_computed_again(one_permit, idle_network, monkeypatch):
+def test_a_run_that_another_visitor_finished_meanwhile_is_not_computed_again(
+    one_permit, idle_network, monkeypatch
+):
     kept = live.BoundedCache(10**8)
     monkeypatch.setattr(live, "_finished", kept)
     first = open_page("reverse", {"seed": "8233"}).session_state["reverse-run"]
@@ -192,15 +195,13 @@ def test_a_run_that_another_visitor_finished_meanwhile_is_not_computed_again(one
 def test_two_tabs_of_a_browser_are_one_visitor_whatever_the_mask_of_the_cookie(monkeypatch):
     from streamlit.web.server.starlette.starlette_app_utils import generate_xsrf_token_string
 
-    class Context:
-        cookies: dict = {}
-
-    monkeypatch.setattr(st, "context", Context)
+    context = SimpleNamespace()
+    monkeypatch.setattr(st, "context", context)
     found = []
     for token in (b"0123456789abcdef", b"0123456789abcdef", b"another browser!"):
-        Context.cookies = {"_streamlit_xsrf": generate_xsrf_token_string(token)}
-        found.append(turns._visitor())
+        context.cookies = {"_streamlit_xsrf": generate_xsrf_token_string(token)}
+        found.append(turns.visitor())
     assert found[0] == found[1] != found[2]
     for odd in ("", "2|zz|00|1", "2||00|1", "1|2"):
-        Context.cookies = {"_streamlit_xsrf": odd}
-        turns._visitor()  # no error: the session is the visitor
+        context.cookies = {"_streamlit_xsrf": odd}
+        turns.visitor()  # no error: the session is the visitor
