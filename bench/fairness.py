@@ -18,7 +18,6 @@ import statistics
 import sys
 import tempfile
 import threading
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -108,29 +107,39 @@ def serve(visitors: int, train: bool, **environment: str) -> Served:
 
         first = arrive(999)
         alone = statistics.median(ask(first) for _ in range(1 if train else 3))
-        quiz = Visitor(server.port, QUIZ)
-        everyone = [arrive(k) for k in range(visitors)]
+        first.socket.close()
         seconds, errors = [0.0] * visitors, list[BaseException]()
-        together = threading.Barrier(visitors, timeout=PATIENCE)
+        texts: list[list[str]] = [[]] * visitors
+        there, together = threading.Semaphore(0), threading.Event()
 
         def one(k: int) -> None:
             try:
-                everyone[k].texts.clear()
-                together.wait()
-                seconds[k] = ask(everyone[k])
+                visitor = arrive(k)
+                there.release()
+                while not together.is_set():
+                    visitor.rest(0.5)  # which answers the server's pings
+                visitor.texts.clear()
+                seconds[k] = ask(visitor)
+                texts[k] = visitor.texts
+                visitor.socket.close()
             except BaseException as error:
                 errors.append(error)
+                there.release()
 
         threads = [threading.Thread(target=one, args=(k,), daemon=True) for k in range(visitors)]
         for thread in threads:
             thread.start()
+        for _ in threads:
+            there.acquire(timeout=PATIENCE)
+        quiz = Visitor(server.port, QUIZ)
+        together.set()
         answers: list[float] = []
         while any(thread.is_alive() for thread in threads):
             answers.append(answer(quiz))
-            time.sleep(0.2)
+            quiz.rest(0.2)
         if errors:
             raise errors[0]
-        places = [[t for t in v.texts if any(w in t for w in WAITS)] for v in everyone]
+        places = [[t for t in heard if any(w in t for w in WAITS)] for heard in texts]
         return Served(alone, seconds, answers, sum(map(bool, places)), max(places, key=len))
 
 
@@ -150,7 +159,8 @@ def main() -> None:
         print(
             f"{name:14} alone {served.alone:5.1f} s  first {min(served.seconds):6.1f} s "
             f"(×{min(served.seconds) / served.alone:.1f})  mean {served.mean:6.1f} s  last {max(served.seconds):6.1f} s "
-            f"(×{max(served.seconds) / served.mean:.2f} of the mean)  told their place {served.told:3}  "
+            f"(×{max(served.seconds) / served.mean:.2f} of the mean)  "
+            f"mean by the time for all {served.mean / max(served.seconds):.2f}  told their place {served.told:3}  "
             f"quiz answer p95 {served.answer_p95 * 1000:5.0f} ms of {len(served.answers)}"
         )
         if served.places:

@@ -95,7 +95,9 @@ class Job:
     units: float = 30.0
     doing: str = "drawing"
     done: float = 0.0
-    arrival: tuple[float, int] | None = None  # time and number, given when it first joins and kept
+    arrival: tuple[float, int] | None = (
+        None  # time and number: of what it continues, or given when it first joins
+    )
     length: Counter[Hashable] = field(
         default_factory=Counter[Hashable]
     )  # units of each kind, see the module's text
@@ -164,18 +166,20 @@ class TurnQueue:
     # --- a job's life ---------------------------------------------------------------------------------------
 
     def join(self, job: Job, now: float) -> None:
-        """Give a job its place, its old one if it had one. Raises LimitError where there is none."""
+        """Give a job its place, the one of its `arrival` if it has one. Raises LimitError where there is none."""
+        own = [other for other in self._jobs if other.visitor == job.visitor]
         if job.arrival is None:
-            self._admit(job)
+            self._check_limits(len(own))
             job.arrival = now, next(self._count)
+        if not job.length:
+            for other in (*own, job):
+                job.length[other.kind] += other.left
         self._jobs.append(job)
 
-    def _admit(self, job: Job) -> None:
-        """Give a new job its length, with what the same visitor has outstanding."""
-        own = [other for other in self._jobs if other.visitor == job.visitor]
-        if len(own) >= self.limits.each:
+    def _check_limits(self, own: int) -> None:
+        if own >= self.limits.each:
             raise LimitError(
-                f"{len(own)} runs of yours, in other tabs, are not finished yet, and {self.limits.each} at once is the "
+                f"{own} runs of yours, in other tabs, are not finished yet, and {self.limits.each} at once is the "
                 "limit of this server. Let one finish, or close it."
             )
         queued = len(self._jobs) - len(self._running)
@@ -185,8 +189,6 @@ class TurnQueue:
             raise LimitError(
                 f"This server is at its limit: {queued} others are waiting for their turn. Try again {after}."
             )
-        for other in (*own, job):
-            job.length[other.kind] += other.left
 
     def request(self, job: Job) -> None:
         """The job wants to compute; `granted` is set when it may."""

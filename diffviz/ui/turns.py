@@ -53,10 +53,8 @@ def paced(
     if run is None or run.declared is not None:  # no page; or part of what was declared
         yield from steps
         return
-    try:
-        scheduler().join(job := Job(visitor(), kind, units, doing))
-    except LimitError as error:
-        run.refuse(error)
+    job = Job(visitor(), kind, units, doing)
+    run.join(job)
     run.declared, run.say = job, say
     try:
         yield from steps
@@ -75,6 +73,7 @@ class _PageRun:
         self._undeclared = Job(visitor())
         self._notices, self._shown = notices, None
         self._computing = False
+        self._arrival: tuple[float, int] | None = None
 
     @contextmanager
     def gate(self, units: int) -> Iterator[None]:
@@ -84,10 +83,7 @@ class _PageRun:
             return
         job = self.declared or self._undeclared
         if job is self._undeclared:
-            try:
-                scheduler().join(job)
-            except LimitError as error:
-                self.refuse(error)
+            self.join(job)
         try:
             scheduler().begin(job, units, self._tell)
             self._computing = True
@@ -111,10 +107,18 @@ class _PageRun:
         if self._shown is not None:
             self._shown.empty()
 
-    def refuse(self, error: LimitError) -> None:
-        """Say that the server is at its limit, and end the page."""
-        self._notices.warning(str(error), icon=":material/hourglass_disabled:")
-        st.stop()
+    def join(self, job: Job) -> None:
+        """Give a job its place: all that one run of a page computes stands where the first of it stands.
+
+        Says so and ends the page where the server is at its limit.
+        """
+        job.arrival = self._arrival
+        try:
+            scheduler().join(job)
+        except LimitError as error:
+            self._notices.warning(str(error), icon=":material/hourglass_disabled:")
+            st.stop()
+        self._arrival = job.arrival
 
 
 _runs: ContextVar[_PageRun | None] = ContextVar("page run", default=None)

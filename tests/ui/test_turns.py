@@ -144,6 +144,24 @@ def test_who_changes_the_question_while_waiting_leaves_the_queue(one_permit, mon
     one_permit.leave(other)
 
 
+def test_what_a_page_computes_after_its_run_does_not_queue_behind_those_who_came_later(one_permit):
+    turns.begin(st.container())
+
+    def computation():
+        with pacing.piece():
+            yield 1
+
+    list(turns.paced(computation(), "run", 10))
+    later = Job("a later visitor")  # of equal length
+    one_permit.join(later)
+    one_permit.begin(later, 1)
+    one_permit.pause(later)  # it has its place, and would begin again
+    with pacing.piece():
+        (mine,) = one_permit._queue._running
+        assert one_permit._queue._before(mine, later)
+    one_permit.leave(later)
+
+
 def test_who_leaves_the_loop_hands_the_permit_on(one_permit):
     turns.begin(st.container())
 
