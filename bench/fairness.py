@@ -6,8 +6,13 @@
 
 It speaks Streamlit's own websocket protocol, as bench.load does. For a server that takes turns and for one that slices
 evenly (as many permits as there are visitors), both in one run on the same machine: the time until the first is done, by
-that of one visitor alone; the mean; the longest, by the mean; and what an answer in a quiz takes meanwhile. The program
-ends with an error where nobody who waited was told the place in the queue, or where turns do not do what they are for: a
+that of one visitor alone; the mean; the longest, by the mean; and what an answer in a quiz takes meanwhile.
+
+Times are given in seconds and in processor seconds of the server, what it had computed until a visitor was done. Ratios
+are of the latter: on a machine that has other things to do, a server with many threads gets a larger share of it than one
+with few, and the seconds compare nothing. On a machine of its own they are the seconds times the cores in use.
+
+The program ends with an error where nobody who waited was told the place in the queue, or where turns do not do what they are for: a
 mean of at most 0.6 of even slicing's, and nobody who waits longer than twice the mean.
 """
 
@@ -21,6 +26,7 @@ import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+import psutil
 from streamlit.proto.ButtonGroup_pb2 import ButtonGroup
 from streamlit.proto.WidgetStates_pb2 import WidgetState
 
@@ -44,17 +50,18 @@ def training(seed: int) -> Target:
 
 @dataclass
 class Served:
-    """What one server did: seconds to done of each visitor, of a quiz's answers meanwhile, and of one visitor alone."""
+    """What one server did until each visitor was done and for one alone, and seconds of a quiz's answers meanwhile."""
 
-    alone: float
+    alone: float  # processor seconds
     seconds: Sequence[float]
+    work: Sequence[float]  # processor seconds
     answers: Sequence[float]
     told: int  # visitors who were told their place
     places: list[str] = field(default_factory=list[str])
 
     @property
     def mean(self) -> float:
-        return statistics.mean(self.seconds)
+        return statistics.mean(self.work)
 
     @property
     def answer_p95(self) -> float:
@@ -106,9 +113,17 @@ def serve(visitors: int, train: bool, **environment: str) -> Served:
             return choose(visitor, visitor.target.control) if train else press(visitor, "New seed")
 
         first = arrive(999)
-        alone = statistics.median(ask(first) for _ in range(1 if train else 3))
+        process, rounds = psutil.Process(server.process.pid), 1 if train else 3
+
+        def computed() -> float:
+            return sum(process.cpu_times()[:2])
+
+        before = computed()
+        for _ in range(rounds):
+            ask(first)
+        alone = (computed() - before) / rounds
         first.socket.close()
-        seconds, errors = [0.0] * visitors, list[BaseException]()
+        seconds, work, errors = [0.0] * visitors, [0.0] * visitors, list[BaseException]()
         texts: list[list[str]] = [[]] * visitors
         there, together = threading.Semaphore(0), threading.Event()
 
@@ -120,6 +135,7 @@ def serve(visitors: int, train: bool, **environment: str) -> Served:
                     visitor.rest(0.5)  # which answers the server's pings
                 visitor.texts.clear()
                 seconds[k] = ask(visitor)
+                work[k] = computed() - before
                 texts[k] = visitor.texts
                 visitor.socket.close()
             except BaseException as error:
@@ -132,6 +148,7 @@ def serve(visitors: int, train: bool, **environment: str) -> Served:
         for _ in threads:
             there.acquire(timeout=PATIENCE)
         quiz = Visitor(server.port, QUIZ)
+        before = computed()
         together.set()
         answers: list[float] = []
         while any(thread.is_alive() for thread in threads):
@@ -140,7 +157,7 @@ def serve(visitors: int, train: bool, **environment: str) -> Served:
         if errors:
             raise errors[0]
         places = [[t for t in heard if any(w in t for w in WAITS)] for heard in texts]
-        return Served(alone, seconds, answers, sum(map(bool, places)), max(places, key=len))
+        return Served(alone, seconds, work, answers, sum(map(bool, places)), max(places, key=len))
 
 
 def main() -> None:
@@ -157,17 +174,17 @@ def main() -> None:
     }.items():
         served = found[name] = serve(args.visitors, args.training, **environment)
         print(
-            f"{name:14} alone {served.alone:5.1f} s  first {min(served.seconds):6.1f} s "
-            f"(×{min(served.seconds) / served.alone:.1f})  mean {served.mean:6.1f} s  last {max(served.seconds):6.1f} s "
-            f"(×{max(served.seconds) / served.mean:.2f} of the mean)  "
-            f"mean by the time for all {served.mean / max(served.seconds):.2f}  told their place {served.told:3}  "
-            f"quiz answer p95 {served.answer_p95 * 1000:5.0f} ms of {len(served.answers)}"
+            f"{name:14} processor seconds: alone {served.alone:.1f}, first {min(served.work):.1f} "
+            f"(×{min(served.work) / served.alone:.1f}), mean {served.mean:.1f}, last {max(served.work):.1f} "
+            f"(×{max(served.work) / served.mean:.2f} of the mean); seconds: first {min(served.seconds):.0f}, mean "
+            f"{statistics.mean(served.seconds):.0f}, last {max(served.seconds):.0f}; {served.told} were told their place; "
+            f"quiz answer p95 {served.answer_p95 * 1000:.0f} ms of {len(served.answers)}"
         )
         if served.places:
             read = list(dict.fromkeys(served.places))
             print(f"{'':14} one of them read: {' → '.join(read[:: -(-len(read) // 8)])}")
     turns, sliced = found["in turns"], found["sliced evenly"]
-    ratio, longest = turns.mean / sliced.mean, max(turns.seconds) / turns.mean
+    ratio, longest = turns.mean / sliced.mean, max(turns.work) / turns.mean
     print(f"mean time to done in turns, by that of even slicing: {ratio:.2f}")
     if not turns.told:
         sys.exit("nobody who waited was told the place in the queue")
