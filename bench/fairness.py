@@ -12,8 +12,8 @@ Times are given in seconds and in processor seconds of the server, what it had c
 are of the latter: on a machine that has other things to do, a server with many threads gets a larger share of it than one
 with few, and the seconds compare nothing. On a machine of its own they are the seconds times the cores in use.
 
-The program ends with an error where nobody who waited was told the place in the queue, or where turns do not do what they are for: a
-mean of at most 0.6 of even slicing's, and nobody who waits longer than twice the mean.
+The program ends with an error where nobody who waited was told the place in the queue, or where turns do not do what they
+are for: a mean of at most 0.6 of even slicing's, and nobody who waits longer than twice the mean.
 """
 
 from __future__ import annotations

@@ -60,3 +60,22 @@ def test_no_page_violates_the_policy(browser, server, path):
     assert page.evaluate("window.violations") == []
     assert not [text for text in said if "Content Security Policy" in text]
     context.close()
+
+
+@pytest.mark.browser
+@pytest.mark.slow
+def test_a_script_that_is_put_into_a_page_does_not_run_and_graphs_are_drawn_all_the_same(browser, server):
+    context = browser.new_context()
+    page = context.new_page()
+    page.add_init_script(WATCH)
+    page.goto(f"{server.url}/practice?way=Progress")
+    expect(page.get_by_test_id("stGraphVizChart").locator("svg")).to_be_visible(timeout=60_000)
+    page.evaluate("""() => {
+        const script = document.createElement("script");
+        script.text = "window.ran = true";
+        document.head.append(script);
+    }""")
+    page.wait_for_function("window.violations.length === 1")
+    assert "script-src" in page.evaluate("window.violations[0]")
+    assert page.evaluate("window.ran") is None
+    context.close()
