@@ -6,7 +6,7 @@ frame.setup_page(
     "How diffusion models generate images",
     "A diffusion model starts from pure Gaussian noise and removes it step by step. Nothing here is a recording: a small "
     "neural network computes every image while you watch, on an ordinary CPU.",
-    kicker="diffviz · pictures out of noise",
+    kicker="diffviz · images out of noise",
 )
 
 import random
@@ -61,3 +61,4 @@ with stage:
             icon=":material/arrow_forward:",
             query_params={"prompt": prompt, "style": style, "seed": str(seed)},
         )
+frame.complete()

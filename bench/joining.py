@@ -5,7 +5,8 @@
 
 One visitor's guided step is a batch of two. Printed is r, the processor time of a joined step of k visitors by that of
 their k steps one by one. Joined runs all end together, after r · k runs' time; in turns they end after 1, 2, …, k runs'
-time, (k + 1) / 2 on average. So joining lowers the mean time to done only where r is below (k + 1) / (2 k), which is printed too.
+time, (k + 1) / 2 on average. So joining lowers the mean time to done only where r is below (k + 1) / (2 k), which is
+printed too.
 """
 
 from __future__ import annotations

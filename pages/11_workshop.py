@@ -1,4 +1,4 @@
-"""Workshop: a working pipeline beside one with a classic mistake in it, to be found from pictures and curves."""
+"""Workshop: a working pipeline beside one with a classic mistake in it, to be found from images and curves."""
 
 from diffviz.ui import frame
 

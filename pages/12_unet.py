@@ -14,6 +14,7 @@ import streamlit as st
 
 frame.load_torch()
 
+from diffviz.lessons import content
 from diffviz.models import checkpoints
 from diffviz.pipelines.text_to_image import Settings
 from diffviz.ui import live
@@ -24,18 +25,22 @@ from diffviz.ui.sampling_controls import example_prompts, seed_control
 words = live.vocabulary()
 c = Controls(page)
 ATTENTION = {"cross": "Cross-attention (to the prompt)", "self": "Self-attention (to other places)"}
+part = c.parts("inside", unet.PARTS)
 left, right = st.columns([1, 2.9], gap="large")
 with left:
-    part = c.choice("Part", "inside", tuple(unet.PARTS), "blocks", unet.PARTS)
     prompt = c.text("Prompt", "prompt", "cat face", placeholder="no words: draw anything")
     if part == "switches":
         switch = unet.switch_control(c)
     elif part == "attention":
-        kind = c.choice("Attention", "attention", tuple(ATTENTION), "cross", ATTENTION)
+        kind = c.choice(
+            "Attention", "attention", tuple(ATTENTION), "cross", ATTENTION, segmented=True, wrap=True
+        )
     opened = st.container()
     with st.expander("More"):
-        seed = seed_control(c)
-        style = c.choice("Style", "style", ("", *words.styles), "noto", {"": "any"})
+        seed, style = 0, "noto"
+        if part != "embeddings":
+            seed = seed_control(c)
+            style = c.choice("Style", "style", ("", *words.styles), "noto", {"": "any"})
         net = live.network(c, checkpoints.QUICK)
     if part == "blocks":
         with opened:
@@ -53,11 +58,6 @@ with right:
     else:
         unet.embeddings(settings, words)
 
-frame.closing_question(
-    "With the highest skip connection off, images keep their shape and stay noisy. Why?",
-    "What comes up from the lower levels was made at half the resolution and less: it knows what is where, and "
-    "not the value of each pixel. To remove the noise of a pixel the network has to know that pixel, and only "
-    "the skip connection at full resolution brings it. With the bottom level off it is the other way round: see "
-    "**Switches**.",
-)
+frame.closing_question(*content.closing_question("unet", part))
+frame.next_part("inside", unet.PARTS, part)
 frame.next_lesson(frame.BY_SLUG["workshop"], "The network is fine, and the images are wrong?")

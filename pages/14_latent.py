@@ -14,6 +14,7 @@ import streamlit as st
 
 frame.load_torch()
 
+from diffviz.lessons import content
 from diffviz.pipelines.text_to_image import Settings
 from diffviz.ui import image_input, live
 from diffviz.ui.controls import Controls
@@ -21,7 +22,7 @@ from diffviz.ui.lessons import latent
 from diffviz.ui.sampling_controls import seed_control
 
 c = Controls(page)
-part = c.choice("Part", "latent", tuple(latent.PARTS), "code", latent.PARTS, segmented=True)
+part = c.parts("latent", latent.PARTS)
 left, right = st.columns([1, 2.9], gap="large")
 settings, image, second = Settings(), None, None
 with left:
@@ -31,7 +32,9 @@ with left:
             "Process", "process", ("forward", "reverse"), "forward", segmented=True, width="stretch"
         )
     if part == "between":
-        way = c.choice("Between", "middle", tuple(latent.MIDDLES), "images", latent.MIDDLES, width="stretch")
+        way = c.choice(
+            "Between", "middle", tuple(latent.MIDDLES), "images", latent.MIDDLES, segmented=True, wrap=True
+        )
     if part == "code" or way in ("forward", "images"):
         image = image_input.choose(c, latent.SIDE).pixels
         if way == "images":
@@ -70,11 +73,6 @@ with right:
                 latent.between_prompts(settings, toward, net)
             else:
                 latent.parts(settings, net, c)
-frame.closing_question(
-    "Why not diffuse in latents that are smaller still, say 8 × 8?",
-    "Each position would stand for 16 × 16 pixels, and either more is lost in decoding or each position needs "
-    "more channels, which the denoiser has to get right one by one. The smaller the latents, the cheaper a step "
-    "and the more the decoder has to make up. Rombach et al. (2022, arXiv 2112.10752, section 4.1) compared "
-    "factors from 1 to 32 and found 4 to 8 to be the best trade.",
-)
+frame.closing_question(*content.closing_question("latent", part))
+frame.next_part("latent", latent.PARTS, part)
 frame.next_lesson(frame.BY_SLUG["unet"], "And what happens inside the network?")

@@ -30,7 +30,7 @@ with left:
         "cosine",
         help="How the scale of the image and the noise change with t",
     )
-    with st.expander("More"):
+    with c.more("T"):
         total = c.select("Number of steps T", "T", 50, forward.LENGTHS)
         seed = c.integer("Seed of the noise", "seed", 0, 0, 999_999)
 with right:

@@ -15,6 +15,7 @@ import streamlit as st
 
 frame.load_torch()
 
+from diffviz.lessons import content
 from diffviz.toy import diffusion2d
 from diffviz.ui import image_input, live
 from diffviz.ui.controls import Controls
@@ -33,16 +34,7 @@ FORMERLY = {
     "Where it is hard": "time",
     "Train one now": "train",
 }  # in earlier links
-part = c.choice(
-    "Part",
-    "learn",
-    tuple(PARTS),
-    "example",
-    PARTS,
-    segmented=True,
-    formerly=FORMERLY,
-    label_visibility="collapsed",
-)
+part = c.parts("learn", PARTS, FORMERLY)
 left, right = st.columns([1, 2.5], gap="large")
 with left:
     targets, targets_formerly = training.TARGET_TITLES, training.TARGETS_FORMERLY
@@ -58,7 +50,7 @@ with left:
             "Prediction target", "target", tuple(targets), "x0", targets, formerly=targets_formerly
         )
     with st.expander("More"):
-        seed = seed_control(c)
+        seed = seed_control(c) if part != "time" else 0
         net = live.network(c) if part != "train" else ""
 with right:
     if part == "example":
@@ -68,12 +60,6 @@ with right:
     else:
         training.train_toy(shape, target, steps, seed)
 
-frame.closing_question(
-    "ε, x₀ or v: each follows from the others. Does it matter which one the network is trained to predict?",
-    "For the information it does not: given xₜ and 0 < t < 1, each can be computed from each. But the loss weights the "
-    "timesteps by it. The same prediction has a squared ε error of SNR(t) times its squared x₀ error: where there is "
-    "little noise the ε loss counts it for more, where there is much noise for less. So the target decides which "
-    "timesteps dominate the loss. See **Loss by timestep**. (At t = 1 with zero terminal SNR, xₜ is the noise itself: "
-    "there ε̂ says nothing about x₀, and v still does.)",
-)
+frame.closing_question(*content.closing_question("training", part))
+frame.next_part("learn", PARTS, part)
 frame.next_lesson(frame.BY_SLUG["reverse"], "The network can predict the noise. Now use it:")

@@ -26,7 +26,7 @@ c = Controls(page)
 left, right = st.columns([1, 2.5], gap="large")
 with left:
     prompt, style, seed = prompt_controls(c, words.styles)
-    with st.expander("More"):
+    with c.more("steps", "sampler", "guidance", "schedule", "panels"):
         steps = c.slider("Steps", "steps", 30, 1, 250, 1)
         sampler = sampler_control(c)
         guidance = c.slider("Guidance scale w (1 is off)", "guidance", 3.0, 1.0, 10.0, 0.5)

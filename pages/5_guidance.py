@@ -15,6 +15,7 @@ import streamlit as st
 
 frame.load_torch()
 
+from diffviz.lessons import content
 from diffviz.pipelines.text_to_image import Settings
 from diffviz.ui import live
 from diffviz.ui.controls import Controls
@@ -40,9 +41,9 @@ FORMERLY = {
     "Words to avoid": "avoid",
     "A classifier pushes": "judge",
 }
+part = c.parts("show", PARTS, FORMERLY)
 left, right = st.columns([1, 2.9], gap="large")
 with left:
-    part = c.choice("Part", "show", tuple(PARTS), "two", PARTS, formerly=FORMERLY)
     prompt = c.text("Prompt", "prompt", "cat face", placeholder="no prompt: unconditional")
     avoid = c.text("Negative prompt", "avoid", "yellow") if part == "avoid" else ""
     guidance = (
@@ -72,11 +73,6 @@ with right:
     else:
         prompt_ablation.negative_prompt(settings, words)
 
-frame.closing_question(
-    "A larger guidance scale makes the samples agree better with the prompt. Why not always set it to 10?",
-    "Because the guided prediction is an extrapolation: beyond w = 1 it is none that the network was trained to make. A "
-    "moderate scale removes samples that the prompt makes unlikely, and diversity with them. A large one exaggerates "
-    "whatever distinguishes the conditional from the unconditional prediction: values are clipped, colours saturate, and "
-    "shapes break up. It also costs: any scale but 1 doubles the NFE. See **Guidance scale**.",
-)
+frame.closing_question(*content.closing_question("guidance", part))
+frame.next_part("show", PARTS, part)
 frame.next_lesson(frame.BY_SLUG["editing"], "And if there is an image already?")

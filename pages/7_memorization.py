@@ -26,7 +26,7 @@ c = Controls(page)
 left, right = st.columns([1, 2.9], gap="large")
 with left:
     prompt, style, seed = prompt_controls(c, words.styles)
-    with st.expander("More"):
+    with c.more("guidance"):
         guidance = c.slider("Guidance scale w (1 is off)", "guidance", 3.0, 1.0, 10.0, 0.5)
         net = live.network(c)
     example_prompts(memorization.EXAMPLE_PROMPTS)

@@ -14,6 +14,7 @@ import streamlit as st
 
 frame.load_torch()
 
+from diffviz.lessons import content
 from diffviz.toy import diffusion2d
 from diffviz.ui.controls import Controls
 from diffviz.ui.lessons import generative_models, toy_training
@@ -22,16 +23,7 @@ from diffviz.ui.sampling_controls import seed_control
 c = Controls(page)
 PARTS = {"models": "VAE, GAN, diffusion", "flow": "Flow matching and reflow", "distillation": "Distillation"}
 FORMERLY = {"Straight ways": "flow", "In one call": "distillation"}
-part = c.choice(
-    "Part",
-    "beside",
-    tuple(PARTS),
-    "models",
-    PARTS,
-    segmented=True,
-    formerly=FORMERLY,
-    label_visibility="collapsed",
-)
+part = c.parts("beside", PARTS, FORMERLY)
 left, right = st.columns([1, 2.5], gap="large")
 with left:
     shape = c.choice("Data", "shape", tuple(diffusion2d.SHAPES), "four spots")
@@ -49,12 +41,6 @@ with right:
     else:
         generative_models.distillation(task)
 
-frame.closing_question(
-    "A GAN makes a sharp image in one evaluation. Why did image generation move to diffusion all the same?",
-    "Because of training and coverage. Adversarial training can oscillate, and the generator can collapse to some modes "
-    "of the data. Diffusion is regression on every training image at every noise level: a mode that is not learned raises "
-    "the loss. On ImageNet at 256 × 256 Dhariwal & Nichol (2021, arXiv 2105.05233, table 5) report a recall of 0.52 for "
-    "their guided diffusion model and of 0.28 for BigGAN-deep, at a better FID. Diffusion pays with many evaluations per "
-    "sample; **Distillation** takes most of them away again.",
-)
+frame.closing_question(*content.closing_question("generative_models", part))
+frame.next_part("beside", PARTS, part)
 frame.next_lesson(frame.BY_SLUG["latent"], "How do large models afford large images?")

@@ -1,7 +1,7 @@
 """PDF to print: a quiz, its answer key as a file of its own, and flashcards to cut out.
 
 Headings are tagged as such and stand in the outline, concept by concept. The other text is not tagged: fpdf2 tags headings
-and pictures alone. Quiz and key made of the same selection have the same numbers.
+and images alone. Quiz and key made of the same selection have the same numbers.
 """
 
 from __future__ import annotations

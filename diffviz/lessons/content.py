@@ -113,7 +113,7 @@ class Choice(Item):
 
 @dataclass(frozen=True)
 class Live(Item):
-    """A question whose pictures and right answer come from a run; `run` names the function that makes them."""
+    """A question whose images and right answer come from a run; `run` names the function that makes them."""
 
     run: str
     setting: str
@@ -334,3 +334,20 @@ def concepts(folder: Path = LESSONS) -> dict[str, list[str]]:
     if missing:
         raise ContentError(f"concepts.toml: needed but not there: {', '.join(missing)}")
     return found
+
+
+@lru_cache
+def _closing(folder: Path) -> dict[tuple[str, str], tuple[str, str]]:
+    raw = read_toml(folder / "closing.toml")["closing"]
+    found = {(r["page"], r["part"]): (r["question"], r["answer"]) for r in raw}
+    if len(found) < len(raw) or len(set(found.values())) < len(raw):
+        raise ContentError("closing.toml: a part or a question is there twice")
+    return found
+
+
+def closing_question(page: str, part: str, folder: Path = LESSONS) -> tuple[str, str]:
+    """The question that a part of a lesson ends in, and its answer. Raises ContentError where it has none."""
+    try:
+        return _closing(folder)[page, part]
+    except KeyError as error:
+        raise ContentError(f"closing.toml: no question for the part {part} of {page}") from error

@@ -28,7 +28,7 @@ PAD, NULL_TOKEN, NO_STYLE, FIRST_STYLE = 0, 1, 2, 3
 MAX_TOKENS = 12
 _WORD = re.compile(r"[a-z0-9]+")
 _ANY_WORD = re.compile(r"\w+")  # in any script
-# These words carry no picture; the captions have them ("face with tears of joy") and prompts do too.
+# These words carry no image; the captions have them ("face with tears of joy") and prompts do too.
 STOP_WORDS = frozenset(("a", "an", "the", "of", "with", "and", "in", "on", "at", "to", "for", "by", "or"))
 
 

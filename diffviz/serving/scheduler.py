@@ -97,12 +97,10 @@ class Job:
     units: float = 30.0
     doing: str = "drawing"
     done: float = 0.0
-    arrival: tuple[float, int] | None = (
-        None  # time and number: of what it continues, or given when it first joins
-    )
-    length: Counter[Hashable] = field(
-        default_factory=Counter[Hashable]
-    )  # units of each kind, see the module's text
+    arrival: tuple[float, int] | None = None  # time and number, given when it first joins if it has none
+    length: dict[Hashable, float] = field(
+        default_factory=dict[Hashable, float]
+    )  # units of each kind, own and before it
     granted: threading.Event = field(default_factory=threading.Event)  # set while it has a permit
     computing: float = 0.0  # units that have begun and are not counted as done
     since: float = 0.0  # when they began
@@ -148,7 +146,8 @@ def duration(seconds: float) -> str:
     if seconds < 10:
         return f"about {seconds:.0f} s"
     if seconds < 100:
-        return f"about {5 * round(seconds / 5)} s"
+        step = 5 if seconds < 30 else 10
+        return f"about {step * round(seconds / step)} s"
     return f"about {seconds / 60:.0f} min"
 
 
@@ -175,7 +174,7 @@ class TurnQueue:
             job.arrival = now, next(self._count)
         if not job.length:
             for other in (*own, job):
-                job.length[other.kind] += other.left
+                job.length[other.kind] = job.length.get(other.kind, 0.0) + other.left
         self._jobs.append(job)
 
     def _check_limits(self, own: int) -> None:

@@ -11,7 +11,7 @@ import streamlit as st
 from plotly.subplots import make_subplots
 from streamlit.delta_generator import DeltaGenerator
 
-from diffviz.evaluation.results import DistanceHistogram
+from diffviz.evaluation.results import KID_SCALE, DistanceHistogram
 from diffviz.ui.cache import by_content
 
 if TYPE_CHECKING:  # a chart must not cost a page the import of torch
@@ -268,6 +268,18 @@ def _round_ticks(low: float, high: float) -> dict:
     return {"tickvals": ticks, "ticktext": [f"{v:g}" for v in ticks]}
 
 
+def _error_bars(y: Sequence[float], intervals: Sequence[Sequence[float]]) -> dict[str, Any]:
+    """Bars from each value to the ends (low, high) of its interval."""
+    return {
+        "type": "data",
+        "symmetric": False,
+        "array": [high - v for v, (_, high) in zip(y, intervals, strict=True)],
+        "arrayminus": [v - low for v, (low, _) in zip(y, intervals, strict=True)],
+        "thickness": 1.2,
+        "width": 3,
+    }
+
+
 @by_content
 def quality_curve(
     lines: Mapping[str, tuple[int, Sequence[float], Sequence[float], Sequence[Sequence[float]] | None]],
@@ -285,24 +297,12 @@ def quality_curve(
     """
     figure = go.Figure()
     for name, (k, x, y, intervals) in lines.items():
-        bars = None
-        if intervals:
-            up = [high - v for v, (_, high) in zip(y, intervals, strict=True)]
-            down = [v - low for v, (low, _) in zip(y, intervals, strict=True)]
-            bars = {
-                "type": "data",
-                "symmetric": False,
-                "array": up,
-                "arrayminus": down,
-                "thickness": 1.2,
-                "width": 3,
-            }
         figure.add_scatter(
             x=list(x),
             y=list(y),
             name=name,
             mode="lines+markers",
-            error_y=bars,
+            error_y=_error_bars(y, intervals) if intervals else None,
             line={"color": colours[f"series-{k}"], "width": 2.2, "dash": SERIES_DASHES[k]},
             marker={"symbol": SERIES_MARKS[k], "size": 8},
             hovertemplate="%{y:.3g} at %{x:.3g}",
@@ -337,28 +337,44 @@ def quality_curve(
 
 
 @by_content
-def guidance_tradeoff(table: Sequence[Mapping], colours: Mapping[str, str]) -> go.Figure:
-    """Measured against the guidance scale: agreement with the caption, and the Fréchet distance to real images.
+def guidance_tradeoff(
+    scales: Sequence[float],
+    agreement: tuple[Sequence[float], Sequence[Sequence[float]]],
+    kid: tuple[Sequence[float], Sequence[Sequence[float]]],
+    floor: float,
+    colours: Mapping[str, str],
+) -> go.Figure:
+    """Measured against the guidance scale: agreement with the caption, and KID with that of real images as a line.
 
-    Rows hold `guidance`, `label_top5` (share of the real images' own) and `frechet_to_floor`.
+    Both are values with their intervals (low, high); KID and its `floor` in units of 1/KID_SCALE.
     """
-    x = [row["guidance"] for row in table]
-    figure = make_subplots(1, 2, subplot_titles=("agreement with the caption", "Fréchet distance"))
-    for column, key, role, mark in (
-        (1, "label_top5", "conditional", "circle"),
-        (2, "frechet_to_floor", "noise", "square"),
+    figure = make_subplots(1, 2, subplot_titles=("agreement with the caption", f"KID × {KID_SCALE:,}"))
+    for column, (y, intervals), role, mark in (
+        (1, agreement, "conditional", "circle"),
+        (2, kid, "noise", "square"),
     ):
         figure.add_scatter(
-            x=x,
-            y=[row[key] for row in table],
+            x=list(scales),
+            y=list(y),
+            error_y=_error_bars(y, intervals),
             mode="lines+markers",
             line={"color": colours[role], "width": 2.5, "dash": "longdash" if column == 1 else "dash"},
             marker={"symbol": mark, "size": 8},
-            hovertemplate="%{y:.0%} at %{x:g}" if column == 1 else "%{y:.2f} at %{x:g}",
+            hovertemplate="%{y:.0%} at %{x:g}" if column == 1 else "%{y:.1f} at %{x:g}",
             showlegend=False,
             row=1,
             col=column,
         )
+    figure.add_scatter(
+        x=[scales[0], scales[-1]],
+        y=[floor, floor],
+        mode="lines",
+        line={"color": colours["signal"], "width": 2},
+        hovertemplate="real images of the same captions: %{y:.1f}",
+        showlegend=False,
+        row=1,
+        col=2,
+    )
     figure.update_xaxes(title="guidance scale w")
     _style(figure, colours, 300).update_layout(hovermode="closest")
     figure.update_yaxes(tickformat=".0%", row=1, col=1)

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 from streamlit.errors import StreamlitAPIException
 
 from diffviz.ui import frame
@@ -31,7 +32,7 @@ class Controls:
         self, key: str, label: str, default: object, why_bad: Callable[[str], str | None]
     ) -> dict[str, Any]:
         """Carry a value in, check the link, and return what every widget needs."""
-        frame.restore_control(key, self.page.arrived)
+        frame.restore_control(key, self.page.carry, str(default))
         raw = st.query_params.get(key)
         problem = why_bad(raw) if raw is not None else None
         if raw is not None and problem:
@@ -82,8 +83,7 @@ class Controls:
                 StreamlitAPIException
             ):  # a widget that is bound already, after Back, writes it by itself
                 st.query_params[key] = title(former)
-            st.session_state.pop("page", None)  # as on arrival
-            st.rerun()
+            frame.arrive_again(self.page.carry)
         problem = f"not one of {', '.join(shown)}"
         common = self._prepare(
             key, label, title(default), lambda raw: None if raw in shown or former else problem
@@ -96,6 +96,20 @@ class Controls:
             picked = st.selectbox(label, options, options.index(default), format_func=title, **common, **more)
         picked = default if picked is None else picked
         return frame.remember_control(key, picked, default, title(picked))
+
+    def parts(
+        self,
+        key: str,
+        titles: Mapping[str, str],
+        formerly: Mapping[str, str] | None = None,
+        label: str = "Part",
+    ) -> str:
+        """The parts of a page as a row of tabs, the first of `titles` at first; each has an address and a history entry."""
+        with st.container(key="parts"):
+            return self.choice(
+                label, key, tuple(titles), next(iter(titles)), dict(titles), segmented=True, formerly=formerly,
+                label_visibility="collapsed", wrap=False, width="stretch",
+            )  # fmt: skip
 
     def integer(self, label: str, key: str, default: int, low: int, high: int, **more: Any) -> int:
         """A whole number to be typed."""
@@ -120,6 +134,14 @@ class Controls:
         return frame.remember_control(
             key, st.select_slider(label, options, default, **common, **more), default
         )
+
+    def more(self, *keys: str) -> DeltaGenerator:
+        """A place for further controls, folded; it opens once the address sets one of `keys`: a link shows what it set."""
+        title, was_open = st.session_state.get("more", (None, False))
+        here = st.session_state.get("page")
+        now_open = (was_open and title == here) or any(key in st.query_params for key in keys)
+        st.session_state["more"] = here, now_open
+        return st.expander("More", expanded=now_open)
 
 
 def _finite(raw: str) -> bool:

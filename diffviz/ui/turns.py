@@ -72,7 +72,7 @@ class _PageRun:
         self.say: Callable[[str], object] | None = None
         self._undeclared = Job(visitor())
         self._notices, self._shown = notices, None
-        self._computing = False
+        self._computing, self._said = False, ""
         self._arrival: tuple[float, int] | None = None
 
     @contextmanager
@@ -95,7 +95,11 @@ class _PageRun:
                 self.hush()
 
     def _tell(self, place: Place) -> None:
-        # Every st call is also where Streamlit ends this run, when the visitor leaves or changes a control.
+        # Here Streamlit ends this run when the visitor has left or changed a control, as at every use of its session.
+        st.session_state.get("page")
+        if place.sentence == self._said:  # a message more for each of those who wait costs those who compute
+            return
+        self._said = place.sentence
         if self.say is not None:
             self.say(place.sentence)
         else:
@@ -104,6 +108,7 @@ class _PageRun:
 
     def hush(self) -> None:
         """Take away what was said while waiting."""
+        self._said = ""
         if self._shown is not None:
             self._shown.empty()
 

@@ -249,6 +249,7 @@ def test_an_order_is_graded_by_pairs_and_the_right_one_plays_live():
     assert right.session_state["practice-order"]["order"] != list(range(6))
 
 
+@pytest.mark.slow
 def test_a_live_quiz_is_answered_by_its_run_and_marked():
     app = practise("Live-model quiz")
     items = load("live")

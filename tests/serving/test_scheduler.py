@@ -218,7 +218,7 @@ def test_the_sentence_says_who_is_before_and_what_they_do():
         (1, "about 1 s"),
         (6.4, "about 6 s"),
         (12, "about 10 s"),
-        (33, "about 35 s"),
+        (33, "about 30 s"),
         (240, "about 4 min"),
     ],
 )

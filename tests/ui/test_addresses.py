@@ -34,7 +34,7 @@ def page_of_controls(specs: list[tuple[str, tuple, dict]]) -> None:
     from diffviz.ui.controls import Controls
     from diffviz.ui.frame import Page
 
-    c = Controls(Page(notices=st.container(), arrived=True))
+    c = Controls(Page(notices=st.container()))
     st.session_state["found"] = [getattr(c, method)(*args, **more) for method, args, more in specs]
 
 

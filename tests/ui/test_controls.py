@@ -23,7 +23,7 @@ def page_with_a_renamed_option() -> None:
 
     titles = {"img2img": "Image-to-image", "inpaint": "Inpainting"}
     formerly = {"Begin with it": "img2img", "Fill a hole": "inpaint"}
-    c = Controls(Page(notices=st.container(), arrived=True))
+    c = Controls(Page(notices=st.container()))
     st.text(c.choice("Part", "do", tuple(titles), "img2img", titles, segmented=True, formerly=formerly))
 
 
@@ -40,6 +40,30 @@ def test_a_link_with_an_options_former_title_opens_it_without_a_warning(link, ch
     assert bool(app.warning) == warned
 
 
+def page_with_further_controls() -> None:
+    import streamlit as st
+
+    from diffviz.ui.controls import Controls
+    from diffviz.ui.frame import Page
+
+    c = Controls(Page(st.container(), True))
+    with c.more("steps"):
+        c.slider("Steps", "steps", 30, 1, 250, 1)
+
+
+def test_further_controls_are_folded_until_a_link_sets_one_and_stay_open_then():
+    app = AppTest.from_function(page_with_further_controls)
+    app.query_params["seed"] = "3"  # of another control
+    app.run()
+    assert not app.expander[0].proto.expanded
+    app.query_params["steps"] = "12"
+    app.run()
+    assert app.expander[0].proto.expanded
+    del app.query_params["steps"]  # back at its default, by the visitor's own hand
+    app.run()
+    assert app.expander[0].proto.expanded
+
+
 def page_with_every_kind_of_control() -> None:
     import json
 
@@ -48,7 +72,7 @@ def page_with_every_kind_of_control() -> None:
     from diffviz.ui.controls import Controls
     from diffviz.ui.frame import Page
 
-    c = Controls(Page(notices=st.container(), arrived=True))
+    c = Controls(Page(notices=st.container()))
     found = {
         "seed": c.integer("Seed", "seed", 0, 0, 9999),
         "scale": c.slider("Scale", "scale", 3.0, -5.0, 10.0, 0.5),

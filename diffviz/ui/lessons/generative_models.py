@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from functools import partial
 
 import numpy as np
@@ -22,7 +23,12 @@ TITLES = {
     "reflow": "reflow",
     "student": "student",
 }
-MODELS = {"VAE": baselines.VAE, "GAN": baselines.GAN, "v": partial(diffusion2d.Diffusion, "v")}
+DIFFUSION = partial(diffusion2d.Diffusion, "v")
+MODELS: Mapping[str, Callable[[], diffusion2d.GenerativeModel]] = {
+    "VAE": baselines.VAE,
+    "GAN": baselines.GAN,
+    "v": DIFFUSION,
+}
 FLOW_MATCHING = partial(diffusion2d.Diffusion, "u", "flow")
 NFES = (1, 2, 4, 8, 16, 32)
 MAX_STRAIGHT_RATIO = (
@@ -67,7 +73,7 @@ def compare_models(task: ToyTask) -> None:
         key="ways-player",
     )
     ends = {name: d[-1] for name, d in far.items()}
-    best = min(ends, key=ends.get)
+    best = min(ends, key=ends.__getitem__)
     alike = max(ends.values()) < SIMILAR_RATIO * ends[best]
     st.markdown(
         f"{verdict(guess, 'no difference' if alike else TITLES[best])}. " + _failure_modes(found, task)
@@ -115,16 +121,15 @@ def _nn_distances(points: np.ndarray, task: ToyTask) -> tuple[float, float]:
 
 
 def _table(found: dict[str, Training], task: ToyTask) -> str:
-    rows = {TITLES[name]: (t.samples, t.model.nfe) for name, t in found.items()}
+    rows = {TITLES[name]: (t.samples, str(t.model.nfe)) for name, t in found.items()}
     rows["other data"] = (task.data[-diffusion2d.POINTS :], "–")
-    modes = task.shape in diffusion2d.MODES
-    columns = ("", "to data", "from data", *(["modes"] if modes else []), "NFE")
+    columns = ("", "to data", "from data", *(["modes"] if task.shape in diffusion2d.MODES else []), "NFE")
     lines = [f"| {' | '.join(columns)} |", "|---" * len(columns) + "|"]
     for title, (points, nfe) in rows.items():
         cells = [title, *(f"{far:.3f}" for far in _nn_distances(points, task))]
-        if modes:
-            cells.append("{}/{}".format(*diffusion2d.modes_covered(points, task.shape)))
-        lines.append(f"| {' | '.join([*cells, str(nfe)])} |")
+        if modes := diffusion2d.modes_covered(points, task.shape):
+            cells.append("{}/{}".format(*modes))
+        lines.append(f"| {' | '.join([*cells, nfe])} |")
     return "\n".join(lines)
 
 
@@ -161,7 +166,7 @@ def flow_matching(task: ToyTask, nfe: int) -> None:
     )
     if guess is None:
         return
-    found = toy_training.train_models(task, {"v": MODELS["v"], "flow": FLOW_MATCHING}, TITLES)
+    found = toy_training.train_models(task, {"v": DIFFUSION, "flow": FLOW_MATCHING}, TITLES)
     flow = found["flow"].model
     found |= toy_training.train_models(task, {"reflow": partial(baselines.Reflow, flow)}, TITLES)
     noise = diffusion2d.initial_noise(task.seed)
@@ -261,7 +266,7 @@ def distillation(task: ToyTask) -> None:
     )
     if guess is None:
         return
-    teacher = toy_training.train_models(task, {"v": MODELS["v"]}, TITLES)["v"]
+    teacher = toy_training.train_models(task, {"v": DIFFUSION}, TITLES)["v"]
     run = toy_training.train_models(
         task, {"student": partial(baselines.DistilledStudent, teacher.model)}, TITLES
     )["student"].snapshots

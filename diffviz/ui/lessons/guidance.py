@@ -12,7 +12,9 @@ import torch
 from diffviz.analysis import guidance_analysis
 from diffviz.diffusion.guidance import batched_cfg, limited_interval
 from diffviz.diffusion.samplers import SAMPLERS
+from diffviz.evaluation import results
 from diffviz.evaluation.metrics import rmse
+from diffviz.evaluation.results import KID_SCALE
 from diffviz.imaging.pixels import to_uint8
 from diffviz.models import checkpoints, classifier
 from diffviz.models.denoiser import Denoiser
@@ -187,27 +189,49 @@ def _scale_images(settings: Settings) -> list[tuple[np.ndarray, float]]:
 
 
 def _measured(settings: Settings) -> None:
-    st.header("Measured on hundreds of captions", anchor=False)
+    st.header("Measured on many captions", anchor=False)
     measured = load_result("guidance", settings.model)
     if measured is None:
         return
-    found = measured.raw
-    charts.show(charts.guidance_tradeoff(found["everyday"], theme.palette()), "guidance-chart")
-    best = max(found["everyday"], key=lambda row: row["label_top5"])
-    nearest = min(found["everyday"], key=lambda row: row["frechet_to_floor"])
+    found = results.GuidanceSweep(measured.raw)
+    units = {"label_top5": 1, "kid": KID_SCALE}
+    agreement, kid = (
+        (
+            [unit * row[measure]["value"] for row in found.scales],
+            [[unit * end for end in row[measure]["interval"]] for row in found.scales],
+        )
+        for measure, unit in units.items()
+    )
+    scales, floor = [row["guidance"] for row in found.scales], KID_SCALE * found.raw["floor"]["value"]
+    charts.show(charts.guidance_tradeoff(scales, agreement, kid, floor, theme.palette()), "guidance-chart")
     st.markdown(
-        f"Of the scales measured, agreement with the caption is highest at **w = {best['guidance']:g}** and the Fréchet "
-        f"distance to real images lowest at **w = {nearest['guidance']:g}**. Guidance trades diversity for agreement with "
-        "the prompt (Ho & Salimans 2022, arXiv 2207.12598)."
+        f"Of the scales measured, agreement with the caption is highest at **w = {found.best('label_top5'):g}** and KID, "
+        f"the distance to real images, lowest at **w = {found.best('kid', lowest=True):g}**. {_against_unguided(found)} "
+        "Guidance trades diversity for agreement with the prompt (Ho & Salimans 2022, arXiv 2207.12598)."
     )
     st.caption(
-        f"Everyday captions of held-out images, N = {found['n']} at each scale, the same captions and noises for all, "
-        f"{SAMPLERS[found['settings']['sampler']].title}, {found['settings']['steps']} steps; single values without "
-        "intervals, so neighbouring scales may well swap. Agreement: our classifier has the label among its first five, as "
-        "a share of what it reaches on real images. Fréchet distance: in our classifier's features to a few hundred real "
-        "images, as a multiple of that between real images; with so few it is biased upwards, for all scales, so only its "
-        f"shape can be read. Made by `python -m diffviz.training.evaluate --model {settings.model} --sweep`."
+        f"Everyday captions, N = {found.raw['n']} images at each scale, the same captions and noises for all, "
+        f"{SAMPLERS[found.raw['sampler']].title}, {found.raw['steps']} steps; bars are 95 % intervals. Agreement: our "
+        "classifier has the label among its first five. KID: unbiased, in our classifier's features, to "
+        f"{found.raw['real']:,} real images of the training distribution whose captions were not used; the line is that of "
+        "real images with the captions that were. Made by "
+        f"`python -m diffviz.training.eval_guidance --model {settings.model}`."
     )
+
+
+def _against_unguided(found: results.GuidanceSweep) -> str:
+    """Where KID differs from that without guidance, by the paired difference."""
+    said = {
+        "lower": "it is lower at",
+        "higher": "it is higher at",
+        "unclear": "no difference is shown at",
+    }
+    parts = [
+        f"{said[how]} w = {', '.join(f'{w:g}' for w in scales)}"
+        for how, scales in found.against_unguided().items()
+        if scales
+    ]
+    return f"Against w = 1, no guidance, by the paired 95 % interval of the difference: {'; '.join(parts)}."
 
 
 # --- guidance interval -------------------------------------------------------------------------------------
@@ -236,7 +260,7 @@ def guidance_interval(settings: Settings) -> None:
     settings = dataclasses.replace(settings, steps=FEW_STEPS, sampler="unipc")
     rows = _interval_images(settings)
     errors = {name: rmse(rows[name], rows["always"]) for name in rows}
-    best = min(guidance_analysis.THIRDS, key=errors.get)
+    best = min(guidance_analysis.THIRDS, key=errors.__getitem__)
     nfe = {name: variant.nfe for name, variant in guidance_analysis.interval_variants(settings).items()}
     st.markdown(
         f"{verdict(guess, options[best])}: those images have an RMSE of {errors[best]:.2f} to the ones with guidance "

@@ -15,7 +15,7 @@ from diffviz.models.denoiser import Denoiser
 from diffviz.paths import ASSETS
 from diffviz.pipelines.text_to_image import Settings
 from diffviz.pipelines.trajectory import Trajectory
-from diffviz.ui import charts, live, source, theme
+from diffviz.ui import charts, live, source, terms, theme
 from diffviz.ui.cache import memo
 from diffviz.ui.components import gallery, player
 from diffviz.ui.controls import Controls
@@ -543,6 +543,7 @@ def _scheduler(found: pipeline_parts.PartsRun) -> None:
         hide_index=True,
         height=230,
     )
+    st.html(terms.symbols_line("zₜ"))
 
 
 def _decoder(found: pipeline_parts.PartsRun) -> None:

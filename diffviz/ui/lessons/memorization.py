@@ -86,6 +86,13 @@ def show_nearest(run: Run) -> list[Neighbor] | None:
     return found
 
 
+def _reference() -> nearest_neighbors.ReferenceSet:
+    """The shipped training images: what needs them is shown only once `show_nearest` has found them."""
+    found = nearest_neighbors.load_reference_set()
+    assert found is not None
+    return found
+
+
 def _nearest(reference: nearest_neighbors.ReferenceSet, run: Run) -> list[Neighbor]:
     """The search is kept with its run: Streamlit runs the page again at every click."""
     return memo("copies-nearest", run, lambda: reference.nearest(run.steps[-1].x[0], SHOWN))
@@ -108,7 +115,7 @@ def eight_seeds(settings: Settings) -> None:
         for seed, (image, found) in zip(seeds, pairs, strict=True):
             titles = [f"seed {seed}", found.label]
             st.html(gallery.row([image, found.image], titles, ["generated", _note(found)]), width="content")
-    reference = nearest_neighbors.load_reference_set()
+    reference = _reference()
     near = sum(classify_distance(reference.percentile(found.distance)) == COPY for _, found in pairs)
     st.markdown(
         f"**{near} of {SEEDS}** are {COPY}; the nearest neighbours are "
@@ -119,7 +126,7 @@ def eight_seeds(settings: Settings) -> None:
 def _eight(settings: Settings) -> list[tuple[np.ndarray, Neighbor]]:
     made = sample_images(settings, range(settings.seed + 1, settings.seed + 1 + SEEDS))
     small = to_uint8(nearest_neighbors.downsample(made).numpy())
-    reference = nearest_neighbors.load_reference_set()
+    reference = _reference()
     return [(image, reference.nearest(x, 1)[0]) for image, x in zip(small, made, strict=True)]
 
 
@@ -162,7 +169,7 @@ def without_compression(distance: float, limit: float) -> float:
     The error of the compression adds to the squared distance; it is taken from the two thresholds, of which `limit` is
     the one of the original images.
     """
-    reference = nearest_neighbors.load_reference_set()
+    reference = _reference()
     compressed = np.quantile(reference.heldout_distances, nearest_neighbors.COPY_QUANTILE)
     return float(np.sqrt(max(distance**2 - (compressed**2 - limit**2), 0)))
 

@@ -53,7 +53,7 @@ def leave_one_out(settings: Settings, vocabulary: Vocabulary) -> None:
     ]
     images = _sample("guidance-words", jobs, titles)
     errors = {word: rmse(image, images[0]) for (word, _), image in zip(less, images[1:-1], strict=True)}
-    most = max(errors, key=errors.get)
+    most = max(errors, key=errors.__getitem__)
     st.markdown(
         f"{verdict(guess, most)}, for this noise: without it the RMSE to the image of the whole prompt is "
         f"{errors[most]:.2f}. The others: {', '.join(f'{w} {e:.2f}' for w, e in errors.items() if w != most)}. All images "

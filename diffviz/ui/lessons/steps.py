@@ -7,6 +7,7 @@ import html
 from collections.abc import Sequence
 
 import numpy as np
+import plotly.graph_objects as go
 import streamlit as st
 import torch
 from streamlit.delta_generator import DeltaGenerator
@@ -88,10 +89,10 @@ def _sweep(settings: Settings) -> list[Trajectory]:
         return runs
     place = st.empty()
     with place.container():
-        picture, bar = st.empty(), st.progress(0.0)
+        image, bar = st.empty(), st.progress(0.0)
         for run in step_comparison.step_sweep(settings, counts[len(runs) :]):
             runs.append(run)
-            picture.html(gallery.row([r.frames("x")[-1] for r in runs], _titles(runs), [""] * len(runs)))
+            image.html(gallery.row([r.frames("x")[-1] for r in runs], _titles(runs), [""] * len(runs)))
             coming = f"{counts[len(runs)]} steps …" if len(runs) < len(counts) else "Done"
             bar.progress(sum(r.steps for r in runs) / sum(counts), coming)
     place.empty()
@@ -201,7 +202,7 @@ def _run_race(
     return memo("race", (settings, tuple(racers), budget), make), place
 
 
-def _lines(seen: dict, racers: Sequence[str], budget: int, target: np.ndarray) -> object:
+def _lines(seen: dict, racers: Sequence[str], budget: int, target: np.ndarray) -> go.Figure:
     order = list(SAMPLERS)
     lines = {
         SAMPLERS[n].title: (

@@ -36,7 +36,7 @@ def before_class() -> None:
 def plan(c: Controls) -> None:
     """The chosen plan as a list of phases with links, and a button that prints it."""
     titles = {p.id: f"{p.title} ({p.minutes} min)" for p in content.plans()}
-    chosen = c.choice("Plan", "plan", tuple(titles), next(iter(titles)), titles)
+    chosen = c.parts("plan", titles, label="Plan")
     found = next(p for p in content.plans() if p.id == chosen)
     st.markdown(f"**For** {found.for_whom[0].lower()}{found.for_whom[1:]}")
     st.markdown(f"**At the end:** {found.goal[0].lower()}{found.goal[1:]}")

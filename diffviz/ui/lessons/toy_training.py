@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Generic, TypeVar
 
 import numpy as np
 import streamlit as st
@@ -22,12 +23,14 @@ CLOSE = 0.06  # distance of samples to the data: two samples of the data themsel
 SNAPSHOTS = 24
 MAX_MODELS = 30  # trained networks a visitor may have
 
+Model = TypeVar("Model", bound=diffusion2d.GenerativeModel)
+
 
 @dataclass(frozen=True)
-class Training:
+class Training(Generic[Model]):
     """A network after its training, and its samples on the way."""
 
-    model: diffusion2d.GenerativeModel
+    model: Model
     snapshots: list[diffusion2d.Snapshot]
 
     @property
@@ -60,8 +63,8 @@ class ToyTask:
 
 
 def train_models(
-    task: ToyTask, models: Mapping[str, Callable[[], diffusion2d.GenerativeModel]], titles: Mapping[str, str]
-) -> dict[str, Training]:
+    task: ToyTask, models: Mapping[str, Callable[[], Model]], titles: Mapping[str, str]
+) -> dict[str, Training[Model]]:
     """The visitor's networks for this lesson by their names: kept, or trained now, side by side and in sight."""
     known: dict[tuple[ToyTask, str], Training] = st.session_state.setdefault("trained", {})
     new = {
@@ -111,7 +114,8 @@ def ask_with_preview(question: str, options: Sequence[str], key: str, task: ToyT
 
 def role_rgb(role: str) -> tuple[int, int, int]:
     """A role's colour on white, which is what points are drawn on in either theme."""
-    return tuple(bytes.fromhex(theme.LIGHT[role][1:]))
+    red, green, blue = bytes.fromhex(theme.LIGHT[role][1:])
+    return red, green, blue
 
 
 def backdrop(data: np.ndarray) -> diffusion2d.Dots:

@@ -249,7 +249,7 @@ def _all_targets(task: ToyTask) -> None:
             SIDE,
         )
     )
-    best = min(far, key=far.get)
+    best = min(far, key=far.__getitem__)
     alike = max(far.values()) < 1.2 * far[best]
     right = options[3] if alike else TARGET_TITLES[best]
     st.markdown(

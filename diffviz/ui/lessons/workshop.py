@@ -38,7 +38,7 @@ def show(name: str, seed: int) -> None:
 
 def _start(parts: Parts, case: Case, seed: int) -> Iterator[Frame]:
     denoiser = checkpoints.load(MODEL)
-    pixels = samples.pixels(IMAGE, denoiser.picture_size) if case.from_image else None
+    pixels = samples.pixels(IMAGE, denoiser.image_size) if case.from_image else None
     return broken_pipelines.run(parts, case, denoiser, range(seed, seed + len(PROMPTS)), pixels)
 
 
@@ -50,12 +50,12 @@ def _both(case: Case, seed: int) -> tuple[list[Frame], list[Frame]]:
         pairs.clear()
         place = st.empty()
         with place.container():
-            picture, bar = st.empty(), st.progress(0.0)
+            image, bar = st.empty(), st.progress(0.0)
         runs = zip(_start(PARTS, case, seed), _start(broken_pipelines.broken(case), case, seed), strict=True)
         for pair in runs:
             pairs.append(pair)
             panels = _panels([pair[0]], [pair[1]])
-            picture.html(player.still(panels, "Both pipelines are at work.", LARGEST))
+            image.html(player.still(panels, "Both pipelines are at work.", LARGEST))
             bar.progress(pair[0].step.i / broken_pipelines.STEPS, f"step {pair[0].step.i}")
         place.empty()
     return [h for h, _ in pairs], [w for _, w in pairs]

@@ -97,7 +97,7 @@ def stages_live() -> None:
 
 def _sample_image() -> np.ndarray:
     """A shipped sample at the default network's size: (S, S, 3) uint8."""
-    return samples.pixels("cat-face-noto.png", checkpoints.load().picture_size)
+    return samples.pixels("cat-face-noto.png", checkpoints.load().image_size)
 
 
 ANSWERS: dict[str, Callable[[], None]] = {

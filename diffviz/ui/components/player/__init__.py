@@ -25,12 +25,12 @@ from diffviz.ui.cache import by_content
 from diffviz.ui.components.gallery import data_uri
 
 _HERE = Path(__file__).parent
-LARGEST = 352  # CSS pixels: eleven screen pixels for each of a 32-pixel picture
+LARGEST = 352  # CSS pixels: eleven screen pixels for each of a 32-pixel image
 
 
 @dataclass(frozen=True)
 class Panel:
-    """One of the pictures shown side by side.
+    """One of the images shown side by side.
 
     `role` fixes its colour and its mark: "signal", "noise", "prediction", or "state" for a mix of the first
     two. `frames` is (F, H, W, 3) uint8.
@@ -44,7 +44,7 @@ class Panel:
 
 @dataclass(frozen=True)
 class Chart:
-    """A small line chart under the pictures whose cursor follows the frame: one value and text per frame.
+    """A small line chart under the images whose cursor follows the frame: one value and text per frame.
 
     `role` fixes the colour as for panels, `dash` is an SVG dash pattern, `range` the axis from bottom to top.
     """

@@ -115,7 +115,7 @@ export default function ({ parentElement, data }) {
     panels.forEach(({ canvas }, i) => {
       const columns = narrow ? (i ? n - 1 : 1) : n;
       const room = Math.min((width - 14 * (columns - 1)) / columns, header.largest);
-      // A whole number of screen pixels per picture pixel, so that every one is drawn the same size.
+      // A whole number of screen pixels per image pixel, so that every one is drawn the same size.
       const zoom = Math.max(1, Math.floor((room * density) / header.size[1]));
       canvas.style.width = `${(zoom * header.size[1]) / density}px`;
       canvas.style.height = `${(zoom * header.size[0]) / density}px`;
@@ -157,7 +157,7 @@ export default function ({ parentElement, data }) {
     const looping = find("loop").getAttribute("aria-pressed") === "true";
     if (frame === last && !looping) return pause();
     go(frame === last ? 0 : frame + 1);
-    // Reduced motion: pictures still follow one another when asked to, but as slow single stills.
+    // Reduced motion: frames still follow one another when asked to, but as slow single stills.
     const rate = calm.matches ? Math.min(2, FRAMES_PER_SECOND * speed.value) : FRAMES_PER_SECOND * speed.value;
     timer = setTimeout(tick, (frame === last ? 900 : 1000) / (frame === last ? 1 : rate));
   }
@@ -198,7 +198,7 @@ export default function ({ parentElement, data }) {
     event.stopPropagation();
     action();
   });
-  // Drag anywhere over the pictures to scrub, with mouse or finger.
+  // Drag anywhere over the images to scrub, with mouse or finger.
   let from = null;
   on(find("panels"), "pointerdown", (event) => {
     from = { x: event.clientX, frame };
