@@ -56,7 +56,7 @@ class Target:
 
 
 TARGETS = (
-    Target("forward", {}, "Steps T of the chain", ("10", "25", "50", "100")),
+    Target("forward", {}, "Number of steps T", ("10", "25", "50", "100")),
     Target("reverse", {"steps": "10"}, "Step", ("1", "2", "5", "9")),
 )
 
