@@ -15,6 +15,7 @@ import argparse
 import shutil
 import time
 from pathlib import Path
+from typing import Any
 
 from playwright.sync_api import Browser, sync_playwright
 
@@ -52,7 +53,7 @@ def visit(browser: Browser, url: str, player: bool) -> dict[str, float]:
     return {"first": first, "player": done, "kb": received[0] / 1000}
 
 
-def both(browser: Browser, path: str, **server: Path) -> dict[str, dict[str, float]]:
+def both(browser: Browser, path: str, **server: Any) -> dict[str, dict[str, float]]:
     with AppServer(**server) as app:
         return {w: visit(browser, app.url + path, "script" not in server) for w in ("fresh", "warm")}
 

@@ -17,6 +17,7 @@ from bench.server import AppServer
 from diffviz.models import checkpoints
 from diffviz.models.denoiser import Denoiser
 from diffviz.models.unet import UNet
+from diffviz.ui import cache, live
 
 torch.set_num_threads(1)
 # Hypothesis fails tests that take long by the clock: on a busy machine every one may.
@@ -47,9 +48,11 @@ def shipped() -> Denoiser:
 def idle_network(monkeypatch) -> Iterator[None]:
     """The network evaluates to its input, in no time: for what is asked of a page and not of its images."""
     monkeypatch.setattr(UNet, "forward", lambda self, x, angle, tokens: x)
-    st.cache_data.clear()
+    for kept in (st.cache_data, cache._shared, live._finished):
+        kept.clear()
     yield
-    st.cache_data.clear()
+    for kept in (st.cache_data, cache._shared, live._finished):
+        kept.clear()
 
 
 # --- the app in a browser ----------------------------------------------------------------------------------

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from diffviz import pacing
 from diffviz.diffusion.process import Denoise, append_dims, x0_from_v
 from diffviz.diffusion.schedules import Schedule
 from diffviz.models.autoencoder import PATCH, Autoencoder
@@ -48,7 +49,7 @@ class Denoiser:
         """Images (B, 3, S, S) of states (B, C, H, W); has a gradient where the states require one."""
         if self.autoencoder is None:
             return states
-        with torch.inference_mode(not states.requires_grad):
+        with pacing.piece(), torch.inference_mode(not states.requires_grad):
             return self.autoencoder.decode(states)
 
     @property
@@ -83,7 +84,7 @@ class Denoiser:
         other schedule is served by scaling x to unit variance and naming the level with the same SNR. Where x
         requires a gradient, so does the prediction.
         """
-        with torch.inference_mode(not x.requires_grad):
+        with pacing.piece(len(x)), torch.inference_mode(not x.requires_grad):
             alpha, sigma = schedule.alpha(t), schedule.sigma(t)
             scale = append_dims(torch.rsqrt(alpha**2 + sigma**2), x)
             angle = torch.atan2(sigma, alpha)

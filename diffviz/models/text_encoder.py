@@ -17,6 +17,7 @@ import json
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -73,6 +74,11 @@ class Vocabulary:
             frozenset(raw["everyday_words"]),
             tuple(raw["labels"]),
         )
+
+    @cached_property
+    def label_words(self) -> tuple[frozenset[str], ...]:
+        """The words of each label, in the order of `labels`."""
+        return tuple(frozenset(tokenize(label["label"])) for label in self.labels)
 
     def __len__(self) -> int:
         return FIRST_STYLE + len(self.styles) + len(self.words)

@@ -22,7 +22,14 @@ CONFIG = {"displayModeBar": False}
 
 
 def show(figure: go.Figure, key: str, place: DeltaGenerator | None = None, **more: Any) -> Any:
-    """Draw a figure on the page, or at a `place` kept for it, as all charts here are drawn."""
+    """Draw a figure on the page, or at a `place` kept for it, as all charts here are drawn.
+
+    It is made into plain data once, and not to be changed after: Streamlit asks a figure that visitors share for that at
+    every rerun.
+    """
+    if "to_dict" not in vars(figure):
+        plain = figure.to_dict()
+        object.__setattr__(figure, "to_dict", lambda: plain)
     return (place or st).plotly_chart(figure, theme=None, config=CONFIG, key=key, **more)
 
 
@@ -158,6 +165,7 @@ def convergence(layout: np.ndarray, detail: np.ndarray, colours: Mapping[str, st
     return _style(figure, colours, 320)
 
 
+@by_content
 def detail_by_step(lines: Mapping[str, np.ndarray], finished: float, colours: Mapping[str, str]) -> go.Figure:
     """Fine detail (RMS) of predictions at each step, "x0" and perhaps "cond", and of the finished image: (F,) each."""
     looks = {
@@ -188,6 +196,7 @@ def detail_by_step(lines: Mapping[str, np.ndarray], finished: float, colours: Ma
     return _style(figure, colours, 320)
 
 
+@by_content
 def terminal_means(white: np.ndarray, black: np.ndarray, colours: Mapping[str, str]) -> go.Figure:
     """Histograms of the mean of x_1 over many draws of the noise, for an all-white and an all-black image: (N,) each."""
     limit = float(max(np.abs(white).max(), np.abs(black).max()))
@@ -473,6 +482,7 @@ def neighbor_distances(measured: Mapping, distance: float, colours: Mapping[str,
     return _style(figure, colours, 360)
 
 
+@by_content
 def paired_lines(
     panels: Mapping[str, Mapping[str, np.ndarray]], steps: np.ndarray, colours: Mapping[str, str]
 ) -> go.Figure:
@@ -499,6 +509,7 @@ def paired_lines(
     return _style(figure, colours, 280).update_layout(legend={"y": 1.14}, margin={"t": 64})
 
 
+@by_content
 def embedding_map(
     ts: np.ndarray, table: np.ndarray, similar: np.ndarray, at: float, colours: Mapping[str, str]
 ) -> go.Figure:
@@ -528,6 +539,7 @@ def embedding_map(
     return _style(figure, colours, 460).update_layout(hovermode="closest")
 
 
+@by_content
 def cost_by_resolution(rows: Sequence[Cost], colours: Mapping[str, str]) -> go.Figure:
     """Operations of an image in pixels and in latents against its side, both axes logarithmic."""
     figure, sizes = go.Figure(), [row.size for row in rows]

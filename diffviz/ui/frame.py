@@ -26,7 +26,7 @@ from diffviz.lessons import glossary, pages
 from diffviz.lessons.pages import BY_SLUG as BY_SLUG
 from diffviz.lessons.pages import HOME, Lesson
 from diffviz.paths import ASSETS
-from diffviz.ui import terms, theme
+from diffviz.ui import terms, theme, turns
 from diffviz.ui.components import navigation, symbols
 
 T = TypeVar("T")
@@ -79,6 +79,7 @@ def setup_page(title: str, lead: str, *, kicker: str = "", slug: str = "") -> Pa
     page = Page(st.container(), carry)
     _stopped_note()
     _term_note(page.notices)
+    turns.begin(page.notices)
     return page
 
 

@@ -1,6 +1,6 @@
-"""Pictures of the plane, frame by frame, for the player: a density in bands, arrows, paths, points, and a histogram below.
+"""Images of the plane, frame by frame, for the player: a density in bands, arrows, paths, points, and a histogram below.
 
-Drawn twice as large and averaged, so that edges are smooth; on white in either theme, as all pictures of points here.
+Drawn twice as large and averaged, so that edges are smooth; on white in either theme, as all images of points here.
 Coordinates are those of the data: from -limit to limit, y upwards.
 """
 
@@ -39,7 +39,7 @@ class Plane:
 
     @classmethod
     def over(cls, picture: np.ndarray, limit: float = LIMIT) -> Plane:
-        """A frame that begins with a finished picture (side, side, 3), of the same limit."""
+        """A frame that begins with a finished image (side, side, 3), of the same limit."""
         found = cls(limit, len(picture))
         found._image = Image.fromarray(picture).resize(found._image.size, Image.Resampling.NEAREST)
         return found
@@ -129,7 +129,7 @@ class Plane:
 
 
 def above_histogram(plane: Plane, bars: np.ndarray) -> np.ndarray:
-    """A square picture of the plane, its top and bottom cut off, with a histogram (height, side, 3) below it."""
+    """A square image of the plane, its top and bottom cut off, with a histogram (height, side, 3) below it."""
     cut = len(bars) // 2
     picture = plane.picture()
     return np.concatenate([picture[cut : plane.side - (len(bars) - cut)], bars])

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
-import time
 from collections.abc import Callable
 from functools import partial
 
@@ -12,6 +11,7 @@ import numpy as np
 import streamlit as st
 import torch
 
+from diffviz import pacing
 from diffviz.analysis import guidance_analysis
 from diffviz.diffusion import guidance
 from diffviz.imaging.pixels import to_uint8
@@ -112,9 +112,9 @@ def _rows(settings: Settings, label_classifier: classifier.LabelClassifier, labe
     torch.set_num_threads(1)
     for (title, job), place in zip(jobs.items(), places, strict=True):
         if title not in sampled:
-            began = time.perf_counter()
+            began = pacing.clock()
             images = job()
-            sampled[title] = (images, time.perf_counter() - began)
+            sampled[title] = (images, pacing.clock() - began)
         images, _ = sampled[title]
         notes = [f"p = {p:.0%}" for p in guidance_analysis.class_probability(images, label_classifier, label)]
         place.html(f"<b>{title}</b>" + gallery.row(list(to_uint8(images)), [""] * SEEDS, notes))

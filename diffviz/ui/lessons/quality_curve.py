@@ -10,19 +10,21 @@ import numpy as np
 import streamlit as st
 import torch
 
+from diffviz import pacing
 from diffviz.diffusion.samplers import SAMPLERS
 from diffviz.evaluation import results
 from diffviz.evaluation.results import KID_SCALE
 from diffviz.imaging.pixels import to_uint8
 from diffviz.models import checkpoints
 from diffviz.pipelines.text_to_image import Settings, sample_steps
-from diffviz.ui import charts, terms, theme
-from diffviz.ui.cache import memo
+from diffviz.ui import charts, terms, theme, turns
+from diffviz.ui.cache import by_content, memo
 from diffviz.ui.components import gallery
 from diffviz.ui.measured import note_provenance
 from diffviz.ui.prediction import ask_prediction
 
 SAMPLES, SAMPLES_OF_LONG_RUNS = 8, 2
+TIMED_ANEW = 600.0  # seconds between measurements of the network's speed
 
 
 def show(settings: Settings) -> None:
@@ -74,7 +76,7 @@ def chart(
 
     `timed` names the network whose time for an evaluation turns NFE into seconds; None leaves NFE.
     """
-    scale = _seconds_per_evaluation(timed) if timed else 1.0
+    scale = _seconds_per_evaluation(timed, int(time.time() / TIMED_ANEW)) if timed else 1.0
     unit = KID_SCALE if measure in ("kid", "difference") else 1
     lines, tags = {}, {}
     for name in curve.samplers():
@@ -216,14 +218,17 @@ def _about_intervals(curve: results.QualityCurve) -> str:
     )
 
 
-@st.cache_data(show_spinner="Timing a few network evaluations …", ttl=600)
-def _seconds_per_evaluation(model: str) -> float:
+@by_content
+def _seconds_per_evaluation(model: str, period: int) -> float:
+    """Measured anew in each period."""
     torch.set_num_threads(1)
-    began = time.perf_counter()
     steps = 12
-    for _ in sample_steps(Settings("cat face", "noto", steps=steps, guidance=1.0, model=model)):
-        pass
-    return (time.perf_counter() - began) / steps
+    settings = Settings("cat face", "noto", steps=steps, guidance=1.0, model=model)
+    with st.spinner("Timing a few network evaluations …"):
+        began = pacing.clock()
+        for _ in turns.paced(sample_steps(settings), (model, False), settings.nfe):
+            pass
+        return (pacing.clock() - began) / steps
 
 
 def _published(model: str) -> None:

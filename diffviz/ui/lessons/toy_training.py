@@ -12,7 +12,7 @@ import streamlit as st
 import torch
 
 from diffviz.toy import diffusion2d
-from diffviz.ui import theme
+from diffviz.ui import theme, turns
 from diffviz.ui.components import player
 from diffviz.ui.prediction import ask_prediction
 from diffviz.ui.stage import Stage
@@ -79,7 +79,8 @@ def train_models(
         at = np.unique(np.concatenate([[0], at])).astype(int).tolist()
         runs = {name: diffusion2d.train(m, task.data, task.steps, task.seed, at) for name, m in new.items()}
         place, done = stage.picture.empty(), {name: [] for name in runs}
-        for snapshots in zip(*runs.values(), strict=True):
+        together = zip(*runs.values(), strict=True)
+        for snapshots in turns.paced(together, "points", task.steps * len(new), "training"):
             for name, snapshot in zip(runs, snapshots, strict=True):
                 done[name].append(snapshot)
             panels = [panel(titles[name], [found[-1]], task.shown_data) for name, found in done.items()]

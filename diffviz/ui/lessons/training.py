@@ -14,6 +14,7 @@ from diffviz.imaging.pixels import from_uint8, to_uint8
 from diffviz.models import checkpoints
 from diffviz.toy import diffusion2d
 from diffviz.ui import charts, source, theme
+from diffviz.ui.cache import by_content
 from diffviz.ui.components import gallery, player
 from diffviz.ui.image_input import SIZE, Picture, at_size
 from diffviz.ui.lessons import toy_training
@@ -98,7 +99,7 @@ def training_example(stage: Stage, picture: Picture, target: str, seed: int, mod
     source.show(prediction_targets.predict_at_times)
 
 
-@st.cache_data(show_spinner=False, max_entries=32)
+@by_content
 def _examples(
     pixels: bytes, label: str, style: str, seed: int, model: str
 ) -> prediction_targets.NoisyPredictions:

@@ -23,7 +23,7 @@ from diffviz.models.text_encoder import Vocabulary
 from diffviz.pipelines.text_to_image import Settings, sample_steps
 from diffviz.pipelines.trajectory import Trajectory, record
 from diffviz.ui import charts, live, source, theme
-from diffviz.ui.cache import memo
+from diffviz.ui.cache import by_content, memo
 from diffviz.ui.components import player
 from diffviz.ui.controls import Controls
 from diffviz.ui.prediction import UNASKED, ask_prediction
@@ -62,7 +62,7 @@ def run_of(
 # --- blocks and activations ---------------------------------------------------------------------------------
 
 
-@st.cache_data(show_spinner=False)
+@by_content
 def _blocks(model: str) -> list[Block]:
     return unet_probe.blocks(checkpoints.load(model).net)
 
@@ -353,7 +353,7 @@ def attention(stage: Stage, settings: Settings, vocabulary: Vocabulary, kind: st
     st.markdown(
         f"Attention works at the lowest resolution, {side} × {side} places. "
         + ("Each place takes from the tokens of style and prompt; bright places take most from the token chosen."
-           if kind == "cross" else "Each place takes from all places; the marked one, which a click on the large picture "
+           if kind == "cross" else "Each place takes from all places; the marked one, which a click on the large image "
            "chooses, takes most from the bright ones.")
         + " Such weights say where something is read, not what it does: the switches do."
     )  # fmt: skip

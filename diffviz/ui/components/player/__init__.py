@@ -101,7 +101,7 @@ def pack(
 ) -> bytes:
     """The player's payload: header length (4 bytes), header (JSON), one PNG sprite sheet per panel.
 
-    Runs with an equal `same` count as one, so that the frame stays when their pictures change.
+    Runs with an equal `same` count as one, so that the frame stays when their images change.
 
     Raises ValueError when the panels differ in shape or the texts do not match the number of frames.
     """
@@ -175,7 +175,7 @@ def play(
 
     `start` is the frame shown first (negative counts from the end); `main` the panel that is large at first; `name`
     begins the file names; `charts` are drawn over the frames' times `t`. With an equal `same` the frame stays where it was,
-    though pictures change. `on_pick` is called before the page runs again when the large panel is clicked.
+    though images change. `on_pick` is called before the page runs again when the large panel is clicked.
     """
     more = (
         {}

@@ -44,7 +44,7 @@ def times() -> list[float]:
 
 
 def start_controls(c: Controls) -> Start:
-    """Where paths are traced from, by numbers: what a click on the picture sets."""
+    """Where paths are traced from, by numbers: what a click on the image sets."""
     x = c.slider("x of the point", "px", 0.4, -REACH, REACH, STEP)
     y = c.slider("y of the point", "py", -0.5, -REACH, REACH, STEP)
     return Start(x, y, c.slider("Frame of the point", "pf", 26, 0, FRAMES, 1))
@@ -168,7 +168,7 @@ def show(stage: Stage, name: str, arrows: str, start: Start) -> None:
             "is the density pₜ of the noisy data, the **black** arrows its score (directions exact, long ones "
             "shortened). The **orange** line is the path of the probability-flow ODE through the point: solid "
             f"towards the data, dashed towards noise. **Grey** are {RANDOM} paths of the reverse SDE from there, and "
-            f"{RANDOM} of the forward SDE, as far as this t. Click on the picture to choose another point."
+            f"{RANDOM} of the forward SDE, as far as this t. Click on the image to choose another point."
         )
         st.latex(
             r"\nabla_x \log p_t(x) = \sum_k r_k(x)\,\frac{\mu_k - x}{v_k}, \qquad "

@@ -23,7 +23,7 @@ from diffviz.ui.stage import Stage
 POINTS, SHOWN, TRACED = 1000, 1000, 6
 STEPS = (4, 8, 16, 32, 64, 128)
 FRAMES = 32  # at most
-SIDE, BELOW = 360, 100  # pixels of the picture, and of the histogram in it
+SIDE, BELOW = 360, 100  # pixels of the image, and of the histogram in it
 LANGEVIN_SIZE = 0.1  # of a Langevin step, in units of the smallest variance of p_t
 NFES = (4, 8, 16, 32, 64, 128)
 FAILS = 0.1  # RMSE from which on a solver is said to fail: half the standard deviation of a cluster is 0.11
