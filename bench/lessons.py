@@ -70,7 +70,9 @@ def main(argv: list[str] | None = None) -> None:
     torch.set_num_threads(1)
     for seed, which in enumerate(("first in this process", "a later one")):
         first, whole = training_seconds(seed)
-        print(f"training, {which}: first samples after {first:.2f} s (aim: below 1), done after {whole:.1f} s")
+        print(
+            f"training, {which}: first samples after {first:.2f} s (aim: below 1), done after {whole:.1f} s"
+        )
     for name, ratio in switch_ratios(args.rounds).items():
         print(f"switch {name:12}×{ratio:5.2f} of a plain run (aim: at most 1.5)")
 

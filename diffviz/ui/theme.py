@@ -83,7 +83,8 @@ _CSS = """
 .stMainBlockContainer > .stVerticalBlock { gap: .55rem; }
 .stMainBlockContainer h1 { font-size: 1.9rem; padding: 0; line-height: 1.12; letter-spacing: -.01em; }
 .st-key-head { row-gap: 0; padding-right: 2rem; } /* Streamlit's own menu lies over its end */
-.st-key-head > [data-testid="stLayoutWrapper"]:last-child { margin-left: auto; width: auto !important; flex: 0 0 auto !important; }
+.st-key-head > [data-testid="stLayoutWrapper"]:last-child { margin-left: auto; width: auto !important;
+  flex: 0 0 auto !important; }
 @media (max-width: 1399px) { .st-key-head .stElementContainer:has(.dv-kicker) { display: none; } }
 .st-key-objectives { flex-wrap: nowrap; width: auto; }
 .st-key-objectives button { min-height: 24px; padding: .1rem .3rem; }
@@ -148,7 +149,7 @@ kbd { opacity: 1 !important; }
   .dv-lead { font-size: 1rem; }
   /* Out of sight, and still the name of the button. */
   [class*="st-key-saves"] button p { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); }
-  [data-testid="stLayoutWrapper"]:has(> .st-key-stage) { position: sticky; top: 2.6rem; z-index: 90; background: var(--dv-ground);
-    padding-bottom: .3rem; }
+  [data-testid="stLayoutWrapper"]:has(> .st-key-stage) { position: sticky; top: 2.6rem; z-index: 90;
+    background: var(--dv-ground);     padding-bottom: .3rem; }
 }
 """

@@ -15,7 +15,7 @@ from diffviz.diffusion.samplers import ddim, timesteps
 from diffviz.diffusion.schedules import SCHEDULES
 from diffviz.toy import diffusion2d
 from diffviz.toy.scores import Diffused, Mixture
-from diffviz.ui import plane, source
+from diffviz.ui import plane, source, turns
 from diffviz.ui.cache import memo
 from diffviz.ui.components import player, sketchpad
 from diffviz.ui.controls import Controls
@@ -165,7 +165,7 @@ def trained(stage: Stage, data: np.ndarray, seed: int) -> list[Look]:
             "points", "to be learned", "signal", Plane().dots(data, "signal", 3.4).picture()[None]
         )
         place.html(player.still([start], "The network is being set up."))
-        for look in learn(data, seed):
+        for look in turns.paced(learn(data, seed), "points", SNAPSHOTS[-1], "training"):
             looks.append(look)
             place.html(
                 player.still([picture_of(data, look)], f"Training: step {look.step} of {SNAPSHOTS[-1]}.")
