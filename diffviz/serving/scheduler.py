@@ -293,7 +293,7 @@ class Scheduler:
             self._measure(job)
             self._queue.leave(job)
 
-    def begin(self, job: Job, units: float, waiting: Callable[[Place], None] | None = None) -> None:
+    def take_turn(self, job: Job, units: float, waiting: Callable[[Place], None] | None = None) -> None:
         """Wait until the job may compute its next `units`; it keeps its permit until it pauses, leaves, or begins again.
 
         `waiting` is told the place again and again; what it raises ends the waiting.

@@ -79,7 +79,7 @@ def setup_page(title: str, lead: str, *, kicker: str = "", slug: str = "") -> Pa
     page = Page(st.container(), carry)
     _stopped_note()
     _term_note(page.notices)
-    turns.begin(page.notices)
+    turns.enter(page.notices)
     return page
 
 

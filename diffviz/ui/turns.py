@@ -1,6 +1,6 @@
 """A page's network evaluations and trainings take turns with those of the other visitors.
 
-Each run of a page begins with `begin`; from then on every piece of a long computation waits for its turn, and the page
+Each run of a page begins with `enter`; from then on every piece of a long computation waits for its turn, and the page
 says how long that will be. `paced` declares a computation of known length, which keeps its turn from its first piece to
 its last. What is not declared stands in the queue as one run of usual length for each run of the page.
 """
@@ -29,7 +29,7 @@ def scheduler() -> Scheduler:
     return Scheduler()
 
 
-def begin(notices: DeltaGenerator) -> None:
+def enter(notices: DeltaGenerator) -> None:
     """From now on this run of a page takes turns; what there is to say of them is shown in `notices`."""
     run = _PageRun(notices)
     _runs.set(run)
@@ -85,7 +85,7 @@ class _PageRun:
         if job is self._undeclared:
             self.join(job)
         try:
-            scheduler().begin(job, units, self._tell)
+            scheduler().take_turn(job, units, self._tell)
             self._computing = True
             yield
         finally:

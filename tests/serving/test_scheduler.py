@@ -285,7 +285,7 @@ def test_never_more_threads_compute_than_there_are_permits_and_all_are_done():
         nonlocal inside, most
         with scheduler.outstanding(Job(k, "run", 20)) as job:
             for _ in range(20):
-                scheduler.begin(job, 1)
+                scheduler.take_turn(job, 1)
                 with lock:
                     inside += 1
                     most = max(most, inside)
@@ -307,9 +307,9 @@ def test_a_waiting_visitor_hears_the_place_and_one_who_leaves_while_waiting_is_o
     scheduler = Scheduler(Limits(1), clock)
     first = Job("first", "run", 10)
     scheduler.join(first)
-    scheduler.begin(first, 1)
+    scheduler.take_turn(first, 1)
     clock.now = 2.0
-    scheduler.begin(first, 1)  # one unit took 2 s
+    scheduler.take_turn(first, 1)  # one unit took 2 s
     heard = []
 
     class Left(BaseException):
@@ -322,7 +322,7 @@ def test_a_waiting_visitor_hears_the_place_and_one_who_leaves_while_waiting_is_o
     def second():
         try:
             with scheduler.outstanding(Job("second", "run", 10)) as job:
-                scheduler.begin(job, 1, waiting)
+                scheduler.take_turn(job, 1, waiting)
         except Left:
             heard.append("left")
 
@@ -334,7 +334,7 @@ def test_a_waiting_visitor_hears_the_place_and_one_who_leaves_while_waiting_is_o
     scheduler.join(third)
     assert scheduler.place(third).others.total() == 1  # the first alone
     scheduler.leave(first)
-    scheduler.begin(third, 1)  # returns at once: the permit is free
+    scheduler.take_turn(third, 1)  # returns at once: the permit is free
     assert third.granted.is_set()
 
 
@@ -343,15 +343,15 @@ def test_time_spent_waiting_is_not_taken_for_service_time():
     scheduler = Scheduler(Limits(1), clock)
     job = Job("a", "run", 10)
     scheduler.join(job)
-    scheduler.begin(job, 1)
+    scheduler.take_turn(job, 1)
     clock.now = 1.0
     scheduler.pause(job)  # one unit in one second
     clock.now = 100.0
-    scheduler.begin(job, 1)
+    scheduler.take_turn(job, 1)
     clock.now = 101.0
     scheduler.leave(job)
     probe, mine = Job("b", "run", 5), Job("c", "run", 5)
     scheduler.join(probe)
-    scheduler.begin(probe, 1)
+    scheduler.take_turn(probe, 1)
     scheduler.join(mine)
     assert scheduler.place(mine).seconds == pytest.approx(5.0)

@@ -30,8 +30,8 @@ def busy(scheduler, units=100):
     """Another visitor, who computes and has so many units left of which each takes about no time."""
     job = Job("another visitor", ("emoji64", True), units)
     scheduler.join(job)
-    scheduler.begin(job, 1)
-    scheduler.begin(job, 1)
+    scheduler.take_turn(job, 1)
+    scheduler.take_turn(job, 1)
     return job
 
 
@@ -78,10 +78,11 @@ def test_a_training_in_a_lesson_holds_a_permit_at_every_step(one_permit, monkeyp
 
     monkeypatch.setattr(diffusion2d.Diffusion, "step", watched)
     from diffviz.ui.lessons import toy_training, training
+    from diffviz.ui.stage import layout
 
-    turns.begin(st.container())
+    turns.enter(st.container())
     task = toy_training.ToyTask("ring", 100, 0)
-    toy_training.train_models(task, {"v": training.MODELS["v"]}, training.TARGET_TITLES)
+    toy_training.train_models(layout(), task, {"v": training.MODELS["v"]}, training.TARGET_TITLES)
     assert held == [1] * 100
     assert not one_permit._queue._jobs
 
@@ -116,7 +117,7 @@ def test_what_is_not_declared_waits_as_well_and_says_so_above_the_page(one_permi
             said.append("")
             return self
 
-    turns.begin(Place())
+    turns.enter(Place())
     with pacing.piece():
         assert one_permit._queue._running
     assert not one_permit._queue._jobs
@@ -132,7 +133,7 @@ def test_who_changes_the_question_while_waiting_leaves_the_queue(one_permit, mon
     def say(sentence):
         raise Changed
 
-    turns.begin(st.container())
+    turns.enter(st.container())
 
     def computation():
         with pacing.piece():
@@ -145,7 +146,7 @@ def test_who_changes_the_question_while_waiting_leaves_the_queue(one_permit, mon
 
 
 def test_what_a_page_computes_after_its_run_does_not_queue_behind_those_who_came_later(one_permit):
-    turns.begin(st.container())
+    turns.enter(st.container())
 
     def computation():
         with pacing.piece():
@@ -154,7 +155,7 @@ def test_what_a_page_computes_after_its_run_does_not_queue_behind_those_who_came
     list(turns.paced(computation(), "run", 10))
     later = Job("a later visitor")  # of equal length
     one_permit.join(later)
-    one_permit.begin(later, 1)
+    one_permit.take_turn(later, 1)
     one_permit.pause(later)  # it has its place, and would begin again
     with pacing.piece():
         (mine,) = one_permit._queue._running
@@ -163,7 +164,7 @@ def test_what_a_page_computes_after_its_run_does_not_queue_behind_those_who_came
 
 
 def test_who_leaves_the_loop_hands_the_permit_on(one_permit):
-    turns.begin(st.container())
+    turns.enter(st.container())
 
     def computation():
         for k in range(10):

@@ -121,13 +121,13 @@ def _other_browser() -> None:
                 "Code from another browser", max_chars=20, autocomplete="off", key="move-code"
             )
             if st.form_submit_button("Go on with it"):
-                _go_on(typed)
+                _redeem_code(typed)
         said = st.session_state.pop("move-said", None)
         if said:
             st.success(said)
 
 
-def _go_on(typed: str) -> None:
+def _redeem_code(typed: str) -> None:
     try:
         n = learner.go_on_as(typed)
     except (MoveError, StoreError) as error:
