@@ -231,5 +231,5 @@ def _orders(setup: Setup) -> None:
         + (f"From {first} evaluations on Heun is the better one here; with fewer, its steps are too long to gain "
            f"from that. "
            if first else "Here Heun is never the better one. ")
-        + "Order is accuracy, not stability: both have the same limit h·λ < 2."
+        + "Heun takes its last step, to t = 0, as Euler does. Order is accuracy, not stability: both have the same limit h·λ < 2."
     )  # fmt: skip
