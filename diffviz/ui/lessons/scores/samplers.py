@@ -227,7 +227,7 @@ def _orders(setup: Setup) -> None:
     st.markdown(
         f"End points within {FAILS} of the exact ones: Euler {said['Euler']}, Heun {said['Heun']}. With short steps twice "
         "the evaluations halve Euler's error and quarter Heun's: they are of first and of second order. "
-        + (f"From {first} evaluations on Heun is the better one here; with fewer, its steps are too long to gain from that. "
+        + (f"From {first} evaluations on Heun is better here; with fewer, its steps are too long to gain from that. "
            if first else "Here Heun is never the better one. ")
         + "Its last step, to t = 0, is Euler's. Order is accuracy, not stability: both have the same limit h·λ < 2."
     )  # fmt: skip
