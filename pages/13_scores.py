@@ -29,7 +29,7 @@ with stage.controls:
         with stage.more():
             start = field.start_controls(c)
     elif part == "samplers":
-        data = c.choice("Data", "clusters", scores.MIXTURES, "narrow clusters")  # stiffer than the others
+        data = field.data_control(c)
         steps = c.select("Steps", "grid", 32, samplers.STEPS)
         solver = c.choice("ODE solver", "solver", ("Euler", "Heun"), "Euler", segmented=True)
         with stage.more():

@@ -150,6 +150,6 @@ kbd { opacity: 1 !important; }
   /* Out of sight, and still the name of the button. */
   [class*="st-key-saves"] button p { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); }
   [data-testid="stLayoutWrapper"]:has(> .st-key-stage) { position: sticky; top: 2.6rem; z-index: 90;
-    background: var(--dv-ground);     padding-bottom: .3rem; }
+    background: var(--dv-ground); padding-bottom: .3rem; }
 }
 """

@@ -225,11 +225,9 @@ def _orders(setup: Setup) -> None:
         s: f"from {n} evaluations on" if n else f"at none of these up to {NFES[-1]}" for s, n in good.items()
     }
     st.markdown(
-        f"End points within {FAILS} of the exact ones: Euler {said['Euler']}, Heun {said['Heun']}. Twice the "
-        "evaluations halve Euler's error and quarter Heun's once steps are small: they are of first and of second "
-        "order. "
-        + (f"From {first} evaluations on Heun is the better one here; with fewer, its steps are too long to gain "
-           f"from that. "
+        f"End points within {FAILS} of the exact ones: Euler {said['Euler']}, Heun {said['Heun']}. With short steps twice "
+        "the evaluations halve Euler's error and quarter Heun's: they are of first and of second order. "
+        + (f"From {first} evaluations on Heun is better here; with fewer, its steps are too long to gain from that. "
            if first else "Here Heun is never the better one. ")
-        + "Order is accuracy, not stability: both have the same limit h·λ < 2."
+        + "Its last step, to t = 0, is Euler's. Order is accuracy, not stability: both have the same limit h·λ < 2."
     )  # fmt: skip
