@@ -37,6 +37,7 @@ export default function ({ parentElement, data, setTriggerValue }) {
   const [height, width] = header.size;
   const pixels = height * width;
   const memory = (root.memory ??= {});
+  memory.stop?.(); // Streamlit calls this function again for new data without ending the call before
   // Another trajectory of the same prompt and seed stays at the learner's step; the head goes where it was sampled.
   if (memory.run !== header.run) Object.assign(memory, { run: header.run, step: header.start });
   if (memory.sampled !== `${header.run} ${header.scale}`) {
@@ -225,5 +226,6 @@ export default function ({ parentElement, data, setTriggerValue }) {
   drawGuided();
   fit();
   root.dataset.ready = memory.sampled;
-  return () => { abort.abort(); watcher.disconnect(); clearTimeout(waiting); cancelAnimationFrame(timer); };
+  memory.stop = () => { abort.abort(); watcher.disconnect(); clearTimeout(waiting); cancelAnimationFrame(timer); };
+  return memory.stop;
 }
