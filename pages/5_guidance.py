@@ -22,6 +22,7 @@ from diffviz.ui.controls import Controls
 from diffviz.ui.lessons import classifier_guidance, prompt_ablation
 from diffviz.ui.lessons import guidance as parts
 from diffviz.ui.sampling_controls import example_prompts, seed_control
+from diffviz.ui.stage import layout
 
 words = live.vocabulary()
 c = Controls(page)
@@ -41,37 +42,37 @@ FORMERLY = {
     "Words to avoid": "avoid",
     "A classifier pushes": "judge",
 }
+EXAMPLES = {"words": prompt_ablation.ABLATION_EXAMPLES, "judge": classifier_guidance.EXAMPLE_LABELS}
 part = c.parts("show", PARTS, FORMERLY)
-left, right = st.columns([1, 2.9], gap="large")
-with left:
-    prompt = c.text("Prompt", "prompt", "cat face", placeholder="no prompt: unconditional")
-    avoid = c.text("Negative prompt", "avoid", "yellow") if part == "avoid" else ""
-    guidance = (
-        1.0 if part == "scales" else c.slider("Guidance scale w (1 is off)", "guidance", 3.0, 1.0, 10.0, 0.5)
-    )
-    with st.expander("More"):
+stage = layout()
+with stage.controls:
+    prompt = c.text("Prompt", "prompt", parts.starting_prompt(part), placeholder="no prompt: unconditional")
+    avoid = c.text("Negative prompt", "avoid", "red") if part == "avoid" else ""
+    guidance = c.slider("Guidance scale w (1 is off)", "guidance", 3.0, 1.0, 10.0, 0.5)
+    with stage.more("style", "seed", "net"):
         style = c.choice("Style", "style", ("", *words.styles), "noto", {"": "any"})
         seed = seed_control(c)
         net = live.network(c)
+settings = Settings(prompt, style, seed, parts.STEPS, "ddim", guidance, avoid, model=net)
+with stage.below:
     if part == "avoid":
         prompt_ablation.negative_examples()
     else:
-        example_prompts(classifier_guidance.EXAMPLE_LABELS if part == "judge" else parts.EXAMPLE_PROMPTS)
-settings = Settings(prompt, style, seed, parts.STEPS, "ddim", guidance, avoid, model=net)
-with right:
-    live.prompt_notices(prompt, words, net)
-    if part == "two":
-        parts.cond_and_uncond(settings)
-    elif part == "scales":
-        parts.guidance_scales(settings)
-    elif part == "when":
-        parts.guidance_interval(settings)
-    elif part == "words":
-        prompt_ablation.leave_one_out(settings, words)
-    elif part == "judge":
-        classifier_guidance.show(settings)
-    else:
-        prompt_ablation.negative_prompt(settings, words)
+        example_prompts(EXAMPLES.get(part, parts.EXAMPLE_PROMPTS))
+    with st.container():
+        live.prompt_notices(prompt, words, net)
+if part == "two":
+    parts.cond_and_uncond(settings, stage)
+elif part == "scales":
+    parts.guidance_scales(settings, stage)
+elif part == "when":
+    parts.guidance_interval(settings, stage)
+elif part == "words":
+    prompt_ablation.leave_one_out(settings, words, stage)
+elif part == "judge":
+    classifier_guidance.show(settings, stage)
+else:
+    prompt_ablation.negative_prompt(settings, words, stage)
 
 frame.closing_question(*content.closing_question("guidance", part))
 frame.next_part("show", PARTS, part)

@@ -132,11 +132,13 @@ def compute(
     given: player.Panel | None = None,
     main: int = 0,
     steps: Callable[[S], Iterator[Step]] = sample_steps,
+    draw: bool = True,
 ) -> Run:
     """The visitor's trajectory for these settings: the one kept from before, or a new one shown as it is computed.
 
     `main` says which panel is the large one, here and in `show`.
-    One run is kept per `key`. When the visitor presses Stop, the steps so far are kept and returned.
+    One run is kept per `key`. When the visitor presses Stop, the steps so far are kept and returned. Without `draw`
+    only the progress is shown: the page leaves those of the run before where they are.
     """
     kept: Run | None = st.session_state.get(key)
     if kept and kept.settings == settings and (kept.finished or kept.stopped):
@@ -172,7 +174,10 @@ def compute(
         if step.i % every == 0 or len(run.steps) == settings.frames + 1:
             # Every st call is also where Streamlit can end this run, when the visitor stops or changes it.
             now = Run(settings, [step]).trajectory()
-            shown.html(player.still(panels(now, names, given), "Sampling: one frame for each step.", main))
+            if draw:
+                shown.html(
+                    player.still(panels(now, names, given), "Sampling: one frame for each step.", main)
+                )
             bar.progress(step.i / settings.frames, _progress(step, settings))
     place.empty()
     run.finish()

@@ -47,14 +47,27 @@ def _component() -> Callable[..., Any]:
     )
 
 
-def row(images: Sequence[np.ndarray], titles: Sequence[str], notes: Sequence[str], wanted: int = SIDE) -> str:
-    """HTML of images (H, W, 3) uint8 in a row that wraps, each with a title and a note."""
+def row(
+    images: Sequence[np.ndarray],
+    titles: Sequence[str],
+    notes: Sequence[str],
+    wanted: int = SIDE,
+    fill: int = 0,
+) -> str:
+    """HTML of images (H, W, 3) uint8 in a row that wraps, each with a title and a note.
+
+    With `fill` they are as large as so many fit side by side, at most half as tall as the window, and smoothed.
+    """
     cells = "".join(
         f'<figure><img alt="{html.escape(title)}" src="{_kept_uri(p)}"><figcaption><b>{html.escape(title)}</b>'
         f"<small>{html.escape(note)}</small></figcaption></figure>"
         for p, title, note in zip(images, titles, notes, strict=True)
     )
     side = side_of(images[0], wanted) if len(images) else wanted
+    if fill:
+        narrow = fill if fill < 3 else 2 if fill == 4 else 3
+        shown = f'<div class="dv-gallery fill" style="--n:{fill};--narrow:{narrow}">{cells}</div>'
+        return f'<style>{_css()}</style><div class="dv-gallery-room">{shown}</div>'
     return f'<style>{_css()}</style><div class="dv-gallery" style="--side:{side}px">{cells}</div>'
 
 
