@@ -7,6 +7,7 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 
+import numpy as np
 import pytest
 import streamlit as st
 import torch
@@ -14,8 +15,10 @@ from helpers import make_tiny
 from hypothesis import HealthCheck, settings
 
 from bench.server import AppServer
+from diffviz.analysis import unet_probe
 from diffviz.models import checkpoints
 from diffviz.models.denoiser import Denoiser
+from diffviz.models.text_encoder import MAX_TOKENS
 from diffviz.models.unet import UNet
 from diffviz.ui import cache, live
 
@@ -48,6 +51,10 @@ def shipped() -> Denoiser:
 def idle_network(monkeypatch) -> Iterator[None]:
     """The network evaluates to its input, in no time: for what is asked of a page and not of its images."""
     monkeypatch.setattr(UNet, "forward", lambda self, x, angle, tokens: x)
+    # Attention is recorded in the blocks, which do not run then: even weights on all tokens stand for it.
+    monkeypatch.setattr(
+        unet_probe, "attention", lambda run, *_: np.full((1, run.steps, 1, 64, MAX_TOKENS), 1 / MAX_TOKENS)
+    )
     for kept in (st.cache_data, cache._shared, live._finished):
         kept.clear()
     yield
