@@ -490,6 +490,8 @@ def said(app):
 
 def test_guidance_shows_where_the_words_matter_most():
     app = open_page(GUIDANCE, prompt="red heart")
+    assert "the two predictions differ most at step" not in said(app)  # before a guess
+    app.pills(key="guess-two").set_value("between the two").run()
     assert "the two predictions differ most at step" in said(app)
     app.slider(key="guidance").set_value(1.0).run()
     assert not app.exception and "most at step" in said(app)
@@ -497,7 +499,9 @@ def test_guidance_shows_where_the_words_matter_most():
 
 
 def test_the_guided_prediction_is_called_an_extrapolation_with_its_share_of_clipped_values():
-    assert "no average of images**: at step" in said(open_page(GUIDANCE, prompt="red heart"))
+    app = open_page(GUIDANCE, prompt="red heart")
+    app.pills(key="guess-two").set_value("between the two").run()
+    assert "no average of images**. Values" in said(app)
 
 
 def test_guidance_without_a_condition_says_that_it_has_no_effect():
@@ -567,6 +571,9 @@ def test_a_negative_prompt_changes_the_image_or_says_why_it_cannot(avoid, guidan
     )
     if not avoid:
         app.text_input(key="avoid").set_value("").run()
+    for question in app.pills:
+        if question.key == "guess-avoid":
+            question.set_value("as many").run()
     assert not app.exception and says in said(app)
 
 
