@@ -340,6 +340,7 @@ def test_a_long_run_can_be_stopped_and_what_was_computed_is_kept(page):
 def test_a_run_can_be_downloaded(page, name, begins):
     page.goto("/reverse?steps=3&prompt=red+heart")
     ready(page)
+    page.get_by_role("button", name="Save").click()
     with page.expect_download() as waiting:
         page.get_by_role("button", name=name).click()
     with open(waiting.value.path(), "rb") as file:
@@ -377,6 +378,7 @@ def test_a_marked_part_is_filled_and_unmarked_again(page):
     assert "Until then: the middle" in page.content()
     before = shown(page, 0)
     pad = page.locator(".dv-sketch canvas")
+    pad.scroll_into_view_if_needed()
     box = pad.bounding_box()
     page.mouse.move(box["x"] + 30, box["y"] + 30)
     page.mouse.down()
@@ -399,7 +401,7 @@ def test_the_pad_can_be_drawn_on_by_keyboard(page):
 
 
 def test_the_main_demo_fits_one_screen(page):
-    for path in ("/forward", "/training", "/reverse", "/guidance", "/editing"):
+    for path in ("/forward", "/training", "/reverse", "/editing", "/scores"):
         page.goto(path)
         ready(page)
         at_rest(page)
@@ -411,7 +413,7 @@ def test_presenter_view_enlarges_the_type(page):
     page.goto("/")
     ready(page)
     small = page.locator("h1").evaluate("e => parseFloat(getComputedStyle(e).fontSize)")
-    page.get_by_text("Presenter view").click()
+    page.get_by_text("Presenter view", exact=True).click()
     page.wait_for_function(
         f"parseFloat(getComputedStyle(document.querySelector('h1')).fontSize) > {small * 1.2}"
     )
@@ -424,11 +426,12 @@ def test_the_step_sweep_runs_once_predicted_and_opens_a_trajectory(page, width):
     expect(page.get_by_text("Guess first.")).to_be_visible(timeout=60_000)
     page.get_by_role("button", name="12 steps").or_(page.get_by_role("radio", name="12 steps")).click()
     expect(page.get_by_text("You said")).to_be_visible(timeout=120_000)
-    ready(page)
+    page.wait_for_selector(".st-key-ladder-player .dv-player[data-ready]", timeout=60_000)
     settled = re.search(r"From (\d+) steps on", page.locator("[data-testid=stMain]").inner_text())[1]
-    assert page.get_by_role("slider", name="Frame").get_attribute("max") == settled
+    trajectory = page.get_by_role("slider", name="Frame").last  # the first scrubs over the numbers of steps
+    expect(trajectory).to_have_attribute("max", settled)
     page.locator(".dv-gallery button").nth(2).press("Enter")  # the third image: three steps
-    expect(page.get_by_role("slider", name="Frame")).to_have_attribute("max", "3", timeout=30_000)
+    expect(trajectory).to_have_attribute("max", "3", timeout=30_000)
     is_sound(page)
 
 
