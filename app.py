@@ -1,9 +1,11 @@
 """The server, `streamlit run app.py`: Streamlit's pages and routes for plain HTTP on one port."""
 
 import asyncio
+import sys
 import webbrowser
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 import streamlit as st
 from starlette.requests import Request
@@ -11,8 +13,10 @@ from starlette.responses import RedirectResponse
 from starlette.routing import Route
 
 from diffviz.lessons.pages import FORMER_SLUGS
-from diffviz.ui import errors
+from diffviz.serving import security
+from diffviz.ui import errors, turns
 
+START_PAGE = Path(st.__file__).with_name("static") / "index.html"  # Streamlit's, for every address
 EVERY_ADDRESS = (None, "", "0.0.0.0", "::")  # what listens everywhere is reached as localhost
 
 
@@ -33,9 +37,16 @@ async def opened_browser(_: st.App) -> AsyncIterator[None]:
     yield
 
 
+try:
+    turns.scheduler()
+    headers_and_hosts = security.middleware(START_PAGE.read_text())
+except ValueError as error:
+    sys.exit(f"diffviz cannot start: {error}.")
+
 app = st.App(
     "home.py",
     routes=[Route(f"/{old}", moved) for old in FORMER_SLUGS],
+    middleware=headers_and_hosts,
     lifespan=opened_browser,
     on_script_error=errors.report,
 )

@@ -31,7 +31,7 @@ with stage.controls:
         "cosine",
         help="How the scale of the image and the noise change with t",
     )
-    with stage.more():
+    with stage.more("T"):
         total = c.select("Number of steps T", "T", 50, forward.LENGTHS)
         seed = c.integer("Seed of the noise", "seed", 0, 0, 999_999)
 with stage.picture:

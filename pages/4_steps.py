@@ -5,21 +5,22 @@ from diffviz.ui import frame
 page = frame.setup_page(
     "Samplers and steps",
     "A sampler solves the reverse process in steps, and each step costs network function evaluations (NFE). What do more "
-    "steps change, and which sampler needs fewest? Predict first: each part asks before it runs.",
+    "steps change, and which sampler needs fewest? Predict first: each part asks before it shows.",
     slug="steps",
     kicker="Lesson 4",
 )
 
-import streamlit as st
 
 frame.load_torch()
 
+from diffviz.lessons import content
 from diffviz.models import checkpoints
 from diffviz.pipelines.text_to_image import Settings
 from diffviz.ui import live
 from diffviz.ui.controls import Controls
 from diffviz.ui.lessons import blind_test, quality_curve, steps
 from diffviz.ui.sampling_controls import sampler_control, seed_control
+from diffviz.ui.stage import layout
 
 words = live.vocabulary()
 c = Controls(page)
@@ -37,35 +38,36 @@ FORMERLY = {
     "One jump or many": "jump",
     "Can you tell?": "tell",
 }
-left, right = st.columns([1, 2.9], gap="large")
-with left:
-    part = c.choice("Part", "part", tuple(PARTS), "ladder", PARTS, formerly=FORMERLY)
-    prompt = c.text("Prompt", "prompt", "cat face", placeholder="no prompt: unconditional")
-    seed = seed_control(c)
-    with st.expander("More"):
-        style = c.choice("Style", "style", ("", *words.styles), "noto", {"": "any"})
-        sampler = sampler_control(c)
-        guidance = c.slider("Guidance scale w (1 is off)", "guidance", 3.0, 1.0, 10.0, 0.5)
-        net = live.network(c, checkpoints.QUICK)
-        budget = c.select("NFE for “Samplers at equal NFE”", "calls", 8, steps.BUDGETS)
-settings = Settings(prompt, style, seed, 30, sampler, guidance, model=net)
-with right:
-    live.prompt_notices(prompt, words, net)
-    if part == "ladder":
-        steps.step_sweep(settings)
-    elif part == "race":
-        steps.sampler_race(settings, budget)
-    elif part == "curve":
-        quality_curve.show(settings)
-    elif part == "tell":
-        blind_test.show(settings)
-    else:
-        steps.one_step(settings)
+part = c.parts("part", PARTS, FORMERLY)
+if part == "tell":
+    blind_test.show()
+else:
+    stage = layout()
+    sampler, guidance = "ddim", 1.0  # where the part has no control for it
+    with stage.controls:
+        prompt = c.text("Prompt", "prompt", "cat face", placeholder="no prompt: unconditional")
+        seed = seed_control(c)
+        if part == "race":
+            budget = c.select("NFE of each sampler", "calls", 8, steps.BUDGETS)
+        with stage.more("style", "sampler", "guidance", "net"):
+            style = c.choice("Style", "style", ("", *words.styles), "noto", {"": "any"})
+            if part in ("ladder", "jump"):
+                sampler = sampler_control(c)
+            if part != "jump":
+                guidance = c.slider("Guidance scale w (1 is off)", "guidance", 3.0, 1.0, 10.0, 0.5)
+            net = live.network(c, checkpoints.QUICK)
+    settings = Settings(prompt, style, seed, 30, sampler, guidance, model=net)
+    with stage.below:
+        live.prompt_notices(prompt, words, net)
+        if part == "ladder":
+            steps.step_sweep(stage, settings)
+        elif part == "race":
+            steps.sampler_race(stage, settings, budget)
+        elif part == "curve":
+            quality_curve.show(stage, settings)
+        else:
+            steps.one_step(stage, settings)
 
-frame.closing_question(
-    "Classifier-free guidance evaluates the network twice at each time. What does that do to a comparison of samplers at "
-    "equal numbers of steps?",
-    "Nothing, as long as all of them are guided: each NFE doubles. But Heun evaluates at both ends of a step, so at equal "
-    "**steps** its NFE is about twice DDIM's. That is why samplers are compared at equal **NFE**.",
-)
+frame.closing_question(*content.closing_question("steps", part))
+frame.next_part("part", PARTS, part)
 frame.next_lesson(frame.BY_SLUG["guidance"], "How does a prompt steer the samples?")

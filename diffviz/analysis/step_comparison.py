@@ -80,11 +80,6 @@ def align_by_nfe(frames: np.ndarray, sampler: str, steps: int, budget: int) -> n
     return frames[shown]
 
 
-def newest_frames(sampler: str, steps: int, budget: int) -> list[int]:
-    """The number of the newest frame that a sampler has after 0, 1, … `budget` evaluations; the last one at the end."""
-    return align_by_nfe(np.arange(steps + 1), sampler, steps, budget).tolist()
-
-
 def difference_image(image: np.ndarray, reference: np.ndarray, gain: float = 8.0) -> np.ndarray:
     """(…, C, H, W): `gain` times the difference of an image to the reference, 0 where they are equal, within [-1, 1]."""
     return np.clip(gain * (image - reference), -1, 1)
@@ -113,7 +108,9 @@ def principal_plane(paths: Mapping[str, np.ndarray]) -> PathPlane:
     _, singular, directions = np.linalg.svd(points - mean, full_matrices=False)
     variances = singular**2 / (singular**2).sum()
     first = (next(iter(flat.values())) - mean) @ directions[:2].T
-    signs = np.where([first[-1, 0] < first[0, 0], first[len(first) // 2, 1] < (first[0, 1] + first[-1, 1]) / 2], -1, 1)
+    signs = np.where(
+        [first[-1, 0] < first[0, 0], first[len(first) // 2, 1] < (first[0, 1] + first[-1, 1]) / 2], -1, 1
+    )
     plane = {name: (path - mean) @ directions[:2].T * signs for name, path in flat.items()}
     return PathPlane(plane, (float(variances[0]), float(variances[1])))
 

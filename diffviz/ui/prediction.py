@@ -19,7 +19,9 @@ def ask_prediction(question: str, options: Sequence[str], key: str) -> str | Non
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
         picked = st.pills(question, options, key=key, persist_state="session", wrap=True, width="content")
         if picked is None and not st.session_state.get(shown):
-            st.button("Show me", key=f"{key}-show", type="tertiary", on_click=st.session_state.update, args=({shown: True},))
+            told = {"on_click": st.session_state.update, "args": ({shown: True},)}
+            st.caption("Guess first.", width="content")
+            st.button("Show me", key=f"{key}-show", type="tertiary", **told)
     return picked or (UNASKED if st.session_state.get(shown) else None)
 
 
@@ -31,5 +33,5 @@ def locked(guess: str | None, key: str) -> AbstractContextManager[object]:
 def verdict(guess: str, right: str, so: str = "so it is") -> str:
     """How a sentence begins that says whether a guess came true; `so` is how it is agreed to."""
     if guess == UNASKED:
-        return f"It is **{right}**"
+        return f"The answer here: **{right}**"
     return f"You said **{guess}**, " + (f"and {so}" if guess == right else f"but here it is **{right}**")

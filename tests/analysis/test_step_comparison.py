@@ -54,11 +54,6 @@ def test_lockstep_shows_each_sampler_as_it_stands_after_each_evaluation():
     assert step_comparison.align_by_nfe(frames, "heun", 3, 6).tolist()[-1] == 3
 
 
-def test_the_newest_frame_after_each_evaluation():
-    assert step_comparison.newest_frames("ddim", 3, 3) == [0, 0, 1, 3]
-    assert step_comparison.newest_frames("heun", 3, 5) == [0, 0, 0, 1, 1, 3]
-
-
 def test_a_difference_image_is_grey_where_images_agree_and_clipped_where_they_do_not():
     image, reference = np.zeros((3, 2, 2)), np.zeros((3, 2, 2))
     image[:, 0, 0], image[:, 1, 1] = 0.05, -0.5

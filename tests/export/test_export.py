@@ -38,6 +38,11 @@ def letters(markup):
     return re.sub(r"\W", "", text_of(markup))
 
 
+def signed_letters(markup):
+    """The letters with minus signs: 1.25 and −1.25 are different answers."""
+    return re.sub(r"[^\w−]", "", text_of(markup))
+
+
 # --- what is selected --------------------------------------------------------------------------------------
 
 
@@ -169,12 +174,14 @@ def test_qti_gives_a_reason_for_each_option_and_scores_the_right_one(assessment)
     elements = {i.get("title"): i for i in assessment.iter("item")}
     for question in CHOICES:
         element = elements[question.id]
-        options = {e.get("ident"): letters("".join(e.itertext())) for e in element.iter("response_label")}
+        options = {
+            e.get("ident"): signed_letters("".join(e.itertext())) for e in element.iter("response_label")
+        }
         feedback = {e.get("ident"): letters("".join(e.itertext())) for e in element.iter("itemfeedback")}
         right = element.find(".//respcondition[@continue='No']//varequal").text
-        assert options[right] == letters(quiz.right(question).text)
+        assert options[right] == signed_letters(quiz.right(question).text)
         for ident, text in options.items():
-            option = next(o for o in question.options if letters(o.text) == text)
+            option = next(o for o in question.options if signed_letters(o.text) == text)
             assert feedback[f"{ident}_fb"] == letters(" ".join(quiz.reasons(option)))
         assert letters(quiz.right(question).why) in feedback["general_fb"]
         shown = "".join(element.find("presentation/material").itertext())
@@ -197,7 +204,7 @@ def test_the_ordering_exercise_in_qti_has_a_place_for_each_stage(assessment):
     assert sum(float(c.find("setvar").text) for c in scored.values()) == pytest.approx(100, abs=0.1)
 
 
-def test_essays_in_qti_carry_their_picture_and_model_answer(assessment, qti_zip):
+def test_essays_in_qti_carry_their_image_and_model_answer(assessment, qti_zip):
     elements = {i.get("title"): i for i in assessment.iter("item")}
     for question in ESSAYS:
         feedback = "".join(elements[question.id].find("itemfeedback").itertext())
@@ -289,7 +296,7 @@ def test_moodle_has_feedback_for_each_option_and_one_right_one(moodle_questions)
         )
 
 
-def test_moodle_embeds_the_pictures_that_its_texts_show(moodle_questions):
+def test_moodle_embeds_the_images_that_its_texts_show(moodle_questions):
     shown = 0
     for element in moodle_questions:
         for part in element.iter():
@@ -298,8 +305,8 @@ def test_moodle_embeds_the_pictures_that_its_texts_show(moodle_questions):
             assert set(re.findall(r"@@PLUGINFILE@@/([^\"]+)", text)) == set(files)
             for file in files.values():
                 assert file.get("encoding") == "base64" and file.get("path") == "/"
-                with Image.open(io.BytesIO(base64.b64decode(file.text, validate=True))) as picture:
-                    assert picture.format == "PNG" and picture.width >= 256
+                with Image.open(io.BytesIO(base64.b64decode(file.text, validate=True))) as image:
+                    assert image.format == "PNG" and image.width >= 256
                 assert len(re.search(r'alt="([^"]+)"', text)[1]) > 30
                 shown += 1
     assert shown == sum(pictures.of(q.id) is not None for q in QUESTIONS) > 0

@@ -174,7 +174,7 @@ def test_every_page_has_a_player_and_one_title_fits_its_width_and_passes_axe_in_
     is_no_wider(page)
 
 
-def test_the_scrubber_moves_the_picture_without_asking_the_server(page):
+def test_the_scrubber_moves_the_image_without_asking_the_server(page):
     page.goto("/forward")
     player = ready(page)
     at_rest(page)
@@ -245,7 +245,7 @@ def test_nothing_plays_by_itself_and_reduced_motion_slows_playing(browser, serve
     context.close()
 
 
-def test_dragging_over_the_pictures_scrubs(page):
+def test_dragging_over_the_images_scrubs(page):
     page.goto("/forward")
     player = ready(page)
     box = page.locator(".dv-panels").bounding_box()
@@ -266,6 +266,12 @@ def test_pixels_are_drawn_on_whole_screen_pixels(page):
         assert side in (32, 64)
         assert canvas.bounding_box()["width"] % side == 0
         assert canvas.evaluate("c => getComputedStyle(c).imageRendering") == "pixelated"
+    page.get_by_role("button", name="Smooth enlargement").click()
+    large = page.locator(".dv-panel.main canvas")
+    assert large.evaluate("c => getComputedStyle(c).imageRendering") == "auto"
+    assert large.bounding_box()["width"] == pytest.approx(
+        page.locator(".dv-panel.main").bounding_box()["width"]
+    )
 
 
 def test_the_player_has_names_for_those_who_cannot_see_it(page):
@@ -334,6 +340,7 @@ def test_a_long_run_can_be_stopped_and_what_was_computed_is_kept(page):
 def test_a_run_can_be_downloaded(page, name, begins):
     page.goto("/reverse?steps=3&prompt=red+heart")
     ready(page)
+    page.get_by_role("button", name="Save").click()
     with page.expect_download() as waiting:
         page.get_by_role("button", name=name).click()
     with open(waiting.value.path(), "rb") as file:
@@ -371,6 +378,7 @@ def test_a_marked_part_is_filled_and_unmarked_again(page):
     assert "Until then: the middle" in page.content()
     before = shown(page, 0)
     pad = page.locator(".dv-sketch canvas")
+    pad.scroll_into_view_if_needed()
     box = pad.bounding_box()
     page.mouse.move(box["x"] + 30, box["y"] + 30)
     page.mouse.down()
@@ -393,7 +401,7 @@ def test_the_pad_can_be_drawn_on_by_keyboard(page):
 
 
 def test_the_main_demo_fits_one_screen(page):
-    for path in ("/forward", "/training", "/reverse", "/guidance", "/editing"):
+    for path in ("/forward", "/training", "/reverse", "/editing", "/scores"):
         page.goto(path)
         ready(page)
         at_rest(page)
@@ -405,7 +413,7 @@ def test_presenter_view_enlarges_the_type(page):
     page.goto("/")
     ready(page)
     small = page.locator("h1").evaluate("e => parseFloat(getComputedStyle(e).fontSize)")
-    page.get_by_text("Presenter view").click()
+    page.get_by_text("Presenter view", exact=True).click()
     page.wait_for_function(
         f"parseFloat(getComputedStyle(document.querySelector('h1')).fontSize) > {small * 1.2}"
     )
@@ -415,20 +423,21 @@ def test_presenter_view_enlarges_the_type(page):
 def test_the_step_sweep_runs_once_predicted_and_opens_a_trajectory(page, width):
     page.set_viewport_size({"width": width, "height": 800})
     page.goto("/steps?guidance=1&prompt=red+heart")
-    expect(page.get_by_text("Guess first. The demo runs")).to_be_visible(timeout=60_000)
+    expect(page.get_by_text("Guess first.")).to_be_visible(timeout=60_000)
     page.get_by_role("button", name="12 steps").or_(page.get_by_role("radio", name="12 steps")).click()
     expect(page.get_by_text("You said")).to_be_visible(timeout=120_000)
-    ready(page)
+    page.wait_for_selector(".st-key-ladder-player .dv-player[data-ready]", timeout=60_000)
     settled = re.search(r"From (\d+) steps on", page.locator("[data-testid=stMain]").inner_text())[1]
-    assert page.get_by_role("slider", name="Frame").get_attribute("max") == settled
+    trajectory = page.get_by_role("slider", name="Frame").last  # the first scrubs over the numbers of steps
+    expect(trajectory).to_have_attribute("max", settled)
     page.locator(".dv-gallery button").nth(2).press("Enter")  # the third image: three steps
-    expect(page.get_by_role("slider", name="Frame")).to_have_attribute("max", "3", timeout=30_000)
+    expect(trajectory).to_have_attribute("max", "3", timeout=30_000)
     is_sound(page)
 
 
 def guess_first(page):
-    expect(page.get_by_text("Guess first. The demo runs")).to_be_visible(timeout=60_000)
-    page.locator("[data-testid=stButtonGroup] button").first.click()
+    expect(page.get_by_text("Guess first.")).to_be_visible(timeout=60_000)
+    page.locator("[data-testid=stButtonGroup]:not(.st-key-parts *) button").first.click()
 
 
 @pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (390, "dark")])
@@ -440,7 +449,7 @@ def test_the_nearest_drawings_and_the_chart_appear_once_guessed(page, width, sch
     page.get_by_text("nearer than 95% of held-out images", exact=True).click()
     expect(page.get_by_text("training images:")).to_be_visible(timeout=60_000)
     expect(page.locator(".js-plotly-plot")).to_be_visible(timeout=30_000)
-    assert page.locator(".dv-gallery img").count() == 7  # the picture, itself small, and five neighbours
+    assert page.locator(".dv-gallery img").count() == 7  # the image, itself small, and five neighbours
     at_rest(page)
     is_sound(page)
 

@@ -10,12 +10,11 @@ from diffviz.diffusion.samplers import SAMPLERS
 from diffviz.evaluation import results
 from diffviz.lessons import staircase
 from diffviz.models import checkpoints
-from diffviz.pipelines.text_to_image import Settings
 from diffviz.ui import learner
 from diffviz.ui.components import gallery
 from diffviz.ui.lessons import quality_curve
 from diffviz.ui.measured import note_provenance
-from diffviz.ui.prediction import ask_prediction
+from diffviz.ui.prediction import UNASKED, ask_prediction, locked
 
 KEY = "tell"
 START = 2  # steps of the first trial: nearly everybody sees that one
@@ -26,7 +25,7 @@ def _new_test() -> dict:
     return {"answers": [], "seed": random.randrange(10**6)}
 
 
-def show(settings: Settings) -> None:
+def show() -> None:
     """Twenty trials of two images from one noise; a staircase finds the number of steps at which they look alike."""
     ladders = results.load_blind_test()
     if ladders is None:
@@ -39,8 +38,11 @@ def show(settings: Settings) -> None:
         "guess-tell",
     )
     if guess is None:
+        few_and_many = [ladders.image(0, START), ladders.image(0, longest)]
+        with locked(guess, "guess-tell"):
+            st.html(gallery.row(few_and_many, ["left", "right"], ["", ""], LARGEST))
         return
-    note_provenance(ladders, settings.model)
+    note_provenance(ladders, checkpoints.QUICK)
     learner.identify()
     state = learner.load_progress(KEY, _new_test)
     answers = [(k, right) for k, right in state["answers"]]
@@ -73,7 +75,7 @@ def _trial(state: dict, answers: list[staircase.Answer], ladders: results.BlindT
         "No feedback until the end, so that you do not learn the answers. Two right in a row make it harder, a wrong one "
         "makes it easier (a 2-down-1-up staircase, Levitt 1971). The pairs were sampled beforehand by the 32 × 32 network "
         f"({SAMPLERS[ladders.raw['sampler']].title}, guidance scale {ladders.raw['guidance']:g}), because {longest} steps "
-        "take too long to wait for twenty times. The prompt and the seed in the controls play no part here."
+        "take too long to wait for twenty times."
     )
     if picked is not None:
         state["answers"].append([steps, (picked == 0) == fine_first])
@@ -84,18 +86,19 @@ def _trial(state: dict, answers: list[staircase.Answer], ladders: results.BlindT
 def _result(answers: list[staircase.Answer], guess: str, ladders: results.BlindTest) -> None:
     limit = staircase.threshold(answers)
     right = sum(r for _, r in answers)
+    told = "" if guess == UNASKED else f"You had predicted {guess}."
     st.subheader(f"{right} of {len(answers)} right", anchor=False)
     if limit is None:
         hardest = max(k for k, _ in answers)
         st.markdown(
             f"The staircase has no reversal: you went straight to {hardest} step{'s' if hardest > 1 else ''}, as far as it "
-            f"goes, so there is no threshold to estimate. You had predicted {guess}."
+            f"goes, so there is no threshold to estimate. {told}"
         )
     else:
         st.markdown(
             f"You told the images apart up to about **{_number(limit)} steps**. This is where the staircase settled, and "
             "it settles where 71 % of answers are right, between certainty and the 50 % of guessing. "
-            f"You had predicted {guess}. Far beyond it you would only be guessing."
+            f"{told} Far beyond it you would only be guessing."
         )
     st.table(
         {

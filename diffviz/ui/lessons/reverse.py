@@ -18,7 +18,7 @@ from diffviz.models.denoiser import Denoiser
 from diffviz.models.text_encoder import Vocabulary
 from diffviz.pipelines.text_to_image import Settings
 from diffviz.pipelines.trajectory import encode_png
-from diffviz.ui import charts, theme
+from diffviz.ui import charts, terms, theme
 from diffviz.ui import source as source_view
 from diffviz.ui.cache import memo
 from diffviz.ui.components import gallery, player
@@ -199,6 +199,7 @@ def evaluations_table(run: Run) -> None:
             },
             hide_index=True,
         )
+        st.html(terms.symbols_line("x̂₀", "ε̂", "RMSE"))
 
 
 def formula_and_source(settings: Settings) -> None:

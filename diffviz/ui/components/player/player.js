@@ -92,7 +92,7 @@ function inSight() {
     .sort(([, a], [, b]) => a.top - b.top)[0]?.[0];
 }
 
-export default function ({ parentElement, data }) {
+export default function ({ parentElement, data, setTriggerValue }) {
   const root = parentElement.querySelector(".dv-player");
   if (!root || !data) return;
   const find = (name) => root.querySelector(`.dv-${name}`);
@@ -119,6 +119,7 @@ export default function ({ parentElement, data }) {
 
   root.setAttribute("aria-label", header.title);
   root.dataset.panels = header.panels.length;
+  root.classList.toggle("picking", Boolean(header.pick));
   root.style.setProperty("--panels", header.panels.length);
   root.style.setProperty("--ratio", `${width} / ${height}`);
   const panels = header.panels.map((panel) => makePanel(panel, header.size));
@@ -134,7 +135,7 @@ export default function ({ parentElement, data }) {
     const density = window.devicePixelRatio || 1;
     panels.forEach(({ box, canvas }) => {
       const room = box.clientWidth;
-      // A whole number of screen pixels per picture pixel, so that every one is drawn the same size.
+      // A whole number of screen pixels per image pixel, so that every one is drawn the same size.
       const zoom = Math.floor((room * density) / width);
       const whole = (zoom * width) / density;
       const smooth = memory.smooth || whole < LOST * room;
@@ -209,7 +210,7 @@ export default function ({ parentElement, data }) {
     const looping = find("loop").getAttribute("aria-pressed") === "true";
     if (frame === last && !looping) return pause();
     go(frame === last ? 0 : frame + 1);
-    // Reduced motion: pictures still follow one another when asked to, but as slow single stills.
+    // Reduced motion: frames still follow one another when asked to, but as slow single stills.
     const rate = calm.matches ? Math.min(2, FRAMES_PER_SECOND * speed.value) : FRAMES_PER_SECOND * speed.value;
     timer = setTimeout(tick, (frame === last ? 900 : 1000) / (frame === last ? 1 : rate));
   }
@@ -344,7 +345,7 @@ export default function ({ parentElement, data }) {
   }
   on(window, "keydown", keyed);
 
-  // Drag anywhere over the pictures to scrub, with mouse or finger; a click makes a picture the large one.
+  // Drag anywhere over the images to scrub, with mouse or finger; a click makes an image the large one.
   let from = null;
   on(find("panels"), "pointerdown", (event) => {
     if (event.target.closest(".dv-label")) return;
@@ -358,7 +359,13 @@ export default function ({ parentElement, data }) {
     go(from.frame + Math.round(((event.clientX - from.x) / root.clientWidth) * 1.4 * last));
   });
   panels.forEach(({ canvas, label }, i) => {
-    on(canvas, "pointerup", () => { if (from && !from.moved) enlarge(i); });
+    on(canvas, "pointerup", (event) => {
+      if (!from || from.moved) return;
+      if (!header.pick || i !== memory.main) return enlarge(i);
+      const box = canvas.getBoundingClientRect();
+      const [x, y] = [(event.clientX - box.left) / box.width, (event.clientY - box.top) / box.height];
+      setTriggerValue("pick", { panel: i, frame, x, y });
+    });
     on(label, "click", () => enlarge(i));
   });
   // The thumbnails are a scrubber themselves.
