@@ -10,7 +10,6 @@ page = frame.setup_page(
     kicker="Lesson 4",
 )
 
-
 frame.load_torch()
 
 from diffviz.lessons import content
@@ -39,10 +38,10 @@ FORMERLY = {
     "Can you tell?": "tell",
 }
 part = c.parts("part", PARTS, FORMERLY)
+stage = layout()
 if part == "tell":
-    blind_test.show()
+    blind_test.show(stage)
 else:
-    stage = layout()
     sampler, guidance = "ddim", 1.0  # where the part has no control for it
     with stage.controls:
         prompt = c.text("Prompt", "prompt", "cat face", placeholder="no prompt: unconditional")

@@ -30,9 +30,9 @@ def ask_on_stage(question: str, key: str) -> str | None:
     shown, guess = f"{key}-shown", st.session_state.get(key)
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         st.markdown(question, width="content")
-        if guess is not None:
+        if guess is not None or st.session_state.get(shown):
             st.button("Guess again", key=f"{key}-anew", type="tertiary", on_click=_forget, args=(key, shown))
-        elif not st.session_state.get(shown):
+        else:
             told = {"on_click": st.session_state.update, "args": ({shown: True},)}
             st.caption("Guess first.", width="content")
             st.button("Show me", key=f"{key}-show", type="tertiary", **told)

@@ -40,7 +40,7 @@ def step_sweep(stage: Stage, settings: Settings) -> None:
     """One seed and prompt at 1 to 250 steps: the step count is the scrubber, and the guess is set on it."""
     with stage.question:
         guess = ask_on_stage(
-            "**From how many steps on will the image hardly change?** Move the slider there and fix your guess on it.",
+            "**From how many steps on will the image hardly change?** Move the slider there and fix it.",
             "guess-ladder",
         )
     with stage.picture:
