@@ -48,7 +48,8 @@ else:
         seed = seed_control(c)
         if part == "race":
             budget = c.select("NFE of each sampler", "calls", 8, steps.BUDGETS)
-        with stage.more("style", "sampler", "guidance", "net"):
+        keys = {"jump": ("style", "sampler", "net"), "ladder": ("style", "sampler", "guidance", "net")}
+        with stage.more(*keys.get(part, ("style", "guidance", "net"))):
             style = c.choice("Style", "style", ("", *words.styles), "noto", {"": "any"})
             if part in ("ladder", "jump"):
                 sampler = sampler_control(c)

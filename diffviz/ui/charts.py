@@ -388,7 +388,7 @@ def quality_curve(
             y=floor[0],
             line={"color": colours["signal"], "width": 2},
             annotation_text=floor[1],
-            annotation_position="top right",
+            annotation_position="bottom left",
             annotation_font_color=colours["signal"],
         )
     far = max(max(x) for _, x, _, _ in lines.values())

@@ -1,5 +1,6 @@
 """The pages in a real browser, clicked through as a student would."""
 
+import itertools
 import re
 from contextlib import contextmanager
 from datetime import datetime, timedelta
@@ -423,15 +424,72 @@ def test_presenter_view_enlarges_the_type(page):
 def test_the_step_sweep_runs_once_predicted_and_opens_a_trajectory(page, width):
     page.set_viewport_size({"width": width, "height": 800})
     page.goto("/steps?guidance=1&prompt=red+heart")
-    expect(page.get_by_text("Guess first.")).to_be_visible(timeout=60_000)
-    page.get_by_role("button", name="12 steps").or_(page.get_by_role("radio", name="12 steps")).click()
-    expect(page.get_by_text("You said")).to_be_visible(timeout=120_000)
-    page.wait_for_selector(".st-key-ladder-player .dv-player[data-ready]", timeout=60_000)
-    settled = re.search(r"From (\d+) steps on", page.locator("[data-testid=stMain]").inner_text())[1]
-    trajectory = page.get_by_role("slider", name="Frame").last  # the first scrubs over the numbers of steps
-    expect(trajectory).to_have_attribute("max", settled)
-    page.locator(".dv-gallery button").nth(2).press("Enter")  # the third image: three steps
-    expect(trajectory).to_have_attribute("max", "3", timeout=30_000)
+    counts, trajectory = (page.locator(f".st-key-{key}-player .dv-player") for key in ("counts", "ladder"))
+    expect(counts).to_have_attribute("data-ready", re.compile("."), timeout=120_000)
+    # What is to be guessed is there, blurred; the images of all other step counts are at the learner's hand.
+    assert blurred(counts) == [False, True, True]
+    expect(counts.locator("canvas[aria-label*='hidden until the guess']")).to_have_count(2)
+    slider = counts.get_by_role("slider", name="Frame")
+    slider.focus()
+    for _ in range(5):
+        slider.press("ArrowRight")
+    expect(counts.locator(".dv-readout")).to_have_text("12 steps")
+    counts.get_by_role("button", name="Fix my guess here").press("Enter")
+    expect(page.get_by_text("You said")).to_be_visible(timeout=60_000)
+    assert "You said 12 steps" in page.locator("[data-testid=stMain]").inner_text()
+    expect(counts.locator(".dv-mark").first).to_contain_text("your guess: 12 steps")
+    assert blurred(counts) == [False, False, False]
+    # The mark stands under the thumb, which is still where the guess was made.
+    expect(slider).to_have_value("5")
+    bar, mark = slider.bounding_box(), counts.locator(".dv-mark i").first.bounding_box()
+    thumb = bar["x"] + 8 + (bar["width"] - 16) * 5 / 9
+    assert abs(mark["x"] + mark["width"] / 2 - thumb) < 4
+    expect(trajectory.get_by_role("slider", name="Frame")).to_have_attribute("max", "12", timeout=30_000)
+    page.get_by_role("radiogroup", name="Number of steps").get_by_text("3", exact=True).click()
+    expect(trajectory.get_by_role("slider", name="Frame")).to_have_attribute("max", "3", timeout=30_000)
+    at_rest(page)
+    is_sound(page)
+
+
+def blurred(player):
+    """Which panels of a player are blurred."""
+    return player.locator(".dv-panel canvas").evaluate_all(
+        "all => all.map(canvas => getComputedStyle(canvas).filter.includes('blur'))"
+    )
+
+
+@pytest.mark.parametrize(("width", "scheme"), [(1280, "dark"), (390, "light")])
+def test_samplers_run_in_lanes_and_their_paths_grow_with_the_evaluations(page, width, scheme):
+    page.set_viewport_size({"width": width, "height": 900})
+    page.emulate_media(color_scheme=scheme)
+    page.goto("/steps?part=Samplers+at+equal+NFE&guidance=1&prompt=red+heart")
+    race = page.locator(".st-key-race-player .dv-player")
+    expect(race).to_have_attribute("data-ready", re.compile("."), timeout=120_000)
+    assert page.locator("[class*=st-key-locked] .st-key-race-player").count() == 1
+    page.locator(".st-key-question").get_by_text("Heun", exact=True).click()
+    expect(page.get_by_text("You said")).to_be_visible(timeout=60_000)
+    expect(race).to_have_attribute("data-ready", re.compile("."), timeout=60_000)
+    assert page.locator("[class*=st-key-locked]").count() == 0
+    sizes = [canvas.bounding_box() for canvas in race.locator(".dv-panel canvas").all()]
+    assert (
+        len(sizes) == 4 and len({(round(b["y"]), round(b["width"])) for b in sizes}) == 1
+    )  # one row of equal lanes
+    names = race.locator(".dv-plane .name")
+    assert sorted(names.all_inner_texts()) == ["DDIM", "DPM-Solver++", "Heun", "UniPC", "reference"]
+    heights = sorted(float(y) for y in names.evaluate_all("all => all.map(name => name.getAttribute('y'))"))
+    assert min(b - a for a, b in itertools.pairwise(heights)) >= 17  # no name lies over another
+
+    def walked():
+        return race.locator(".dv-plane .walked").evaluate_all(
+            "all => all.map(line => line.getAttribute('points').split(' ').length)"
+        )
+
+    slider = race.get_by_role("slider", name="Frame")
+    slider.press("End")
+    whole = walked()
+    slider.press("Home")
+    assert walked() == [1, 1, 1, 1] and min(whole) > 1
+    at_rest(page)
     is_sound(page)
 
 

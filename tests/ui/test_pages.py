@@ -2,6 +2,7 @@
 
 import html
 import io
+import re
 
 import numpy as np
 import pytest
@@ -11,9 +12,10 @@ from streamlit.testing.v1 import AppTest
 
 from diffviz.analysis import broken_pipelines, unet_probe
 from diffviz.evaluation import categories, nearest_neighbors, results
+from diffviz.evaluation.metrics import rmse
 from diffviz.lessons import content, staircase
 from diffviz.models import checkpoints
-from diffviz.ui.lessons import editing, memorization, reverse, teaching, training, unet, workshop
+from diffviz.ui.lessons import editing, memorization, reverse, steps, teaching, training, unet, workshop
 
 PAGES = [None, *(f"pages/{p.name}" for p in sorted((ROOT / "pages").glob("*.py")))]
 FORWARD, REVERSE = "pages/1_forward.py", "pages/3_reverse.py"
@@ -344,7 +346,29 @@ def test_steps_asks_for_a_prediction_before_it_runs(part):
 def test_the_step_sweep_compares_the_prediction_with_what_was_computed():
     app = open_steps("Number of steps", guess_ladder="5 steps")
     said = next(m.value for m in app.markdown if "You said" in m.value)
-    assert "**5 steps**" in said and "steps** on, the RMSE to the 250-step image stays within" in said
+    runs = app.session_state["step-sweep"][1]
+    errors = [float(rmse(run.x[-1], runs[-1].x[-1])) for run in runs]
+    close = next(r.steps for i, r in enumerate(runs) if max(errors[i:]) < steps.CLOSE)
+    assert "**5 steps**" in said and f"**{close} steps**" in said
+    assert "From there on, the RMSE to the 250-step image stays within" in said
+    # Any of the trajectories can be looked at.
+    app.slider(key="numbers-step").set_value(12).run()
+    app.segmented_control(key="rung").set_value(3).run()
+    assert not app.exception and app.slider(key="numbers-step").max == 3
+    next(b for b in app.button if b.label == "Guess again").click().run()
+    assert not app.exception and not any("You said" in m.value for m in app.markdown)
+
+
+@pytest.mark.slow
+def test_a_stochastic_sampler_reaches_no_common_image_however_many_steps_it_takes():
+    app = AppTest.from_file(str(ROOT / "home.py"), default_timeout=120)
+    app.query_params.update({"guidance": "1.0", "sampler": "DDPM"})
+    app.session_state["guess-ladder"] = "5 steps"
+    app.switch_page(STEPS)
+    app.run()
+    assert not app.exception
+    said = next(m.value for m in app.markdown if "You said" in m.value)
+    assert "None of these step counts" in said and "stochastic" in said
 
 
 @pytest.mark.slow
@@ -353,6 +377,12 @@ def test_samplers_at_equal_nfe_are_named_with_their_rmse():
     said = next(m.value for m in app.markdown if "You said" in m.value)
     assert "**Heun**" in said
     assert all(name in said for name in ("DDIM", "DPM-Solver++", "UniPC"))
+    assert any(re.search(r"\d+% of their variance lies in this plane", c.value) for c in app.caption)
+
+
+def test_a_race_of_one_asks_for_another_sampler():
+    app = open_steps("Samplers at equal NFE", racers=["ddim"])
+    assert any("two, three or four" in i.value for i in app.info)
 
 
 @pytest.mark.slow
