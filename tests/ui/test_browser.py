@@ -475,7 +475,7 @@ def test_samplers_run_in_lanes_and_their_paths_grow_with_the_evaluations(page, w
         len(sizes) == 4 and len({(round(b["y"]), round(b["width"])) for b in sizes}) == 1
     )  # one row of equal lanes
     names = race.locator(".dv-plane .name")
-    assert sorted(names.all_inner_texts()) == ["DDIM", "DPM-Solver++", "Heun", "UniPC", "reference"]
+    assert sorted(names.all_text_contents()) == ["DDIM", "DPM-Solver++", "Heun", "UniPC", "reference"]
     heights = sorted(float(y) for y in names.evaluate_all("all => all.map(name => name.getAttribute('y'))"))
     assert min(b - a for a, b in itertools.pairwise(heights)) >= 17  # no name lies over another
 
