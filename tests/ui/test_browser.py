@@ -520,7 +520,8 @@ def test_rising_guidance_scales_are_sampled_once_predicted_beside_what_was_measu
     expect(page.get_by_text("Guess first.")).to_be_visible(timeout=60_000)
     page.get_by_text("more alike", exact=True).click()
     expect(page.get_by_text("You said")).to_be_visible(timeout=60_000)
-    assert page.locator(".dv-gallery img").count() == 24  # six scales, four seeds
+    # The row at the chosen scale, and the grid: six scales, four seeds.
+    expect(page.locator(".dv-gallery img")).to_have_count(28, timeout=60_000)
     at_rest(page)
     is_sound(page)
 
