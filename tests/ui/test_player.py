@@ -9,7 +9,7 @@ from diffviz.diffusion.samplers import ddim, make_generators, randn_per_seed, ti
 from diffviz.diffusion.schedules import SCHEDULES
 from diffviz.models import checkpoints
 from diffviz.pipelines.trajectory import record
-from diffviz.ui.components.player import Chart, Mark, Panel, Path, Plane, pack, snr_text, still
+from diffviz.ui.components.player import Chart, Mark, Panel, Plane, PlanePath, pack, snr_text, still
 from diffviz.ui.live import panels, readouts
 
 
@@ -85,8 +85,8 @@ def test_what_is_locked_is_blurred_in_the_player_and_while_it_is_computed():
 
 
 def test_marks_and_paths_reach_the_browser_as_they_were_given():
-    path = Path("DDIM", np.array([[0.0, 1.0], [2.0, 3.0]]), [0, 0, 1], series=2)
-    plane = Plane("Paths", ("one", "two"), [Path("reference", np.zeros((2, 2))), path])
+    path = PlanePath("DDIM", np.array([[0.0, 1.0], [2.0, 3.0]]), [0, 0, 1], series=2)
+    plane = Plane("Paths", ("one", "two"), [PlanePath("reference", np.zeros((2, 2))), path])
     header, _ = unpack(
         simple(3, marks=[Mark(2, "here", filled=False)], button="Fix", lanes=True, plane=plane)
     )

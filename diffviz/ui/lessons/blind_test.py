@@ -42,7 +42,7 @@ def show(stage: Stage) -> None:
     if guess is None:
         few_and_many = [ladders.image(0, START), ladders.image(0, longest)]
         with stage.picture, locked(guess, "guess-tell"):
-            st.html(gallery.row(few_and_many, ["left", "right"], ["", ""], LARGEST))
+            st.html(gallery.row(few_and_many, ["left", "right"], ["", ""], LARGEST, together=True))
         return
     with stage.below:
         note_provenance(ladders, checkpoints.QUICK)

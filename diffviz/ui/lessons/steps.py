@@ -300,13 +300,13 @@ def _play_race(
     far: Mapping[str, float],
 ) -> None:  # fmt: skip
     """The samplers side by side after each evaluation; `far` from the reference is written out once it is known."""
-    paths = [player.Path(REFERENCE, plane.paths[REFERENCE])]
+    paths = [player.PlanePath(REFERENCE, plane.paths[REFERENCE])]
     for name in seen:
         newest = step_comparison.align_by_nfe(
             np.arange(len(seen[name])), name, step_comparison.max_steps(name, budget), budget
         )
         title, series = SAMPLERS[name].title, list(SAMPLERS).index(name)
-        paths.append(player.Path(title, plane.paths[name], newest.tolist(), series))
+        paths.append(player.PlanePath(title, plane.paths[name], newest.tolist(), series))
     axes = (
         f"principal direction 1 ({plane.shares[0]:.0%} of the variance)",
         f"principal direction 2 ({plane.shares[1]:.0%})",
@@ -401,5 +401,5 @@ def _one_step_row(title: str, found: step_comparison.OneStepOrMany, settings: Se
     notes = [f"NFE {n}, detail {d:.2f}" for n, d in zip(counts, found.detail, strict=True)]
     st.html(
         f"<b>{html.escape(title)}</b>"
-        + gallery.row([to_uint8(p) for p in found.images], titles, notes, wanted=192)
+        + gallery.row([to_uint8(p) for p in found.images], titles, notes, wanted=192, together=True)
     )

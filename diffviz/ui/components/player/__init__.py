@@ -68,7 +68,7 @@ class Mark:
 
 
 @dataclass(frozen=True)
-class Path:
+class PlanePath:
     """A path in a plane: its points (P, 2), and the number of its newest point at each frame.
 
     `series` is the number of its colour and mark; the path of a reference has none, and is there from the start.
@@ -86,7 +86,7 @@ class Plane:
 
     title: str
     axes: tuple[str, str]
-    paths: Sequence[Path]
+    paths: Sequence[PlanePath]
 
 
 class Pick(NamedTuple):
