@@ -369,7 +369,7 @@ def one_step(stage: Stage, settings: Settings) -> None:
                 lambda setting=setting: step_comparison.one_step_or_many(setting, denoiser, seeds),
             )
         with stage.picture, locked(guess, f"guess-jump-{len(found)}"):
-            _one_step_row(title, found[title], settings)
+            _one_step_row(title, found[title], settings, told=guess is not None)
     if guess is None:
         return
     free, *given = found.values()
@@ -394,11 +394,13 @@ def one_step(stage: Stage, settings: Settings) -> None:
     source.show(step_comparison.one_pass)
 
 
-def _one_step_row(title: str, found: step_comparison.OneStepOrMany, settings: Settings) -> None:
+def _one_step_row(
+    title: str, found: step_comparison.OneStepOrMany, settings: Settings, *, told: bool
+) -> None:
     nfe = SAMPLERS[settings.sampler].nfe
     titles = ["1 step", f"1 step, mean of {MANY_SEEDS} noises", "12 steps", "50 steps"]
     counts = [1, MANY_SEEDS, nfe(12), nfe(50)]
-    notes = [f"NFE {n}, detail {d:.2f}" for n, d in zip(counts, found.detail, strict=True)]
+    notes = [f"NFE {n}" + f", detail {d:.2f}" * told for n, d in zip(counts, found.detail, strict=True)]
     st.html(
         f"<b>{html.escape(title)}</b>"
         + gallery.row([to_uint8(p) for p in found.images], titles, notes, wanted=192, together=True)
