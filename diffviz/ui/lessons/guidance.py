@@ -158,10 +158,10 @@ def _extrapolation(
     worst = int(clipped.argmax())
     st.markdown(
         f"{verdict(guess, PLACES[2])}. It lies {settings.guidance:g} times as far from the unconditional prediction as the "
-        "conditional one, in the same direction. So it is an extrapolation and **no average of images**. Values that come "
-        f"to lie outside −1 to 1 are clipped, which saturates colours: at step {worst + 1} {clipped[worst]:.0%} of them, at "
-        f"the last step {clipped[-1]:.0%}. Let the head go somewhere else, and the whole trajectory is sampled with that w: "
-        "then every xₜ but the first changes as well."
+        "conditional one, in the same direction. So it is an extrapolation and **no average of images**. Values that "
+        f"come to lie outside −1 to 1 are clipped, which saturates colours: at step {worst + 1} {clipped[worst]:.0%} of "
+        f"them, at the last step {clipped[-1]:.0%}. Let the head go somewhere else, and the whole trajectory is sampled "
+        "with that w: then every xₜ but the first changes as well."
     )
 
 
