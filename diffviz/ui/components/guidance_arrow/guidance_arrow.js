@@ -147,7 +147,7 @@ export default function ({ parentElement, data, setTriggerValue }) {
       return [place.left + place.width / 2 - box.left, place.bottom - box.top];
     };
     const stacked = box.width <= 620;
-    const axis = stacked ? 22 : 46;
+    const axis = stacked ? 18 : 46;
     from = stacked ? 12 : middle("uncond")[0];
     unit = (box.width - 24 - from) / HIGH;
     const w = header.locked ? 1 : memory.w;
