@@ -225,6 +225,19 @@ def test_playing_runs_to_the_end_and_a_loop_goes_on(page):
     expect(page.get_by_role("button", name="Pause")).to_be_visible()
 
 
+def test_a_player_given_other_frames_answers_once_to_a_click(page):
+    page.goto("/guidance?show=Prompt+ablation&prompt=red+heart&net=32+×+32,+quick")
+    ready(page)
+    at_rest(page)
+    first, loop = shown(page), page.get_by_role("button", name="Loop")
+    page.locator("[class*=st-key-look]").get_by_text("red", exact=True).click()
+    until_shown(page, 0, other_than=first)
+    at_rest(page)
+    for pressed in ("true", "false"):
+        loop.click()
+        expect(loop).to_have_attribute("aria-pressed", pressed)
+
+
 def test_nothing_plays_by_itself_and_reduced_motion_slows_playing(browser, server):
     context = browser.new_context(reduced_motion="reduce", base_url=server.url)
     page = context.new_page()
@@ -340,6 +353,7 @@ def test_a_long_run_can_be_stopped_and_what_was_computed_is_kept(page):
 def test_a_run_can_be_downloaded(page, name, begins):
     page.goto("/reverse?steps=3&prompt=red+heart")
     ready(page)
+    page.get_by_role("button", name="Save").click()
     with page.expect_download() as waiting:
         page.get_by_role("button", name=name).click()
     with open(waiting.value.path(), "rb") as file:
@@ -377,6 +391,7 @@ def test_a_marked_part_is_filled_and_unmarked_again(page):
     assert "Until then: the middle" in page.content()
     before = shown(page, 0)
     pad = page.locator(".dv-sketch canvas")
+    pad.scroll_into_view_if_needed()
     box = pad.bounding_box()
     page.mouse.move(box["x"] + 30, box["y"] + 30)
     page.mouse.down()
@@ -399,7 +414,7 @@ def test_the_pad_can_be_drawn_on_by_keyboard(page):
 
 
 def test_the_main_demo_fits_one_screen(page):
-    for path in ("/forward", "/training", "/reverse", "/editing"):
+    for path in ("/forward", "/training", "/reverse", "/editing", "/scores"):
         page.goto(path)
         ready(page)
         at_rest(page)
@@ -411,7 +426,7 @@ def test_presenter_view_enlarges_the_type(page):
     page.goto("/")
     ready(page)
     small = page.locator("h1").evaluate("e => parseFloat(getComputedStyle(e).fontSize)")
-    page.get_by_text("Presenter view").click()
+    page.get_by_text("Presenter view", exact=True).click()
     page.wait_for_function(
         f"parseFloat(getComputedStyle(document.querySelector('h1')).fontSize) > {small * 1.2}"
     )
@@ -424,11 +439,12 @@ def test_the_step_sweep_runs_once_predicted_and_opens_a_trajectory(page, width):
     expect(page.get_by_text("Guess first.")).to_be_visible(timeout=60_000)
     page.get_by_role("button", name="12 steps").or_(page.get_by_role("radio", name="12 steps")).click()
     expect(page.get_by_text("You said")).to_be_visible(timeout=120_000)
-    ready(page)
+    page.wait_for_selector(".st-key-ladder-player .dv-player[data-ready]", timeout=60_000)
     settled = re.search(r"From (\d+) steps on", page.locator("[data-testid=stMain]").inner_text())[1]
-    assert page.get_by_role("slider", name="Frame").get_attribute("max") == settled
+    trajectory = page.get_by_role("slider", name="Frame").last  # the first scrubs over the numbers of steps
+    expect(trajectory).to_have_attribute("max", settled)
     page.locator(".dv-gallery button").nth(2).press("Enter")  # the third image: three steps
-    expect(page.get_by_role("slider", name="Frame")).to_have_attribute("max", "3", timeout=30_000)
+    expect(trajectory).to_have_attribute("max", "3", timeout=30_000)
     is_sound(page)
 
 
@@ -461,15 +477,14 @@ def test_one_row_of_seeds_follows_the_guidance_scale_beside_what_was_measured(pa
     page.get_by_text("more alike", exact=True).click()
     expect(page.get_by_text("You said")).to_be_visible(timeout=60_000)
     at_rest(page)
-    expect(page.locator(".dv-gallery img:visible")).to_have_count(
-        4
-    )  # the scales side by side are folded away
+    visible = page.locator(".dv-gallery img:visible")
+    expect(visible).to_have_count(4)  # the scales one below the other are not in sight yet
     before = row.first.get_attribute("src")
     page.get_by_role("slider", name="Guidance scale w").press("End")
     expect(page.get_by_text("w = 10", exact=True).first).to_be_visible(timeout=30_000)
     expect(row.first).not_to_have_attribute("src", before)
     page.get_by_text("All scales, one below the other").click()
-    expect(page.locator(".dv-gallery img:visible")).to_have_count(4 + 24)  # six scales, four seeds
+    expect(visible).to_have_count(4 + 24)  # six scales, four seeds
     at_rest(page)
     is_sound(page)
 
