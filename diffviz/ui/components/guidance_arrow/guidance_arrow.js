@@ -195,18 +195,17 @@ export default function ({ parentElement, data, setTriggerValue }) {
     if (memory.w !== header.scale) setTriggerValue("released", memory.w);
   }
 
-  let dragged = false;
   const drag = (event) => set((event.clientX - line.getBoundingClientRect().left - from) / unit);
   on(line, "pointerdown", (event) => {
     if (header.locked) return;
     event.preventDefault();
-    dragged = true;
+    memory.dragged = true; // kept with the element: new data may come while the head is held
     head.focus({ preventScroll: true });
     if (!event.composedPath().includes(head)) drag(event);
   });
-  on(window, "pointermove", (event) => { if (dragged) drag(event); });
+  on(window, "pointermove", (event) => { if (memory.dragged) drag(event); });
   for (const end of ["pointerup", "pointercancel"]) {
-    on(window, end, () => { if (dragged) { dragged = false; release(); } });
+    on(window, end, () => { if (memory.dragged) { memory.dragged = false; release(); } });
   }
   on(head, "keydown", (event) => {
     const by = KEYS[event.key];

@@ -387,6 +387,6 @@ export default function ({ parentElement, data, setTriggerValue }) {
   players.add(root);
   sheets.then((images) => { ready = images; draw(); drawThumbs(); root.dataset.ready = header.run; });
 
-  memory.stop = () => { clearTimeout(timer); abort.abort(); watcher.disconnect(); players.delete(root); };
+  memory.stop = () => { pause(); abort.abort(); watcher.disconnect(); players.delete(root); };
   return memory.stop;
 }
