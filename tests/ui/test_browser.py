@@ -484,7 +484,7 @@ def test_one_row_of_seeds_follows_the_guidance_scale_beside_what_was_measured(pa
     expect(page.get_by_text("w = 10", exact=True).first).to_be_visible(timeout=30_000)
     expect(row.first).not_to_have_attribute("src", before)
     page.get_by_text("All scales, one below the other").click()
-    expect(visible).to_have_count(4 + 24)  # six scales, four seeds
+    expect(visible).to_have_count(4 + 24, timeout=60_000)  # six scales, four seeds
     at_rest(page)
     is_sound(page)
 
