@@ -226,6 +226,19 @@ def test_playing_runs_to_the_end_and_a_loop_goes_on(page):
     expect(page.get_by_role("button", name="Pause")).to_be_visible()
 
 
+def test_a_player_given_other_frames_answers_once_to_a_click(page):
+    page.goto("/guidance?show=Prompt+ablation&prompt=red+heart&net=32+×+32,+quick")
+    ready(page)
+    at_rest(page)
+    first, loop = shown(page), page.get_by_role("button", name="Loop")
+    page.locator("[class*=st-key-look]").get_by_text("red", exact=True).click()
+    until_shown(page, 0, other_than=first)
+    at_rest(page)
+    for pressed in ("true", "false"):
+        loop.click()
+        expect(loop).to_have_attribute("aria-pressed", pressed)
+
+
 def test_nothing_plays_by_itself_and_reduced_motion_slows_playing(browser, server):
     context = browser.new_context(reduced_motion="reduce", base_url=server.url)
     page = context.new_page()
@@ -513,17 +526,129 @@ def test_the_nearest_drawings_and_the_chart_appear_once_guessed(page, width, sch
 
 
 @pytest.mark.parametrize(("width", "scheme"), [(1280, "dark"), (390, "light")])
-def test_rising_guidance_scales_are_sampled_once_predicted_beside_what_was_measured(page, width, scheme):
+def test_one_row_of_seeds_follows_the_guidance_scale_beside_what_was_measured(page, width, scheme):
     page.set_viewport_size({"width": width, "height": 800})
     page.emulate_media(color_scheme=scheme)
     page.goto("/guidance?show=How+hard+to+push&prompt=red+heart&net=32+×+32,+quick")
-    expect(page.get_by_text("Guess first.")).to_be_visible(timeout=60_000)
+    row = page.locator(".st-key-stage .dv-gallery img")
+    expect(row).to_have_count(4, timeout=60_000)  # blurred, behind the question
     page.get_by_text("more alike", exact=True).click()
     expect(page.get_by_text("You said")).to_be_visible(timeout=60_000)
-    # The row at the chosen scale, and the grid: six scales, four seeds.
-    expect(page.locator(".dv-gallery img")).to_have_count(28, timeout=60_000)
+    at_rest(page)
+    visible = page.locator(".dv-gallery img:visible")
+    expect(visible).to_have_count(4)  # the scales one below the other are not in sight yet
+    before = row.first.get_attribute("src")
+    page.get_by_role("slider", name="Guidance scale w").press("End")
+    expect(page.get_by_text("w = 10", exact=True).first).to_be_visible(timeout=30_000)
+    expect(row.first).not_to_have_attribute("src", before)
+    page.get_by_text("All scales, one below the other").click()
+    expect(visible).to_have_count(4 + 24, timeout=60_000)  # six scales, four seeds
     at_rest(page)
     is_sound(page)
+
+
+ARROW = "/guidance?prompt=red+heart&net=32+×+32,+quick"
+
+
+def open_arrow(page, guess="between the two"):
+    page.goto(ARROW)
+    arrow = page.locator(".dv-arrow[data-ready]")
+    expect(arrow).to_be_visible(timeout=60_000)
+    if guess:
+        page.get_by_text(guess, exact=True).click()
+        expect(arrow).not_to_have_class(re.compile("locked"))
+        at_rest(page)
+    return arrow, page.get_by_role("slider", name="the arrow's head")
+
+
+def pixels(canvas):
+    return canvas.evaluate("c => [...c.getContext('2d').getImageData(0, 0, c.width, c.height).data]")
+
+
+def test_the_guided_prediction_is_held_back_until_there_is_a_guess_and_the_other_two_are_not(page):
+    arrow, head = open_arrow(page, guess=None)
+    expect(arrow.locator(".dv-guided canvas")).to_have_css("filter", re.compile("blur"))
+    expect(arrow.locator(".dv-cond canvas")).to_have_css("filter", "none")
+    expect(head).to_be_hidden()
+    page.get_by_role("button", name="Show me").click()
+    expect(head).to_be_visible()
+    expect(arrow.locator(".dv-guided canvas")).to_have_css("filter", "none")
+
+
+def test_the_arrow_extrapolates_as_the_sampler_does_and_its_ends_are_the_two_predictions(page):
+    arrow, head = open_arrow(page)
+    three = [pixels(arrow.locator(f".dv-{name} canvas")) for name in ("uncond", "cond", "guided")]
+    # What the server sampled with stands in the player: conditional, unconditional and guided at the same step.
+    frame = arrow.locator(".dv-step input").input_value()
+    assert page.locator(".dv-player").get_attribute("data-frame") == frame
+    cond, uncond, guided = (pixels(c) for c in page.locator(".dv-panel canvas").all())
+    for ours, theirs in zip(three, (uncond, cond, guided), strict=True):
+        assert max(abs(a - b) for a, b in zip(ours, theirs, strict=True)) <= 1  # of 255: rounding
+    assert guided != cond
+    head.press("Home")
+    assert pixels(arrow.locator(".dv-guided canvas")) == three[0]
+    head.press("ArrowRight")
+    head.press("ArrowRight")
+    assert head.get_attribute("aria-valuenow") == "1"
+    assert pixels(arrow.locator(".dv-guided canvas")) == three[1]
+
+
+def test_where_the_head_is_let_go_a_trajectory_is_sampled_and_below_1_none_is(page):
+    arrow, head = open_arrow(page)
+    box, line = head.bounding_box(), arrow.locator(".dv-line").bounding_box()
+    y = box["y"] + box["height"] / 2
+    page.mouse.move(box["x"] + box["width"] / 2, y)
+    page.mouse.down()
+    page.mouse.move(line["x"] + line["width"] - 40, y, steps=6)
+    assert float(head.get_attribute("aria-valuenow")) > 9
+    assert "guidance=" not in page.url  # a preview, computed in the browser
+    page.mouse.up()
+    expect(page).to_have_url(re.compile(r"guidance=(9|9\.5|10)(&|$)"), timeout=30_000)
+    expect(arrow.locator(".dv-end figcaption")).to_have_text(
+        re.compile(r"finished, w = (9|9\.5|10)$"), timeout=30_000
+    )
+    assert page.evaluate("document.activeElement !== document.body")  # the head keeps the focus
+    sampled = page.url
+    head.press("Home")
+    head.press("Enter")
+    expect(arrow.locator(".dv-caption")).to_contain_text("trajectories are sampled with w from 1")
+    at_rest(page)
+    assert page.url == sampled
+
+
+def test_each_key_moves_the_head_once_however_often_the_page_ran(page):
+    _, head = open_arrow(page)
+    for w in ("3.5", "4", "4.5"):
+        head.press("ArrowRight")
+        assert head.get_attribute("aria-valuenow") == w
+    expect(page).to_have_url(re.compile(r"guidance=4\.5(&|$)"), timeout=30_000)
+    at_rest(page)
+    head.press("ArrowLeft")
+    assert head.get_attribute("aria-valuenow") == "4"
+
+
+@pytest.mark.parametrize("width", [1920, 1280, 390])
+def test_the_arrow_fits_one_screen_and_the_width_in_both_themes(page, width):
+    page.set_viewport_size({"width": width, "height": {1920: 1080, 1280: 800, 390: 844}[width]})
+    arrow, _ = open_arrow(page)
+    assert arrow.bounding_box()["y"] + arrow.bounding_box()["height"] <= page.viewport_size["height"]
+    for scheme in GROUND:
+        page.emulate_media(color_scheme=scheme)
+        at_rest(page)
+        is_sound(page)
+
+
+def test_a_changed_prompt_leaves_the_former_images_until_new_ones_come(page):
+    arrow, _ = open_arrow(page)
+    page.evaluate(
+        "window.gone = 0; setInterval(() => { if (!document.querySelector('.dv-arrow') && "
+        "![...document.querySelectorAll('*')].some(e => e.shadowRoot?.querySelector('.dv-arrow'))) window.gone += 1 }, 20)"
+    )
+    before = pixels(arrow.locator(".dv-cond canvas"))
+    page.get_by_label("Prompt", exact=True).fill("sunflower")
+    page.get_by_label("Prompt", exact=True).press("Enter")
+    until(page, lambda: pixels(arrow.locator(".dv-cond canvas")) != before, "the prompt changed nothing")
+    assert page.evaluate("window.gone") == 0
 
 
 def test_a_click_on_the_measured_curve_takes_samples_at_that_setting(page):

@@ -102,6 +102,7 @@ export default function ({ parentElement, data, setTriggerValue }) {
   const last = header.frames - 1;
   const [height, width] = header.size;
   const memory = (root.memory ??= { smooth: width >= FINE });
+  memory.stop?.(); // Streamlit calls this function again for new data without ending the call before
   // The same run drawn again (a rerun of the page) stays where the learner left it.
   let frame = memory.run === header.run ? Math.min(memory.frame, last) : header.start;
   // What the learner made large stays large as long as the panels are the same ones.
@@ -405,5 +406,6 @@ export default function ({ parentElement, data, setTriggerValue }) {
   players.add(root);
   sheets.then((images) => { ready = images; draw(); drawThumbs(); root.dataset.ready = header.run; });
 
-  return () => { clearTimeout(timer); abort.abort(); watcher.disconnect(); players.delete(root); };
+  memory.stop = () => { pause(); abort.abort(); watcher.disconnect(); players.delete(root); };
+  return memory.stop;
 }
