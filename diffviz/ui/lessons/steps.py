@@ -128,7 +128,9 @@ def _sweep(settings: Settings) -> list[Trajectory]:
     with place.container():
         image, bar = st.empty(), st.progress(0.0)
         for run in step_comparison.step_sweep(settings, counts[len(runs) :]):
-            runs.append(run)
+            # A click begins the page anew while this run of it ends its step: whichever is first adds the trajectory.
+            if len(runs) < len(counts) and run.steps == counts[len(runs)]:
+                runs.append(run)
             image.html(gallery.row([r.frames("x")[-1] for r in runs], _titles(runs), [""] * len(runs)))
             coming = f"{counts[len(runs)]} steps …" if len(runs) < len(counts) else "Done"
             bar.progress(sum(r.steps for r in runs) / sum(counts), coming)
