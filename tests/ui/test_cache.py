@@ -175,7 +175,7 @@ def test_an_image_that_two_runs_of_a_page_made_stands_in_the_row_once(monkeypatc
 
         return make
 
-    made = live.image_row("row", None, [job(0), job(1, meanwhile=True), job(2)], lambda images: "")
+    made = live.image_row("row", None, [job(0), job(1, meanwhile=True), job(2)], lambda images: "<b>row</b>")
     assert [int(image[0]) for image in made] == [0, 1, 2]
 
 
