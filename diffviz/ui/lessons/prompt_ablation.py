@@ -24,7 +24,7 @@ from diffviz.ui.lessons.guidance import FEW_STEPS, sampled_row
 from diffviz.ui.prediction import ask_prediction, locked, verdict
 from diffviz.ui.stage import Stage
 
-# Looked at: the maps of 22 prompts, two seeds each. In these three that of the last word lies on what the word names.
+# Looked at: the maps of 22 prompts, two seeds each. In these three the map of the word at the end lies on what it names.
 CHOSEN = ("face with tongue", "smiling face with sunglasses", "face with thermometer")
 ABLATION_EXAMPLES = (*CHOSEN, "red heart", "woman with red hair")  # in the others it does not
 # What to press first: prompt and negative prompt. The first two were chosen among 15 pairs, four seeds each, at w = 3.

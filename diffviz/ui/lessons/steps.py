@@ -156,8 +156,10 @@ def _sweep(settings: Settings, place: DeltaGenerator) -> list[Trajectory]:
     with place.container():
         image, bar = st.empty(), st.progress(0.0)
         for run in step_comparison.step_sweep(settings, counts[len(runs) :]):
-            runs.append(run)
-            title = _titles(runs)[-1]
+            # A click begins the page anew while this run of it ends its step: whichever is first adds the trajectory.
+            if len(runs) < len(counts) and run.steps == counts[len(runs)]:
+                runs.append(run)
+            title = _titles([run])[0]
             # The reference comes last: until then its place holds the newest image, as blurred as it will be.
             image.html(player.still(_count_panels([run], run.x[-1], None), f"The image of {title}."))
             coming = f"Now {counts[len(runs)]} steps" if len(runs) < len(counts) else "Done"
