@@ -10,6 +10,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+import streamlit
 from helpers import open_page
 from hypothesis import given
 from hypothesis import strategies as st
@@ -193,4 +194,4 @@ def test_a_trajectory_that_two_runs_of_a_page_made_stands_in_the_sweep_once(monk
 
     monkeypatch.setattr(steps, "memo", lambda *_: runs)
     monkeypatch.setattr(step_comparison, "step_sweep", sweep)
-    assert [r.steps for r in steps._sweep(Settings())] == list(counts)
+    assert [r.steps for r in steps._sweep(Settings(), streamlit.empty())] == list(counts)
