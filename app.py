@@ -13,7 +13,7 @@ from starlette.responses import RedirectResponse
 from starlette.routing import Route
 
 from diffviz.lessons.pages import FORMER_SLUGS
-from diffviz.serving import security
+from diffviz.serving import engine, security
 from diffviz.ui import errors, turns
 
 START_PAGE = Path(st.__file__).with_name("static") / "index.html"  # Streamlit's, for every address
@@ -39,6 +39,7 @@ async def opened_browser(_: st.App) -> AsyncIterator[None]:
 
 try:
     turns.scheduler()
+    engine.choose(engine.from_environment())
     headers_and_hosts = security.middleware(START_PAGE.read_text())
 except ValueError as error:
     sys.exit(f"diffviz cannot start: {error}.")
