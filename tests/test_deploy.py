@@ -174,10 +174,3 @@ def test_the_image_holds_all_that_the_server_needs():
     assert taken == whole | {"requirements.txt"}
     ignored = (DEPLOY / "Dockerfile.dockerignore").read_text().splitlines()
     assert {line[1:] for line in ignored if line.startswith("!")} == taken
-
-
-def test_the_image_and_the_extra_ask_for_the_same_engine():
-    (wanted,) = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"][
-        "engine"
-    ]
-    assert f'"{wanted}"' in (DEPLOY / "Dockerfile").read_text()

@@ -1,12 +1,15 @@
-"""Which arithmetic evaluates the network: torch, the reference, or OpenVINO where it is installed.
+"""Which arithmetic evaluates the network: torch, the reference, or OpenVINO where that is asked for.
 
-DIFFVIZ_ENGINE chooses for the server:
+DIFFVIZ_ENGINE chooses for the server; OpenVINO is installed by `pip install .[engine]`:
 
-- auto (default): openvino where it is installed (`pip install .[engine]`), else torch;
-- torch: the reference;
-- openvino: float32, the same image to rounding;
-- openvino-bf16: bfloat16, for processors that have it. About twice as fast, but images differ a little, and between
-  kinds of processors too. So it is never chosen by itself.
+- torch (default): the reference;
+- openvino: float32, the same image to rounding. On its own an evaluation takes 0.83 to 0.90 of torch's time at batch 2,
+  one thread (`python -m bench.engine`, November 2026, a busy machine);
+- openvino-bf16: bfloat16, for processors that have it. About half of torch's time, but images differ a little, and
+  between kinds of processors too.
+
+Neither is chosen by itself: float32 saved nothing in the running server, where a network costs seconds more at first
+and some 240 MB, and bfloat16 would change the image of a seed.
 
 `assets/curves/engine.json` holds how far the images of each are from torch's (`python -m diffviz.training.eval_engine`),
 and `python -m bench.engine` prints how fast each is. The library and the commands use torch unless `use` was called.
@@ -37,9 +40,9 @@ if TYPE_CHECKING:  # the choice is made when the server starts, before torch is 
     from diffviz.models.unet import UNet
 
 VARIABLE = "DIFFVIZ_ENGINE"
-TORCH, AUTO = "torch", "auto"
+TORCH = "torch"
 PRECISIONS = {"openvino": "f32", "openvino-bf16": "bf16"}  # OpenVINO's names
-CHOICES = (AUTO, TORCH, *PRECISIONS)
+CHOICES = (TORCH, *PRECISIONS)
 MAX_NETWORKS = (
     4  # that are kept compiled, as many as `checkpoints.load` keeps; a further one is evaluated by torch
 )
@@ -53,12 +56,10 @@ def installed() -> bool:
 
 
 def from_environment(environment: Mapping[str, str] = os.environ) -> str:
-    """The engine that DIFFVIZ_ENGINE names, "auto" resolved. Raises ValueError, in a sentence, for what cannot be had."""
-    name = environment.get(VARIABLE, "").strip() or AUTO
+    """The engine that DIFFVIZ_ENGINE names, by default torch. Raises ValueError, in a sentence, for what cannot be had."""
+    name = environment.get(VARIABLE, "").strip() or TORCH
     if name not in CHOICES:
         raise ValueError(f"{VARIABLE} must be one of {', '.join(CHOICES)}, not {name!r}")
-    if name == AUTO:
-        return "openvino" if installed() else TORCH
     if name != TORCH and not installed():
         raise ValueError(f"{VARIABLE} is {name}, but OpenVINO is not installed: pip install .[engine]")
     return name
