@@ -38,10 +38,11 @@ def convolution() -> Callable[[], object]:
 
 def onnx_runtime(net: nn.Module, example: tuple[torch.Tensor, ...], threads: int) -> Callable[..., object]:
     """The network in ONNX Runtime, for the example's batch. Raises ImportError without onnxruntime and onnxscript."""
-    import onnxruntime
-    import onnxscript  # noqa: F401, what torch exports by
+    import onnxruntime  # pyright: ignore[reportMissingImports]
+    import onnxscript  # noqa: F401, what torch exports by  # pyright: ignore[reportMissingImports]
 
     exported = torch.onnx.export(net, example, dynamo=True, opset_version=18, verbose=False)
+    assert exported is not None  # with dynamo=True
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads, options.inter_op_num_threads = threads, 1
     session = onnxruntime.InferenceSession(

@@ -8,8 +8,8 @@ DIFFVIZ_ENGINE chooses for the server; OpenVINO is installed by `pip install .[e
 - openvino-bf16: bfloat16, for processors that have it. About half of torch's time, but images differ a little, and
   between kinds of processors too.
 
-Neither is chosen by itself: float32 saved nothing in the running server, where a network costs seconds more at first
-and some 240 MB, and bfloat16 would change the image of a seed.
+Neither is chosen by itself: what float32 saved in the running server could not be told from noise, and a network costs
+seconds more at first and some 240 MB; bfloat16 would change the image of a seed.
 
 `assets/curves/engine.json` holds how far the images of each are from torch's (`python -m diffviz.training.eval_engine`),
 and `python -m bench.engine` prints how fast each is. The library and the commands use torch unless `use` was called.
