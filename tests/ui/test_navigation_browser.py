@@ -90,7 +90,7 @@ TITLES = {  # menu label -> title of the page
     "8 · VAE": "VAE, GAN, flow matching, distillation",
     "9 · Latent": "Latent diffusion",
     "10 · Inside": "Inside the U-Net",
-    "11 · Find": "Workshop: find the bug",
+    "12 · Find": "Workshop: find the bug",
     "For teachers": "For teachers",
 }
 
@@ -105,7 +105,7 @@ def test_twelve_pages_on_and_twelve_presses_back(page):
     left = []
     for n, (label, title) in enumerate(TITLES.items()):
         if n == 4:
-            page.get_by_text("Presenter view").click()
+            page.get_by_text("Presenter view", exact=True).click()
             page.wait_for_function("location.search.includes('presenter=true')")
             rest(page)
         left.append((page.locator("h1").inner_text(), state(page)))
@@ -297,14 +297,14 @@ def test_the_menu_has_a_link_to_every_page(page):
 def test_presenter_view_goes_along_from_the_start_page_and_back(page):
     page.goto("/")
     at(page, "How diffusion models generate images")
-    page.get_by_text("Presenter view").click()
+    page.get_by_text("Presenter view", exact=True).click()
     page.wait_for_function("location.search.includes('presenter=true')")
     rest(page)
     menu(page, "1 · Forward")
     at(page, "Forward process")
     assert parse_qs(urlsplit(page.url).query) == {"presenter": ["true"]}
     expect(page.get_by_role("switch").or_(page.get_by_role("checkbox")).first).to_be_checked()
-    page.get_by_text("Presenter view").click()
+    page.get_by_text("Presenter view", exact=True).click()
     page.wait_for_function("!location.search.includes('presenter')")
     rest(page)
     page.go_back()
