@@ -279,7 +279,8 @@ def _orders(setup: Setup) -> None:
         s: f"from {n} evaluations on" if n else f"at none of these up to {NFES[-1]}" for s, n in good.items()
     }
     st.markdown(
-        f"Half of the end points within {FAILS} of the exact ones: Euler {said['Euler']}, Heun {said['Heun']}. With short steps twice "
+        f"Half of the end points within {FAILS} of the exact ones: Euler {said['Euler']}, Heun {said['Heun']}. "
+        "With short steps twice "
         "the evaluations halve Euler's error and quarter Heun's: they are of first and of second order. "
         + (f"From {first} evaluations on Heun is better here; with fewer, its steps are too long to gain from that. "
            if first else "Here Heun is never the better one. ")
