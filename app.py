@@ -10,6 +10,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse
 from starlette.routing import Route
 
+from diffviz.classroom import routes
 from diffviz.lessons.pages import FORMER_SLUGS
 from diffviz.ui import errors
 
@@ -33,9 +34,11 @@ async def opened_browser(_: st.App) -> AsyncIterator[None]:
     yield
 
 
+folder = (st.get_option("server.baseUrlPath") or "").strip("/")
+base = f"/{folder}" if folder else ""
 app = st.App(
     "home.py",
-    routes=[Route(f"/{old}", moved) for old in FORMER_SLUGS],
+    routes=[*(Route(f"{base}/{old}", moved) for old in FORMER_SLUGS), *routes.routes(base)],
     lifespan=opened_browser,
     on_script_error=errors.report,
 )
