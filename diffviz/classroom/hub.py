@@ -55,11 +55,23 @@ class Hub:
         self._read, self._threads = read, threads
         self._rooms: dict[int, _Watched] = {}
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._ended = False
 
     def poke(self, room: int) -> None:
         """A room has changed; may be called from any thread."""
         if self._loop is not None and not self._loop.is_closed():
             self._loop.call_soon_threadsafe(self._poke, room)
+
+    def end(self) -> None:
+        """Let go of all listeners, for good; may be called from any thread, and from a signal's handler."""
+        self._ended = True
+        if self._loop is not None and not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(self._wake_all)
+
+    def _wake_all(self) -> None:
+        for watched in self._rooms.values():
+            for line in (watched.phones, watched.wall):
+                line.changed.set()
 
     def _poke(self, room: int) -> None:
         if room in self._rooms:
@@ -75,7 +87,7 @@ class Hub:
         heard: _Line = getattr(watched, line)
         told: str | None = None
         try:
-            while True:
+            while not self._ended:
                 changed = heard.changed
                 if heard.latest is not None and heard.latest != told:
                     told = heard.latest

@@ -18,14 +18,18 @@ about other sites, and have the folder of the address that set them as their pat
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import functools
 import hashlib
 import json
 import logging
 import random
-from collections.abc import AsyncIterator, Awaitable, Callable
+import signal
+import threading
+from collections.abc import AsyncIterator, Awaitable, Callable, Generator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from types import FrameType
 from typing import Any, TypeVar, cast
 
 from starlette.requests import ClientDisconnect, Request
@@ -102,6 +106,32 @@ class Phones:
             Route(f"{base}/host", _file("host.html")),
             Route(f"{base}/host", self._answering(self._host), methods=["POST"]),
         ]
+
+    def end(self) -> None:
+        """End all event streams, for good: the server stops."""
+        self._hub.end()
+
+    @contextlib.contextmanager
+    def ended_on_signals(self) -> Generator[None]:
+        """While a server runs: a signal that stops it ends the event streams first, for which it would wait for ever.
+
+        To be entered when the server has set its own handlers, which are called as before.
+        """
+        before: dict[int, Any] = {}
+        if threading.current_thread() is threading.main_thread():  # no other may set handlers
+            before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+
+        def stop(number: int, frame: FrameType | None) -> None:
+            self.end()
+            if callable(before[number]):
+                before[number](number, frame)
+
+        for number in before:
+            signal.signal(number, stop)
+        try:
+            yield
+        finally:
+            self._threads.shutdown(wait=False)
 
     async def _in_thread(self, work: Callable[..., T], *args: Any) -> T:
         """Something that asks the database, away from the event loop."""
@@ -292,7 +322,3 @@ async def _body(request: Request) -> dict[str, Any]:
         raise Unfit("What is sent here is a JSON object.")
     return cast("dict[str, Any]", given)
 
-
-def routes(base: str = "") -> list[BaseRoute]:
-    """The routes of this server's classroom."""
-    return Phones().routes(base)

@@ -8,6 +8,8 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import threading
+import time
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,8 +17,13 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sql
+import uvicorn
+from starlette.applications import Starlette
 
+from bench.phones import Phone
 from diffviz.classroom.database import Database
+from diffviz.classroom.rooms import Room
+from diffviz.classroom.routes import Phones
 
 POSTGRES_USER = "postgres"  # PostgreSQL refuses to run as root
 
@@ -105,3 +112,37 @@ def db(url: str, clock: Clock) -> Iterator[Database]:
     database = Database(url, clock)
     yield database
     database.close()
+
+
+class Server:
+    """The phones' routes on a port of their own, in this process: `at(path)` under the folder `base`."""
+
+    def __init__(self, database: Database, base: str) -> None:
+        self.db, self.base = database, base
+        self.phones = Phones(lambda: database)
+        app = Starlette(routes=self.phones.routes(base))
+        self._server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=0, log_level="error"))
+        self._thread = threading.Thread(target=self._server.run)
+
+    def __enter__(self) -> Server:
+        self._thread.start()
+        while not self._server.started:
+            assert self._thread.is_alive(), "the server did not start"
+            time.sleep(0.02)
+        self.port: int = self._server.servers[0].sockets[0].getsockname()[1]
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.phones.end()
+        self._server.should_exit = True
+        self._thread.join(timeout=20)
+        assert not self._thread.is_alive(), "open event streams keep the server from stopping"
+
+    def phone(self, room: Room) -> Phone:
+        return Phone(self.port, room.code, self.base)
+
+
+@pytest.fixture
+def server(db: Database) -> Iterator[Server]:
+    with Server(db, "") as running:
+        yield running
