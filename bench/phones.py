@@ -30,7 +30,9 @@ class Phone:
             self.mine = told["mine"]
         return status
 
-    async def vote(self, activity: int, round_: int, answer: Any, token: str | None = None) -> tuple[int, Any]:
+    async def vote(
+        self, activity: int, round_: int, answer: Any, token: str | None = None
+    ) -> tuple[int, Any]:
         """Vote once; the status and what was answered."""
         sent = {"activity": activity, "round": round_, "id": token or secrets.token_hex(16), "answer": answer}
         return await self.post("vote", sent)

@@ -321,4 +321,3 @@ async def _body(request: Request) -> dict[str, Any]:
     if not isinstance(given, dict):
         raise Unfit("What is sent here is a JSON object.")
     return cast("dict[str, Any]", given)
-

@@ -120,11 +120,16 @@ def test_the_pages_lie_at_their_addresses_in_a_folder_too(db, room, base):
 
 
 def test_the_page_is_small_fetches_nothing_from_elsewhere_and_writes_no_html():
-    files = {name: (routes.PAGE / name).read_text(encoding="utf-8") for name in ("phone.html", "phone.css", "phone.js")}
+    files = {
+        name: (routes.PAGE / name).read_text(encoding="utf-8")
+        for name in ("phone.html", "phone.css", "phone.js")
+    }
     assert sum(len(text.encode()) for text in files.values()) < 30_000
     for path in routes.PAGE.iterdir():
         text = path.read_text(encoding="utf-8")
-        assert not re.search(r"https?://|//[a-z]|@import", re.sub(r"^\s*//.*$|\s// .*$", "", text, flags=re.M)), path
+        assert not re.search(
+            r"https?://|//[a-z]|@import", re.sub(r"^\s*//.*$|\s// .*$", "", text, flags=re.M)
+        ), path
         assert not re.search(r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|\beval\b", text), path
 
 
@@ -132,7 +137,9 @@ def test_a_picture_is_served_to_the_room_that_it_belongs_to(server, db, room):
     asked = activities.ask(db, room, QUESTION, [b"\x89PNG"])
 
     async def go():
-        status, headers, body = await server.phone(room).request("GET", f"/c/{room.code}/pictures/{asked.id}/0")
+        status, headers, body = await server.phone(room).request(
+            "GET", f"/c/{room.code}/pictures/{asked.id}/0"
+        )
         assert (status, dict(headers)["content-type"], body) == (200, "image/png", b"\x89PNG")
         assert (await server.phone(room).request("GET", f"/c/{room.code}/pictures/{asked.id}/1"))[0] == 404
 
@@ -176,7 +183,14 @@ def test_nobody_votes_for_another(server, db, room):
             status, told = await stranger.vote(asked.id, 1, 0)
             assert status == 409 and "not joined" in told["error"]
         await stranger.join()
-        body = {"activity": asked.id, "round": 1, "id": "my-token", "answer": 0, "participant": 1, "number": 1}
+        body = {
+            "activity": asked.id,
+            "round": 1,
+            "id": "my-token",
+            "answer": 0,
+            "participant": 1,
+            "number": 1,
+        }
         assert (await stranger.post("vote", body))[0] == 200
 
     run(go())
@@ -231,7 +245,8 @@ def test_a_megabyte_is_refused_before_it_is_read(server, db, room):
 
 
 @pytest.mark.parametrize(
-    "body", [b"", b"{", b"[]", b"3", b'"text"', b"\xff\xfe", b"[" * 4000, b'{"activity": NaN}', b'{"round": []}']
+    "body",
+    [b"", b"{", b"[]", b"3", b'"text"', b"\xff\xfe", b"[" * 4000, b'{"activity": NaN}', b'{"round": []}'],
 )
 def test_what_is_no_vote_is_refused_and_not_an_error_of_the_server(server, db, room, body):
     async def go():
