@@ -1,9 +1,11 @@
 """The server, `streamlit run app.py`: Streamlit's pages and routes for plain HTTP on one port."""
 
 import asyncio
+import sys
 import webbrowser
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 import streamlit as st
 from starlette.requests import Request
@@ -12,8 +14,10 @@ from starlette.routing import Route
 
 from diffviz.classroom.routes import Phones
 from diffviz.lessons.pages import FORMER_SLUGS
-from diffviz.ui import errors
+from diffviz.serving import security
+from diffviz.ui import errors, turns
 
+START_PAGE = Path(st.__file__).with_name("static") / "index.html"  # Streamlit's, for every address
 EVERY_ADDRESS = (None, "", "0.0.0.0", "::")  # what listens everywhere is reached as localhost
 
 
@@ -35,12 +39,19 @@ async def running(_: st.App) -> AsyncIterator[None]:
         yield
 
 
+try:
+    turns.scheduler()
+    headers_and_hosts = security.middleware(START_PAGE.read_text())
+except ValueError as error:
+    sys.exit(f"diffviz cannot start: {error}.")
+
 phones = Phones()
 folder = (st.get_option("server.baseUrlPath") or "").strip("/")
 base = f"/{folder}" if folder else ""
 app = st.App(
     "home.py",
     routes=[*(Route(f"{base}/{old}", moved) for old in FORMER_SLUGS), *phones.routes(base)],
+    middleware=headers_and_hosts,
     lifespan=running,
     on_script_error=errors.report,
 )

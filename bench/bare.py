@@ -1,4 +1,4 @@
-"""The bare run that bench/pages.py compares with: one run of the network, its picture, and no page around it."""
+"""The bare run that bench/pages.py compares with: one run of the network, its image, and no page around it."""
 
 import base64
 
@@ -11,5 +11,5 @@ from diffviz.pipelines.trajectory import encode_png
 
 torch.set_num_threads(1)
 *_, last = sample_steps(Settings("cat face", "noto"))
-picture = base64.b64encode(encode_png(to_uint8(last.x[0].numpy()))).decode()
-st.html(f'<div class="dv-panel"><img alt="" src="data:image/png;base64,{picture}"></div>')
+image = base64.b64encode(encode_png(to_uint8(last.x[0].numpy()))).decode()
+st.html(f'<div class="dv-panel"><img alt="" src="data:image/png;base64,{image}"></div>')

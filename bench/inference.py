@@ -1,4 +1,4 @@
-"""Milliseconds of a network call, by batch, threads and precision, and its share of this machine's convolution rate.
+"""Milliseconds of a network evaluation, by batch, threads and precision, and its share of this machine's convolution rate.
 
     python -m bench.inference                 # every shipped network
     python -m bench.inference --model emoji64
@@ -6,7 +6,7 @@
 The rate to compare with is measured in the same run: the best multiply-add rate of one large 3 × 3 convolution
 at the same precision and number of threads. What the pages use (batch 1 or 2, one thread, float32, channels last) and
 what the measuring tools use (batch 64, one thread, bfloat16, channels last) should be the best of their lines.
-bfloat16 is faster still where the processor has it, but not the same picture on every computer: not for the pages.
+bfloat16 is faster still where the processor has it, but not the same image on every computer: not for the pages.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ def median_seconds(call: Callable[[], object], rounds: int) -> float:
 
 
 def multiply_adds(denoiser: checkpoints.Denoiser) -> int:
-    """Multiply-adds of one call at batch 1: convolutions and matrix products, counted by torch."""
+    """Multiply-adds of one evaluation at batch 1: convolutions and matrix products, counted by torch."""
     from torch.utils.flop_counter import FlopCounterMode
 
     denoise = denoiser.conditioned(["cat face"], ["noto"], SCHEDULES["cosine"])
@@ -83,9 +83,9 @@ def main() -> None:
     for model in args.model:
         denoiser = checkpoints.load(model)
         work = multiply_adds(denoiser)
-        print(f"\n{model}: {work / 1e6:.0f} million multiply-adds a call and picture")
+        print(f"\n{model}: {work / 1e6:.0f} million multiply-adds an evaluation and image")
         print(
-            "threads  precision  layout         batch   ms a call   ms a picture   share of the convolution rate"
+            "threads  precision  layout         batch   ms a run    ms an image   share of the convolution rate"
         )
         for threads in THREADS:
             torch.set_num_threads(threads)

@@ -34,7 +34,8 @@ from bench.server import AppServer
 
 WHOLE_RUN = ForwardMsg.ScriptFinishedStatus.FINISHED_SUCCESSFULLY
 CUT_SHORT = ForwardMsg.ScriptFinishedStatus.FINISHED_EARLY_FOR_RERUN
-PATIENCE = 300.0  # seconds
+PATIENCE = 900.0  # seconds
+CONTROLS = ("slider", "radio", "button", "button_group")
 
 
 class WrongPageError(RuntimeError):
@@ -43,7 +44,10 @@ class WrongPageError(RuntimeError):
 
 @dataclass(frozen=True)
 class Target:
-    """A page to be driven: its slug, what its link says, and the control that is moved, by its label and its values."""
+    """A page to be driven: its slug, what its link says, and the control that is moved, by its label and its values.
+
+    One that has values is on the page after every rerun.
+    """
 
     slug: str
     link: dict[str, str]
@@ -52,7 +56,7 @@ class Target:
 
 
 TARGETS = (
-    Target("forward", {}, "Steps T of the chain", ("10", "25", "50", "100")),
+    Target("forward", {}, "Number of steps T", ("10", "25", "50", "100")),
     Target("reverse", {"steps": "10"}, "Step", ("1", "2", "5", "9")),
 )
 
@@ -67,8 +71,9 @@ class Visitor:
         )
         self.states: dict[str, WidgetState] = {}
         self.page_hash = ""  # the server picks the page by its name until it has told the hash
-        self.control: Any = None
-        self.right_page = self.control_seen = False
+        self.elements: dict[str, Any] = {}  # controls of the last run by their labels
+        self.texts: list[str] = []  # of progress bars and notices
+        self.right_page = False
         self.rerun()
         self.rerun()  # the first visit of a page shows its run as it is computed: not what is measured here
 
@@ -81,15 +86,22 @@ class Visitor:
         for state in self.states.values():
             message.rerun_script.widget_states.widgets.append(state)
         began = time.perf_counter()
-        self.right_page = self.control_seen = False
+        self.right_page, self.elements = False, {}
         self.socket.send_binary(message.SerializeToString())
         self._wait()
         took = time.perf_counter() - began
         if not self.right_page:
             raise WrongPageError(f"the server ran another page than “{self.target.slug}”")
-        if not self.control_seen:
-            raise WrongPageError(f"“{self.target.slug}” has no control named “{self.target.control}”")
+        if self.target.values:
+            self.found(self.target.control)
         return took
+
+    def found(self, label: str) -> Any:
+        """The control whose label begins so. Raises WrongPageError where the last run had none."""
+        for name, element in self.elements.items():
+            if name.startswith(label):
+                return element
+        raise WrongPageError(f"“{self.target.slug}” has no control named “{label}”")
 
     def _wait(self) -> None:
         while True:
@@ -102,8 +114,13 @@ class Visitor:
                 self.page_hash = pages.get(self.target.slug, "")
                 self.right_page = message.navigation.page_script_hash == self.page_hash != ""
             element = message.delta.new_element
-            if element.HasField("slider") and element.slider.label == self.target.control:
-                self.control, self.control_seen = element.slider, True
+            for kind in CONTROLS:
+                if element.HasField(kind):
+                    self.elements[getattr(element, kind).label] = getattr(element, kind)
+            if element.HasField("progress"):
+                self.texts.append(element.progress.text)
+            if element.HasField("alert"):
+                self.texts.append(element.alert.body)
             if element.HasField("exception"):
                 raise WrongPageError(f"the page failed: {element.exception.type}")
             if message.WhichOneof("type") == "script_finished" and message.script_finished != CUT_SHORT:
@@ -113,13 +130,13 @@ class Visitor:
 
     def move(self) -> float:
         """Put the control elsewhere; returns the seconds until the page was done."""
-        chosen = random.choice(self.target.values)
-        state = WidgetState(id=self.control.id)
-        if self.control.options:  # a choice among names
+        chosen, control = random.choice(self.target.values), self.found(self.target.control)
+        state = WidgetState(id=control.id)
+        if control.options:  # a choice among names
             state.string_array_value.data.append(chosen)
         else:
             state.double_array_value.data.append(float(chosen))
-        self.states[self.control.id] = state
+        self.states[control.id] = state
         return self.rerun()
 
     def rest(self, seconds: float) -> None:

@@ -3,7 +3,7 @@
     python -m bench.pages
 
 Every page is opened on a fresh server (nothing imported yet, no cache in the browser) and once more on the
-warm one by a new visitor. "first frame" is when the first picture of a run is on screen, "player" when the
+warm one by a new visitor. "first frame" is when the first image of a run is on screen, "player" when the
 run is done and can be played. Both are given as ratios to the bare run (bench/bare.py): the same network
 run with nothing around it, opened in the same way in the same minute. Last: the server's memory with one and
 with ten visitors.
@@ -15,6 +15,7 @@ import argparse
 import shutil
 import time
 from pathlib import Path
+from typing import Any
 
 from playwright.sync_api import Browser, sync_playwright
 
@@ -52,7 +53,7 @@ def visit(browser: Browser, url: str, player: bool) -> dict[str, float]:
     return {"first": first, "player": done, "kb": received[0] / 1000}
 
 
-def both(browser: Browser, path: str, **server: Path) -> dict[str, dict[str, float]]:
+def both(browser: Browser, path: str, **server: Any) -> dict[str, dict[str, float]]:
     with AppServer(**server) as app:
         return {w: visit(browser, app.url + path, "script" not in server) for w in ("fresh", "warm")}
 

@@ -1,9 +1,9 @@
-"""What each sampler costs beyond its network calls, and how many calls it saves against DDIM.
+"""What each sampler costs beyond its network evaluations, and how many it saves against DDIM.
 
     python -m bench.samplers
 
-Overhead: a run's time over that of the same number of bare network calls, timed in turn, medians over rounds.
-Savings: for each budget of DDIM, the fewest calls with which a sampler comes as near to a long reference run
+Overhead: a run's time over that of the same number of bare network evaluations, timed in turn, medians over rounds.
+Savings: for each budget of DDIM, the fewest evaluations with which a sampler comes as near to a long reference run
 from the same noises, averaged over a few prompts and seeds.
 """
 
@@ -44,16 +44,16 @@ def overhead(rounds: int, steps: int) -> None:
             if r:  # the first round warms up
                 ratios[name].append(run / (time.perf_counter() - began))
     for name, seen in ratios.items():
-        print(f"{name:9} run / bare calls {statistics.median(seen):.3f}   (aim: at most 1.10)")
+        print(f"{name:9} run / bare evaluations {statistics.median(seen):.3f}   (aim: at most 1.10)")
 
 
-def savings(pictures: int, guidance: float) -> None:
+def savings(images: int, guidance: float) -> None:
     denoiser = checkpoints.load()
-    prompts, styles = zip(*COMMON_32[:pictures], strict=True)
+    prompts, styles = zip(*COMMON_32[:images], strict=True)
 
     def run(sampler: str, steps: int) -> np.ndarray:
         made = generate_many(
-            denoiser, prompts, styles, range(pictures), steps=steps, guidance=guidance, sampler=sampler
+            denoiser, prompts, styles, range(images), steps=steps, guidance=guidance, sampler=sampler
         )
         return made.numpy()
 
@@ -65,7 +65,7 @@ def savings(pictures: int, guidance: float) -> None:
     rivals = [name for name, sampler in SAMPLERS.items() if sampler.order > 1]
     reached = {name: [(SAMPLERS[name].nfe(n), far(name, n)) for n in STEPS] for name in ("ddim", *rivals)}
     print(f"\ncalls to come as near to {REFERENCE['steps']} steps of {REFERENCE['sampler']} as DDIM "
-          f"({pictures} pictures, guidance {guidance:g} not counted)")  # fmt: skip
+          f"({images} images, guidance {guidance:g} not counted)")  # fmt: skip
     print(f"{'ddim':>6}{'distance':>10}" + "".join(f"{r:>10}" for r in rivals))
     for asked, distance in reached["ddim"]:
         fewest = [min((c for c, d in reached[r] if d <= distance), default=None) for r in rivals]
@@ -79,12 +79,12 @@ def main() -> None:
     )
     parser.add_argument("--rounds", type=int, default=9)
     parser.add_argument("--steps", type=int, default=20)
-    parser.add_argument("--pictures", type=int, default=16)
+    parser.add_argument("--images", type=int, default=16)
     parser.add_argument("--guidance", type=float, default=3.0)
     args = parser.parse_args()
     torch.set_num_threads(1)
     overhead(args.rounds, args.steps)
-    savings(args.pictures, args.guidance)
+    savings(args.images, args.guidance)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""What our sampling loop costs beyond its network calls, and against diffusers' loop on the same network.
+"""What our sampling loop costs beyond its network evaluations, and against diffusers' loop on the same network.
 
     python -m bench.sampling
 
@@ -21,7 +21,7 @@ from diffviz.models import checkpoints
 
 
 def bare_calls(denoise, start, steps):
-    """The network alone, asked as often as a run asks it."""
+    """The network alone, evaluated as often as a run evaluates it."""
     for i in range(steps):
         denoise(start, torch.full((len(start),), 1 - i / steps, dtype=torch.float64))
 
@@ -62,7 +62,7 @@ def main() -> None:
     denoiser = checkpoints.load()
     denoise = denoiser.conditioned(["cat face"], ["noto"], SCHEDULES["cosine"])
     start = randn_per_seed(make_generators([0]), denoiser.shape)
-    loops = {"bare network calls": bare_calls, "our loop": our_loop, "diffusers' loop": their_loop}
+    loops = {"bare evaluations": bare_calls, "our loop": our_loop, "diffusers' loop": their_loop}
     rounds = []
     for r in range(args.rounds + 1):
         seconds = {name: timed(loop, denoise, start, args.steps) for name, loop in loops.items()}
@@ -70,9 +70,9 @@ def main() -> None:
             rounds.append(seconds)
     for name in loops:
         print(f"{name:20} {statistics.median(r[name] for r in rounds) * 1000:7.1f} ms for {args.steps} steps")
-    call = statistics.median(r["bare network calls"] for r in rounds) / args.steps
-    print(f"one network call     {call * 1000:7.1f} ms (one thread, batch 1; the budget is 20 ms)")
-    for over, aim in (("bare network calls", 1.10), ("diffusers' loop", 1.00)):
+    call = statistics.median(r["bare evaluations"] for r in rounds) / args.steps
+    print(f"one evaluation       {call * 1000:7.1f} ms (one thread, batch 1; the budget is 20 ms)")
+    for over, aim in (("bare evaluations", 1.10), ("diffusers' loop", 1.00)):
         ratio = statistics.median(r["our loop"] / r[over] for r in rounds)
         print(f"our loop / {over:20} {ratio:.3f}   (aim: at most {aim:.2f})")
 

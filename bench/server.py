@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 import urllib.request
+from collections.abc import Mapping
 from pathlib import Path
 
 import psutil
@@ -18,8 +19,10 @@ ROOT = Path(__file__).resolve().parents[1]
 class AppServer:
     """`streamlit run app.py`, ready when entered and ended when left; `options` go to its command line."""
 
-    def __init__(self, *options: str, script: Path = ROOT / "app.py") -> None:
-        self.options, self.script = options, script
+    def __init__(
+        self, *options: str, script: Path = ROOT / "app.py", environment: Mapping[str, str] | None = None
+    ) -> None:
+        self.options, self.script, self.environment = options, script, environment or {}
 
     def __enter__(self) -> AppServer:
         with socket.socket() as s:
@@ -38,7 +41,7 @@ class AppServer:
         self.process = subprocess.Popen(
             [*command, "--server.headless", "true", "--server.fileWatcherType", "none", *self.options],
             cwd=self.script.parent,
-            env={**os.environ, "PYTHONPATH": str(ROOT)},
+            env={**os.environ, "PYTHONPATH": str(ROOT), **self.environment},
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         )

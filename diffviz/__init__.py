@@ -26,7 +26,7 @@ __all__ = ["__version__", "generate", "img2img", "inpaint"]
 
 
 def __getattr__(name: str) -> object:
-    # Torch takes seconds to import: it is loaded when a picture is asked for, not with the package.
+    # Torch takes seconds to import: it is loaded when an image is asked for, not with the package.
     if name in _WHERE:
         return getattr(importlib.import_module(f"diffviz.{_WHERE[name]}"), name)
     raise AttributeError(f"module 'diffviz' has no attribute {name!r}")

@@ -223,7 +223,7 @@ def _make(
     planned = kind(**settings)
     _check_out(args.out)
     denoiser = checkpoints.load(planned.model)
-    width = height = denoiser.picture_size
+    width = height = denoiser.image_size
     if args.out.suffix.lower() == ".gif":
         check_size(width * len(args.panels), height, args.zoom, planned.frames + 1)
     else:

@@ -16,3 +16,4 @@ from diffviz.ui.practice import handouts
 teaching.before_class()
 teaching.plan(Controls(page))
 handouts.show()
+frame.complete()

@@ -1,4 +1,4 @@
-"""Workshop: a working pipeline beside one with a classic mistake in it, to be found from pictures and curves."""
+"""Workshop: a working pipeline beside one with a classic mistake in it, to be found from images and curves."""
 
 from diffviz.ui import frame
 
@@ -18,22 +18,23 @@ from diffviz.ui import live
 from diffviz.ui.controls import Controls
 from diffviz.ui.lessons import workshop
 from diffviz.ui.sampling_controls import seed_control
+from diffviz.ui.stage import layout
 
 live.vocabulary(workshop.MODEL)
 c = Controls(page)
-left, right = st.columns([1, 2.9], gap="large")
-with left:
+stage = layout()
+with stage.controls:
     case = c.choice(
         "Broken pipeline", "bug", tuple(workshop.TITLES), next(iter(workshop.TITLES)), workshop.TITLES
     )
-    with st.expander("More"):
+    with stage.more("seed"):
         seed = seed_control(c)
+with stage.below:
     st.caption(
         "Four images in each run: two of “cat face” with different seeds, a red heart and a sunflower. Compare the frames, "
         "then the curves: what is too large, too small, too alike, or early or late?"
     )
-with right:
-    workshop.show(case, seed)
+    workshop.show(stage, case, seed)
 
 frame.closing_question(
     "Most of these pipelines run without an error and give plausible images. Which checks would have caught them?",

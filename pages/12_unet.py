@@ -14,50 +14,54 @@ import streamlit as st
 
 frame.load_torch()
 
+from diffviz.lessons import content
 from diffviz.models import checkpoints
 from diffviz.pipelines.text_to_image import Settings
 from diffviz.ui import live
 from diffviz.ui.controls import Controls
 from diffviz.ui.lessons import unet
 from diffviz.ui.sampling_controls import example_prompts, seed_control
+from diffviz.ui.stage import layout
 
 words = live.vocabulary()
 c = Controls(page)
 ATTENTION = {"cross": "Cross-attention (to the prompt)", "self": "Self-attention (to other places)"}
-left, right = st.columns([1, 2.9], gap="large")
-with left:
-    part = c.choice("Part", "inside", tuple(unet.PARTS), "blocks", unet.PARTS)
+part = c.parts("inside", unet.PARTS)
+stage = layout()
+with stage.controls:
     prompt = c.text("Prompt", "prompt", "cat face", placeholder="no words: draw anything")
     if part == "switches":
-        switch = unet.switch_control(c)
+        switch, scales = unet.switch_control(c), dict[int, float]()
     elif part == "attention":
-        kind = c.choice("Attention", "attention", tuple(ATTENTION), "cross", ATTENTION)
+        kind = c.choice(
+            "Attention", "attention", tuple(ATTENTION), "cross", ATTENTION, segmented=True, wrap=True
+        )
     opened = st.container()
-    with st.expander("More"):
-        seed = seed_control(c)
-        style = c.choice("Style", "style", ("", *words.styles), "noto", {"": "any"})
+    with stage.more("seed", "style", "net"):
+        seed, style = 0, "noto"
+        if part != "embeddings":
+            seed = seed_control(c)
+            style = c.choice("Style", "style", ("", *words.styles), "noto", {"": "any"})
         net = live.network(c, checkpoints.QUICK)
-    if part == "blocks":
-        with opened:
+    with opened:
+        if part == "blocks":
             block = unet.block_control(c, net)
-    example_prompts()
+    if part == "switches" and switch == unet.OWN:
+        with st.popover("Scales", icon=":material/tune:"):
+            scales = unet.scale_controls(c, net)
 settings = Settings(prompt, style, seed, unet.STEPS, model=net)
-with right:
+with stage.below:
+    example_prompts()
     live.prompt_notices(prompt, words, net)
     if part == "blocks":
-        unet.activations(settings, block)
+        unet.activations(stage, settings, block)
     elif part == "switches":
-        unet.switches(settings, switch)
+        unet.switches(stage, settings, switch, scales)
     elif part == "attention":
-        unet.attention(settings, words, kind)
+        unet.attention(stage, settings, words, kind)
     else:
-        unet.embeddings(settings, words)
+        unet.embeddings(stage, settings, words)
 
-frame.closing_question(
-    "With the highest skip connection off, images keep their shape and stay noisy. Why?",
-    "What comes up from the lower levels was made at half the resolution and less: it knows what is where, and "
-    "not the value of each pixel. To remove the noise of a pixel the network has to know that pixel, and only "
-    "the skip connection at full resolution brings it. With the bottom level off it is the other way round: see "
-    "**Switches**.",
-)
-frame.next_lesson(frame.BY_SLUG["workshop"], "The network is fine, and the images are wrong?")
+frame.closing_question(*content.closing_question("unet", part))
+frame.next_part("inside", unet.PARTS, part)
+frame.next_lesson(frame.BY_SLUG["scores"], "And what is it that such a network estimates?")

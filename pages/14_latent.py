@@ -10,28 +10,29 @@ page = frame.setup_page(
     kicker="Lesson 9 · Beyond",
 )
 
-import streamlit as st
 
 frame.load_torch()
 
+from diffviz.lessons import content
 from diffviz.pipelines.text_to_image import Settings
 from diffviz.ui import image_input, live
 from diffviz.ui.controls import Controls
 from diffviz.ui.lessons import latent
 from diffviz.ui.sampling_controls import seed_control
+from diffviz.ui.stage import layout
 
 c = Controls(page)
-part = c.choice("Part", "latent", tuple(latent.PARTS), "code", latent.PARTS, segmented=True)
-left, right = st.columns([1, 2.9], gap="large")
+part = c.parts("latent", latent.PARTS)
+stage = layout()
 settings, image, second = Settings(), None, None
-with left:
+with stage.controls:
     way = ""
     if part == "diffuse":
-        way = c.choice(
-            "Process", "process", ("forward", "reverse"), "forward", segmented=True, width="stretch"
-        )
+        way = c.choice("Process", "process", ("forward", "reverse"), "forward", segmented=True)
     if part == "between":
-        way = c.choice("Between", "middle", tuple(latent.MIDDLES), "images", latent.MIDDLES, width="stretch")
+        way = c.choice(
+            "Between", "middle", tuple(latent.MIDDLES), "images", latent.MIDDLES, segmented=True, wrap=True
+        )
     if part == "code" or way in ("forward", "images"):
         image = image_input.choose(c, latent.SIDE).pixels
         if way == "images":
@@ -39,9 +40,10 @@ with left:
     elif part != "cost":
         prompt = c.text("Prompt", "prompt", "grinning face", placeholder="no prompt: unconditional")
         styles = live.vocabulary(latent.NETWORK).styles
-        style = c.choice("Style", "style", ("", *styles), "noto", {"": "any"})
         seed = seed_control(c)
-        guidance = c.slider("Guidance scale w (1 is off)", "guidance", 3.0, 1.0, 10.0, 0.5)
+        with stage.more("style", "guidance"):
+            style = c.choice("Style", "style", ("", *styles), "noto", {"": "any"})
+            guidance = c.slider("Guidance scale w (1 is off)", "guidance", 3.0, 1.0, 10.0, 0.5)
         settings = Settings(prompt, style, seed, latent.STEPS, "unipc", guidance, model=latent.NETWORK)
         if way == "noises":
             other = c.integer("The other seed", "other_seed", 1, 0, 999_999)
@@ -49,32 +51,27 @@ with left:
             toward = c.text("The other prompt", "toward", "red heart", placeholder="no prompt")
     else:
         steps = c.slider("Steps", "steps", 30, 1, 250, 1)
-with right:
+with stage.below:
     if part == "code" and image is not None:
-        latent.code(image, c)
+        latent.code(stage, image, c)
     elif way == "forward" and image is not None:
-        latent.diffuse_forward(image)
+        latent.diffuse_forward(stage, image)
     elif image is not None and second is not None:
-        latent.between_images(image, second)
+        latent.between_images(stage, image, second)
     else:
         net = latent.denoiser()
         if part == "cost":
-            latent.cost(net, steps)
+            latent.cost(stage, net, steps)
         else:
             live.prompt_notices(prompt, net.vocabulary, latent.NETWORK)
             if way == "reverse":
-                latent.diffuse_reverse(settings)
+                latent.diffuse_reverse(stage, settings)
             elif way == "noises":
-                latent.between_noises(settings, other, net)
+                latent.between_noises(stage, settings, other, net)
             elif way == "prompts":
-                latent.between_prompts(settings, toward, net)
+                latent.between_prompts(stage, settings, toward, net)
             else:
-                latent.parts(settings, net, c)
-frame.closing_question(
-    "Why not diffuse in latents that are smaller still, say 8 × 8?",
-    "Each position would stand for 16 × 16 pixels, and either more is lost in decoding or each position needs "
-    "more channels, which the denoiser has to get right one by one. The smaller the latents, the cheaper a step "
-    "and the more the decoder has to make up. Rombach et al. (2022, arXiv 2112.10752, section 4.1) compared "
-    "factors from 1 to 32 and found 4 to 8 to be the best trade.",
-)
+                latent.parts(stage, settings, net, c)
+frame.closing_question(*content.closing_question("latent", part))
+frame.next_part("latent", latent.PARTS, part)
 frame.next_lesson(frame.BY_SLUG["unet"], "And what happens inside the network?")

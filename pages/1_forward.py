@@ -18,10 +18,11 @@ frame.load_torch()
 from diffviz.ui import image_input
 from diffviz.ui.controls import Controls
 from diffviz.ui.lessons import forward
+from diffviz.ui.stage import layout
 
 c = Controls(page)
-left, right = st.columns([1, 2.5], gap="large")
-with left:
+stage = layout()
+with stage.controls:
     image = image_input.choose(c).pixels
     schedule = c.choice(
         "Noise schedule",
@@ -30,10 +31,10 @@ with left:
         "cosine",
         help="How the scale of the image and the noise change with t",
     )
-    with st.expander("More"):
+    with stage.more("T"):
         total = c.select("Number of steps T", "T", 50, forward.LENGTHS)
         seed = c.integer("Seed of the noise", "seed", 0, 0, 999_999)
-with right:
+with stage.picture:
     forward.trajectory_player(image, schedule, total, seed)
 
 st.header("In one step: the same distribution", anchor=False)

@@ -11,15 +11,16 @@ page = frame.setup_page(
     kicker="Lesson 2 · What the network learns",
 )
 
-import streamlit as st
 
 frame.load_torch()
 
+from diffviz.lessons import content
 from diffviz.toy import diffusion2d
 from diffviz.ui import image_input, live
 from diffviz.ui.controls import Controls
 from diffviz.ui.lessons import toy_training, training
 from diffviz.ui.sampling_controls import seed_control
+from diffviz.ui.stage import layout
 
 live.vocabulary()
 c = Controls(page)
@@ -33,18 +34,9 @@ FORMERLY = {
     "Where it is hard": "time",
     "Train one now": "train",
 }  # in earlier links
-part = c.choice(
-    "Part",
-    "learn",
-    tuple(PARTS),
-    "example",
-    PARTS,
-    segmented=True,
-    formerly=FORMERLY,
-    label_visibility="collapsed",
-)
-left, right = st.columns([1, 2.5], gap="large")
-with left:
+part = c.parts("learn", PARTS, FORMERLY)
+stage = layout()
+with stage.controls:
     targets, targets_formerly = training.TARGET_TITLES, training.TARGETS_FORMERLY
     if part == "train":
         shape = c.choice("Data", "shape", tuple(diffusion2d.SHAPES), "two moons")
@@ -57,23 +49,17 @@ with left:
         target = c.choice(
             "Prediction target", "target", tuple(targets), "x0", targets, formerly=targets_formerly
         )
-    with st.expander("More"):
-        seed = seed_control(c)
+    with stage.more("seed", "net"):
+        seed = seed_control(c) if part != "time" else 0
         net = live.network(c) if part != "train" else ""
-with right:
+with stage.below:
     if part == "example":
-        training.training_example(image, target, seed, net)
+        training.training_example(stage, image, target, seed, net)
     elif part == "time":
-        training.loss_over_time(net)
+        training.loss_over_time(stage, net)
     else:
-        training.train_toy(shape, target, steps, seed)
+        training.train_toy(stage, shape, target, steps, seed)
 
-frame.closing_question(
-    "ε, x₀ or v: each follows from the others. Does it matter which one the network is trained to predict?",
-    "For the information it does not: given xₜ and 0 < t < 1, each can be computed from each. But the loss weights the "
-    "timesteps by it. The same prediction has a squared ε error of SNR(t) times its squared x₀ error: where there is "
-    "little noise the ε loss counts it for more, where there is much noise for less. So the target decides which "
-    "timesteps dominate the loss. See **Loss by timestep**. (At t = 1 with zero terminal SNR, xₜ is the noise itself: "
-    "there ε̂ says nothing about x₀, and v still does.)",
-)
+frame.closing_question(*content.closing_question("training", part))
+frame.next_part("learn", PARTS, part)
 frame.next_lesson(frame.BY_SLUG["reverse"], "The network can predict the noise. Now use it:")

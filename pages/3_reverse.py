@@ -20,13 +20,14 @@ from diffviz.ui import live, step_details
 from diffviz.ui.controls import Controls
 from diffviz.ui.lessons import reverse
 from diffviz.ui.sampling_controls import example_prompts, prompt_controls, sampler_control
+from diffviz.ui.stage import layout
 
 words = live.vocabulary()
 c = Controls(page)
-left, right = st.columns([1, 2.5], gap="large")
-with left:
+stage = layout()
+with stage.controls:
     prompt, style, seed = prompt_controls(c, words.styles)
-    with st.expander("More"):
+    with stage.more("steps", "sampler", "guidance", "schedule", "panels"):
         steps = c.slider("Steps", "steps", 30, 1, 250, 1)
         sampler = sampler_control(c)
         guidance = c.slider("Guidance scale w (1 is off)", "guidance", 3.0, 1.0, 10.0, 0.5)
@@ -35,14 +36,14 @@ with left:
         view = c.choice(
             "Panels", "panels", tuple(reverse.VIEWS), "noise", reverse.VIEWS, help=reverse.VIEWS_HELP
         )
+with stage.below:
     example_prompts()
-settings = Settings(prompt, style, seed, steps, sampler, guidance, schedule=schedule, model=net)
-with right:
     live.prompt_notices(prompt, words, net)
-    run = live.compute(settings, "reverse-run", largest=reverse.LARGEST)
+settings = Settings(prompt, style, seed, steps, sampler, guidance, schedule=schedule, model=net)
+with stage.picture:
+    run = live.compute(settings, "reverse-run")
     names, extra = reverse.panels(run, view)
-    live.show(run, "reverse-run", names, largest=reverse.LARGEST, extra=extra)
-
+    live.show(run, "reverse-run", names, extra=extra)
 reverse.prompt_guide(words, net)
 if run.finished:
     st.header("From layout to detail", anchor=False)

@@ -14,6 +14,7 @@ import streamlit as st
 
 frame.load_torch()
 
+from diffviz.lessons import content
 from diffviz.models import checkpoints
 from diffviz.pipelines.text_to_image import Settings
 from diffviz.ui import live
@@ -37,35 +38,36 @@ FORMERLY = {
     "One jump or many": "jump",
     "Can you tell?": "tell",
 }
-left, right = st.columns([1, 2.9], gap="large")
-with left:
-    part = c.choice("Part", "part", tuple(PARTS), "ladder", PARTS, formerly=FORMERLY)
-    prompt = c.text("Prompt", "prompt", "cat face", placeholder="no prompt: unconditional")
-    seed = seed_control(c)
-    with st.expander("More"):
-        style = c.choice("Style", "style", ("", *words.styles), "noto", {"": "any"})
-        sampler = sampler_control(c)
-        guidance = c.slider("Guidance scale w (1 is off)", "guidance", 3.0, 1.0, 10.0, 0.5)
-        net = live.network(c, checkpoints.QUICK)
-        budget = c.select("NFE for “Samplers at equal NFE”", "calls", 8, steps.BUDGETS)
-settings = Settings(prompt, style, seed, 30, sampler, guidance, model=net)
-with right:
-    live.prompt_notices(prompt, words, net)
-    if part == "ladder":
-        steps.step_sweep(settings)
-    elif part == "race":
-        steps.sampler_race(settings, budget)
-    elif part == "curve":
-        quality_curve.show(settings)
-    elif part == "tell":
-        blind_test.show(settings)
-    else:
-        steps.one_step(settings)
+part = c.parts("part", PARTS, FORMERLY)
+if part == "tell":
+    blind_test.show()
+else:
+    left, right = st.columns([1, 2.9], gap="large")
+    sampler, guidance = "ddim", 1.0  # where the part has no control for it
+    with left:
+        prompt = c.text("Prompt", "prompt", "cat face", placeholder="no prompt: unconditional")
+        seed = seed_control(c)
+        if part == "race":
+            budget = c.select("NFE of each sampler", "calls", 8, steps.BUDGETS)
+        with st.expander("More"):
+            style = c.choice("Style", "style", ("", *words.styles), "noto", {"": "any"})
+            if part in ("ladder", "jump"):
+                sampler = sampler_control(c)
+            if part != "jump":
+                guidance = c.slider("Guidance scale w (1 is off)", "guidance", 3.0, 1.0, 10.0, 0.5)
+            net = live.network(c, checkpoints.QUICK)
+    settings = Settings(prompt, style, seed, 30, sampler, guidance, model=net)
+    with right:
+        live.prompt_notices(prompt, words, net)
+        if part == "ladder":
+            steps.step_sweep(settings)
+        elif part == "race":
+            steps.sampler_race(settings, budget)
+        elif part == "curve":
+            quality_curve.show(settings)
+        else:
+            steps.one_step(settings)
 
-frame.closing_question(
-    "Classifier-free guidance evaluates the network twice at each time. What does that do to a comparison of samplers at "
-    "equal numbers of steps?",
-    "Nothing, as long as all of them are guided: each NFE doubles. But Heun evaluates at both ends of a step, so at equal "
-    "**steps** its NFE is about twice DDIM's. That is why samplers are compared at equal **NFE**.",
-)
+frame.closing_question(*content.closing_question("steps", part))
+frame.next_part("part", PARTS, part)
 frame.next_lesson(frame.BY_SLUG["guidance"], "How does a prompt steer the samples?")

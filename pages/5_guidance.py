@@ -15,12 +15,14 @@ import streamlit as st
 
 frame.load_torch()
 
+from diffviz.lessons import content
 from diffviz.pipelines.text_to_image import Settings
 from diffviz.ui import live
 from diffviz.ui.controls import Controls
 from diffviz.ui.lessons import classifier_guidance, prompt_ablation
 from diffviz.ui.lessons import guidance as parts
 from diffviz.ui.sampling_controls import example_prompts, seed_control
+from diffviz.ui.stage import layout
 
 words = live.vocabulary()
 c = Controls(page)
@@ -40,43 +42,38 @@ FORMERLY = {
     "Words to avoid": "avoid",
     "A classifier pushes": "judge",
 }
-left, right = st.columns([1, 2.9], gap="large")
-with left:
-    part = c.choice("Part", "show", tuple(PARTS), "two", PARTS, formerly=FORMERLY)
-    prompt = c.text("Prompt", "prompt", "cat face", placeholder="no prompt: unconditional")
-    avoid = c.text("Negative prompt", "avoid", "yellow") if part == "avoid" else ""
-    guidance = (
-        1.0 if part == "scales" else c.slider("Guidance scale w (1 is off)", "guidance", 3.0, 1.0, 10.0, 0.5)
-    )
-    with st.expander("More"):
+EXAMPLES = {"words": prompt_ablation.ABLATION_EXAMPLES, "judge": classifier_guidance.EXAMPLE_LABELS}
+part = c.parts("show", PARTS, FORMERLY)
+stage = layout()
+with stage.controls:
+    prompt = c.text("Prompt", "prompt", parts.starting_prompt(part), placeholder="no prompt: unconditional")
+    avoid = c.text("Negative prompt", "avoid", "red") if part == "avoid" else ""
+    guidance = c.slider("Guidance scale w (1 is off)", "guidance", 3.0, 1.0, 10.0, 0.5)
+    with stage.more("style", "seed", "net"):
         style = c.choice("Style", "style", ("", *words.styles), "noto", {"": "any"})
         seed = seed_control(c)
         net = live.network(c)
+settings = Settings(prompt, style, seed, parts.STEPS, "ddim", guidance, avoid, model=net)
+with stage.below:
     if part == "avoid":
         prompt_ablation.negative_examples()
     else:
-        example_prompts(classifier_guidance.EXAMPLE_LABELS if part == "judge" else parts.EXAMPLE_PROMPTS)
-settings = Settings(prompt, style, seed, parts.STEPS, "ddim", guidance, avoid, model=net)
-with right:
-    live.prompt_notices(prompt, words, net)
-    if part == "two":
-        parts.cond_and_uncond(settings)
-    elif part == "scales":
-        parts.guidance_scales(settings)
-    elif part == "when":
-        parts.guidance_interval(settings)
-    elif part == "words":
-        prompt_ablation.leave_one_out(settings, words)
-    elif part == "judge":
-        classifier_guidance.show(settings)
-    else:
-        prompt_ablation.negative_prompt(settings, words)
+        example_prompts(EXAMPLES.get(part, parts.EXAMPLE_PROMPTS))
+    with st.container():
+        live.prompt_notices(prompt, words, net)
+if part == "two":
+    parts.cond_and_uncond(settings, stage)
+elif part == "scales":
+    parts.guidance_scales(settings, stage)
+elif part == "when":
+    parts.guidance_interval(settings, stage)
+elif part == "words":
+    prompt_ablation.leave_one_out(settings, words, stage)
+elif part == "judge":
+    classifier_guidance.show(settings, stage)
+else:
+    prompt_ablation.negative_prompt(settings, words, stage)
 
-frame.closing_question(
-    "A larger guidance scale makes the samples agree better with the prompt. Why not always set it to 10?",
-    "Because the guided prediction is an extrapolation: beyond w = 1 it is none that the network was trained to make. A "
-    "moderate scale removes samples that the prompt makes unlikely, and diversity with them. A large one exaggerates "
-    "whatever distinguishes the conditional from the unconditional prediction: values are clipped, colours saturate, and "
-    "shapes break up. It also costs: any scale but 1 doubles the NFE. See **Guidance scale**.",
-)
+frame.closing_question(*content.closing_question("guidance", part))
+frame.next_part("show", PARTS, part)
 frame.next_lesson(frame.BY_SLUG["editing"], "And if there is an image already?")

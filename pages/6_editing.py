@@ -10,33 +10,25 @@ page = frame.setup_page(
     kicker="Lesson 6 · Steering",
 )
 
-import streamlit as st
 
 frame.load_torch()
 
+from diffviz.lessons import content
 from diffviz.pipelines.editing import RESAMPLING_STEPS
 from diffviz.pipelines.text_to_image import Settings
 from diffviz.ui import image_input, live
 from diffviz.ui.controls import Controls
 from diffviz.ui.lessons import editing
 from diffviz.ui.sampling_controls import seed_control
+from diffviz.ui.stage import layout
 
 words = live.vocabulary()
 c = Controls(page)
 PARTS = {"img2img": "Image-to-image", "inpaint": "Inpainting"}
 FORMERLY = {"Begin with it": "img2img", "Fill a hole": "inpaint"}
-part = c.choice(
-    "Part",
-    "do",
-    tuple(PARTS),
-    "img2img",
-    PARTS,
-    segmented=True,
-    formerly=FORMERLY,
-    label_visibility="collapsed",
-)
-left, right = st.columns([1, 2.9], gap="large")
-with left:
+part = c.parts("do", PARTS, FORMERLY)
+stage = layout()
+with stage.controls:
     image = image_input.choose(c).pixels
     if part == "img2img":
         prompt = c.text("Prompt", "into", "fox", placeholder="no prompt: unconditional")
@@ -46,35 +38,22 @@ with left:
             "Prompt", "filling", "cat face with sunglasses", placeholder="no prompt: unconditional"
         )
         mask = editing.choose_mask(c, image)
-    with st.expander("More"):
+    with stage.more("guidance", "rounds"):
         style = c.choice("Style", "style", ("", *words.styles), "noto", {"": "any"})
         seed = seed_control(c)
         guidance = c.slider("Guidance scale w (1 is off)", "guidance", 3.0, 1.0, 10.0, 0.5)
         if part == "inpaint":
             resampling_steps = c.select("RePaint resampling steps", "rounds", 1, RESAMPLING_STEPS)
         net = live.network(c)
-    editing.example_buttons(part)
 settings = Settings(prompt, style, seed, editing.STEPS, "unipc", guidance, model=net)
-with right:
+with stage.below:
+    editing.example_buttons(part)
     live.prompt_notices(prompt, words, net)
     if part == "img2img":
-        editing.img2img(settings, image, strength)
+        editing.img2img(stage, settings, image, strength)
     else:
-        editing.inpaint(settings, image, mask, resampling_steps)
+        editing.inpaint(stage, settings, image, mask, resampling_steps)
 
-if part == "img2img":
-    frame.closing_question(
-        "You want a cat turned into a fox in the same place and pose. Should the strength be high or low?",
-        "As low as still gives a fox. The strength sets how much of the source image the noise hides before sampling "
-        "begins. Fine detail is hidden first; position, outline and large areas of colour last. Too low, and the cat is "
-        "still there; too high, and nothing of its place and pose is left. Try **cat to fox** and move the strength.",
-    )
-else:
-    frame.closing_question(
-        "This network has no input for the mask. How does what it generates under it come to fit the rest?",
-        "The known region is part of every state xₜ, noisy at first and clearer with each step. The network was trained "
-        "to predict whole images, so its prediction under the mask agrees with what it sees of the rest. Early in the run "
-        "it sees next to nothing, and what was generated then may not fit: resampling gives it further evaluations. "
-        "Networks trained for inpainting do get the mask, and the known region without noise, as further inputs.",
-    )
+frame.closing_question(*content.closing_question("editing", part))
+frame.next_part("do", PARTS, part)
 frame.next_lesson(frame.BY_SLUG["memorization"], "Is a generated image new, or a training image?")

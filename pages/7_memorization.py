@@ -20,21 +20,24 @@ from diffviz.ui import live, source
 from diffviz.ui.controls import Controls
 from diffviz.ui.lessons import memorization
 from diffviz.ui.sampling_controls import example_prompts, prompt_controls
+from diffviz.ui.stage import layout
 
 words = live.vocabulary()
 c = Controls(page)
-left, right = st.columns([1, 2.9], gap="large")
-with left:
+stage = layout()
+with stage.controls:
     prompt, style, seed = prompt_controls(c, words.styles)
-    with st.expander("More"):
+    with stage.more("guidance"):
         guidance = c.slider("Guidance scale w (1 is off)", "guidance", 3.0, 1.0, 10.0, 0.5)
         net = live.network(c)
-    example_prompts(memorization.EXAMPLE_PROMPTS)
 settings = Settings(prompt, style, seed, memorization.STEPS, "unipc", guidance, model=net)
-with right:
+with stage.picture:
+    run = live.compute(settings, "copies-run", ("x", "x0"))
+    live.show(run, "copies-run", ("x", "x0"))
+with stage.below:
+    example_prompts(memorization.EXAMPLE_PROMPTS)
     live.prompt_notices(prompt, words, net)
-    run = live.compute(settings, "copies-run", ("x", "x0"), largest=memorization.LARGEST)
-    neighbours = memorization.show_nearest(run)
+    neighbours = memorization.show_nearest(stage, run)
 
 if neighbours:
     st.header("Nearest neighbours of eight seeds", anchor=False)

@@ -14,15 +14,7 @@ from diffviz.ui import learner, practice
 from diffviz.ui.controls import Controls
 from diffviz.ui.practice import handouts
 
-chosen = Controls(page).choice(
-    "Exercise",
-    "way",
-    tuple(practice.EXERCISES),
-    "mixed",
-    practice.TITLES,
-    segmented=True,
-    formerly=practice.FORMERLY,
-)
+chosen = Controls(page).parts("way", practice.TITLES, practice.FORMERLY, "Exercise")
 exercise = practice.EXERCISES[chosen]
 learner.identify()
 exercise.show()

@@ -11,13 +11,18 @@ import pytest
 import streamlit as st
 import torch
 from helpers import make_tiny
+from hypothesis import HealthCheck, settings
 
 from bench.server import AppServer
 from diffviz.models import checkpoints
 from diffviz.models.denoiser import Denoiser
 from diffviz.models.unet import UNet
+from diffviz.ui import cache, live
 
 torch.set_num_threads(1)
+# Hypothesis fails tests that take long by the clock: on a busy machine every one may.
+settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("any machine")
 # Progress that the tests make goes nowhere near the user's own.
 os.environ["DIFFVIZ_DATA"] = tempfile.mkdtemp(prefix="diffviz-test-")
 
@@ -41,11 +46,13 @@ def shipped() -> Denoiser:
 
 @pytest.fixture
 def idle_network(monkeypatch) -> Iterator[None]:
-    """The network evaluates to its input, in no time: for what is asked of a page and not of its pictures."""
+    """The network evaluates to its input, in no time: for what is asked of a page and not of its images."""
     monkeypatch.setattr(UNet, "forward", lambda self, x, angle, tokens: x)
-    st.cache_data.clear()
+    for kept in (st.cache_data, cache._shared, live._finished):
+        kept.clear()
     yield
-    st.cache_data.clear()
+    for kept in (st.cache_data, cache._shared, live._finished):
+        kept.clear()
 
 
 # --- the app in a browser ----------------------------------------------------------------------------------

@@ -65,7 +65,7 @@ def installed(unpacked, *command):
 
 
 @pytest.mark.slow
-def test_a_wheel_draws_a_picture_in_an_empty_folder(unpacked, tmp_path, monkeypatch):
+def test_a_wheel_draws_an_image_in_an_empty_folder(unpacked, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     done = installed(unpacked, "-m", "diffviz", "generate", "cat face", "--steps", "4", "--out", "cat.png")
     assert not done.stderr

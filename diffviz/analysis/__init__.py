@@ -1,1 +1,1 @@
-"""What can be measured on a run while a page waits: guidance, samplers side by side, prediction targets, captions."""
+"""Measured on a trajectory while a page waits: guidance, samplers side by side, prediction targets, captions."""

@@ -21,6 +21,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from diffviz import pacing
 from diffviz.diffusion.process import append_dims, x0_from_v
 from diffviz.diffusion.samplers import SAMPLERS, Step, make_generators, randn_per_seed, timesteps
 from diffviz.diffusion.schedules import SCHEDULES, Schedule, karras_ratio
@@ -304,7 +305,8 @@ def _denoise(
         told = used.angle(torch.full_like(t, parts.told_time(ts, next(calls))))
         into = parts.network_input(x, append_dims(alpha, x), append_dims(sigma, x))
         given.append(into.chunk(2)[0].square().mean((1, 2, 3)).sqrt().numpy())
-        output = denoiser.net(into, told.to(x.dtype), tokens)
+        with pacing.piece(len(x)):
+            output = denoiser.net(into, told.to(x.dtype), tokens)
         unit = network_input(x, append_dims(alpha, x), append_dims(sigma, x))
         x0 = parts.read_output(
             unit, output, append_dims(torch.cos(level), x), append_dims(torch.sin(level), x)

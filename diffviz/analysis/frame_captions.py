@@ -1,4 +1,4 @@
-"""Captions of trajectories, one sentence per frame: every statement and figure in them is computed from the run."""
+"""Captions of trajectories, one sentence per frame: every statement and figure in them is computed from the trajectory."""
 
 from __future__ import annotations
 
@@ -53,27 +53,52 @@ def clipped_share(x0: np.ndarray) -> np.ndarray:
 
 
 def guidance_scale(run: Trajectory) -> float | None:
-    """The guidance scale of a run that is guided; 1 where nothing guides it, None where the run does not say."""
+    """The guidance scale of a trajectory that is guided; 1 where nothing guides it, None where its settings do not say."""
     scale = run.settings.get("guidance")
     conditioned = any(run.settings.get(name) for name in ("prompt", "style", "negative"))
     return None if scale is None else float(scale) if conditioned else 1.0
 
 
 def reverse_captions(run: Trajectory, planned: int | None = None) -> list[str]:
-    """Captions of a sampling trajectory, one per frame; `planned` is the number of steps it was meant to have."""
-    steps, done, scale = planned or run.steps, convergence(run), guidance_scale(run)
+    """Captions of a sampling trajectory, one per frame.
+
+    `planned` is the number of steps it was meant to have: a run that was stopped before has no finished image that its
+    estimates could be compared with, and its last frame is a noisy one.
+    """
+    steps, scale = planned or run.steps, guidance_scale(run)
+    done = convergence(run) if run.steps == steps else None
     guided, clipped = scale is not None and scale != 1, clipped_share(run.x0)
     texts = []
-    for i, (layout, detail) in enumerate(zip(done.layout, done.detail, strict=True)):
-        if i == run.steps:
+    for i in range(len(run.x0)):
+        if i == steps:
             texts.append("The finished image: the last step ends on x̂₀ itself and adds no noise back.")
             continue
-        what = _first(scale) if i == 0 else f"{_stage(layout, detail)} ({_figures(layout, detail)})"
+        if i == run.steps:
+            texts.append(_stopped(i, steps, float(run.t[i])))
+            continue
         limits = (
             f" Guidance and clipping hold {clipped[i]:.0%} of the values of x̂₀ at −1 or 1." if guided else ""
         )
-        texts.append(f"Step {i + 1} of {steps}: {what}.{limits}")
+        texts.append(f"Step {i + 1} of {steps}: {_what(i, scale, done)}.{limits}")
     return texts
+
+
+def _stopped(i: int, steps: int, t: float) -> str:
+    """The last frame of a run that was stopped before its end."""
+    return (
+        f"Step {i + 1} of {steps}, the last before the run was stopped: xₜ at t = {t:.2f} still holds noise, and x̂₀ is a "
+        "prediction, not the finished image."
+    )
+
+
+def _what(i: int, scale: float | None, done: Convergence | None) -> str:
+    """What there is to see at a frame that is not the last."""
+    if i == 0:
+        return _first(scale)
+    if done is None:
+        return "x̂₀ is what is predicted from xₜ at this step"
+    layout, detail = float(done.layout[i]), float(done.detail[i])
+    return f"{_stage(layout, detail)} ({_figures(layout, detail)})"
 
 
 def img2img_captions(run: Trajectory, planned: int) -> list[str]:
@@ -90,6 +115,9 @@ def inpaint_captions(run: Trajectory, planned: int, known: np.ndarray, mask: np.
     outside = mask == 0
     texts = []
     for i, (t, x0) in enumerate(zip(run.t, run.x0, strict=True)):
+        if i == len(run.x0) - 1 < planned:
+            texts.append(_stopped(i, planned, float(t)))
+            continue
         if i == planned:
             texts.append("Finished: outside the mask every pixel is that of the given image.")
             continue

@@ -53,7 +53,7 @@ def cond_uncond(run: Trajectory, settings: Settings, denoiser: Denoiser) -> Cond
     """Evaluate every state of a recorded trajectory with and without its condition, in one batch.
 
     The unconditional prediction is the one that guidance extrapolates from: no prompt and no style, or the negative
-    prompt. For a sampler of one evaluation a step, these are the very predictions that the guided run was made of.
+    prompt. For a sampler of one evaluation a step, these are the very predictions that the guided trajectory was made of.
     """
     n = run.steps
     denoise = denoiser.conditioned(

@@ -8,7 +8,6 @@ count, which is nearly all of it.
 from __future__ import annotations
 
 import dataclasses
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from statistics import median
@@ -17,6 +16,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
+from diffviz import pacing
 from diffviz.models.autoencoder import PATCH, Autoencoder, AutoencoderConfig
 from diffviz.models.denoiser import Denoiser
 from diffviz.models.text_encoder import MAX_TOKENS
@@ -110,7 +110,7 @@ def guided_step(denoiser: Denoiser) -> Callable[[], object]:
     tokens = denoiser.tokens(["cat face", ""], ["noto", None])
 
     def call() -> object:
-        with torch.inference_mode():
+        with pacing.piece(2), torch.inference_mode():
             return denoiser.net(x, angle, tokens)
 
     return call
@@ -129,7 +129,7 @@ def timed(calls: Sequence[Callable[[], object]], rounds: int = 9) -> list[float]
         call()
     for _ in range(rounds):
         for call, times in zip(calls, seen, strict=True):
-            began = time.perf_counter()
+            began = pacing.clock()
             call()
-            times.append(time.perf_counter() - began)
+            times.append(pacing.clock() - began)
     return [median(times) for times in seen]

@@ -117,7 +117,7 @@ def decoder_of(denoiser: Denoiser, change: str) -> Callable[[np.ndarray], np.nda
     if change == "left out":  # the first three channels as red, green and blue, each value a square
 
         def first_channels(z: np.ndarray) -> np.ndarray:
-            zoom = denoiser.picture_size // z.shape[-1]
+            zoom = denoiser.image_size // z.shape[-1]
             return to_uint8(z[:3] / latents.SHOWN_STD).repeat(zoom, 0).repeat(zoom, 1)
 
         return first_channels

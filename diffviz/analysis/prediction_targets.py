@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
+from diffviz import pacing
 from diffviz.diffusion.process import add_noise, append_dims, eps_from_v, v_from_x0_eps, x0_from_v
 from diffviz.diffusion.samplers import make_generators, randn_per_seed
 from diffviz.diffusion.schedules import SCHEDULES
@@ -64,7 +65,8 @@ def predict_at_times(
     alpha, sigma = append_dims(schedule.alpha(t), image), append_dims(schedule.sigma(t), image)
     x = add_noise(image, eps, t, schedule)
     tokens = denoiser.tokens([prompt] * n, [style or None] * n)
-    v = denoiser.net(x, schedule.angle(t).float(), tokens)
+    with pacing.piece(n):
+        v = denoiser.net(x, schedule.angle(t).float(), tokens)
     target = {"x0": image, "eps": eps, "v": v_from_x0_eps(image, eps, alpha, sigma)}
     prediction = {"x0": x0_from_v(x, v, alpha, sigma), "eps": eps_from_v(x, v, alpha, sigma), "v": v}
     return NoisyPredictions(

@@ -17,13 +17,13 @@ from diffviz.models.denoiser import Denoiser
 from diffviz.pipelines.text_to_image import Settings, build_denoiser
 from diffviz.pipelines.trajectory import Trajectory
 
-BATCH = 25  # states that are evaluated at once: the memory of a long run stays bounded
+BATCH = 25  # states that are evaluated at once: the memory of a long trajectory stays bounded
 
 
 def conditional_x0(run: Trajectory, settings: Settings, denoiser: Denoiser) -> np.ndarray:
-    """x0_hat(c), the prediction for the prompt without guidance, at each state of a run: (steps, C, H, W).
+    """x0_hat(c), the prediction for the prompt without guidance, at each state of a trajectory: (steps, C, H, W).
 
-    For a sampler of one evaluation a step, these are the predictions that the guided run was made of.
+    For a sampler of one evaluation a step, these are the predictions that the guided trajectory was made of.
     """
     alone = dataclasses.replace(settings, guidance=1.0)
     found = []

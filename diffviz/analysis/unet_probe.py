@@ -18,6 +18,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
+from diffviz import pacing
 from diffviz.diffusion.schedules import SCHEDULES
 from diffviz.models.denoiser import Denoiser
 from diffviz.models.text_encoder import PAD, Vocabulary
@@ -63,7 +64,7 @@ def blocks(net: UNet) -> list[Block]:
     for name, (module, _, _) in parts.items():
         module.register_forward_hook(_keep_shape(shapes, name))
     counter = FlopCounterMode(display=False)
-    with counter, torch.no_grad():
+    with pacing.piece(), counter, torch.no_grad():
         size = config.size
         net(
             torch.zeros(1, config.in_channels, size, size),

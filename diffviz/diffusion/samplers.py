@@ -96,7 +96,7 @@ def randn_per_seed(rng: Sequence[torch.Generator], shape: Sequence[int]) -> Tens
 
 
 def _alphas_sigmas(schedule: Schedule, ts: Sequence[float]) -> tuple[list[float], list[float]]:
-    """alpha and sigma at every time of a run, as plain numbers: the loop then costs its network evaluations alone."""
+    """alpha and sigma at every timestep of a trajectory, as plain numbers: so that the loop costs its NFE alone."""
     t = torch.tensor(ts, dtype=torch.float64)
     return [float(v) for v in schedule.alpha(t)], [float(v) for v in schedule.sigma(t)]
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from diffviz.evaluation import results
-from diffviz.models.text_encoder import Vocabulary, tokenize
+from diffviz.models.text_encoder import Vocabulary
 from diffviz.paths import ASSETS
 
 # Category -> subgroups, or prefixes of several subgroups; the longest match counts.
@@ -44,6 +44,7 @@ _PREFIXES = {prefix: category for category, prefixes in CATEGORIES.items() for p
 MIN_SAMPLES = 20  # test images, below which nothing is said of a category
 
 
+@functools.cache
 @functools.cache
 def category_of(subgroup: str) -> str:
     """The category of a subgroup. Raises ValueError for one that has none."""
@@ -95,8 +96,7 @@ def category_of_prompt(words: Sequence[str], vocabulary: Vocabulary) -> str | No
     A prompt names a label if they share more than half of the words of both together.
     """
     prompt, fits = set(words), {}
-    for label in vocabulary.labels:
-        own = set(tokenize(label["label"]))
+    for label, own in zip(vocabulary.labels, vocabulary.label_words, strict=True):
         if 2 * len(prompt & own) > len(prompt | own):
             fits.setdefault(len(prompt & own) / len(prompt | own), set()).add(category_of(label["subgroup"]))
     best = fits[max(fits)] if fits else set()

@@ -29,9 +29,9 @@ SIDE = 32  # images are averaged down to this before they are compared
 COPY_QUANTILE = 0.05  # of the held-out distances: an image with a smaller distance counts as a near-copy
 
 
-def downsample(pictures: Tensor) -> Tensor:
+def downsample(images: Tensor) -> Tensor:
     """Images (N, 3, S, S) averaged down to (N, 3, 32, 32)."""
-    return F.interpolate(pictures, (SIDE, SIDE), mode="area")
+    return F.interpolate(images, (SIDE, SIDE), mode="area")
 
 
 def distances(images: Tensor, references: Tensor, at_once: int = 1000) -> Tensor:
@@ -63,20 +63,20 @@ class Neighbor:
 class ReferenceSet:
     """The training images, and the nearest-neighbour distances of held-out images to them."""
 
-    pictures: Tensor  # (M, 3, 32, 32) uint8
+    images: Tensor  # (M, 3, 32, 32) uint8
     labels: tuple[str, ...]  # (M,)
     styles: tuple[str, ...]  # (M,)
     heldout_distances: np.ndarray  # (H,) of each held-out image to its nearest training image, ascending
 
     def nearest(self, image: Tensor, k: int = 5) -> list[Neighbor]:
         """The k nearest training images to an image (3, S, S) in [-1, 1], nearest first."""
-        far = distances(image.unsqueeze(0), self.pictures)[0]
+        far = distances(image.unsqueeze(0), self.images)[0]
         return [
             Neighbor(
                 self.labels[i],
                 self.styles[i],
                 float(far[i]),
-                self.pictures[i].permute(1, 2, 0).numpy(),
+                self.images[i].permute(1, 2, 0).numpy(),
             )
             for i in far.argsort()[:k].tolist()
         ]

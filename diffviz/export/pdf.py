@@ -1,7 +1,7 @@
-"""PDF to print: a quiz, its answer key as a file of its own, and flashcards to cut out.
+"""PDF to print: a quiz, its answer key as a file of its own, exercise sheets with solutions, and flashcards to cut out.
 
 Headings are tagged as such and stand in the outline, concept by concept. The other text is not tagged: fpdf2 tags headings
-and pictures alone. Quiz and key made of the same selection have the same numbers.
+and images alone. Quiz and key made of the same selection have the same numbers.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from fpdf.recorder import FPDFRecorder
 
 from diffviz.export import quiz
 from diffviz.export.selection import QUIZ_KINDS, ExportFile, Selection
-from diffviz.lessons.content import Choice, Flashcard, Item, Ordering, Prediction, SelfCheck
+from diffviz.lessons.content import Choice, Flashcard, Item, Ordering, Prediction, SelfCheck, Sheet
 from diffviz.paths import FONTS
 
 GREY, LIGHT = 95, 170
@@ -161,6 +161,30 @@ def _answer(block: FPDFRecorder, number: int, item: Item) -> None:
     for mark, line in lines:
         block.paragraph(line, 9, indent=5, space=0.4, mark=mark)
     block.ln(2.5)
+
+
+# --- exercise sheets ---------------------------------------------------------------------------------------
+
+
+def exercises_pdf(sheet: Sheet, solutions: bool) -> bytes:
+    """An exercise sheet with lines for name and date, or its worked solutions under the same numbers."""
+    title = f"{sheet.title}: solutions" if solutions else sheet.title
+    paper = _Paper(title, f"diffviz, {title.lower()}")
+    paper.add_page()
+    paper.start_section(title)
+    paper.paragraph(f"{len(sheet.exercises)} exercises, {sheet.points} points.", 10, grey=True, space=7)
+    if not solutions:
+        for label, left, right in (("Name", 20, 105), ("Date", 110, 150), ("Points", 155, 190)):
+            paper.blank(label, left, right)
+        paper.ln(7)
+    for number, exercise in enumerate(sheet.exercises, 1):
+        with paper.unbreakable() as block:
+            block.paragraph(f"{number}. {exercise.title} ({exercise.points} points)", 11, bold=True)
+            block.paragraph(exercise.task, 10, space=2, grey=solutions)
+            if solutions:
+                block.paragraph(exercise.solution, 10, indent=5)
+            block.ln(4)
+    return bytes(paper.output())
 
 
 # --- the cards ---------------------------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""The pictures on the cards, read from `assets/cards`.
+"""The images on the cards, read from `assets/cards`.
 
 `python -m diffviz.training.build_card_pictures` draws them, by the shipped weights; exporting needs no network.
 """
@@ -28,6 +28,6 @@ def _alternatives() -> dict[str, str]:
 
 
 def of(item_id: str) -> Picture | None:
-    """The picture of an item, or None where there is nothing to show."""
+    """The image of an item, or None where there is nothing to show."""
     alt = _alternatives().get(item_id)
     return Picture(FOLDER / f"{item_id}.png", alt) if alt else None

@@ -1,4 +1,4 @@
-"""Canvas and other QTI 1.2 readers: a zip made by text2qti, with feedback, essays, pictures and links.
+"""Canvas and other QTI 1.2 readers: a zip made by text2qti, with feedback, essays, images and links.
 
 QTI 1.2 has multiple choice, essays, general feedback and feedback for each option, and files beside the questions. What
 it or Canvas's reading of it has not: a type for putting in order, so the ordering exercise is a matching question; tags
@@ -45,7 +45,7 @@ def _heading(item: Item) -> str:
 
 
 def _after(item: Item, selection: Selection) -> list[str]:
-    """What general feedback ends with: the picture and the link to the demo."""
+    """What general feedback ends with: the image and the link to the demo."""
     parts = []
     if picture := pictures.of(item.id):
         parts.append(f"![{plain(picture.alt)}](<{picture.path}>)")
@@ -156,6 +156,6 @@ FILE = ExportFile(
     "application/zip",
     QUIZ_KINDS,
     "questions",
-    "Essays and a matching question beside multiple choice; pictures, and feedback for each option.",
+    "Essays and a matching question beside multiple choice; images, and feedback for each option.",
     package,
 )

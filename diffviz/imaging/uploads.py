@@ -18,8 +18,8 @@ MAX_PIXELS = 40_000_000  # a 24-megapixel photograph is welcome; 40 is past any 
 MAX_SIDE = 1024  # what is kept of a larger one: six times the side of our networks' images at a zoom of 2
 FORMATS = {"PNG", "JPEG", "WEBP"}
 BEGINNINGS = (b"\x89PNG", b"\xff\xd8\xff", b"RIFF")
-BROKEN = "The file breaks off or is damaged: save the picture again and retry."
-NO_PICTURE = "This file is not a picture, whatever its name says: use a PNG, JPEG or WebP."
+BROKEN = "The file breaks off or is damaged: save the image again and retry."
+NO_PICTURE = "This file is not an image, whatever its name says: use a PNG, JPEG or WebP."
 
 
 # One at a time: the pixels of the largest one, and a copy of them, fill some 300 MB until it is reduced.
@@ -33,40 +33,40 @@ class UploadError(ValueError):
 
 @dataclass(frozen=True)
 class Upload:
-    """A picture as RGB on white, and remarks on what had to be done to it."""
+    """An image as RGB on white, and remarks on what had to be done to it."""
 
     image: Image.Image
     remarks: tuple[str, ...] = ()
 
 
 def read(data: bytes) -> Upload:
-    """The picture in a PNG, JPEG or WebP file of up to 10 MB.
+    """The image in a PNG, JPEG or WebP file of up to 10 MB.
 
     Reduced to at most MAX_SIDE pixels a side, turned upright by its EXIF tag, laid on white where it is see-through,
     brought to 8-bit RGB; of an animation the first frame is taken. Raises UploadError otherwise; what would unpack to
     more than MAX_PIXELS is not unpacked.
     """
     if not data:
-        raise UploadError("The file is empty: choose another picture.")
+        raise UploadError("The file is empty: choose another image.")
     if len(data) > MAX_BYTES:
-        raise UploadError(f"The file is {len(data) / 1e6:.0f} MB: pictures of up to 10 MB can be used.")
+        raise UploadError(f"The file is {len(data) / 1e6:.0f} MB: images of up to 10 MB can be used.")
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # we set our own limit below
             picture = Image.open(io.BytesIO(data))
     except Image.DecompressionBombError as error:
-        raise UploadError("The picture would unpack to far too many pixels: it was not opened.") from error
+        raise UploadError("The image would unpack to far too many pixels: it was not opened.") from error
     except (UnidentifiedImageError, OSError, ValueError, SyntaxError) as error:
-        # Something that begins like a picture is a picture that broke; anything else never was one.
+        # Something that begins like an image is an image that broke; anything else never was one.
         raise UploadError(BROKEN if data.startswith(BEGINNINGS) else NO_PICTURE) from error
     if picture.format not in FORMATS:
         raise UploadError(f"This is a {picture.format} file: use a PNG, JPEG or WebP.")
     if picture.width * picture.height > MAX_PIXELS:
         raise UploadError(
-            f"The picture unpacks to {picture.width} × {picture.height} pixels: up to 40 million can be used."
+            f"The image unpacks to {picture.width} × {picture.height} pixels: up to 40 million can be used."
         )
     if min(picture.size) < 2:
-        raise UploadError("The picture is a single line of pixels: choose a larger one.")
+        raise UploadError("The image is a single line of pixels: choose a larger one.")
     with _DECODING:
         return _decode(picture)
 
@@ -87,7 +87,7 @@ def _decode(picture: Image.Image) -> Upload:
 
 
 def _reduce(picture: Image.Image) -> Image.Image:
-    """A picture at a whole fraction of its size, by area averaging, so that no side is longer than MAX_SIDE."""
+    """An image at a whole fraction of its size, by area averaging, so that no side is longer than MAX_SIDE."""
     factor = math.ceil(max(picture.size) / MAX_SIDE)
     if factor == 1:
         return picture
@@ -123,7 +123,7 @@ def _is_clear(picture: Image.Image) -> bool:
 
 
 def rgb_on_white(picture: Image.Image) -> Image.Image:
-    """A picture of any mode, upright by its EXIF tag, in 8-bit RGB; what is see-through lies on white."""
+    """An image of any mode, upright by its EXIF tag, in 8-bit RGB; what is see-through lies on white."""
     picture = ImageOps.exif_transpose(picture)
     if _is_deep(picture):
         # 16-bit greys: Pillow's own conversion would cut everything above 255 to white.
@@ -146,15 +146,15 @@ def crop(picture: Image.Image, zoom: float = 1.0, across: float = 0.5, down: flo
 
 
 def resize(picture: Image.Image, size: int, box: Box | None = None) -> np.ndarray:
-    """The square `box` of a picture at size × size by area averaging: (size, size, 3) uint8."""
+    """The square `box` of an image at size × size by area averaging: (size, size, 3) uint8."""
     part = picture.convert("RGB").crop(box) if box else picture.convert("RGB")
     return np.asarray(part.resize((size, size), Image.Resampling.BOX))
 
 
 def mask(marked: Image.Image | np.ndarray) -> np.ndarray:
-    """What is marked in a picture or an array (H, W), as bools (H, W): all that is not 0.
+    """What is marked in an image or an array (H, W), as bools (H, W): all that is not 0.
 
-    Of a picture that is every pixel with a channel that is not 0, unless it is wholly transparent. Raises ValueError for
+    Of an image that is every pixel with a channel that is not 0, unless it is wholly transparent. Raises ValueError for
     an array of another shape or kind, and for one with NaN.
     """
     if isinstance(marked, Image.Image):

@@ -113,7 +113,7 @@ class Choice(Item):
 
 @dataclass(frozen=True)
 class Live(Item):
-    """A question whose pictures and right answer come from a run; `run` names the function that makes them."""
+    """A question whose images and right answer come from a run; `run` names the function that makes them."""
 
     run: str
     setting: str
@@ -320,6 +320,46 @@ def plans(folder: Path = LESSONS) -> tuple[Plan, ...]:
     return tuple(found)
 
 
+@dataclass(frozen=True)
+class Exercise:
+    """An exercise on paper, with its points and a worked solution."""
+
+    title: str
+    points: int
+    task: str
+    solution: str
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """A sheet of exercises for a class plan, named by the plan's id."""
+
+    plan: str
+    title: str
+    exercises: tuple[Exercise, ...]
+
+    @property
+    def points(self) -> int:
+        return sum(e.points for e in self.exercises)
+
+
+@lru_cache
+def sheets(folder: Path = LESSONS) -> dict[str, Sheet]:
+    """The exercise sheets by the plan each is for. Raises ContentError where fields are wrong or a plan is unknown."""
+    found: dict[str, Sheet] = {}
+    for raw in read_toml(folder / "exercises.toml")["sheet"]:
+        where = f"exercises.toml, {raw.get('title', 'a sheet without title')}"
+        try:
+            exercises = tuple(Exercise(**e) for e in raw["exercise"])
+            sheet = Sheet(raw["plan"], raw["title"], exercises)
+        except (KeyError, TypeError) as error:
+            raise ContentError(f"{where}: these fields are missing or unknown: {error}") from error
+        if sheet.plan not in {plan.id for plan in plans(folder)}:
+            raise ContentError(f"{where}: there is no plan {sheet.plan}")
+        found[sheet.plan] = sheet
+    return found
+
+
 @lru_cache
 def dictionary(folder: Path = LESSONS) -> dict[str, Any]:
     """The dictionary file as it is: `entry` and `cheat_sheet`."""
@@ -334,3 +374,20 @@ def concepts(folder: Path = LESSONS) -> dict[str, list[str]]:
     if missing:
         raise ContentError(f"concepts.toml: needed but not there: {', '.join(missing)}")
     return found
+
+
+@lru_cache
+def _closing(folder: Path) -> dict[tuple[str, str], tuple[str, str]]:
+    raw = read_toml(folder / "closing.toml")["closing"]
+    found = {(r["page"], r["part"]): (r["question"], r["answer"]) for r in raw}
+    if len(found) < len(raw) or len(set(found.values())) < len(raw):
+        raise ContentError("closing.toml: a part or a question is there twice")
+    return found
+
+
+def closing_question(page: str, part: str, folder: Path = LESSONS) -> tuple[str, str]:
+    """The question that a part of a lesson ends in, and its answer. Raises ContentError where it has none."""
+    try:
+        return _closing(folder)[page, part]
+    except KeyError as error:
+        raise ContentError(f"closing.toml: no question for the part {part} of {page}") from error

@@ -7,7 +7,6 @@ knows the answer beforehand. The words of each question are in `assets/lessons/l
 from __future__ import annotations
 
 import random
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from math import log
@@ -17,6 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from diffviz import pacing
 from diffviz.analysis import broken_pipelines, frame_captions, latents, step_comparison
 from diffviz.diffusion.process import add_noise
 from diffviz.diffusion.samplers import SAMPLERS, make_generators, randn_per_seed
@@ -37,12 +37,12 @@ TIE = 0.05  # distances that differ by less than this share of the larger one ar
 
 @dataclass(frozen=True)
 class Question:
-    """Pictures (H, W, 3) uint8 with titles, options with a reason each, and the index of the right one.
+    """Images (H, W, 3) uint8 with titles, options with a reason each, and the index of the right one.
 
-    `notes` say, once the answer is given, what each picture really was.
+    `notes` say, once the answer is given, what each image really was.
     """
 
-    pictures: Sequence[np.ndarray]
+    images: Sequence[np.ndarray]
     titles: Sequence[str]
     notes: Sequence[str]
     options: Sequence[str]
@@ -57,16 +57,16 @@ def _settings(seed: int, **more: Any) -> Settings:
 
 
 def _which(
-    seed: int, pictures: Sequence[np.ndarray], notes: Sequence[str], right: int, feedback: Sequence[str]
+    seed: int, images: Sequence[np.ndarray], notes: Sequence[str], right: int, feedback: Sequence[str]
 ) -> Question:
-    """Pictures in an order fixed by the seed, to be chosen among by letter."""
-    order = list(range(len(pictures)))
+    """Images in an order fixed by the seed, to be chosen among by letter."""
+    order = list(range(len(images)))
     random.Random(seed).shuffle(order)
     return Question(
-        [pictures[k] for k in order],
+        [images[k] for k in order],
         list(LETTERS[: len(order)]),
         [notes[k] for k in order],
-        [f"Picture {LETTERS[i]}" for i in range(len(order))],
+        [f"Image {LETTERS[i]}" for i in range(len(order))],
         [feedback[k] for k in order],
         order.index(right),
     )
@@ -88,13 +88,13 @@ def first_guess(seed: int) -> Question:
 
 
 def most_calls(seed: int) -> Question:
-    """One noise, three numbers of steps: which picture cost the most?"""
+    """One noise, three numbers of steps: which image cost the most?"""
     counts = (1, 4, 40)
-    pictures = [sample_trajectory(_settings(seed, steps=n)).frames("x")[-1] for n in counts]
+    images = [sample_trajectory(_settings(seed, steps=n)).frames("x")[-1] for n in counts]
     notes = [f"{n} step{'s' if n > 1 else ''}" for n in counts]
     return _which(
         seed,
-        pictures,
+        images,
         notes,
         int(np.argmax(counts)),
         [f"It took {note}, each with two evaluations, since guidance is on." for note in notes],
@@ -104,10 +104,10 @@ def most_calls(seed: int) -> Question:
 def strongest_guidance(seed: int) -> Question:
     """One noise, three guidance scales: which is the highest?"""
     scales = (1.0, 3.0, 10.0)
-    pictures = [sample_trajectory(_settings(seed, steps=20, guidance=g)).frames("x")[-1] for g in scales]
-    strength = [float((p.max(-1).astype(float) - p.min(-1)).mean()) for p in pictures]
+    images = [sample_trajectory(_settings(seed, steps=20, guidance=g)).frames("x")[-1] for g in scales]
+    strength = [float((p.max(-1).astype(float) - p.min(-1)).mean()) for p in images]
     notes = [f"guidance {g:g}, colourfulness {c:.0f} of 255" for g, c in zip(scales, strength, strict=True)]
-    return _which(seed, pictures, notes, int(np.argmax(scales)), [f"Drawn at {n}." for n in notes])
+    return _which(seed, images, notes, int(np.argmax(scales)), [f"Drawn at {n}." for n in notes])
 
 
 def nearest_sampler(seed: int) -> Question:
@@ -151,7 +151,7 @@ def same_static(seed: int) -> Question:
     asked = _which(seed, [r.frames("x")[-1] for r in runs], notes, same.index(True), feedback)
     return replace(
         asked,
-        pictures=[given.frames("x")[-1], *asked.pictures],
+        images=[given.frames("x")[-1], *asked.images],
         titles=["given", *asked.titles],
         notes=[f"seed {seed}, 20 steps", *asked.notes],
     )
@@ -165,11 +165,11 @@ def snr_one(seed: int) -> Question:
     )
     eps = randn_per_seed(make_generators([seed]), x0.shape[1:])
     ts = [schedule.inverse_log_snr(log(snr)) for snr in (30.0, 1.0, 0.03)]
-    pictures = [to_uint8(add_noise(x0, eps, t, schedule)[0].numpy()) for t in ts]
+    images = [to_uint8(add_noise(x0, eps, t, schedule)[0].numpy()) for t in ts]
     snr = [float(schedule.alpha(t) ** 2 / schedule.sigma(t) ** 2) for t in map(torch.tensor, ts)]
     notes = [f"SNR {v:.2g}" for v in snr]
     right = int(np.argmin([abs(log(v)) for v in snr]))
-    return _which(seed, pictures, notes, right, [f"α²/σ² is {v:.2g} here." for v in snr])
+    return _which(seed, images, notes, right, [f"α²/σ² is {v:.2g} here." for v in snr])
 
 
 def dice_again(seed: int) -> Question:
@@ -200,9 +200,9 @@ def four_times_the_steps(seed: int) -> Question:
     took: list[float] = []
     for steps in (10, 40):
         counted, denoiser = _counting(whole)
-        began = time.perf_counter()
+        began = pacing.clock()
         sample_trajectory(_settings(seed, steps=steps), denoiser)
-        took.append(time.perf_counter() - began)
+        took.append(pacing.clock() - began)
         nfe.append(counted.asked)
     factors = (1, 2, 4, 16)
     found = (
@@ -304,7 +304,7 @@ def where_seeds_part(seed: int) -> Question:
 
 
 def word_order(seed: int) -> Question:
-    """Three prompts from one noise: which two pictures are equal?"""
+    """Three prompts from one noise: which two images are equal?"""
     prompts = ("red fox", "fox red", "fox")
     order = list(prompts)
     random.Random(seed).shuffle(order)

@@ -97,8 +97,15 @@ LESSONS = (
         "Under the hood",
     ),
     Lesson(
+        "pages/13_scores.py",
+        "11 · Scores, SDEs and ODEs",
+        ":material/ssid_chart:",
+        "Exact scores, three samplers, DDPM in one dimension",
+        "Under the hood",
+    ),
+    Lesson(
         "pages/11_workshop.py",
-        "11 · Find the bug",
+        "12 · Find the bug",
         ":material/bug_report:",
         "Fourteen mistakes in a real pipeline",
         "Under the hood",

@@ -152,5 +152,5 @@ class Autoencoder(nn.Module):
         encode = (directions / scale).T
         set_linear(self.encoder.linear, encode.reshape(c, 3, PATCH, PATCH), -(encode @ mean))
         decode = (directions * scale).T.reshape(c, 3, PATCH, PATCH)
-        # A transposed convolution has one bias a channel; the mean patch of drawings is nearly one colour.
+        # A transposed convolution has one bias a channel; the mean patch of images is nearly one colour.
         set_linear(self.decoder.linear, decode, mean.reshape(3, -1).mean(1))

@@ -22,7 +22,7 @@ from torch import Tensor, nn
 
 from diffviz.models import checkpoints
 
-SIZE = 32  # pictures of another size are resampled to this one first
+SIZE = 32  # images of another size are resampled to this one first
 FEATURES = 128
 
 
@@ -43,7 +43,7 @@ class _Block(nn.Module):
 
 
 class Classifier(nn.Module):
-    """Pictures (B, 3, S, S) in [-1, 1] -> label logits (B, L), subgroup logits (B, G), features (B, 128)."""
+    """Images (B, 3, S, S) in [-1, 1] -> label logits (B, L), subgroup logits (B, G), features (B, 128)."""
 
     def __init__(self, n_labels: int, n_subgroups: int) -> None:
         super().__init__()
@@ -79,9 +79,9 @@ class LabelClassifier:
     facts: dict[str, Any]
 
     @torch.inference_mode()
-    def predict(self, pictures: Tensor, batch: int = 256) -> tuple[Tensor, Tensor, Tensor]:
-        """Label logits (N, L), subgroup logits (N, G) and features (N, 128) of pictures in [-1, 1]."""
-        parts = [self.net(pictures[i : i + batch]) for i in range(0, len(pictures), batch)]
+    def predict(self, images: Tensor, batch: int = 256) -> tuple[Tensor, Tensor, Tensor]:
+        """Label logits (N, L), subgroup logits (N, G) and features (N, 128) of images in [-1, 1]."""
+        parts = [self.net(images[i : i + batch]) for i in range(0, len(images), batch)]
         labels, subgroups, features = zip(*parts, strict=True)
         return torch.cat(labels), torch.cat(subgroups), torch.cat(features)
 
@@ -93,7 +93,7 @@ class LabelClassifier:
         if label not in self.labels:
             raise ValueError(f"the classifier knows no label {label!r}")
         k = self.labels.index(label)
-        return lambda pictures: self.net(pictures)[0].log_softmax(1)[:, k]
+        return lambda images: self.net(images)[0].log_softmax(1)[:, k]
 
 
 @functools.lru_cache(maxsize=2)

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from diffviz import pacing
 from diffviz.diffusion.process import Denoise, append_dims, x0_from_v
 from diffviz.diffusion.schedules import Schedule
 from diffviz.models.autoencoder import PATCH, Autoencoder
@@ -21,7 +22,7 @@ class Denoiser:
     """Network and vocabulary together; `conditioned` gives the function a sampler calls.
 
     A latent one has an autoencoder as well: samplers and guidance work on its latents all the same, and only `encode`
-    and `decode` lead from images to the states of a run and back.
+    and `decode` lead from images to the states of a trajectory and back.
     """
 
     net: UNet
@@ -30,25 +31,25 @@ class Denoiser:
 
     @property
     def shape(self) -> tuple[int, int, int]:
-        """(C, H, W) of the states of a run: of its pictures, or of their latents."""
+        """(C, H, W) of the states of a trajectory: of its images, or of their latents."""
         config = self.net.config
         return (config.in_channels, config.size, config.size)
 
     @property
-    def picture_size(self) -> int:
-        """Side of its pictures in pixels."""
+    def image_size(self) -> int:
+        """Side of its images in pixels."""
         return self.net.config.size * (PATCH if self.autoencoder else 1)
 
-    def encode(self, pictures: Tensor) -> Tensor:
-        """States (B, C, H, W) of pictures (B, 3, S, S) in [-1, 1]: the pictures themselves, or their latents."""
+    def encode(self, images: Tensor) -> Tensor:
+        """States (B, C, H, W) of images (B, 3, S, S) in [-1, 1]: the images themselves, or their latents."""
         with torch.inference_mode():
-            return self.autoencoder.encode(pictures) if self.autoencoder else pictures
+            return self.autoencoder.encode(images) if self.autoencoder else images
 
     def decode(self, states: Tensor) -> Tensor:
-        """Pictures (B, 3, S, S) of states (B, C, H, W); has a gradient where the states require one."""
+        """Images (B, 3, S, S) of states (B, C, H, W); has a gradient where the states require one."""
         if self.autoencoder is None:
             return states
-        with torch.inference_mode(not states.requires_grad):
+        with pacing.piece(), torch.inference_mode(not states.requires_grad):
             return self.autoencoder.decode(states)
 
     @property
@@ -81,13 +82,13 @@ class Denoiser:
 
         The network was trained on one schedule, at unit variance, and is told only the noise level. So any
         other schedule is served by scaling x to unit variance and naming the level with the same SNR. Where x
-        requires a gradient, the answer has one.
+        requires a gradient, so does the prediction.
         """
-        with torch.inference_mode(not x.requires_grad):
+        with pacing.piece(len(x)), torch.inference_mode(not x.requires_grad):
             alpha, sigma = schedule.alpha(t), schedule.sigma(t)
             scale = append_dims(torch.rsqrt(alpha**2 + sigma**2), x)
             angle = torch.atan2(sigma, alpha)
             v = self.net(x * scale, angle.to(x.dtype).to(x.device), tokens.to(x.device))
             x0 = x0_from_v(x * scale, v, append_dims(torch.cos(angle), x), append_dims(torch.sin(angle), x))
-            # Pictures live in [-1, 1]: an estimate outside it is an error we can see. Latents have no such bounds.
+            # Images live in [-1, 1]: an estimate outside it is an error we can see. Latents have no such bounds.
             return x0 if self.autoencoder else x0.clamp(-1, 1)

@@ -17,6 +17,7 @@ import json
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +28,7 @@ PAD, NULL_TOKEN, NO_STYLE, FIRST_STYLE = 0, 1, 2, 3
 MAX_TOKENS = 12
 _WORD = re.compile(r"[a-z0-9]+")
 _ANY_WORD = re.compile(r"\w+")  # in any script
-# These words carry no picture; the captions have them ("face with tears of joy") and prompts do too.
+# These words carry no image; the captions have them ("face with tears of joy") and prompts do too.
 STOP_WORDS = frozenset(("a", "an", "the", "of", "with", "and", "in", "on", "at", "to", "for", "by", "or"))
 
 
@@ -73,6 +74,11 @@ class Vocabulary:
             frozenset(raw["everyday_words"]),
             tuple(raw["labels"]),
         )
+
+    @cached_property
+    def label_words(self) -> tuple[frozenset[str], ...]:
+        """The words of each label, in the order of `labels`."""
+        return tuple(frozenset(tokenize(label["label"])) for label in self.labels)
 
     def __len__(self) -> int:
         return FIRST_STYLE + len(self.styles) + len(self.words)

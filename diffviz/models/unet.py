@@ -1,6 +1,6 @@
 """The network: a small U-Net conditioned on the noise level and the prompt.
 
-    picture (B, 3, S, S) --unshuffle--> (B, 12, S/2, S/2)         pixel-unshuffle: 2 × 2 pixels become channels
+    image (B, 3, S, S) --unshuffle--> (B, 12, S/2, S/2)         pixel-unshuffle: 2 × 2 pixels become channels
         down blocks at S/2 --------------------------- skip ----+
             down blocks at S/4 ---------------- skip --+        |
                 self- and cross-attention (prompt)     |        |
@@ -30,7 +30,7 @@ from diffviz.models.text_encoder import TextEncoder
 class UNetConfig:
     """Everything that fixes the shape of the network; stored beside its weights."""
 
-    size: int = 32  # side of the picture in pixels, or of the latents
+    size: int = 32  # side of the image in pixels, or of the latents
     channels: tuple[int, ...] = (64, 128)  # per level, highest resolution first
     blocks: int = 1  # residual blocks per level on the way down (one more on the way up)
     attention_blocks: int = 2  # transformer blocks in the middle
@@ -38,7 +38,7 @@ class UNetConfig:
     text_dim: int = 128
     n_tokens: int = 0  # size of the vocabulary, styles and special tokens included
     patch: int = 2  # side of the pixel patches that become channels
-    in_channels: int = 3  # of the picture, or of the latents
+    in_channels: int = 3  # of the image, or of the latents
 
     def as_dict(self) -> dict[str, Any]:
         return asdict(self)

@@ -182,7 +182,7 @@ def inpaint_steps(settings: InpaintSettings, denoiser: Denoiser | None = None) -
 
 
 def state_mask(mask: Tensor, denoiser: Denoiser) -> Tensor:
-    """The mask (1, 1, H, W) of bools of the states of a run, for the mask (1, 1, S, S) of an image.
+    """The mask (1, 1, H, W) of bools of the states of a trajectory, for the mask (1, 1, S, S) of an image.
 
     True where any pixel that a state's value stands for is masked.
     """
@@ -246,7 +246,7 @@ def _center_square(image: Any, model: str) -> np.ndarray:
     if min(image.size) < 2:
         raise ValueError(f"the image must have two pixels a side or more, not {image.width} × {image.height}")
     return uploads.resize(
-        uploads.rgb_on_white(image), checkpoints.load(model).picture_size, uploads.crop(image)
+        uploads.rgb_on_white(image), checkpoints.load(model).image_size, uploads.crop(image)
     )
 
 
@@ -257,11 +257,11 @@ def _record(steps: Iterator[Step], edit: Settings, decode: Decode | None) -> Tra
 
 def _read_image(pixels: bytes, denoiser: Denoiser) -> Tensor:
     """(1, 3, S, S) in [-1, 1] of bytes in rows of RGB."""
-    side = denoiser.picture_size
+    side = denoiser.image_size
     return torch.as_tensor(from_uint8(np.frombuffer(pixels, np.uint8).reshape(side, side, 3)))[None]
 
 
 def _read_mask(mask: bytes, denoiser: Denoiser) -> Tensor:
     """(1, 1, S, S) of bools, True where the image is to be drawn."""
-    side = denoiser.picture_size
+    side = denoiser.image_size
     return torch.as_tensor(np.frombuffer(mask, np.uint8) > 0).view(1, 1, side, side)

@@ -57,7 +57,7 @@ def number(name: str, value: Any, low: float, high: float) -> float:
 
 @dataclasses.dataclass(frozen=True)
 class Settings:
-    """Everything that decides a picture; equal settings give equal pictures.
+    """Everything that decides an image; equal settings give equal images.
 
     `style` and `sampler` are names, an empty style lets the network choose; `guidance` 1 is off; `eta` is
     DDIM's, and must be 0 for samplers that would ignore it. `negative` takes the place of "no words" in guidance,
@@ -116,7 +116,7 @@ class Settings:
 
     @property
     def frames(self) -> int:
-        """Moments of the run before the finished picture, one for each state that the network is asked about."""
+        """Moments of the trajectory before the finished image, one for each state at which the network is evaluated."""
         return len(self.timesteps) - 1
 
     @property

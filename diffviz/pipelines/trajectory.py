@@ -35,7 +35,7 @@ MAX_PIXELS = (
 def check_size(width: int, height: int, zoom: int, frames: int = 1) -> None:
     """Refuse an enlargement before anything is computed for it.
 
-    Raises ValueError where `zoom` is not from 1 to MAX_ZOOM, or `frames` enlarged pictures of
+    Raises ValueError where `zoom` is not from 1 to MAX_ZOOM, or `frames` enlarged images of
     width × height pixels have more than MAX_PIXELS together.
     """
     if not 1 <= zoom <= MAX_ZOOM:
@@ -106,7 +106,7 @@ class Trajectory:
         return noise.repeat(zoom, axis=1).repeat(zoom, axis=2)
 
     def save_gif(self, path: str | Path, panels: Sequence[str] = ("x",), zoom: int = 6) -> Path:
-        """Write the run as an animation that rests on the finished picture; returns the path.
+        """Write the trajectory as an animation that rests on the finished image; returns the path.
 
         Raises ValueError for a panel that does not exist and for a `zoom` that `check_size` refuses.
         """
@@ -117,7 +117,7 @@ class Trajectory:
         return path
 
     def save_png(self, path: str | Path, zoom: int = 6) -> Path:
-        """Write the finished picture, pixels enlarged without smoothing; returns the path.
+        """Write the finished image, pixels enlarged without smoothing; returns the path.
 
         The file says how it was made: its text chunks hold the prompt ("Description"), the seed ("Seed") and all settings
         as JSON ("diffviz:settings"), which `Image.open(path).text` reads. Raises ValueError for a `zoom` that
@@ -181,7 +181,7 @@ def sprite_sheet(frames: np.ndarray) -> bytes:
 
 
 def strip(frames: np.ndarray, count: int = 8, zoom: int = 4) -> bytes:
-    """`count` frames spread over the run, first and last included, side by side as one PNG."""
+    """`count` frames spread over the trajectory, first and last included, side by side as one PNG."""
     chosen = np.unique(np.linspace(0, len(frames) - 1, min(count, len(frames))).round().astype(int))
     return encode_png(np.kron(np.concatenate(frames[chosen], axis=1), np.ones((zoom, zoom, 1), np.uint8)))
 
@@ -204,7 +204,7 @@ def gif(panels: Sequence[np.ndarray], zoom: int = 6, frame_ms: int = 80, rest_ms
 
 
 def encode_png(picture: np.ndarray) -> bytes:
-    """One picture (H, W, 3) uint8 as a lossless PNG."""
+    """One image (H, W, 3) uint8 as a lossless PNG."""
     buffer = io.BytesIO()
     Image.fromarray(picture).save(buffer, "PNG")
     return buffer.getvalue()

@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from diffviz import pacing
 from diffviz.diffusion.process import add_noise, append_dims, v_from_x0_eps, x0_from_eps, x0_from_u, x0_from_v
 from diffviz.diffusion.samplers import ddim, make_generators, randn_per_seed, timesteps
 from diffviz.diffusion.schedules import SCHEDULES
@@ -220,7 +221,8 @@ def train(
         if step == steps:
             return
         x0 = x0s[torch.randint(len(x0s), (BATCH,), generator=rng)]
-        losses.append(model.step(x0, rng, 1 - step / steps))
+        with pacing.piece():
+            losses.append(model.step(x0, rng, 1 - step / steps))
 
 
 def mean_nn_distance(a: np.ndarray, b: np.ndarray) -> float:

@@ -7,11 +7,11 @@
 Recipes are trained from scratch at 32 × 32 for the same number of images, each with one thing changed, and the
 plain one from two seeds, which says how much a difference must be to mean something. Sizes are trained at
 64 × 64 for the same processor time on one thread. Every one gets the same falling rate and is measured by the
-same number: `heldout_loss` of its averaged weights, the error of v on held-out drawings, at the same noises.
+same number: `heldout_loss` of its averaged weights, the error of v on held-out images, at the same noises.
 What is done is kept, so that a run that was stopped goes on; --workers 2 does two at a time, each on a thread of
 its own. The recipes' runs are short: they say what learns fastest at first, not what ends best.
 
---guided trains guidance into a copy of emoji32, so that one call does for two, and lets the classifier compare.
+--guided trains guidance into a copy of emoji32, so that one evaluation does for two, and lets the classifier compare.
 """
 
 from __future__ import annotations
@@ -138,8 +138,8 @@ RECIPES = {
     "no-keywords": Variant(
         "Captions without keywords", {"dropout": CaptionDropout(keywords_only=0.0, extra_keywords=0.0)}
     ),
-    "flip": Variant("Half of the drawings mirrored", {"flip": 0.5}),
-    "recolour": Variant("15 % of the drawings in another colour", {"recolour": 0.15}),
+    "flip": Variant("Half of the images mirrored", {"flip": 0.5}),
+    "recolour": Variant("15 % of the images in another colour", {"recolour": 0.15}),
     "skin-tones": Variant(
         "Skin tones as extra data, a third as often", {"skin_tone_weight": 0.35}, data="-tones"
     ),
@@ -210,7 +210,7 @@ def run(name: str, path: Path, images: int, minutes: float) -> dict:
 
 
 def distill_guidance(data: Dataset, vocabulary: Vocabulary, images: int, scale: float = 3.0) -> UNet:
-    """A copy of emoji32 that has learned to answer as it does under guidance, for one scale (Meng et al. 2023,
+    """A copy of emoji32 trained to predict what it predicts under guidance, for one scale (Meng et al. 2023,
     arXiv 2210.03142, section 3.1, without the scale as an input)."""
     recipe = train.Recipe(lr_muon=1e-3, lr_adam=5e-4, warm_up=20, decay=0.7, oversample_from=0.0)
     teacher = checkpoints.load(checkpoints.QUICK).net
@@ -235,7 +235,7 @@ def distill_guidance(data: Dataset, vocabulary: Vocabulary, images: int, scale: 
 
 
 def evaluate_guidance(data: Dataset, vocabulary: Vocabulary, images: int) -> dict:
-    """The classifier's figures for emoji32 without guidance, with it, and with guidance trained in."""
+    """The classifier's figures for emoji32 without guidance, with it, and with guidance distilled."""
     label_classifier = classifier.load(ASSETS / "classifier32.safetensors")
     plain = checkpoints.load(checkpoints.QUICK)
     rows = {

@@ -1,4 +1,4 @@
-"""More pictures from the same drawings: mirrored, and painted in another colour.
+"""More training images from those there are: mirrored, and recoloured.
 
 Both keep the caption true. A mirrored cat is a cat; a blue banana is captioned "blue banana", so that a colour
 word learns to mean that colour whatever the thing. The combinations that the model card tests are never made.
@@ -34,7 +34,7 @@ ONE_SIDED_WORDS = ("left", "right", "moon", "quarter", "pointing", "button", "OK
 # Hue of each colour word, on Pillow's scale from 0 to 255.
 HUES = {"red": 0, "orange": 20, "yellow": 38, "green": 85, "blue": 152, "purple": 194, "pink": 232}
 COLOURS = frozenset(HUES) | {"black", "white", "brown", "grey", "gray", "rainbow", "gold", "golden", "silver"}
-# A drawing has one colour when the hues of its coloured pixels point one way: the length of their mean direction.
+# An image has one colour when the hues of its coloured pixels point one way: the length of their mean direction.
 ONE_COLOUR = 0.8
 COLOURED = (60, 60)  # a pixel counts as coloured from this saturation and value on, of 255
 VIVID = 100  # chroma, of 255, below which another hue gives another brown, not the colour that was asked for
@@ -44,23 +44,23 @@ _NOVEL = [set(tokenize(prompt)) for prompt, _ in NOVEL_24]
 
 
 def mirrors(label: str, subgroup: str) -> bool:
-    """Whether the mirror image of a drawing still fits its label."""
+    """Whether the mirror image of an image still fits its label."""
     return not subgroup.startswith(ONE_SIDED_SUBGROUPS) and not any(w in label for w in ONE_SIDED_WORDS)
 
 
 def recolours(label: str) -> bool:
-    """Whether a drawing of this label may get another colour: not where the label names one."""
+    """Whether an image of this label may get another colour: not where the label names one."""
     return not COLOURS & set(tokenize(label))
 
 
 def in_colour(words: Sequence[str], colour: str) -> list[str] | None:
-    """The caption of a repainted drawing; None for a combination that the model card tests as new."""
+    """The caption of a recoloured image; None for a combination that the model card tests as new."""
     caption = [colour, *(w for w in words if w not in COLOURS)]
     return None if any(new <= set(caption) for new in _NOVEL) else caption
 
 
-def _hsv(picture: Tensor) -> np.ndarray:
-    return np.array(Image.fromarray(to_uint8(picture.numpy())).convert("HSV"))
+def _hsv(image: Tensor) -> np.ndarray:
+    return np.array(Image.fromarray(to_uint8(image.numpy())).convert("HSV"))
 
 
 def _main_hue(hsv: np.ndarray) -> float | None:
@@ -71,17 +71,17 @@ def _main_hue(hsv: np.ndarray) -> float | None:
     return float(np.angle(mean) / (2 * np.pi) * 256 % 256) if abs(mean) >= ONE_COLOUR else None
 
 
-def main_hue(picture: Tensor) -> float | None:
-    """The hue of a picture (3, S, S) in [-1, 1] on the scale of HUES; None for several colours or hardly any."""
-    return _main_hue(_hsv(picture))
+def main_hue(image: Tensor) -> float | None:
+    """The hue of an image (3, S, S) in [-1, 1] on the scale of HUES; None for several colours or hardly any."""
+    return _main_hue(_hsv(image))
 
 
-def recolour(picture: Tensor, colour: str) -> Tensor | None:
-    """Turn all hues of a picture (3, S, S) in [-1, 1] so that its main one becomes `colour` (a key of HUES).
+def recolour(image: Tensor, colour: str) -> Tensor | None:
+    """Turn all hues of an image (3, S, S) in [-1, 1] so that its main one becomes `colour` (a key of HUES).
 
-    White, grey and black stay. None where the picture has several colours or hardly any.
+    White, grey and black stay. None where the image has several colours or hardly any.
     """
-    hsv = _hsv(picture)
+    hsv = _hsv(image)
     main = _main_hue(hsv)
     if main is None:
         return None

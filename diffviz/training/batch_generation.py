@@ -1,4 +1,4 @@
-"""Pictures in bulk: many prompts and seeds at once, and sheets of them to look at."""
+"""Images in bulk: many prompts and seeds at once, and sheets of them to look at."""
 
 from __future__ import annotations
 
@@ -44,9 +44,9 @@ def generate_many(
     sampler: str = "ddim",
     batch: int = 64,
 ) -> Tensor:
-    """One picture per (prompt, style, seed) on the cosine schedule: (N, 3, S, S) in [-1, 1]."""
+    """One image per (prompt, style, seed) on the cosine schedule: (N, 3, S, S) in [-1, 1]."""
     schedule, device = SCHEDULES["cosine"], next(denoiser.net.parameters()).device
-    pictures = []
+    images = []
     for start in range(0, len(prompts), batch):
         part = slice(start, start + batch)
         denoise = guided_denoiser(denoiser, prompts[part], styles[part], guidance)
@@ -54,8 +54,8 @@ def generate_many(
         x = randn_per_seed(rng, denoiser.shape).to(device)
         for step in SAMPLERS[sampler](denoise, x, timesteps(steps), schedule, rng=rng):
             x = step.x
-        pictures.append(denoiser.decode(x).float().cpu())
-    return torch.cat(pictures)
+        images.append(denoiser.decode(x).float().cpu())
+    return torch.cat(images)
 
 
 def generate_for_rows(
@@ -67,7 +67,7 @@ def generate_for_rows(
     precise: bool = False,
     **settings: Any,
 ) -> Tensor:
-    """One picture for the caption of each row, picture i from seed first_seed + i; in bfloat16 unless `precise`."""
+    """One image for the caption of each row, image i from seed first_seed + i; in bfloat16 unless `precise`."""
     with torch.autocast("cpu", torch.bfloat16, enabled=not precise):
         return generate_many(
             denoiser,
@@ -85,19 +85,19 @@ def generate_grid(
     guidance: float = 3.0,
     sampler: str = "ddim",
 ) -> Tensor:
-    """Fixed (prompt, style) pairs, picture i from seed i: (N, 3, S, S)."""
+    """Fixed (prompt, style) pairs, image i from seed i: (N, 3, S, S)."""
     prompts, styles = zip(*wanted, strict=True)
     return generate_many(
         denoiser, prompts, styles, range(len(prompts)), steps=steps, guidance=guidance, sampler=sampler
     )
 
 
-def image_grid(pictures: Tensor, columns: int, zoom: int = 3) -> Image.Image:
-    """Pictures (N, 3, S, S) in rows, pixels enlarged without smoothing."""
-    n, _, s, _ = pictures.shape
+def image_grid(images: Tensor, columns: int, zoom: int = 3) -> Image.Image:
+    """Images (N, 3, S, S) in rows, pixels enlarged without smoothing."""
+    n, _, s, _ = images.shape
     rows = math.ceil(n / columns)
     sheet = np.full((rows * (s + 2), columns * (s + 2), 3), 255, np.uint8)
-    for i, picture in enumerate(to_uint8(pictures.numpy())):
+    for i, picture in enumerate(to_uint8(images.numpy())):
         y, x = divmod(i, columns)
         sheet[y * (s + 2) : y * (s + 2) + s, x * (s + 2) : x * (s + 2) + s] = picture
     image = Image.fromarray(sheet)

@@ -47,7 +47,7 @@ def main() -> None:
         "steps": STEPS,
         "sampler": SAMPLER,
         "guidance": GUIDANCE,
-        "side": denoiser.picture_size,
+        "side": denoiser.image_size,
         "pairs": [
             {"prompt": p, "style": s, "seed": seed} for p, s, seed in zip(prompts, styles, seeds, strict=True)
         ],

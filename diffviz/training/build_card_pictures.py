@@ -1,9 +1,9 @@
-"""Draw the pictures on the exported cards: for each, the process that the card is about, run by the shipped weights.
+"""Draw the images on the exported cards: for each, the process that the card is about, run by the shipped weights.
 
     python -m diffviz.training.build_card_pictures               # -> assets/cards/*.png and pictures.json; some minutes
     python -m diffviz.training.build_card_pictures --only iv-cfg iv-gan
 
-A card without an entry in PICTURES gets no picture. `pictures.json` holds the alternative text of each, and the SHA-256
+A card without an entry in PICTURES gets no image. `pictures.json` holds the alternative text of each, and the SHA-256
 of the weights that drew them.
 """
 
@@ -46,7 +46,7 @@ SIGNAL, PREDICTION, PALE = (29, 95, 168), (0, 115, 90), (208, 208, 208)  # as on
 
 @dataclass(frozen=True)
 class Sheet:
-    """Rows of square pictures (H, W, 3) uint8 with a heading over each column and a label before each row."""
+    """Rows of square images (H, W, 3) uint8 with a heading over each column and a label before each row."""
 
     alt: str
     rows: Sequence[Sequence[np.ndarray]]
@@ -54,7 +54,7 @@ class Sheet:
     labels: Sequence[str] = ()
 
 
-# --- what the pictures are made of -------------------------------------------------------------------------
+# --- what the images are made of -------------------------------------------------------------------------
 
 
 def _settings(prompt: str, seed: int = 0, **more: Any) -> Settings:
@@ -63,7 +63,7 @@ def _settings(prompt: str, seed: int = 0, **more: Any) -> Settings:
 
 def _sample(name: str) -> np.ndarray:
     """One of the sample images: (3, S, S) in [-1, 1]."""
-    return from_uint8(samples.pixels(f"{name}.png", checkpoints.load(MODEL).picture_size))
+    return from_uint8(samples.pixels(f"{name}.png", checkpoints.load(MODEL).image_size))
 
 
 def _noise(like: np.ndarray, seed: int = 0) -> np.ndarray:
@@ -480,7 +480,7 @@ PICTURES: dict[str, Callable[[], Sheet]] = {
 
 
 def draw(sheet: Sheet) -> Image.Image:
-    """The sheet as one picture: pixels enlarged without smoothing, dark letters on white."""
+    """The sheet as one image: pixels enlarged without smoothing, dark letters on white."""
     font = ImageFont.truetype(FONTS / "DejaVuSans.ttf", TEXT)
     left = max((int(font.getlength(label)) + 2 * GAP for label in sheet.labels), default=0)
     top = TEXT + 2 * GAP if sheet.columns else 0

@@ -2,14 +2,14 @@
 
     python -m diffviz.training.build_dataset --size 32 --out data/emoji32.npz
 
-The file holds, for N pictures of L labels:
+The file holds, for N images of L labels:
 
     images  (N, size, size, 3) uint8     label   (N,) index into labels     style (N,) index into styles
     heldout (N,) bool: never trained on  labels, keywords, groups, subgroups, hexcodes (L,) text
     everyday (L,) bool: the labels the shipped model was trained on longest
 
 and beside it `assets/vocabulary.json` gets the words and labels that the pages need, and, with --samples,
-`assets/samples/` the pictures they show.
+`assets/samples/` the images they show.
 """
 
 from __future__ import annotations
@@ -37,13 +37,13 @@ from diffviz.training.sources import (
     SOURCES,
     canonical,
     fetch,
+    images_of,
     names_to_hexcodes,
     on_white,
-    pictures,
 )
 
 HELD_OUT_PERCENT = 5
-# Letters, arrows and plain signs teach a picture model nothing; flags would be a fifth of everything.
+# Letters, arrows and plain signs teach an image model nothing; flags would be a fifth of everything.
 LEFT_OUT_SUBGROUPS = {
     "flag", "country-flag", "subdivision-flag", "keycap", "alphanum", "arrow", "transport-sign", "warning",
     "religion", "zodiac", "av-symbol", "gender", "math", "punctuation", "currency", "other-symbol",
@@ -102,7 +102,7 @@ def captions(cache: Path) -> dict[str, dict]:
 
 
 def why_left_out(hexcode: str, caption: dict | None, skin_tones: bool) -> str | None:
-    """The reason a picture is not used, or None when it is."""
+    """The reason an image is not used, or None when it is."""
     if caption is None:
         return "no caption"
     if caption["group"] == "flags":
@@ -136,13 +136,13 @@ def _render(job: tuple[Callable[[int], Image.Image], int]) -> np.ndarray:
 
 
 def collect(cache: Path, skin_tones: bool) -> tuple[list[tuple], dict[str, dict], Counter]:
-    """All usable pictures as (hexcode, style index, render), the captions, and what was left out."""
+    """All usable images as (hexcode, style index, render), the captions, and what was left out."""
     table = captions(cache)
     names = names_to_hexcodes(cache, {h: c["label"] for h, c in table.items()})
     jobs, left_out = [], Counter()
     for style, source in enumerate(SOURCES):
         seen = set()
-        for hexcode, render in pictures(source, cache, names):
+        for hexcode, render in images_of(source, cache, names):
             reason = why_left_out(hexcode, table.get(hexcode), skin_tones)
             if reason is None and hexcode in seen:
                 reason = "drawn twice"
@@ -152,7 +152,7 @@ def collect(cache: Path, skin_tones: bool) -> tuple[list[tuple], dict[str, dict]
                 seen.add(hexcode)
                 jobs.append((hexcode, style, render))
         if not seen:
-            raise SystemExit(f"no usable picture in {source.package}@{source.version}: the set is missing")
+            raise SystemExit(f"no usable image in {source.package}@{source.version}: the set is missing")
     return jobs, table, left_out
 
 
@@ -237,22 +237,22 @@ def data_card(data: dict[str, np.ndarray], left_out: Counter) -> str:
             "",
             "Written by `python -m diffviz.training.build_dataset`; do not edit by hand.",
             "",
-            f"{len(data['images']):,} pictures of {len(data['labels']):,} labels, rendered on white by area averaging "
-            f"with premultiplied alpha. {int(data['heldout'].sum())} of them (5 % of the pairs of label and drawing) are "
+            f"{len(data['images']):,} images of {len(data['labels']):,} labels, rendered on white by area averaging "
+            f"with premultiplied alpha. {int(data['heldout'].sum())} of them (5 % of the pairs of label and style) are "
             "held out and never trained on; flat, gradient and 3d share their drawings and are held out together. "
-            f"{int(data['everyday'].sum())} labels ({int(data['everyday'][data['label']].sum()):,} pictures) count as "
+            f"{int(data['everyday'].sum())} labels ({int(data['everyday'][data['label']].sum()):,} images) count as "
             "everyday ones.",
             "",
-            "## Pictures",
+            "## Images",
             "",
-            "| style | npm package | licence | by | pictures | look |",
+            "| style | npm package | licence | by | images | look |",
             "|---|---|---|---|---|---|",
             *rows,
             "",
             "The two CC-BY-4.0 sets ask for attribution: Twemoji, copyright Twitter, Inc. and other contributors, and "
             "EmojiTwo, copyright the EmojiTwo contributors (from EmojiOne 2.2, Ranks.com Inc.), both under the Creative "
-            "Commons Attribution 4.0 licence; the pictures were rendered small on a white ground and used for training. "
-            "The pictures in `samples/` carry their own attribution in `samples/attribution.json`; those in `sketches/` "
+            "Commons Attribution 4.0 licence; the images were rendered small on a white ground and used for training. "
+            "The images in `samples/` carry their own attribution in `samples/attribution.json`; those in `sketches/` "
             "were drawn for this project. "
             "`drawings.avif` (the lesson on memorization) holds every training image at 32 × 32, compressed, each shown "
             "with its name and its set; the licences above apply to it.",
@@ -265,7 +265,7 @@ def data_card(data: dict[str, np.ndarray], left_out: Counter) -> str:
             "",
             "## Left out",
             "",
-            "| why | pictures |",
+            "| why | images |",
             "|---|---|",
             *(f"| {k} | {v:,} |" for k, v in left_out.most_common() if v),
             "",
@@ -290,10 +290,10 @@ def data_card(data: dict[str, np.ndarray], left_out: Counter) -> str:
 def report(data: dict[str, np.ndarray]) -> None:
     """Print the counts by set and by group."""
     print(
-        f"{len(data['images'])} pictures, {len(data['labels'])} labels, {int(data['heldout'].sum())} held out"
+        f"{len(data['images'])} images, {len(data['labels'])} labels, {int(data['heldout'].sum())} held out"
     )
     print(
-        f"everyday: {int(data['everyday'].sum())} labels, {int(data['everyday'][data['label']].sum())} pictures"
+        f"everyday: {int(data['everyday'].sum())} labels, {int(data['everyday'][data['label']].sum())} images"
     )
     for title, names in (("style", data["styles"][data["style"]]), ("group", data["groups"][data["label"]])):
         print(title, ", ".join(f"{k} {v}" for k, v in sorted(Counter(names.tolist()).items())))
@@ -303,7 +303,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--size", type=int, default=32, help="side of the pictures in pixels (32 or 64)")
+    parser.add_argument("--size", type=int, default=32, help="side of the images in pixels (32 or 64)")
     parser.add_argument("--out", type=Path, default=Path("data/emoji32.npz"))
     parser.add_argument("--cache", type=Path, default=Path("data/packages"), help="where packages are kept")
     parser.add_argument("--skin-tones", action="store_true", help="keep the skin-tone variants too")

@@ -2,8 +2,8 @@
 
     python -m diffviz.training.build_reference_set        # -> assets/drawings.avif and drawings.json; a minute
 
-The sheet is compressed with loss; the yardstick, how far real drawings that were never trained on lie from the
-drawings on it, is therefore taken from the sheet as it will be read.
+The sheet is compressed with loss; the yardstick, how far real images that were never trained on lie from the
+images on it, is therefore taken from the sheet as it will be read.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ COLUMNS = 96
 
 
 def sheet(pictures: np.ndarray) -> Image.Image:
-    """Pictures (N, S, S, 3) uint8 in rows of COLUMNS, the rest white."""
+    """Images (N, S, S, 3) uint8 in rows of COLUMNS, the rest white."""
     n, s = pictures.shape[:2]
     rows = math.ceil(n / COLUMNS)
     cells = np.full((rows * COLUMNS, s, s, 3), 255, np.uint8)
@@ -54,15 +54,15 @@ def main() -> None:
     }
     write(args.out, facts)
     nearest_neighbors.load_reference_set.cache_clear()
-    drawings = nearest_neighbors.load_reference_set(args.out)
-    assert drawings is not None, "it was written just now"
-    heldout = data.pictures(data.rows(heldout=True, common=True))
-    far = nearest_neighbors.distances(heldout, drawings.pictures).amin(1)
+    reference = nearest_neighbors.load_reference_set(args.out)
+    assert reference is not None, "it was written just now"
+    heldout = data.examples(data.rows(heldout=True, common=True))
+    far = nearest_neighbors.distances(heldout, reference.images).amin(1)
     facts["new"] = sorted(round(float(d), 4) for d in far)
     write(args.out, facts)
     limit = np.quantile(facts["new"], nearest_neighbors.COPY_QUANTILE)
     print(
-        f"{path}: {len(rows)} drawings, {path.stat().st_size / 1e6:.1f} MB; {len(far)} real new ones lie "
+        f"{path}: {len(rows)} images, {path.stat().st_size / 1e6:.1f} MB; {len(far)} real new ones lie "
         f"{np.median(facts['new']):.3f} away (median), 95 % of them more than {limit:.3f}"
     )
 

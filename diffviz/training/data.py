@@ -19,7 +19,7 @@ from diffviz.training.augment import HUES, recolour
 
 @dataclass(frozen=True)
 class Dataset:
-    """The file of `build_dataset`, as tensors; pictures stay uint8 until they are used."""
+    """The file of `build_dataset`, as tensors; images stay uint8 until they are used."""
 
     images: Tensor  # (N, 3, S, S) uint8
     label: np.ndarray  # (N,)
@@ -60,20 +60,20 @@ class Dataset:
         """Which labels are skin-tone variants: (L,) bool."""
         return np.array(["skin tone" in label for label in self.labels])
 
-    def pictures(self, rows: np.ndarray) -> Tensor:
-        """Pictures in [-1, 1]: (len(rows), 3, S, S) float."""
+    def examples(self, rows: np.ndarray) -> Tensor:
+        """Images in [-1, 1]: (len(rows), 3, S, S) float."""
         return normalize(self.images[torch.from_numpy(rows)].float())
 
     def mirrored(self, rows: np.ndarray) -> Tensor:
-        """The mirror images of `pictures`."""
-        return self.pictures(rows).flip(-1)
+        """The mirror images of `examples`."""
+        return self.examples(rows).flip(-1)
 
-    def recoloured(self, row: int, picture: Tensor, colour: str) -> Tensor | None:
-        """`picture`, of this row, in another colour (a key of HUES); None where it has none to exchange."""
-        return recolour(picture, colour)
+    def recoloured(self, row: int, image: Tensor, colour: str) -> Tensor | None:
+        """`image`, of this row, in another colour (a key of HUES); None where it has none to exchange."""
+        return recolour(image, colour)
 
     def rows(self, *, heldout: bool, common: bool = False) -> np.ndarray:
-        """Indices of the held-out or the training pictures, of everyday labels only if asked."""
+        """Indices of the held-out or the training images, of everyday labels only if asked."""
         keep = self.heldout == heldout
         return np.flatnonzero(keep & self.common[self.label] if common else keep)
 
@@ -97,21 +97,21 @@ class LatentDataset(Dataset):
         assert (row[plain] == np.arange(n)).all()
         return cls(images=latents[plain], latents=latents, mirror=mirror, colours=colours, **captions)
 
-    def pictures(self, rows: np.ndarray) -> Tensor:
+    def examples(self, rows: np.ndarray) -> Tensor:
         """Latents at unit variance: (len(rows), C, H, W) float."""
         return self.images[torch.from_numpy(rows)].float()
 
     def mirrored(self, rows: np.ndarray) -> Tensor:
-        """Latents of the mirror images; of the pictures themselves where those were not encoded."""
+        """Latents of the mirror images; of the images themselves where those were not encoded."""
         at = self.mirror[rows]
         return torch.where(
             torch.from_numpy(at >= 0)[:, None, None, None],
             self.latents[torch.from_numpy(at.clip(0))].float(),
-            self.pictures(rows),
+            self.examples(rows),
         )
 
-    def recoloured(self, row: int, picture: Tensor, colour: str) -> Tensor | None:
-        """Latents of the picture in another colour, not mirrored; None where that was not encoded."""
+    def recoloured(self, row: int, image: Tensor, colour: str) -> Tensor | None:
+        """Latents of the image in another colour, not mirrored; None where that was not encoded."""
         at = self.colours[row, list(HUES).index(colour)]
         return self.latents[at].float() if at >= 0 else None
 
@@ -120,14 +120,14 @@ class LatentDataset(Dataset):
 class CaptionDropout:
     """How captions are thinned out in training."""
 
-    caption: float = 0.10  # no words at all: teaches the unconditional answer that guidance needs
+    caption: float = 0.10  # no tokens at all: trains the unconditional prediction that guidance needs
     style: float = 0.15  # no style: the words alone must do
     keywords_only: float = 0.10  # keywords in place of the label, so that they mean something by themselves
     extra_keywords: float = 0.35  # label and one to three keywords
 
 
 class Captions:
-    """Draws the token row of a training picture: its label, at times keywords, at times nothing."""
+    """Draws the token row of a training image: its label, at times keywords, at times nothing."""
 
     def __init__(self, data: Dataset, vocabulary: Vocabulary, dropout: CaptionDropout) -> None:
         self.vocabulary, self.dropout, self.styles = vocabulary, dropout, data.styles

@@ -33,7 +33,7 @@ def variants(data: Dataset) -> Iterator[tuple[int, int, bool, Tensor]]:
     """(row, colour, mirrored, image (3, S, S) in [-1, 1]) of every variant; held-out images only as they are."""
     for row in range(len(data.images)):
         label = data.label[row]
-        image = data.pictures(np.array([row]))[0]
+        image = data.examples(np.array([row]))[0]
         yield row, -1, False, image
         if data.heldout[row]:
             continue

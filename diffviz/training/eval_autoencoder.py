@@ -1,10 +1,10 @@
-"""Measure what the autoencoder loses, on the held-out drawings it never saw.
+"""Measure what the autoencoder loses, on the held-out images it never saw.
 
     python -m diffviz.training.eval_autoencoder      # the shipped one -> assets/curves/autoencoder.json and a sheet
 
 PSNR and SSIM (Wang et al. 2004, with its Gaussian window of 11 pixels) by scikit-image, a development dependency,
 on images of 8 bits; the same for a linear code of as many numbers (the principal components of 8 × 8 patches of the
-training images), since a figure says little without what is cheap. The sheet shows the drawings that lose most, an
+training images), since a figure says little without what is cheap. The sheet shows the images that lose most, an
 average one and the best, each beside its reconstruction and the difference four times enlarged.
 """
 
@@ -29,7 +29,7 @@ from diffviz.paths import ASSETS
 from diffviz.training.data import Dataset
 from diffviz.training.train_autoencoder import principal_patches
 
-SHOWN = 8  # drawings on the sheet from each end, and from the middle
+SHOWN = 8  # images on the sheet from each end, and from the middle
 
 
 def qualities(real: np.ndarray, again: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -60,7 +60,7 @@ def linear_code(data: Dataset, config: AutoencoderConfig) -> Callable[[Tensor], 
 
 
 def sheet(real: np.ndarray, again: np.ndarray, psnr: np.ndarray) -> Image.Image:
-    """Rows of (drawing, reconstruction, four times the difference): the worst, those in the middle, the best."""
+    """Rows of (image, reconstruction, four times the difference): the worst, those in the middle, the best."""
     order, half = np.argsort(psnr), SHOWN // 2
     middle = len(order) // 2
     chosen = [order[:SHOWN], order[middle - half : middle + half], order[-SHOWN:]]
@@ -84,7 +84,7 @@ def main() -> None:
     torch.set_num_threads(args.threads)
     data, net = Dataset.load(args.data), checkpoints.read_autoencoder(args.weights)
     rows = data.rows(heldout=True)
-    images = data.pictures(rows)
+    images = data.examples(rows)
     real = to_uint8(images.numpy())
     again = reconstruct(lambda x: net.decode(net.encode(x)), images)
     psnr, ssim = qualities(real, again)

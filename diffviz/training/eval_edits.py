@@ -89,7 +89,7 @@ def measure_strengths(
 ) -> list[dict]:
     """Which of the two subgroups the classifier sees at each strength; strength 0 is the source images themselves."""
     subgroup, others = subgroup_numbers(label_classifier, data), other_labels(data, rows)
-    given, table = data.pictures(rows), []
+    given, table = data.examples(rows), []
     captions = [
         (data.labels[label], data.styles[data.style[row]]) for label, row in zip(others, rows, strict=True)
     ]
@@ -112,7 +112,7 @@ def measure_resampling(
 ) -> dict:
     """Boundary jump of an inpainted half and agreement of the whole image, by the number of resampling steps."""
     subgroup = subgroup_numbers(label_classifier, data)[data.label[rows]]
-    given, table = data.pictures(rows), []
+    given, table = data.examples(rows), []
     side = given.shape[-1]
     mask = torch.zeros(1, 1, side, side, dtype=torch.bool)
     mask[..., : side // 2] = True

@@ -1,9 +1,9 @@
-"""Measure how far off the network is at each time, on drawings it never saw and on ones it was trained on.
+"""Measure the error of the network at each time, on images it never saw and on ones it was trained on.
 
     python -m diffviz.training.eval_loss --model emoji64      # -> assets/curves/loss-emoji64.json; a minute
 
-Mean squared error of x0, with 95 % intervals over the drawings, at 24 times; what other losses make of it follows from
-the SNR (`diffviz.analysis.prediction_targets`). Each drawing has one noise for all times. In single precision, as on
+Mean squared error of x0, with 95 % intervals over the images, at 24 times; what other losses make of it follows from
+the SNR (`diffviz.analysis.prediction_targets`). Each image has one noise for all times. In single precision, as on
 the pages.
 """
 
@@ -31,7 +31,7 @@ def errors(denoiser: Denoiser, data: Dataset, rows: np.ndarray) -> tuple[np.ndar
     """Mean squared errors of x0 (rows, times), and the SNR of the times."""
     found = []
     for i, row in enumerate(rows):
-        x0 = data.pictures(np.array([row]))[0].numpy()
+        x0 = data.examples(np.array([row]))[0].numpy()
         label, style = data.labels[data.label[row]], data.styles[data.style[row]]
         one = prediction_targets.predict_at_times(denoiser, x0, label, style, FIRST_SEED + i, TIMES)
         found.append(one.rmse("x0") ** 2)

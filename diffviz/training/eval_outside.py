@@ -2,10 +2,10 @@
 
     python -m diffviz.training.eval_outside --model emoji64    # -> assets/curves/outside-emoji64.json
 
-The captions, seeds and settings are those of `evaluate`, all labels. A generated picture is looked up by its features
-(`evaluation.outside_judge`) among the real drawings of the other sets, at the same resolution; how often the nearest
-have its label is held against the same figure for the held-out real drawings. KID is taken in the same features
-against the held-out images; its reference is that of real training images against them. The pictures are kept
+The captions, seeds and settings are those of `evaluate`, all labels. A generated image is looked up by its features
+(`evaluation.outside_judge`) among the real images of the other sets, at the same resolution; how often the nearest
+have its label is held against the same figure for the held-out real images. KID is taken in the same features
+against the held-out images; its reference is that of real training images against them. The images are kept
 under data/ as they are made, so an interrupted run goes on where it stopped.
 """
 
@@ -29,9 +29,9 @@ from diffviz.training.batch_generation import generate_for_rows
 from diffviz.training.data import Dataset
 from diffviz.training.sources import SOURCES
 
-FIRST_SEED = 10_000  # as in `evaluate`: both judges see the same pictures
+FIRST_SEED = 10_000  # as in `evaluate`: both classifiers see the same images
 FEATURE_CHUNK = 256
-CHUNK, BATCH = 40, 8  # pictures between two saves; pictures drawn at once
+CHUNK, BATCH = 40, 8  # images between two saves; images drawn at once
 
 
 def kept(path: Path, head: dict, name: str) -> np.ndarray | None:
@@ -53,7 +53,7 @@ def keep(path: Path, head: dict, **arrays: Any) -> None:
 def generated(
     model: str, data: Dataset, rows: np.ndarray, settings: dict, path: Path, head: dict
 ) -> np.ndarray:
-    """Pictures (N, S, S, 3) uint8 for the captions of rows, kept in a file as they are made."""
+    """Images (N, S, S, 3) uint8 for the captions of rows, kept in a file as they are made."""
     begun = kept(path, head, "images")
     parts = [] if begun is None else [begun]
     done = sum(map(len, parts))
@@ -65,18 +65,18 @@ def generated(
         )
         parts = [np.concatenate([*parts, made])]
         keep(path, head, images=parts[0])
-        print(f"{len(parts[0])} of {len(rows)} pictures", flush=True)
+        print(f"{len(parts[0])} of {len(rows)} images", flush=True)
     return np.concatenate(parts)[: len(rows)]
 
 
 def real_features(extract: Extractor, data: Dataset, path: Path) -> np.ndarray:
-    """Features (N, D) of every real drawing, kept in a file as they are taken."""
+    """Features (N, D) of every real image, kept in a file as they are taken."""
     head = {**extract.facts, "drawings": len(data.label), "size": data.images.shape[-1]}
     begun = kept(path, head, "features")
     parts = [] if begun is None else [begun]
     rows = np.arange(len(data.label))
     for start in range(sum(map(len, parts)), len(rows), FEATURE_CHUNK):
-        part = extract(data.pictures(rows[start : start + FEATURE_CHUNK]))
+        part = extract(data.examples(rows[start : start + FEATURE_CHUNK]))
         parts = [np.concatenate([*parts, part])]
         keep(path, head, features=parts[0])
         print(f"{len(parts[0])} of {len(rows)} drawings", flush=True)
@@ -84,7 +84,7 @@ def real_features(extract: Extractor, data: Dataset, path: Path) -> np.ndarray:
 
 
 def measure(data: Dataset, rows: np.ndarray, made: np.ndarray, real: np.ndarray) -> dict:
-    """All figures for one choice of captions: features `made` (N, D) of rows (N,), `real` (all drawings, D)."""
+    """All figures for one choice of captions: features `made` (N, D) of rows (N,), `real` (all images, D)."""
     drawing = {source.style: source.drawing for source in SOURCES}
     names = sorted(set(drawing.values()))
     of_set = np.array([names.index(drawing[style]) for style in data.styles])[data.style]
@@ -113,10 +113,10 @@ def main() -> None:
     )
     parser.add_argument("--model", default=checkpoints.SHARP, help="a network of the manifest")
     parser.add_argument("--data", type=Path, help="default: data/MODEL.npz")
-    parser.add_argument("--pictures", type=Path, help="default: data/outside-MODEL.npz")
+    parser.add_argument("--images", type=Path, help="default: data/outside-MODEL.npz")
     parser.add_argument("--features", type=Path, help="default: data/features-SIZE.npz")
     parser.add_argument("--out", type=Path, help="default: assets/curves/outside-MODEL.json")
-    parser.add_argument("--n", type=int, default=2000, help="generated pictures")
+    parser.add_argument("--n", type=int, default=2000, help="generated images")
     parser.add_argument("--steps", type=int, default=30)
     parser.add_argument("--guidance", type=float, default=3.0)
     parser.add_argument("--sampler", default="unipc")
@@ -132,7 +132,7 @@ def main() -> None:
         "precision": "bfloat16",
         "first_seed": FIRST_SEED,
     }
-    path = args.pictures or Path(f"data/outside-{args.model}.npz")
+    path = args.images or Path(f"data/outside-{args.model}.npz")
     images = generated(args.model, data, rows, settings, path, head)
     size = data.images.shape[-1]
     if images.shape[1] != size:

@@ -49,6 +49,7 @@ FIRST_SEED = 20_000
 ROUNDING_N = 8
 SCHEDULE = "cosine"
 DIGITS = 7  # of KID, which is small
+CLASSIFIER = ASSETS / "classifier32.safetensors"
 STEPS: dict[str, dict[str, tuple[int, ...]]] = {
     checkpoints.QUICK: {
         "ddim": (1, 2, 3, 5, 8, 12, 20, 30),
@@ -210,53 +211,85 @@ def measure(study: Study, scorer: ImageScorer, points: list[Point], reference: P
     return {"floor": metrics.as_figure(floor, metrics.percentile_interval(of_floor), DIGITS), "points": found}
 
 
+def add_options(parser: argparse.ArgumentParser, curve: str) -> None:
+    """The options that the commands for `assets/curves/CURVE-MODEL.json` share."""
+    parser.add_argument("--model", choices=STEPS, default=checkpoints.QUICK)
+    parser.add_argument("--data", type=Path, help="default: data/MODEL.npz")
+    parser.add_argument("--out", type=Path, help=f"default: assets/curves/{curve}-MODEL.json")
+    parser.add_argument(
+        "--n", type=_image_count, default=FULL_N, help=f"images a point, a multiple of {BLOCK}"
+    )
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--cache", type=Path, default=Path("runs"), help="where the images are kept")
+
+
+def _image_count(text: str) -> int:
+    n = int(text)
+    if n % BLOCK or not BLOCK <= n <= FULL_N:
+        raise argparse.ArgumentTypeError(f"{n} is not a multiple of {BLOCK} up to {FULL_N}")
+    return n
+
+
+def folder_of(args: argparse.Namespace, guidance: float) -> Path:
+    """Where the images of one guidance scale are kept: those of other weights lie elsewhere."""
+    sha256 = checkpoints.sha256_of(ASSETS / checkpoints.manifest()[args.model].file)
+    return args.cache / f"steps-{args.model}-{sha256[:8]}-w{guidance:g}"
+
+
+def study_of(args: argparse.Namespace, guidance: float) -> tuple[Study, np.ndarray]:
+    """What the options ask to sample at one guidance scale, and the rows of the measure's real images."""
+    data = Dataset.load(args.data or Path(f"data/{args.model}.npz"))
+    drawn, others = split_rows(data)
+    return Study(checkpoints.load(args.model), data, drawn, guidance, folder_of(args, guidance)), others
+
+
+def scorer_of(study: Study, others: np.ndarray) -> ImageScorer:
+    """The classifier with the features of the real images: those of the rows `others`, and of the study's captions."""
+    seen = classifier.load(CLASSIFIER)
+    real, same_captions = (seen.predict(study.data.examples(r))[2].numpy() for r in (others, study.drawn))
+    scale = float(metrics.rmse(real))
+    subgroup = subgroup_numbers(seen, study.data)[study.data.label[study.drawn]]
+    return ImageScorer(seen, scale, real / scale, same_captions / scale, subgroup)
+
+
+def facts_of(args: argparse.Namespace, scorer: ImageScorer) -> dict:
+    """What a curve says of how it was measured."""
+    return {
+        "weights_sha256": checkpoints.sha256_of(ASSETS / checkpoints.manifest()[args.model].file),
+        "classifier_sha256": checkpoints.sha256_of(CLASSIFIER),
+        "n": args.n,
+        "real": len(scorer.real),
+        "features": classifier.FEATURES,
+        "feature_scale": round(scorer.scale, 4),
+        "schedule": SCHEDULE,
+        "spacing": "trailing",
+        "precision": "bfloat16",
+    }
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--model", choices=STEPS, default=checkpoints.QUICK)
-    parser.add_argument("--data", type=Path, help="default: data/MODEL.npz")
-    parser.add_argument("--out", type=Path, help="default: assets/curves/steps-MODEL.json")
-    parser.add_argument("--n", type=int, default=FULL_N, help=f"images a point, a multiple of {BLOCK}")
+    add_options(parser, "steps")
     parser.add_argument("--points", nargs="+", metavar="SAMPLER:STEPS", help="default: the whole grid")
     parser.add_argument("--guidance", type=float, default=3.0)
-    parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--cache", type=Path, default=Path("runs"), help="where the images are kept")
     args = parser.parse_args()
-    if args.n % BLOCK or not BLOCK <= args.n <= FULL_N:
-        parser.error(f"--n must be a multiple of {BLOCK} up to {FULL_N}")
     torch.set_num_threads(args.threads)
     everything, reference = grid(args.model), REFERENCE[args.model]
     wanted = [p for p in everything if not args.points or f"{p[0]}:{p[1]}" in args.points]
     if not wanted:
         parser.error(f"none of the points {' '.join(args.points)} is in the grid of {args.model}")
-    sha256 = checkpoints.sha256_of(ASSETS / checkpoints.manifest()[args.model].file)
-    data = Dataset.load(args.data or Path(f"data/{args.model}.npz"))
-    drawn, others = split_rows(data)
-    folder = args.cache / f"steps-{args.model}-{sha256[:8]}-w{args.guidance:g}"
-    study = Study(checkpoints.load(args.model), data, drawn, args.guidance, folder)
+    study, others = study_of(args, args.guidance)
     for start in range(0, args.n, BLOCK):
         study.sample_block(start, [reference, *wanted])
         print(f"{args.model}: {start + BLOCK} images a point", flush=True)
 
-    seen = classifier.load(ASSETS / "classifier32.safetensors")
-    real, same_captions = (seen.predict(data.pictures(rows))[2].numpy() for rows in (others, drawn))
-    scale = float(metrics.rmse(real))
-    scorer = ImageScorer(
-        seen, scale, real / scale, same_captions / scale, subgroup_numbers(seen, data)[data.label[drawn]]
-    )
+    scorer = scorer_of(study, others)
     result = {
-        "weights_sha256": sha256,
-        "classifier_sha256": checkpoints.sha256_of(ASSETS / "classifier32.safetensors"),
-        "n": args.n,
-        "real": len(others),
-        "features": classifier.FEATURES,
-        "feature_scale": round(scale, 4),
+        **facts_of(args, scorer),
         "guidance": args.guidance,
-        "schedule": SCHEDULE,
-        "spacing": "trailing",
         "reference": {"sampler": reference[0], "steps": reference[1]},
-        "precision": "bfloat16",
         "rounding": {"n": ROUNDING_N, "value": round(study.rounding(reference), 5)},
         **measure(study, scorer, [p for p in everything if study.complete(p, args.n)], reference, args.n),
     }

@@ -3,7 +3,6 @@
     python -m diffviz.training.evaluate --model emoji64      # shipped weights -> assets/curves/evaluation-emoji64.json
     python -m diffviz.training.evaluate --weights runs/emoji64/ema.safetensors --data data/emoji64.npz --n 500 \\
         --out runs/e.json
-    python -m diffviz.training.evaluate --model emoji64 --sweep      # -> assets/curves/guidance-emoji64.json
 
 The captions are those of held-out images: (label, style) pairs whose image was never trained on. Each is sampled from
 several seeds until there are N images. A classifier of ours then says which label and which subgroup it sees, in the
@@ -35,11 +34,9 @@ from diffviz.training.augment import HUES, main_hue, recolours
 from diffviz.training.batch_generation import generate_for_rows, generate_many
 from diffviz.training.data import Dataset
 
-SWEPT = (1.0, 1.5, 2.0, 3.0, 4.0, 5.0, 7.0)  # guidance scales
 SETS = {"everyday": True, "all": False}  # of captions: whether of everyday labels alone
-COLOUR_LABELS = 50  # things that are asked for in every colour
+COLOUR_LABELS = 50  # things that are prompted in every colour
 HUE_MARGIN = 14  # of 256: 20 degrees, less than half the way between most neighbouring colours
-SWEPT_N = 400  # pictures per scale and set of captions
 
 
 def top_k_hits(logits: Tensor, truth: np.ndarray, k: int) -> np.ndarray:
@@ -48,38 +45,39 @@ def top_k_hits(logits: Tensor, truth: np.ndarray, k: int) -> np.ndarray:
 
 
 def agreement(
-    label_classifier: classifier.LabelClassifier, pictures: Tensor, label: np.ndarray, subgroup: np.ndarray
+    label_classifier: classifier.LabelClassifier, images: Tensor, label: np.ndarray, subgroup: np.ndarray
 ) -> dict:
-    """Shares of pictures in which the classifier sees the right label and subgroup, with 95 % intervals."""
-    by_label, by_subgroup, _ = label_classifier.predict(pictures)
+    """Shares of images in which the classifier sees the right label and subgroup, with 95 % intervals."""
+    by_label, by_subgroup, _ = label_classifier.predict(images)
     found = {
         "label_top1": top_k_hits(by_label, label, 1),
         "label_top5": top_k_hits(by_label, label, 5),
         "subgroup_top1": top_k_hits(by_subgroup, subgroup, 1),
     }
-    return {name: mean_figure(h) for name, h in found.items()} | {"n": len(pictures)}
+    return {name: mean_figure(h) for name, h in found.items()} | {"n": len(images)}
 
 
 def real_training_rows(data: Dataset, heldout_rows: np.ndarray, n: int, common: bool) -> np.ndarray:
-    """Rows of n real training pictures with the labels of the held-out ones: what the floor is measured on."""
+    """Rows of n real training images with the labels of the held-out ones: what the floor is measured on."""
     pool = data.rows(heldout=False, common=common)
     same = pool[np.isin(data.label[pool], data.label[heldout_rows])]
     return np.random.default_rng(0).choice(same, n, replace=len(same) < n)
 
 
-def nearest_distances(pictures: Tensor, training: Tensor, batch: int = 64) -> np.ndarray:
-    """Distance (N,) of each picture to the nearest training picture, as `evaluation.nearest_neighbors` takes it."""
+def nearest_distances(images: Tensor, training: Tensor, batch: int = 64) -> np.ndarray:
+    """Distance (N,) of each image to the nearest training image, as `evaluation.nearest_neighbors` takes it."""
     small = nearest_neighbors.downsample(training)
     return np.concatenate(
-        [nearest_neighbors.distances(part, small).amin(1).numpy() for part in pictures.split(batch)]
+        [nearest_neighbors.distances(part, small).amin(1).numpy() for part in images.split(batch)]
     )
 
 
 def memorization_figures(made: dict[str, np.ndarray], heldout: np.ndarray) -> dict:
-    """How near generated pictures come to training pictures, beside how near held-out real ones do.
+    """How near generated images come to training images, beside how near held-out real ones do.
 
-    `suspicious` is the share of generated pictures that lie nearer to a training picture than all but 5 % of the
-    held-out ones do: about 5 % where nothing is copied.
+    `suspicious` is the share of generated images that lie nearer to a training image than all but 5 % of the held-out
+    ones do. Images distributed as the held-out ones would have 5 % in expectation; a smaller share is no proof that
+    nothing is copied, since images of poor quality lie far from everything.
     """
     limit = float(np.quantile(heldout, nearest_neighbors.COPY_QUANTILE))
     edges = np.linspace(0, 1, 41)
@@ -113,12 +111,12 @@ def by_category(
     generated: tuple[Tensor, np.ndarray],
     real: tuple[Tensor, np.ndarray],
 ) -> dict:
-    """Agreement on the label in each kind of thing, worst first; both are pictures and the rows of their captions."""
-    kind = np.array([categories.category_of(s) for s in data.subgroups])[data.label]  # of each picture
+    """Agreement on the label in each kind of thing, worst first; both are images and the rows of their captions."""
+    kind = np.array([categories.category_of(s) for s in data.subgroups])[data.label]  # of each image
 
-    def of(name: str, pictures: Tensor, rows: np.ndarray) -> dict:
+    def of(name: str, images: Tensor, rows: np.ndarray) -> dict:
         here = np.flatnonzero(kind[rows] == name)
-        hit = top_k_hits(label_classifier.predict(pictures[here])[0], data.label[rows[here]], 5)
+        hit = top_k_hits(label_classifier.predict(images[here])[0], data.label[rows[here]], 5)
         return {"n": len(here), "label_top5": mean_figure(hit)}
 
     found = {
@@ -142,14 +140,14 @@ def evaluate(
     common: bool,
     settings: dict,
 ) -> tuple[dict, Tensor]:
-    """All figures for one set of captions, everyday labels only or every label; and the pictures behind them."""
+    """All figures for one set of captions, everyday labels only or every label; and the images behind them."""
     rows = data.rows(heldout=True, common=common)
     subgroup = subgroup_numbers(label_classifier, data)
-    real = data.pictures(rows)
+    real = data.examples(rows)
     picked = np.resize(rows, n)
     generated = generate_for_rows(denoiser, data, picked, 10_000, **settings)
     other = real_training_rows(data, rows, n, common)
-    features = [label_classifier.predict(p)[2].numpy() for p in (generated, real, data.pictures(other))]
+    features = [label_classifier.predict(p)[2].numpy() for p in (generated, real, data.examples(other))]
     truth = [(data.label[r], subgroup[data.label[r]]) for r in (picked, rows)]
     result = {
         "captions": len(rows),
@@ -165,30 +163,6 @@ def evaluate(
     if not common:
         result["kinds"] = by_category(label_classifier, data, (generated, picked), (real, rows))
     return result, generated
-
-
-def sweep(
-    denoiser: Denoiser,
-    label_classifier: classifier.LabelClassifier,
-    data: Dataset,
-    common: bool,
-    settings: dict,
-) -> list[dict]:
-    """The figures at each guidance scale, from the same noises and captions."""
-    table = []
-    for guidance in SWEPT:
-        found, _ = evaluate(
-            denoiser, label_classifier, data, SWEPT_N, common, {**settings, "guidance": guidance}
-        )
-        table.append(
-            {
-                "guidance": guidance,
-                **found["share_of_real"],
-                "frechet_to_floor": round(found["frechet"] / found["frechet_floor"], 3),
-            }
-        )
-        print(table[-1], flush=True)
-    return table
 
 
 def print_results(name: str, result: dict) -> None:
@@ -213,13 +187,10 @@ def main() -> None:
     parser.add_argument("--weights", type=Path, help="a file in place of the shipped one")
     parser.add_argument("--classifier", type=Path, default=ASSETS / "classifier32.safetensors")
     parser.add_argument("--out", type=Path, help="default: assets/curves/evaluation-MODEL.json")
-    parser.add_argument("--n", type=int, default=2000, help="generated pictures per set of captions")
+    parser.add_argument("--n", type=int, default=2000, help="generated images per set of captions")
     parser.add_argument("--steps", type=int, default=30)
     parser.add_argument("--guidance", type=float, default=3.0)
     parser.add_argument("--sampler", default="unipc")
-    parser.add_argument(
-        "--sweep", action="store_true", help="measure guidance scales against figures, and stop"
-    )
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument(
         "--sets", nargs="+", choices=SETS, default=list(SETS), help="captions; two processes can share them"
@@ -233,13 +204,6 @@ def main() -> None:
         Dataset.load(args.data or Path(f"data/{args.model}.npz")),
     )
     settings = {"steps": args.steps, "guidance": args.guidance, "sampler": args.sampler}
-    if args.sweep:
-        out = args.out or ASSETS / "curves" / f"guidance-{args.model}.json"
-        head = {"weights_sha256": checkpoints.sha256_of(weights), "settings": settings, "n": SWEPT_N}
-        for name in args.sets:
-            write_results(out, head, {name: sweep(denoiser, label_classifier, data, SETS[name], settings)})
-        print(f"wrote {out}")
-        return
     head = {
         "weights_sha256": checkpoints.sha256_of(weights),
         "classifier_sha256": checkpoints.sha256_of(args.classifier),
@@ -248,9 +212,9 @@ def main() -> None:
     }
     out = args.out or ASSETS / "curves" / f"evaluation-{args.model}.json"
     out.parent.mkdir(parents=True, exist_ok=True)
-    print(f"classifier on held-out real pictures: {label_classifier.facts['heldout']}")
+    print(f"classifier on held-out real images: {label_classifier.facts['heldout']}")
     for name in args.sets:
-        figures, pictures = evaluate(denoiser, label_classifier, data, args.n, SETS[name], settings)
+        figures, images = evaluate(denoiser, label_classifier, data, args.n, SETS[name], settings)
         print_results(name, figures)
         write_results(out, head, {name: figures})
         if name == "everyday":
@@ -259,7 +223,7 @@ def main() -> None:
                 head,
                 {
                     "memorisation": memorization(
-                        denoiser, data, training_data(weights, data), pictures, settings
+                        denoiser, data, training_data(weights, data), images, settings
                     )
                 },
             )
@@ -276,8 +240,8 @@ def training_data(weights: Path, data: Dataset) -> Dataset:
 def memorization(
     denoiser: Denoiser, data: Dataset, trained: Dataset, new_captions: Tensor, settings: dict
 ) -> dict:
-    """`memorisation` of pictures for new captions, of a quarter as many for trained ones, and of real ones."""
-    training = trained.pictures(trained.rows(heldout=False))
+    """`memorisation` of images for new captions, of a quarter as many for trained ones, and of real ones."""
+    training = trained.examples(trained.rows(heldout=False))
     known = np.random.default_rng(1).choice(data.rows(heldout=False, common=True), len(new_captions) // 4)
     made = {
         "new_captions": new_captions,
@@ -285,17 +249,17 @@ def memorization(
     }
     found = memorization_figures(
         {k: nearest_distances(v, training) for k, v in made.items()},
-        nearest_distances(data.pictures(data.rows(heldout=True, common=True)), training),
+        nearest_distances(data.examples(data.rows(heldout=True, common=True)), training),
     )
     for k in made:
-        print(f"  nearer to a training picture than 95 % of held-out ones: {k} {found[k]['suspicious']}")
+        print(f"  nearer to a training image than 95 % of held-out ones: {k} {found[k]['suspicious']}")
     return found
 
 
 def colour_prompts(data: Dataset, n: int = COLOUR_LABELS) -> list[tuple[str, str, str]]:
-    """(colour, label, style) to ask for: everyday labels that have drawings of one colour, in each colour of HUES.
+    """(colour, label, style) to prompt for: everyday labels that have images of one colour, in each colour of HUES.
 
-    The drawings need not be of the colour that is asked for; labels that name a colour are left out.
+    The images need not be of the colour that is prompted; labels that name a colour are left out.
     """
     rows = np.random.default_rng(2).permutation(data.rows(heldout=False, common=True))
     found: dict[str, str] = {}
@@ -307,13 +271,13 @@ def colour_prompts(data: Dataset, n: int = COLOUR_LABELS) -> list[tuple[str, str
 
 
 def _has_one_colour(data: Dataset, row: int) -> bool:
-    return main_hue(data.pictures(np.array([row]))[0]) is not None
+    return main_hue(data.examples(np.array([row]))[0]) is not None
 
 
 def colours(denoiser: Denoiser, data: Dataset, settings: dict) -> dict:
-    """How often a thing asked for in a colour has that colour, and how often it has without being asked.
+    """How often a thing prompted in a colour has that colour, and how often it has without the colour word.
 
-    The main hue must lie nearer to the colour's own than HUE_MARGIN; a picture of several colours is a miss.
+    The main hue must lie nearer to the colour's own than HUE_MARGIN; an image of several colours is a miss.
     """
     asked = colour_prompts(data)
     styles = [style for _, _, style in asked]
@@ -326,16 +290,16 @@ def colours(denoiser: Denoiser, data: Dataset, settings: dict) -> dict:
         with torch.autocast("cpu", torch.bfloat16):
             made = generate_many(denoiser, prompts, styles, seeds, **settings)
         hit = np.array(
-            [has_hue(picture, HUES[colour]) for picture, (colour, _, _) in zip(made, asked, strict=True)]
+            [has_hue(image, HUES[colour]) for image, (colour, _, _) in zip(made, asked, strict=True)]
         )
         found[name] = mean_figure(hit)
     print(f"  colours: asked {found['asked']}, not asked {found['not_asked']}")
     return found
 
 
-def has_hue(picture: Tensor, wanted: float) -> bool:
-    """Whether the main hue of a picture lies within HUE_MARGIN of another, round the circle of 256."""
-    main = main_hue(picture)
+def has_hue(image: Tensor, wanted: float) -> bool:
+    """Whether the main hue of an image lies within HUE_MARGIN of another, round the circle of 256."""
+    main = main_hue(image)
     return main is not None and min(abs(main - wanted), 256 - abs(main - wanted)) < HUE_MARGIN
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-# (prompt, style); picture i of a grid always starts from seed i.
+# (prompt, style); image i of a grid always starts from seed i.
 COMMON_32: tuple[tuple[str, str], ...] = (
     ("grinning face", "noto"), ("smiling face with sunglasses", "twemoji"), ("crying face", "flat"),
     ("angry face", "3d"), ("ghost", "noto"), ("cat face", "noto"), ("dog face", "gradient"),

@@ -1,8 +1,8 @@
-"""Where the training pictures come from: seven emoji sets and one caption table, as npm packages.
+"""Where the training images come from: seven emoji sets and one caption table, as npm packages.
 
-Each set yields `(hexcode, render)` pairs: the Unicode code point sequence that the picture draws, in the
+Each set yields `(hexcode, render)` pairs: the Unicode code point sequence that the image draws, in the
 spelling of emojibase ("1F600", parts joined by "-", without the variation selector FE0F), and a function
-that renders it at a given side length as a premultiplied RGBA picture.
+that renders it at a given side length as a premultiplied RGBA image.
 """
 
 from __future__ import annotations
@@ -134,10 +134,10 @@ def names_to_hexcodes(cache: Path, labels: dict[str, str]) -> dict[str, str]:
     return names
 
 
-def pictures(
+def images_of(
     source: Source, cache: Path, names: dict[str, str]
 ) -> Iterator[tuple[str, Callable[[int], Image.Image]]]:
-    """Every picture of a set as `(hexcode, render)`; a name that maps to no code point is left out."""
+    """Every image of a set as `(hexcode, render)`; a name that maps to no code point is left out."""
     folder = fetch(source.package, source.version, cache)
     if source.package.startswith("@iconify-json/"):
         yield from _iconify(json.loads((folder / "icons.json").read_text()), names)
@@ -150,7 +150,7 @@ def pictures(
 def _iconify(icons: dict, names: dict[str, str]) -> Iterator[tuple[str, Callable[[int], Image.Image]]]:
     aliases: dict[str, list[str]] = {}
     for alias, spec in icons.get("aliases", {}).items():
-        if set(spec) == {"parent"}:  # an alias that also flips or turns the picture is another picture
+        if set(spec) == {"parent"}:  # an alias that also flips or turns the image is another image
             aliases.setdefault(spec["parent"], []).append(alias)
     for name, icon in sorted(icons["icons"].items()):
         # Old sets use names that the newer ones keep only as aliases ("bear-face" for "bear").
@@ -186,9 +186,9 @@ def _bitmap_at(data: bytes, size: int) -> Image.Image:
     return _fit(Image.open(io.BytesIO(data)), size)
 
 
-def _fit(picture: Image.Image, size: int) -> Image.Image:
+def _fit(image: Image.Image, size: int) -> Image.Image:
     """Area-resample to size × size with premultiplied alpha, so that edges do not darken or glow."""
-    premultiplied = picture.convert("RGBA").convert("RGBa")
+    premultiplied = image.convert("RGBA").convert("RGBa")
     side = max(premultiplied.size)
     if premultiplied.width != premultiplied.height:
         square = Image.new("RGBa", (side, side))
@@ -198,6 +198,6 @@ def _fit(picture: Image.Image, size: int) -> Image.Image:
 
 
 def on_white(premultiplied: Image.Image) -> np.ndarray:
-    """A premultiplied RGBa picture laid on white: (H, W, 3) uint8."""
+    """A premultiplied RGBa image laid on white: (H, W, 3) uint8."""
     pixels = np.asarray(premultiplied).astype(np.int16)
     return np.clip(pixels[..., :3] + (255 - pixels[..., 3:]), 0, 255).astype(np.uint8)

@@ -2,7 +2,7 @@
 
     python -m diffviz.training.stamp_cards        # -> assets/cards/version.toml, where anything has changed
 
-To be run after any change to the flashcards, self-check and interview questions or their pictures.
+To be run after any change to the flashcards, self-check and interview questions or their images.
 """
 
 from __future__ import annotations

@@ -113,7 +113,7 @@ class Crops:
         """Images (B, 3, S, S) in [-1, 1]: crops, or whole images near the end of the run."""
         size, whole = self.data.images.shape[-1], done >= self.recipe.whole_from
         if whole:
-            x = self.data.pictures(self.rng.choice(self.rows, self.recipe.batch // 4))
+            x = self.data.examples(self.rng.choice(self.rows, self.recipe.batch // 4))
         else:
             x = normalize(torch.stack([self._crop(size) for _ in range(self.recipe.batch)]).float())
         if self.rng.random() < 0.5:
@@ -181,7 +181,7 @@ def measure_latents(net: Autoencoder, data: Dataset, n: int = 512) -> None:
     """Set the latents' mean and deviation per channel from n training images, so that they come out at unit variance."""
     rows = spread(data.rows(heldout=False), n)
     z = torch.cat(
-        [net.encoder(data.pictures(part)) for part in np.array_split(rows, max(1, len(rows) // 32))]
+        [net.encoder(data.examples(part)) for part in np.array_split(rows, max(1, len(rows) // 32))]
     )
     net.mean.copy_(z.mean((0, 2, 3)))
     net.std.copy_(z.std((0, 2, 3)))
@@ -196,13 +196,13 @@ def psnr(x: Tensor, y: Tensor) -> Tensor:
 def heldout_psnr(net: Autoencoder, data: Dataset, n: int = 96) -> float:
     """Mean PSNR in dB over up to n held-out images, evenly spread."""
     rows = spread(data.rows(heldout=True), n)
-    parts = [data.pictures(part) for part in np.array_split(rows, max(1, len(rows) // 16))]
+    parts = [data.examples(part) for part in np.array_split(rows, max(1, len(rows) // 16))]
     return float(torch.cat([psnr(x, net.decode(net.encode(x))) for x in parts]).mean())
 
 
 def principal_patches(data: Dataset, n: int = 1024) -> Tensor:
     """Patches (N, 3, 8, 8) of n training images that hold more than one colour."""
-    x = data.pictures(spread(data.rows(heldout=False), n))
+    x = data.examples(spread(data.rows(heldout=False), n))
     patches = F.unfold(x, PATCH, stride=PATCH).transpose(1, 2).reshape(-1, 3, PATCH, PATCH)
     return patches[patches.flatten(1).std(1) > 0.02]
 

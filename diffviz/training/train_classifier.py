@@ -1,10 +1,10 @@
-"""Train the classifier that judges generated pictures.
+"""Train the classifier that generated images are measured with.
 
     python -m diffviz.training.train_classifier --epochs 50 --out assets/classifier32.safetensors
 
-It sees the training pictures only; the held-out ones measure it at the end, and those figures are stored
-with the weights. Pictures are shifted, scaled, tinted, blurred and made noisy on the way in, so that it
-looks at the drawing and not at the rendering.
+It sees the training images only; the held-out ones measure it at the end, and those figures are stored
+with the weights. Images are shifted, scaled, tinted, blurred and made noisy on the way in, so that it
+looks at the image and not at the rendering.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from diffviz.training.data import Dataset
 
 
 def augment(x: Tensor, rng: torch.Generator) -> Tensor:
-    """Small random changes of place, size, colour and sharpness, a different one for each picture (B, …)."""
+    """Small random changes of place, size, colour and sharpness, a different one for each image (B, …)."""
     n = len(x)
 
     def uniform(low: float, high: float, *shape: int) -> Tensor:
@@ -64,7 +64,7 @@ def train(data: Dataset, epochs: int, batch: int, seed: int, lr: float) -> Class
         for chunk in np.array_split(
             order.permutation(rows)[: len(rows) // batch * batch], len(rows) // batch
         ):
-            x = augment(data.pictures(chunk), rng)
+            x = augment(data.examples(chunk), rng)
             label = torch.from_numpy(data.label[chunk]).long()
             subgroup = torch.from_numpy(groups[data.label[chunk]]).long()
             with torch.autocast("cpu", torch.bfloat16):
@@ -88,12 +88,12 @@ def train(data: Dataset, epochs: int, batch: int, seed: int, lr: float) -> Class
 
 @torch.inference_mode()
 def measure(net: Classifier, data: Dataset) -> dict[str, float]:
-    """Agreement with the captions of the held-out real pictures."""
+    """Agreement with the captions of the held-out real images."""
     net.eval()
     rows = data.rows(heldout=True)
     label = data.label[rows]
     groups = np.unique(data.subgroups, return_inverse=True)[1]
-    by_label, by_subgroup, _ = net(data.pictures(rows))
+    by_label, by_subgroup, _ = net(data.examples(rows))
     return {
         "n": len(rows),
         "label_top1": round(top_k(by_label.numpy(), label, 1), 4),

@@ -4,12 +4,12 @@
     python -m diffviz.training.train_denoiser --resume --minutes 90 --workers 2 --out runs/emoji32
     python -m diffviz.training.train_denoiser --out runs/emoji32 --publish     # copy its weights to assets/
 
-The network for 64-pixel pictures starts from the one for 32 and has one level more:
+The network for 64-pixel images starts from the one for 32 and has one level more:
 
     python -m diffviz.training.train_denoiser --data data/emoji64.npz --out runs/emoji64 --minutes 125 \\
         --channels 64 64 192 --start emoji32 --lr-muon 3e-3 --flip 0.5 --oversample-from 0.15
 
-The network for 128-pixel pictures works on latents, which are encoded beforehand:
+The network for 128-pixel images works on latents, which are encoded beforehand:
 
     python -m diffviz.training.encode_dataset --data data/emoji128.npz --out data/latent128.npz
     python -m diffviz.training.train_denoiser --data data/latent128.npz --out runs/emoji128 --minutes 1800 \\
@@ -76,13 +76,13 @@ class Recipe:
     # Decays a step of the averages that are kept; which one ships is chosen after the fact, by its held-out loss.
     ema: tuple[float, ...] = (0.998, 0.9995, 0.9999)
     schedule: str = "cosine"
-    # From this share of the run on, everyday drawings make up this share of the batches.
+    # From this share of the run on, everyday images make up this share of the batches.
     oversample_from: float = 0.35
     oversample_share: float = 0.85
     dropout: CaptionDropout = field(default_factory=CaptionDropout)
     flip: float = 0.0  # chance of the mirror image, for labels that stay true in it
-    recolour: float = 0.0  # chance of another colour, named in the caption, for drawings of one colour
-    skin_tone_weight: float = 1.0  # how often a skin-tone variant is drawn, beside 1 for any other picture
+    recolour: float = 0.0  # chance of another colour, named in the caption, for images of one colour
+    skin_tone_weight: float = 1.0  # how often a skin-tone variant is drawn, beside 1 for any other image
     start: str = ""  # name of shipped weights for half the size, whose levels this network inherits
     seed: int = 0
 
@@ -170,7 +170,7 @@ class Batches:
         self.may_flip = np.array([mirrors(*pair) for pair in zip(data.labels, data.subgroups, strict=True)])
         self.may_recolour = np.array([recolours(label) for label in data.labels])
         self.all_rows, self.common_rows = data.rows(heldout=False), data.rows(heldout=False, common=True)
-        weight = np.where(data.is_skin_tone, recipe.skin_tone_weight, 1.0)[data.label]  # of each picture
+        weight = np.where(data.is_skin_tone, recipe.skin_tone_weight, 1.0)[data.label]  # of each image
         self.all_chances, self.common_chances = (
             weight[r] / weight[r].sum() for r in (self.all_rows, self.common_rows)
         )
@@ -183,7 +183,7 @@ class Batches:
             oversampled = self.rng.random(self.size) < self.recipe.oversample_share
             common_rows = self.rng.choice(self.common_rows, self.size, p=self.common_chances)
             rows = np.where(oversampled, common_rows, rows)
-        x0 = self.data.pictures(rows)
+        x0 = self.data.examples(rows)
         if self.recipe.flip:
             flip = self.may_flip[self.data.label[rows]] & (self.rng.random(self.size) < self.recipe.flip)
             x0[torch.from_numpy(flip)] = self.data.mirrored(rows[flip])
@@ -296,7 +296,7 @@ def fixed_examples(
     data: Dataset, vocabulary: Vocabulary, rows: np.ndarray
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """(x0, eps, t, tokens) of these rows with full caption and style, at fixed noise and spread times."""
-    x0, rng = data.pictures(rows), torch.Generator().manual_seed(1)
+    x0, rng = data.examples(rows), torch.Generator().manual_seed(1)
     eps, t = torch.randn(x0.shape, generator=rng), stratified_times(len(rows), rng)
     tokens = [vocabulary.encode(data.labels[data.label[r]], data.styles[data.style[r]]) for r in rows]
     return x0, eps, t, torch.tensor(tokens)
@@ -304,9 +304,9 @@ def fixed_examples(
 
 @torch.inference_mode()
 def heldout_loss(net: nn.Module, data: Dataset, vocabulary: Vocabulary, recipe: Recipe) -> float:
-    """loss_v on up to 128 everyday pictures never trained on, at fixed noise, full caption and style."""
+    """loss_v on up to 128 everyday images never trained on, at fixed noise, full caption and style."""
     rows = data.rows(heldout=True, common=True)
-    rows = rows[~data.is_skin_tone[data.label[rows]]]  # the same pictures with and without tones in the data
+    rows = rows[~data.is_skin_tone[data.label[rows]]]  # the same images with and without tones in the data
     device = next(net.parameters()).device
     x0, eps, t, tokens = (v.to(device) for v in fixed_examples(data, vocabulary, rows[:128]))
     return float(loss_v(net, x0, eps, t, tokens, recipe.schedule))
@@ -419,7 +419,7 @@ def save_and_evaluate(
     out: Path,
     autoencoder: Autoencoder | None = None,
 ) -> float:
-    """Save everything, write the average that does best on held-out drawings, and draw with it; returns its loss."""
+    """Save everything, write the average that does best on held-out images, and draw with it; returns its loss."""
     training.save(out / "last.pt")
     averages, state = training.averages, training.state
     losses = {decay: heldout_loss(average, data, vocabulary, recipe) for decay, average in averages.items()}
@@ -481,7 +481,7 @@ def build_network(data: Dataset, vocabulary: Vocabulary, recipe: Recipe) -> UNet
         if isinstance(data, LatentDataset):
             rows = data.rows(heldout=False)
             rows = rows[:: max(1, len(rows) // 512)]
-            init_latent_from_pixels(net, trained, checkpoints.load_autoencoder(), data.pictures(rows))
+            init_latent_from_pixels(net, trained, checkpoints.load_autoencoder(), data.examples(rows))
             x0, eps, t, tokens = fixed_examples(data, vocabulary, rows)
             x, angle, v = noised(x0, eps, t, recipe.schedule)
             fit_output(net, x, angle, tokens, v)

@@ -17,7 +17,7 @@ NOISE = 0.05  # of a widened tensor's deviation: duplicates that stay equal woul
 def init_from_smaller(net: UNet, smaller: UNet) -> int:
     """Copy a network for half the size into the inner levels of one with an outer level more.
 
-    The outer level halves the picture, so what follows it is the smaller network, level for level; only the first and
+    The outer level halves the image, so what follows it is the smaller network, level for level; only the first and
     the last convolution and the outer blocks start anew. Returns how many tensors were copied; raises ValueError where
     the inner levels are of other widths.
     """

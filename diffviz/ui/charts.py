@@ -11,7 +11,7 @@ import streamlit as st
 from plotly.subplots import make_subplots
 from streamlit.delta_generator import DeltaGenerator
 
-from diffviz.evaluation.results import DistanceHistogram
+from diffviz.evaluation.results import KID_SCALE, DistanceHistogram
 from diffviz.ui.cache import by_content
 
 if TYPE_CHECKING:  # a chart must not cost a page the import of torch
@@ -22,7 +22,14 @@ CONFIG = {"displayModeBar": False}
 
 
 def show(figure: go.Figure, key: str, place: DeltaGenerator | None = None, **more: Any) -> Any:
-    """Draw a figure on the page, or at a `place` kept for it, as all charts here are drawn."""
+    """Draw a figure on the page, or at a `place` kept for it, as all charts here are drawn.
+
+    It is made into plain data once, and not to be changed after: Streamlit asks a figure that visitors share for that at
+    every rerun.
+    """
+    if "to_dict" not in vars(figure):
+        plain = figure.to_dict()
+        object.__setattr__(figure, "to_dict", lambda: plain)
     return (place or st).plotly_chart(figure, theme=None, config=CONFIG, key=key, **more)
 
 
@@ -158,6 +165,7 @@ def convergence(layout: np.ndarray, detail: np.ndarray, colours: Mapping[str, st
     return _style(figure, colours, 320)
 
 
+@by_content
 def detail_by_step(lines: Mapping[str, np.ndarray], finished: float, colours: Mapping[str, str]) -> go.Figure:
     """Fine detail (RMS) of predictions at each step, "x0" and perhaps "cond", and of the finished image: (F,) each."""
     looks = {
@@ -188,6 +196,7 @@ def detail_by_step(lines: Mapping[str, np.ndarray], finished: float, colours: Ma
     return _style(figure, colours, 320)
 
 
+@by_content
 def terminal_means(white: np.ndarray, black: np.ndarray, colours: Mapping[str, str]) -> go.Figure:
     """Histograms of the mean of x_1 over many draws of the noise, for an all-white and an all-black image: (N,) each."""
     limit = float(max(np.abs(white).max(), np.abs(black).max()))
@@ -259,6 +268,18 @@ def _round_ticks(low: float, high: float) -> dict:
     return {"tickvals": ticks, "ticktext": [f"{v:g}" for v in ticks]}
 
 
+def _error_bars(y: Sequence[float], intervals: Sequence[Sequence[float]]) -> dict[str, Any]:
+    """Bars from each value to the ends (low, high) of its interval."""
+    return {
+        "type": "data",
+        "symmetric": False,
+        "array": [high - v for v, (_, high) in zip(y, intervals, strict=True)],
+        "arrayminus": [v - low for v, (low, _) in zip(y, intervals, strict=True)],
+        "thickness": 1.2,
+        "width": 3,
+    }
+
+
 @by_content
 def quality_curve(
     lines: Mapping[str, tuple[int, Sequence[float], Sequence[float], Sequence[Sequence[float]] | None]],
@@ -276,24 +297,12 @@ def quality_curve(
     """
     figure = go.Figure()
     for name, (k, x, y, intervals) in lines.items():
-        bars = None
-        if intervals:
-            up = [high - v for v, (_, high) in zip(y, intervals, strict=True)]
-            down = [v - low for v, (low, _) in zip(y, intervals, strict=True)]
-            bars = {
-                "type": "data",
-                "symmetric": False,
-                "array": up,
-                "arrayminus": down,
-                "thickness": 1.2,
-                "width": 3,
-            }
         figure.add_scatter(
             x=list(x),
             y=list(y),
             name=name,
             mode="lines+markers",
-            error_y=bars,
+            error_y=_error_bars(y, intervals) if intervals else None,
             line={"color": colours[f"series-{k}"], "width": 2.2, "dash": SERIES_DASHES[k]},
             marker={"symbol": SERIES_MARKS[k], "size": 8},
             hovertemplate="%{y:.3g} at %{x:.3g}",
@@ -328,28 +337,44 @@ def quality_curve(
 
 
 @by_content
-def guidance_tradeoff(table: Sequence[Mapping], colours: Mapping[str, str]) -> go.Figure:
-    """Measured against the guidance scale: agreement with the caption, and the Fréchet distance to real images.
+def guidance_tradeoff(
+    scales: Sequence[float],
+    agreement: tuple[Sequence[float], Sequence[Sequence[float]]],
+    kid: tuple[Sequence[float], Sequence[Sequence[float]]],
+    floor: float,
+    colours: Mapping[str, str],
+) -> go.Figure:
+    """Measured against the guidance scale: agreement with the caption, and KID with that of real images as a line.
 
-    Rows hold `guidance`, `label_top5` (share of the real images' own) and `frechet_to_floor`.
+    Both are values with their intervals (low, high); KID and its `floor` in units of 1/KID_SCALE.
     """
-    x = [row["guidance"] for row in table]
-    figure = make_subplots(1, 2, subplot_titles=("agreement with the caption", "Fréchet distance"))
-    for column, key, role, mark in (
-        (1, "label_top5", "conditional", "circle"),
-        (2, "frechet_to_floor", "noise", "square"),
+    figure = make_subplots(1, 2, subplot_titles=("agreement with the caption", f"KID × {KID_SCALE:,}"))
+    for column, (y, intervals), role, mark in (
+        (1, agreement, "conditional", "circle"),
+        (2, kid, "noise", "square"),
     ):
         figure.add_scatter(
-            x=x,
-            y=[row[key] for row in table],
+            x=list(scales),
+            y=list(y),
+            error_y=_error_bars(y, intervals),
             mode="lines+markers",
             line={"color": colours[role], "width": 2.5, "dash": "longdash" if column == 1 else "dash"},
             marker={"symbol": mark, "size": 8},
-            hovertemplate="%{y:.0%} at %{x:g}" if column == 1 else "%{y:.2f} at %{x:g}",
+            hovertemplate="%{y:.0%} at %{x:g}" if column == 1 else "%{y:.1f} at %{x:g}",
             showlegend=False,
             row=1,
             col=column,
         )
+    figure.add_scatter(
+        x=[scales[0], scales[-1]],
+        y=[floor, floor],
+        mode="lines",
+        line={"color": colours["signal"], "width": 2},
+        hovertemplate="real images of the same captions: %{y:.1f}",
+        showlegend=False,
+        row=1,
+        col=2,
+    )
     figure.update_xaxes(title="guidance scale w")
     _style(figure, colours, 300).update_layout(hovermode="closest")
     figure.update_yaxes(tickformat=".0%", row=1, col=1)
@@ -457,6 +482,7 @@ def neighbor_distances(measured: Mapping, distance: float, colours: Mapping[str,
     return _style(figure, colours, 360)
 
 
+@by_content
 def paired_lines(
     panels: Mapping[str, Mapping[str, np.ndarray]], steps: np.ndarray, colours: Mapping[str, str]
 ) -> go.Figure:
@@ -483,6 +509,7 @@ def paired_lines(
     return _style(figure, colours, 280).update_layout(legend={"y": 1.14}, margin={"t": 64})
 
 
+@by_content
 def embedding_map(
     ts: np.ndarray, table: np.ndarray, similar: np.ndarray, at: float, colours: Mapping[str, str]
 ) -> go.Figure:
@@ -512,6 +539,7 @@ def embedding_map(
     return _style(figure, colours, 460).update_layout(hovermode="closest")
 
 
+@by_content
 def cost_by_resolution(rows: Sequence[Cost], colours: Mapping[str, str]) -> go.Figure:
     """Operations of an image in pixels and in latents against its side, both axes logarithmic."""
     figure, sizes = go.Figure(), [row.size for row in rows]
@@ -531,3 +559,53 @@ def cost_by_resolution(rows: Sequence[Cost], colours: Mapping[str, str]) -> go.F
     figure.update_xaxes(title="pixels a side", type="log", tickvals=sizes, ticktext=[str(s) for s in sizes])
     figure.update_yaxes(title="GFLOP per image", type="log")
     return _style(figure, colours, 320)
+
+
+def densities(
+    x: np.ndarray,
+    panels: Sequence[Mapping[str, tuple[str, str, np.ndarray]]],
+    marks: Sequence[tuple[float, str, str]],
+    colours: Mapping[str, str],
+) -> go.Figure:
+    """Densities over x (N,), one chart below the other: name -> (role, dash, values). A mark is (x, text, role)."""
+    figure = make_subplots(len(panels), 1, shared_xaxes=True, vertical_spacing=0.16)
+    for row, lines in enumerate(panels, 1):
+        for name, (role, dash, y) in lines.items():
+            figure.add_scatter(
+                x=x, y=y, name=name, legend="legend" if row == 1 else f"legend{row}",
+                line={"color": colours[role], "width": 2.6, "dash": dash}, hovertemplate="%{y:.2f}", row=row, col=1,
+            )  # fmt: skip
+        top = 1.12 * max(float(y.max()) for _, _, y in lines.values())
+        figure.update_yaxes(range=[0, top], showticklabels=False, row=row, col=1)
+    for at, text, role in marks:
+        for row in range(1, len(panels) + 1):
+            figure.add_vline(
+                x=at, line={"color": colours[role], "width": 1.5, "dash": "dot"},
+                annotation_text=text if row == 1 else "", annotation_font_color=colours[role],
+                annotation_position="top left",
+                row=row,  # pyright: ignore[reportArgumentType] - plotly's annotation knows only the text "all"
+                col=1,  # pyright: ignore[reportArgumentType]
+            )  # fmt: skip
+    _style(figure, colours, 480)
+    return figure.update_layout(
+        margin={"t": 46},
+        legend={"y": 1.02},
+        legend2={"orientation": "h", "y": 0.43, "yanchor": "bottom", "x": 0},
+    )
+
+
+@by_content
+def bound_terms(t: np.ndarray, lines: Mapping[str, np.ndarray], colours: Mapping[str, str]) -> go.Figure:
+    """Terms of a loss over t / T, on a logarithmic axis: title -> values (N,), in the order bound, simplified, weight."""
+    figure = go.Figure()
+    looks = (("noise", "solid"), ("prediction", "dash"), ("unconditional", "dot"))
+    for (name, values), (role, dash) in zip(lines.items(), looks, strict=True):
+        figure.add_scatter(
+            x=t, y=values, name=name, mode="lines+markers" if len(t) < 30 else "lines",
+            line={"color": colours[role], "width": 2.5, "dash": dash}, hovertemplate="%{y:.3g}",
+        )  # fmt: skip
+    every = np.concatenate(list(lines.values()))
+    positive = every[every > 0]
+    figure.update_xaxes(title="t / T", range=[0, 1])
+    figure.update_yaxes(type="log", **_round_ticks(float(positive.min()), float(positive.max())))
+    return _style(figure, colours, 360)

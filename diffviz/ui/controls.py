@@ -31,7 +31,7 @@ class Controls:
         self, key: str, label: str, default: object, why_bad: Callable[[str], str | None]
     ) -> dict[str, Any]:
         """Carry a value in, check the link, and return what every widget needs."""
-        frame.restore_control(key, self.page.arrived)
+        frame.restore_control(key, self.page.carry, str(default))
         raw = st.query_params.get(key)
         problem = why_bad(raw) if raw is not None else None
         if raw is not None and problem:
@@ -82,8 +82,7 @@ class Controls:
                 StreamlitAPIException
             ):  # a widget that is bound already, after Back, writes it by itself
                 st.query_params[key] = title(former)
-            st.session_state.pop("page", None)  # as on arrival
-            st.rerun()
+            frame.arrive_again(self.page.carry)
         problem = f"not one of {', '.join(shown)}"
         common = self._prepare(
             key, label, title(default), lambda raw: None if raw in shown or former else problem
@@ -96,6 +95,20 @@ class Controls:
             picked = st.selectbox(label, options, options.index(default), format_func=title, **common, **more)
         picked = default if picked is None else picked
         return frame.remember_control(key, picked, default, title(picked))
+
+    def parts(
+        self,
+        key: str,
+        titles: Mapping[str, str],
+        formerly: Mapping[str, str] | None = None,
+        label: str = "Part",
+    ) -> str:
+        """The parts of a page as a row of tabs, the first of `titles` at first; each has an address and a history entry."""
+        with st.container(key="parts"):
+            return self.choice(
+                label, key, tuple(titles), next(iter(titles)), dict(titles), segmented=True, formerly=formerly,
+                label_visibility="collapsed", wrap=False, width="stretch",
+            )  # fmt: skip
 
     def integer(self, label: str, key: str, default: int, low: int, high: int, **more: Any) -> int:
         """A whole number to be typed."""

@@ -8,20 +8,26 @@ from __future__ import annotations
 import importlib
 import os
 import sys
+from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, TypeVar
+from urllib.parse import parse_qs
 
 # Several torch threads stall beside Streamlit's: one a computation, and sessions side by side instead.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
+from streamlit.errors import StreamlitAPIException
+from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from diffviz.lessons import glossary, pages
 from diffviz.lessons.pages import BY_SLUG as BY_SLUG
 from diffviz.lessons.pages import HOME, Lesson
 from diffviz.paths import ASSETS
-from diffviz.ui import terms, theme
+from diffviz.ui import terms, theme, turns
+from diffviz.ui.components import navigation, symbols
 
 T = TypeVar("T")
 
@@ -34,10 +40,14 @@ FOUND = 3  # how many terms the search offers for words that name none
 
 @dataclass(frozen=True)
 class Page:
-    """What a page needs of its frame: a place for notices above everything else, and whether it was just opened."""
+    """What a page needs of its frame: a place for notices above everything else, and how it was come to.
+
+    `carry`: by a link of the menu, so that its controls begin with the values the visitor brings along. Any other link,
+    and Back and Forward, name the very state: what they do not name is at its default.
+    """
 
     notices: DeltaGenerator
-    arrived: bool
+    carry: bool = False
 
 
 def setup_page(title: str, lead: str, *, kicker: str = "", slug: str = "") -> Page:
@@ -53,20 +63,81 @@ def setup_page(title: str, lead: str, *, kicker: str = "", slug: str = "") -> Pa
         initial_sidebar_state=SIDEBAR_WIDTH,
         menu_items={"About": "diffviz shows a small diffusion model at work, live on this computer's CPU."},
     )
-    arrived = st.session_state.get("page") != title
-    st.session_state["page"] = title
+    carry = _arrive(title)
     st.session_state["slug"] = slug
-    presenter = _menu(arrived)
-    st.html(theme.style_sheet(presenter) + f"<style>{terms.CSS}</style>")
-    if kicker:
-        st.html(f'<p class="dv-kicker">{kicker}</p>')
-    st.title(title, anchor=False)
+    presenter = _menu(carry)
+    st.html(theme.style_sheet(presenter) + f"<style>{terms.CSS}{navigation.CSS}</style>")
+    navigation.install()
+    symbols.install(terms.symbols())
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="small", key="head"):
+        st.title(title, anchor=False, width="content")
+        if kicker:
+            st.html(f'<p class="dv-kicker">{kicker}</p>', width="content")
+        if slug:
+            _objectives(glossary.lessons()[slug])
     st.html(f'<p class="dv-lead">{terms.with_tips(lead)}</p>')
-    if slug:
-        _objectives(glossary.lessons()[slug])
-    page = Page(st.container(), arrived)
+    page = Page(st.container(), carry)
+    _stopped_note()
     _term_note(page.notices)
+    turns.enter(page.notices)
     return page
+
+
+def _stopped_note() -> None:
+    """What is said where the visitor stops a page by the browser's toolbar, when nothing more can be sent.
+
+    So it is sent beforehand, and the style sheet shows it when no script runs and the page has no end (`complete`).
+    """
+    with st.container(key="stopped", horizontal=True, vertical_alignment="center", gap="small"):
+        st.html(
+            "<b>Stopped.</b> What was computed until then is shown; it is not finished, and what follows it is missing."
+        )
+        st.button(
+            "Go on",
+            key="go-on",
+            icon=":material/play_arrow:",
+            help="Compute the page again from its controls",
+        )
+
+
+def complete() -> None:
+    """What every page ends with; where it is missing, the page was stopped."""
+    st.html('<span class="dv-complete" hidden></span>')
+
+
+def _arrive(title: str) -> bool:
+    """Whether the visitor came to this page by a link that carries values along.
+
+    On arrival every control begins anew: with what the address says, else with what is carried, else at its default.
+    """
+    if (again := st.session_state.pop("arrival", None)) is not None:
+        st.session_state["page"] = title
+        return again
+    carry, came = navigation.CARRY in st.query_params, st.session_state.get("page") != title
+    if not carry and not came:
+        return False
+    for key in st.session_state.get("controls", ()):
+        st.session_state.pop(key, None)  # Streamlit would bring a value back that was seen on another page
+    # Of an address that is gone to, or back to, Streamlit drops what belonged to controls of the page that is left,
+    # though this page may have controls of the same names. What was asked for is put back whole.
+    context = get_script_run_ctx()
+    asked = parse_qs(context.query_string, keep_blank_values=True) if context else {}
+    if carry:
+        asked.pop(navigation.CARRY, None)
+        del st.query_params[navigation.CARRY]
+    lost = {k: v for k, v in asked.items() if k not in st.query_params and not k.startswith("embed")}
+    if lost:
+        st.query_params.update(lost)
+    if carry or lost:
+        arrive_again(carry)
+    st.session_state["page"] = title
+    return False
+
+
+def arrive_again(carry: bool) -> None:
+    """Begin the page again, as on arrival, with the address as it is now."""
+    st.session_state["arrival"] = carry
+    st.rerun()
 
 
 def _term_note(notices: DeltaGenerator) -> None:
@@ -83,11 +154,11 @@ def _term_note(notices: DeltaGenerator) -> None:
 
 
 def _objectives(lesson: glossary.Lesson) -> None:
-    """One line of two buttons: what a lesson is for, and what to know before."""
-    with st.container(horizontal=True, gap="small"):
-        with st.popover("You will be able to …", icon=":material/flag:"):
+    """Two buttons at the end of the line: what a lesson is for, and what to know before."""
+    with st.container(horizontal=True, gap="small", key="objectives", width="content"):
+        with st.popover("You will be able to …", icon=":material/flag:", type="tertiary"):
             st.markdown("\n".join(f"- {objective}" for objective in lesson.objectives))
-        with st.popover("You should know …", icon=":material/checklist:"):
+        with st.popover("You should know …", icon=":material/checklist:", type="tertiary"):
             for known in lesson.know:
                 st.markdown(f"- {known.text}")
                 if known.page:
@@ -97,7 +168,8 @@ def _objectives(lesson: glossary.Lesson) -> None:
 
 
 def read_more() -> None:
-    """The papers of this lesson, and what to read each for; a page that is no lesson has none."""
+    """The end of a page: the papers of its lesson, and what to read each for; a page that is no lesson has none."""
+    complete()
     lesson = glossary.lessons().get(st.session_state.get("slug", ""))
     if lesson is None:
         return
@@ -139,7 +211,7 @@ def _find() -> None:
             link(BY_SLUG[entry.page], icon=":material/arrow_forward:", query_params=state, width="stretch")
 
 
-def _menu(arrived: bool) -> bool:
+def _menu(carry: bool) -> bool:
     """The menu in the sidebar; returns whether presenter view is on."""
     with st.sidebar, st.container(key="menu", gap=None):
         st.html('<p class="dv-kicker">diffviz</p>')
@@ -149,7 +221,7 @@ def _menu(arrived: bool) -> bool:
             st.html(f'<p class="dv-kicker">{group}</p>')
             for lesson in lessons:
                 link(lesson, width="stretch")
-        restore_control("presenter", arrived)
+        restore_control("presenter", carry, "false")
         on = st.toggle(
             "Presenter view",
             key="presenter",
@@ -171,25 +243,32 @@ def link(lesson: Lesson, label: str | None = None, icon: str | None = None, **mo
     st.page_link(lesson.file, label=label or lesson.title, icon=icon or lesson.icon, **more)
 
 
-def restore_control(key: str, arrived: bool) -> None:
-    """Before a control is made: on arrival from another page, give it the value the visitor brought along.
+def restore_control(key: str, carry: bool, default: str) -> None:
+    """Before a control is made: after a link that carries values along, give it the one the visitor brought.
 
     A value in the address counts more. Streamlit drops a bound control's value and its place in the address
-    when the page changes, so both are set again.
+    when the page changes, so both are set again; `default`, as the address would spell it, has no place there.
     """
+    st.session_state.setdefault("controls", set()).add(key)
     carried: dict[str, tuple[object, str]] = st.session_state.get("carried", {})
-    if arrived and key in carried and key not in st.query_params:
-        st.session_state[key], st.query_params[key] = carried[key]
+    if carry and key in carried and key not in st.query_params and carried[key][1] != default:
+        st.session_state[key], written = carried[key]
+        with suppress(
+            StreamlitAPIException
+        ):  # of a control that this page has already, which writes it by itself
+            st.query_params[key] = written
 
 
 def remember_control(key: str, value: T, default: T, written: str | None = None) -> T:
     """After a control is made: remember its value for the other pages, and pass it on.
 
-    `written` is how the address spells it, where that is not simply its text.
+    `written` is how the address spells it, where that is not simply its text. A value that was brought along stays with
+    the visitor on a page whose default it is.
     """
     carried = st.session_state.setdefault("carried", {})
     if value == default:
-        carried.pop(key, None)
+        if key in carried and carried[key][0] != value:
+            del carried[key]
     else:
         carried[key] = (value, str(value) if written is None else written)
     return value
@@ -201,6 +280,25 @@ def closing_question(question: str, answer: str) -> None:
     st.markdown(f"**{question}**")
     with st.expander("Compare with our answer"):
         st.markdown(answer)
+
+
+def next_part(key: str, titles: Mapping[str, str], part: str) -> None:
+    """A link to the part after this one, under the key of the tabs (`Controls.parts`); the last part has none."""
+    after = list(titles)[list(titles).index(part) + 1 :]
+    if not after:
+        return
+    with st.container(key="next-part"):
+        st.button(
+            f"Next part: {titles[after[0]]}",
+            key=f"{key}-next",
+            icon=":material/arrow_forward:",
+            on_click=_go_to_part,
+            args=(key, after[0]),
+        )
+
+
+def _go_to_part(key: str, part: str) -> None:
+    st.session_state[key] = part
 
 
 def next_lesson(lesson: Lesson, why: str) -> None:

@@ -32,7 +32,7 @@ class Picture:
 
 def at_size(pixels: np.ndarray, model: str) -> np.ndarray:
     """An image (H, W, 3) uint8 at the size of a network's images."""
-    return uploads.resize(Image.fromarray(pixels), checkpoints.load(model).picture_size)
+    return uploads.resize(Image.fromarray(pixels), checkpoints.load(model).image_size)
 
 
 def choose(c: Controls, size: int = SIZE) -> Picture:
@@ -87,7 +87,7 @@ def _uploaded(size: int) -> np.ndarray | None:
 
 
 def _decoded(data: bytes) -> uploads.Upload | str:
-    """The picture in a file, or what is wrong with it."""
+    """The image in a file, or what is wrong with it."""
     try:
         return uploads.read(data)
     except uploads.UploadError as problem:

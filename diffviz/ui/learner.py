@@ -22,15 +22,17 @@ from typing import Any
 import streamlit as st
 from streamlit.components import v2
 
+from diffviz.lessons.moving import MoveCodes
 from diffviz.lessons.store import FILE, Event, History, Store, StoreError, folder
+from diffviz.ui.turns import visitor
 
 _JS = """
 export default function ({ data, setStateValue }) {
-  let id = null;
+  let id = data.adopted;
   try {
-    id = localStorage.getItem("diffviz-learner");
-    if (!id) localStorage.setItem("diffviz-learner", (id = data.fresh));
-  } catch { id = data.fresh; }  // a browser that keeps nothing: this visit only
+    id ??= localStorage.getItem("diffviz-learner") || data.fresh;
+    localStorage.setItem("diffviz-learner", id);
+  } catch { id ??= data.fresh; }  // a browser that keeps nothing: this visit only
   if (data.known !== id) setStateValue("id", id);
 }
 """
@@ -102,17 +104,40 @@ def _standing_problem() -> str | None:
 def identify() -> str:
     """The anonymous id of this browser; until the browser has answered, one for this visit."""
     fresh = st.session_state.setdefault("learner-fresh", uuid.uuid4().hex)
-    known = st.session_state.get("learner-id")
-    result = _component()(
-        data={"fresh": fresh, "known": known}, default={"id": known}, key="learner", on_id_change=lambda: None
-    )
-    if isinstance(result.id, str) and _ID.fullmatch(result.id) and result.id != known:
+    known, adopted = st.session_state.get("learner-id"), st.session_state.get("learner-adopted")
+    data = {"fresh": fresh, "known": known, "adopted": adopted}
+    result = _component()(data=data, default={"id": known}, key="learner", on_id_change=lambda: None)
+    if adopted:  # what the browser had before no longer counts
+        known = st.session_state["learner-id"] = adopted
+    elif isinstance(result.id, str) and _ID.fullmatch(result.id) and result.id != known:
         st.session_state["learner-id"] = result.id
         if result.id != fresh:
             _take_along(fresh, result.id)
             _forget_progress()  # what was shown so far belonged to nobody: load this learner's own
         known = result.id
     return known or fresh
+
+
+def move_code() -> str:
+    """A one-time code with which another browser goes on as this learner."""
+    return _codes.issue(current_id())
+
+
+def go_on_as(code: str) -> int:
+    """Go on as the learner who took this code in another browser, with the answers of this one; returns how many there are.
+
+    Raises MoveError for a code that leads nowhere, StoreError where the answers cannot be kept; nothing has changed then,
+    but that the code is used up.
+    """
+    known = _codes.redeem(code, visitor())
+    if known != current_id():
+        store().rename(current_id(), known)
+        st.session_state["learner-adopted"] = st.session_state["learner-id"] = known
+        _forget_progress()
+    return len(events())
+
+
+_codes = MoveCodes()
 
 
 def _take_along(fresh: str, known: str) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
@@ -13,16 +12,17 @@ import streamlit as st
 import torch
 from torch import Tensor
 
+from diffviz import pacing
 from diffviz.analysis import frame_captions
 from diffviz.bounded import BoundedCache
-from diffviz.diffusion.samplers import Step
+from diffviz.diffusion.samplers import Step, final_step
 from diffviz.diffusion.schedules import SCHEDULES
 from diffviz.evaluation import categories
 from diffviz.models import checkpoints
 from diffviz.models.text_encoder import Vocabulary
-from diffviz.pipelines import text_to_image
 from diffviz.pipelines.text_to_image import Settings, sample_steps
 from diffviz.pipelines.trajectory import PANELS, Trajectory, record
+from diffviz.ui import turns
 from diffviz.ui.cache import digest, memo
 from diffviz.ui.components import player
 from diffviz.ui.controls import Controls
@@ -129,13 +129,16 @@ def compute(
     settings: S,
     key: str,
     names: tuple[str, ...] = ("x", "x0", "eps"),
-    largest: int = player.LARGEST,
     given: player.Panel | None = None,
+    main: int = 0,
     steps: Callable[[S], Iterator[Step]] = sample_steps,
+    draw: bool = True,
 ) -> Run:
     """The visitor's trajectory for these settings: the one kept from before, or a new one shown as it is computed.
 
-    One run is kept per `key`. When the visitor presses Stop, the steps so far are kept and returned.
+    `main` says which panel is the large one, here and in `show`.
+    One run is kept per `key`. When the visitor presses Stop, the steps so far are kept and returned. Without `draw`
+    only the progress is shown: the page leaves those of the run before where they are.
     """
     kept: Run | None = st.session_state.get(key)
     if kept and kept.settings == settings and (kept.finished or kept.stopped):
@@ -153,14 +156,28 @@ def compute(
         with st.container(horizontal=True, vertical_alignment="center"):
             bar = st.progress(0.0, "Starting …")
             st.button("Stop", key=f"{key}-stop", icon=":material/stop:", on_click=_stop, args=(key,))
-    began, every = time.perf_counter(), max(1, settings.frames // MAX_UPDATES)
-    for step in steps(settings):
+    began, every = pacing.clock(), max(1, settings.frames // MAX_UPDATES)
+
+    def waiting(sentence: str) -> None:
+        bar.progress(len(run.steps) / (settings.frames + 1), sentence)
+
+    kind = settings.model, settings.guided
+    for step in turns.paced(steps(settings), kind, settings.nfe, say=waiting):
+        if (
+            shared := _finished.get(asked)
+        ) is not None:  # another visitor's equal run, ended while this one waited
+            place.empty()
+            st.session_state[key] = shared
+            return shared
         run.steps.append(step)
-        run.seconds = time.perf_counter() - began
+        run.seconds = pacing.clock() - began
         if step.i % every == 0 or len(run.steps) == settings.frames + 1:
             # Every st call is also where Streamlit can end this run, when the visitor stops or changes it.
             now = Run(settings, [step]).trajectory()
-            shown.html(player.still(panels(now, names, given), "Sampling: one frame for each step.", largest))
+            if draw:
+                shown.html(
+                    player.still(panels(now, names, given), "Sampling: one frame for each step.", main)
+                )
             bar.progress(step.i / settings.frames, _progress(step, settings))
     place.empty()
     run.finish()
@@ -191,7 +208,9 @@ def image_row(
 def sample_images(settings: Settings, seeds: Sequence[int]) -> Tensor:
     """The finished images of several seeds, sampled as one batch: (N, 3, S, S)."""
     torch.set_num_threads(1)
-    return text_to_image.sample_images(settings, seeds)
+    kind, units = (settings.model, settings.guided, len(seeds)), settings.nfe * len(seeds)
+    last = final_step(turns.paced(sample_steps(settings, seeds=seeds), kind, units))
+    return checkpoints.load(settings.model).decode(last.x)
 
 
 def _progress(step: Step, settings: Settings) -> str:
@@ -209,8 +228,8 @@ def show(
     run: Run,
     key: str,
     names: tuple[str, ...] = ("x", "x0", "eps"),
-    largest: int = player.LARGEST,
     given: player.Panel | None = None,
+    main: int = 0,
     captions: Callable[[Trajectory, int], list[str]] = frame_captions.reverse_captions,
     extra: Sequence[player.Panel] = (),
 ) -> None:
@@ -229,7 +248,7 @@ def show(
             title=title,
             key=f"{key}-player",
             name=name,
-            largest=largest,
+            main=main,
         )
     if run.stopped and not run.finished:
         with st.container(horizontal=True, vertical_alignment="center"):

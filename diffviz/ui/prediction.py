@@ -1,20 +1,37 @@
-"""Predict, observe, explain: the learner's guess before a demo runs, and whether it came true."""
+"""Predict, observe, explain: the learner's guess before a demo is seen, and whether it came true.
+
+The results stand behind the question (`locked`), blurred, until a guess is made or the learner asks to be shown.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 
 import streamlit as st
 
+UNASKED = ""  # the guess of who chose to be shown
+
 
 def ask_prediction(question: str, options: Sequence[str], key: str) -> str | None:
-    """Ask for a prediction; the demo runs once one is made. Returns it, or None before."""
-    picked = st.pills(question, options, key=key, persist_state="session", wrap=True)
-    if picked is None:
-        st.caption("Guess first. The demo runs when you have.")
-    return picked
+    """Ask for a prediction. Returns it, UNASKED for who chose to be shown, or None before either."""
+    shown = f"{key}-shown"
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
+        picked = st.pills(question, options, key=key, persist_state="session", wrap=True, width="content")
+        if picked is None and not st.session_state.get(shown):
+            told = {"on_click": st.session_state.update, "args": ({shown: True},)}
+            st.caption("Guess first.", width="content")
+            st.button("Show me", key=f"{key}-show", type="tertiary", **told)
+    return picked or (UNASKED if st.session_state.get(shown) else None)
+
+
+def locked(guess: str | None, key: str) -> AbstractContextManager[object]:
+    """A container for results: blurred and out of reach as long as there is no guess."""
+    return st.container(key=f"locked-{key}" if guess is None else f"open-{key}")
 
 
 def verdict(guess: str, right: str, so: str = "so it is") -> str:
     """How a sentence begins that says whether a guess came true; `so` is how it is agreed to."""
+    if guess == UNASKED:
+        return f"The answer here: **{right}**"
     return f"You said **{guess}**, " + (f"and {so}" if guess == right else f"but here it is **{right}**")

@@ -30,8 +30,8 @@ def sampler_control(c: Controls) -> str:
 
 def seed_control(c: Controls) -> int:
     """The seed, and a button for another one."""
-    with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
-        seed = c.integer("Seed", "seed", 0, 0, MAX_SEED, width=150)
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="small", width="content"):
+        seed = c.integer("Seed", "seed", 0, 0, MAX_SEED, width=140)
         st.button("New seed", icon=":material/casino:", on_click=_new_seed)
     return seed
 

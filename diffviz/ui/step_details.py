@@ -9,6 +9,7 @@ from diffviz.diffusion.samplers import SAMPLERS
 from diffviz.diffusion.schedules import SCHEDULES
 from diffviz.pipelines.text_to_image import Settings
 from diffviz.pipelines.trajectory import Trajectory
+from diffviz.ui import terms
 
 
 def one_step_in_numbers(recorded: Trajectory, settings: Settings) -> None:
@@ -52,6 +53,7 @@ def one_step_in_numbers(recorded: Trajectory, settings: Settings) -> None:
             {k: v if k == "colour" else np.asarray(v).round(digits) for k, v in table.items()},
             hide_index=True,
         )
+        st.html(terms.symbols_line("x̂₀", "ε̂"))
         if halved:
             st.caption(
                 "Of a run as long as this one three digits are kept: equal numbers may differ in the last one."

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+from functools import cache
 
 from diffviz.lessons import glossary
 from diffviz.lessons.glossary import Entry
@@ -15,6 +16,35 @@ def with_tips(text: str) -> str:
     elsewhere. At most once a page, since the ids of the popovers are those of the terms.
     """
     return glossary.annotate(text, _tip)
+
+
+# Symbols of captions and tables: the term of the glossary that says what each is, or a sentence of its own.
+_SYMBOLS = {
+    "xₜ": "noisy-image",
+    "x̂₀": "x0-prediction",
+    "SNR": "snr",
+    "RMSE": "rmse",
+    "NFE": "nfe",
+    "KID": "kid",
+    "FID": "fid",
+}
+_OWN_SYMBOLS = {
+    "ε̂": "The network's estimate of the noise in xₜ. Given xₜ, it follows from x̂₀ and x̂₀ from it.",
+    "zₜ": "The noisy latents at timestep t: what xₜ is for an image, in the numbers of the autoencoder.",
+    "ẑ₀": "The network's estimate of the clean latents in zₜ.",
+    "PSNR": "Peak signal-to-noise ratio, in decibels: 20·log10 of the values' range over their RMSE. Higher is nearer.",
+}
+
+
+@cache
+def symbols() -> dict[str, str]:
+    """What each symbol is that explains itself at a tap (`ui.components.symbols`)."""
+    return {name: glossary.entries()[key].text for name, key in _SYMBOLS.items()} | _OWN_SYMBOLS
+
+
+def symbols_line(*names: str) -> str:
+    """HTML of a line under a table that is drawn as an image and so cannot explain its heads: its symbols."""
+    return f'<p class="dv-symbols">Symbols: {" · ".join(map(html.escape, names))}</p>'
 
 
 def _tip(words: str, entry: Entry) -> str:

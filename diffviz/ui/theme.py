@@ -67,19 +67,44 @@ def style_sheet(presenter: bool) -> str:
     return f"<style>:root {{ {roles} }} {size} {_CSS}</style>"
 
 
-_PRESENTER = """html { font-size: 21px !important; }
+_PRESENTER = """:root { --dv-presenter: 1; --dv-tall: 66dvh; }
+.dv-lead, .st-key-objectives { display: none; } /* the instructor says it */
+html { font-size: 21px !important; }
 [data-testid="stSidebar"]:not([aria-expanded="false"]) { min-width: 300px !important; }
 """
 _CSS = """
-.stMainBlockContainer { padding: 2.9rem 2.4rem 4rem; max-width: 1180px; }
-.stAppHeader { background: transparent; }
-.stMainBlockContainer > .stVerticalBlock { gap: .8rem; }
-.stMainBlockContainer h1 { font-size: 2.15rem; padding: 0 0 .55rem; line-height: 1.12; letter-spacing: -.01em; }
+.stMainBlockContainer { padding: 1.5rem 2.4rem 4rem; max-width: none; }
+/* Streamlit's header lies over the title; only its buttons take clicks. */
+.stAppHeader { background: transparent; pointer-events: none; }
+.stAppHeader * { pointer-events: none; }
+.stAppHeader :is(button, a, [data-testid="stStatusWidget"]), .stAppHeader :is(button, a, [data-testid="stStatusWidget"]) * {
+  pointer-events: auto;
+}
+.stMainBlockContainer > .stVerticalBlock { gap: .55rem; }
+.stMainBlockContainer h1 { font-size: 1.9rem; padding: 0; line-height: 1.12; letter-spacing: -.01em; }
+.st-key-head { row-gap: 0; padding-right: 2rem; } /* Streamlit's own menu lies over its end */
+.st-key-head > [data-testid="stLayoutWrapper"]:last-child { margin-left: auto; width: auto !important;
+  flex: 0 0 auto !important; }
+@media (max-width: 1399px) { .st-key-head .stElementContainer:has(.dv-kicker) { display: none; } }
+.st-key-objectives { flex-wrap: nowrap; width: auto; }
+.st-key-objectives button { min-height: 24px; padding: .1rem .3rem; }
+/* Text keeps a length of line that can be read, whatever the width of the images. */
+.st-key-below > * { max-width: 1180px; }
+:is(.st-key-question, .st-key-strip, .st-key-stage):empty { display: none; }
+/* The strip of controls: each as wide as it needs to be, side by side. */
+.st-key-strip { border-top: 1px solid var(--dv-line); padding-top: .5rem; }
+.st-key-strip > .stElementContainer:has(.stTextInput) { flex: 2 1 200px; max-width: 340px; }
+.st-key-strip > .stElementContainer:has(:is(.stSelectbox, .stSlider)) { flex: 1 1 130px; max-width: 260px; }
+.st-key-strip > .st-key-more { order: 9; margin-left: auto; }
+/* A run is saved from the end of the player's bar. */
+[class*="st-key-saves"] { margin-top: -3.5rem; margin-left: auto; width: max-content; }
+/* Results behind a question. */
+[class*="st-key-locked"] { filter: blur(11px) saturate(.6); opacity: .75; pointer-events: none; user-select: none; }
 .stMainBlockContainer h2 { font-size: 1.4rem; padding-top: 1.2rem; }
 .stColumn h2 { font-size: 1.2rem; padding-top: .2rem; }
 .stMainBlockContainer h3 { font-size: 1.12rem; padding-top: .6rem; }
 .stMainBlockContainer p, .stMainBlockContainer li { line-height: 1.5; }
-.dv-lead { font-size: 1.08rem; max-width: 78ch; margin: 0 0 .2rem; line-height: 1.4; }
+.dv-lead { font-size: 1.08rem; max-width: 110ch; margin: 0 0 .1rem; line-height: 1.35; }
 .dv-kicker { font-size: .85rem; letter-spacing: .06em; text-transform: uppercase; opacity: .8; margin: 0; }
 .dv-c-signal { color: var(--dv-signal); font-weight: 650; }
 .dv-c-noise { color: var(--dv-noise); font-weight: 650; }
@@ -108,6 +133,9 @@ kbd { opacity: 1 !important; }
 .st-key-menu .dv-kicker { margin: .5rem 0 .1rem; font-size: .78rem; line-height: 1.3; }
 .st-key-menu .stSelectbox { margin: .3rem 0; }
 .st-key-menu .stCheckbox { margin-top: .7rem; }
+.st-key-lessons { display: block; columns: 250px; column-gap: 2.4rem; }
+.st-key-lessons > .stElementContainer { break-inside: avoid; }
+.st-key-lessons > .stElementContainer:has(.stPageLink, .dv-kicker) { break-after: avoid; }
 .st-key-lessons h3.dv-kicker { padding: .7rem 0 .15rem; font-size: .85rem; font-weight: 600; }
 .st-key-lessons [data-testid="stCaptionContainer"] { padding: 0 0 .3rem 2.15rem; line-height: 1.35; }
 .st-key-lessons .stPageLink a { padding-block: .1rem; }
@@ -116,7 +144,12 @@ kbd { opacity: 1 !important; }
 .stPageLink a { padding: .35rem .6rem; }
 @media (max-width: 640px) {
   .st-key-concept-map { display: none; } /* too small to read there; the list says the same */
-  .stMainBlockContainer { padding-left: 1rem; padding-right: 1rem; padding-top: 3.4rem; }
-  .stMainBlockContainer h1 { font-size: 1.75rem; }
+  .stMainBlockContainer { padding-left: 1rem; padding-right: 1rem; padding-top: 2.9rem; }
+  .stMainBlockContainer h1 { font-size: 1.5rem; }
+  .dv-lead { font-size: 1rem; }
+  /* Out of sight, and still the name of the button. */
+  [class*="st-key-saves"] button p { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); }
+  [data-testid="stLayoutWrapper"]:has(> .st-key-stage) { position: sticky; top: 2.6rem; z-index: 90;
+    background: var(--dv-ground); padding-bottom: .3rem; }
 }
 """

@@ -203,6 +203,7 @@ def test_the_schedule_of_stable_diffusion_does_not_end_at_zero_and_its_repair_do
         assert workshop.zero_terminal_snr(same) is same
 
 
+@pytest.mark.slow
 def test_a_schedule_that_ends_above_zero_brings_the_brightnesses_together():
     """What its `sign` says, on the shipped network: the spread of the four means is smaller, the darkest is paler."""
     case, denoiser = CASES["terminal-snr"], checkpoints.load(checkpoints.QUICK)

@@ -7,28 +7,28 @@ from diffviz.analysis import frame_captions
 from diffviz.pipelines.trajectory import Trajectory
 
 
-def run_towards(picture, steps=10):
-    """A made-up run whose estimate goes from the picture's mean to the picture: layout first, then detail."""
-    layout, detail = frame_captions.split_layout_detail(picture[None])
+def run_towards(image, steps=10):
+    """A made-up run whose estimate goes from the image's mean to the image: layout first, then detail."""
+    layout, detail = frame_captions.split_layout_detail(image[None])
     share = np.linspace(0, 1, steps + 1)
     x0 = np.concatenate([layout * min(1, 2 * s) + detail * s**3 for s in share]).astype(np.float32)
     t = 1 - share
     return Trajectory(x0, x0, np.zeros_like(x0), t, np.zeros_like(t))
 
 
-def picture():
+def image():
     return np.random.default_rng(0).uniform(-1, 1, (3, 32, 32))
 
 
 def test_layout_and_detail_add_up():
-    p = picture()
+    p = image()
     layout, detail = frame_captions.split_layout_detail(p)
     assert np.allclose(layout + detail, p)
     assert np.allclose(layout[:, :4, :4], p[:, :4, :4].mean((1, 2), keepdims=True))
 
 
 def test_settling_runs_from_nothing_to_all_and_follows_the_run():
-    done = frame_captions.convergence(run_towards(picture()))
+    done = frame_captions.convergence(run_towards(image()))
     assert done.layout[0] == 0 and done.detail[0] == 0
     assert done.layout[-1] == 1 and done.detail[-1] == 1
     assert done.layout[5] == 1 or np.isclose(done.layout[5], 1)
@@ -42,7 +42,7 @@ def test_a_run_that_never_changes_counts_as_settled():
 
 
 def test_reverse_captions_change_with_the_frame_and_name_it():
-    texts = frame_captions.reverse_captions(run_towards(picture()))
+    texts = frame_captions.reverse_captions(run_towards(image()))
     assert len(texts) == 11
     assert len(set(texts)) == 11
     assert texts[3].startswith("Step 4 of 10")
@@ -50,9 +50,20 @@ def test_reverse_captions_change_with_the_frame_and_name_it():
 
 
 def test_a_stopped_run_still_counts_to_what_was_planned():
-    assert frame_captions.reverse_captions(run_towards(picture(), 4), planned=30)[2].startswith(
-        "Step 3 of 30"
-    )
+    assert frame_captions.reverse_captions(run_towards(image(), 4), planned=30)[2].startswith("Step 3 of 30")
+
+
+def test_a_stopped_frame_is_never_called_the_finished_image_nor_compared_with_one():
+    run = run_towards(image(), 4)
+    for texts in (
+        frame_captions.reverse_captions(run, planned=30),
+        frame_captions.img2img_captions(run, 30),
+        frame_captions.inpaint_captions(run, 30, image(), np.ones((32, 32), np.uint8)),
+    ):
+        assert len(texts) == 5
+        assert "Step 5 of 30, the last before the run was stopped" in texts[-1]
+        assert "not the finished image" in texts[-1]
+        assert not any("of the way to the finished image" in text or "Finished" in text for text in texts)
 
 
 def test_forward_captions_compare_the_powers_of_image_and_noise():
@@ -78,27 +89,27 @@ def test_forward_captions_compare_the_powers_of_image_and_noise():
     ids=["guided", "scale 1", "no prompt", "unknown"],
 )
 def test_the_first_caption_says_what_the_prediction_is(settings, says, never):
-    run = dataclasses.replace(run_towards(picture()), settings=settings)
+    run = dataclasses.replace(run_towards(image()), settings=settings)
     text = frame_captions.reverse_captions(run)[0]
     assert says in text and never not in text
 
 
 def test_captions_of_a_guided_run_count_the_clipped_values():
-    run = dataclasses.replace(run_towards(picture()), settings={"guidance": 3.0, "prompt": "cat"})
+    run = dataclasses.replace(run_towards(image()), settings={"guidance": 3.0, "prompt": "cat"})
     run.x0[4, :, :16] = 1.0
     assert "hold 50% of the values of x̂₀" in frame_captions.reverse_captions(run)[4]
     assert frame_captions.clipped_share(run.x0)[4] == 0.5
 
 
 def test_a_run_from_an_image_begins_with_the_timestep_it_was_noised_to():
-    run = run_towards(picture())
+    run = run_towards(image())
     texts = frame_captions.img2img_captions(run, 10)
     assert "noised to t = 1.00" in texts[0]
     assert texts[1:] == frame_captions.reverse_captions(run)[1:]
 
 
 def test_captions_of_inpainting_give_the_error_outside_the_mask():
-    known, mask = picture(), np.zeros((32, 32), np.uint8)
+    known, mask = image(), np.zeros((32, 32), np.uint8)
     mask[:, :16] = 1
     run = run_towards(known)
     texts = frame_captions.inpaint_captions(run, 10, known, mask)

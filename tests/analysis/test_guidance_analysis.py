@@ -97,14 +97,14 @@ def test_thirds_make_up_the_whole_trajectory_between_them(steps):
 
 
 def test_classifier_guidance_raises_the_probability_and_is_refused_an_unknown_label(label_classifier):
-    pictures = [
+    images = [
         guidance_analysis.sample_with_classifier(QUICK, [4, 5], label_classifier, "cat face", scale)
         for scale in (0.0, 10.0)
     ]
-    sure = [guidance_analysis.class_probability(p, label_classifier, "cat face") for p in pictures]
+    sure = [guidance_analysis.class_probability(p, label_classifier, "cat face") for p in images]
     assert sure[0].shape == (2,) and (sure[1] > sure[0]).all()
     without = sample_trajectory(dataclasses.replace(QUICK, prompt="", guidance=1.0, seed=5)).x[-1]
-    assert np.allclose(pictures[0][1], without, atol=1e-3)
+    assert np.allclose(images[0][1], without, atol=1e-3)
     with pytest.raises(ValueError, match="no label"):
         label_classifier.log_p("qwertz")
 

@@ -54,13 +54,13 @@ def test_gradings_have_a_mean_of_one_and_keep_the_order_of_their_weights():
     assert lines["x0"].argmax() == 2 and lines["eps"].argmax() == 0
 
 
-def test_the_shipped_network_knows_the_picture_where_there_is_little_noise(shipped):
+def test_the_shipped_network_knows_the_image_where_there_is_little_noise(shipped):
     from PIL import Image
 
     from diffviz.imaging import uploads
 
-    with Image.open(ASSETS / "samples" / "cat-face-noto.png") as picture:
-        x0 = from_uint8(uploads.resize(picture, shipped.shape[1]))
+    with Image.open(ASSETS / "samples" / "cat-face-noto.png") as image:
+        x0 = from_uint8(uploads.resize(image, shipped.shape[1]))
     found = prediction_targets.predict_at_times(
         shipped, x0, "cat face", "noto", 0, np.array([0.05, 0.5, 0.95])
     )

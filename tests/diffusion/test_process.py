@@ -36,7 +36,7 @@ def test_step_by_step_has_the_one_jumps_mean_and_variance(name):
         s = t
         alpha, sigma = float(schedule.alpha(t)), float(schedule.sigma(t))
         mean, variance = float(x.mean()), float(x.var())
-        # karras starts with a sigma of 0.002 that a chain from the clean picture does not have
+        # karras starts with a sigma of 0.002 that a chain from the clean image does not have
         assert mean == pytest.approx(alpha * x0 / float(schedule.alpha(0.0)), abs=5 * sigma / n**0.5)
         assert variance == pytest.approx(sigma**2, rel=5 * (2 / n) ** 0.5, abs=1e-5)
 

@@ -97,7 +97,7 @@ def test_ddpm_samples_have_the_data_mean_and_spread(name):
     schedule, n = SCHEDULES[name], 64
     rng = make_generators(range(n))
     x = randn_per_seed(rng, (1, 16, 16)).double() * float(schedule.sigma(1.0))
-    x = x + float(schedule.alpha(1.0)) * MEAN  # the little picture that some schedules leave at t = 1
+    x = x + float(schedule.alpha(1.0)) * MEAN  # the little image that some schedules leave at t = 1
     end = last(ddpm(exact(schedule), x, timesteps(400), schedule, rng=rng)).x
     count = end.numel()
     assert float(end.mean()) == pytest.approx(MEAN, abs=5 * STD / count**0.5)
@@ -118,7 +118,7 @@ def test_ddpm_is_ddim_at_eta_1(name, steps, tiny):
 
 @pytest.mark.parametrize("sampler", [s for s in SAMPLERS if s != "heun"])  # heun asks twice a step
 @pytest.mark.parametrize("steps", [1, 2, 5])
-def test_first_question_is_at_pure_noise_and_last_answer_is_the_picture(sampler, steps, tiny):
+def test_first_question_is_at_pure_noise_and_last_answer_is_the_image(sampler, steps, tiny):
     schedule, asked = SCHEDULES["cosine"], []
     inner = tiny.conditioned(["dog"], [None], schedule)
 
@@ -151,7 +151,7 @@ def test_every_step_is_consistent(sampler, tiny):
         assert torch.allclose(alpha * step.x0 + sigma * step.eps, step.x, atol=1e-5)
 
 
-@pytest.mark.parametrize("steps", [1, 2, 5, 25])
+@pytest.mark.parametrize("steps", [1, 2, 5, pytest.param(25, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("eta", [0.0, 0.5])
 def test_ddim_equals_diffusers_on_the_shipped_network(steps, eta, shipped):
     from diffusers import DDIMScheduler
@@ -163,7 +163,7 @@ def test_ddim_equals_diffusers_on_the_shipped_network(steps, eta, shipped):
     _same_as(theirs, steps, shipped, lambda d, x, ts, s, rng: ddim(d, x, ts, s, eta=eta, rng=rng), eta=eta)
 
 
-@pytest.mark.parametrize("steps", [1, 2, 5, 25])
+@pytest.mark.parametrize("steps", [1, 2, 5, pytest.param(25, marks=pytest.mark.slow)])
 def test_ddpm_equals_diffusers_on_the_shipped_network(steps, shipped):
     from diffusers import DDPMScheduler
 
@@ -193,7 +193,7 @@ def _same_as(theirs, steps, shipped, ours, **extra):
     assert (mine[-1] - x).abs().max() <= 1e-4
 
 
-@pytest.mark.parametrize("steps", [5, 10, 25])
+@pytest.mark.parametrize("steps", [5, 10, pytest.param(25, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("sampler", ["euler", "heun", "dpmpp_2m", "unipc"])
 def test_the_others_equal_diffusers_on_the_shipped_network(sampler, steps, shipped):
     import diffusers
@@ -229,7 +229,7 @@ def test_the_others_equal_diffusers_on_the_shipped_network(sampler, steps, shipp
 @pytest.mark.parametrize("name", SCHEDULES)
 @pytest.mark.parametrize("spacing", SPACINGS)
 @pytest.mark.parametrize("steps", [1, 2, 5, 30])
-def test_every_spacing_begins_at_pure_noise_falls_and_ends_at_the_picture(spacing, name, steps):
+def test_every_spacing_begins_at_pure_noise_falls_and_ends_at_the_image(spacing, name, steps):
     ts = SPACINGS[spacing](steps, SCHEDULES[name])
     assert len(ts) == steps + 1
     assert ts[0] == 1 and ts[-1] == 0

@@ -21,7 +21,7 @@ def test_signal_falls_and_noise_grows(schedule):
 
 
 @pytest.mark.parametrize("schedule", SCHEDULES.values(), ids=lambda s: s.name)
-def test_starts_at_the_picture_and_ends_in_noise(schedule):
+def test_starts_at_the_image_and_ends_in_noise(schedule):
     assert schedule.alpha(0.0) == pytest.approx(1, abs=1e-5)
     assert schedule.sigma(0.0) == pytest.approx(0, abs=0.0021)  # karras starts at sigma 0.002
     assert schedule.sigma(1.0) == pytest.approx(1, abs=1e-4)
@@ -79,7 +79,7 @@ def test_cosine_equals_diffusers():
         num_train_timesteps=1000, beta_schedule="squaredcos_cap_v2"
     ).alphas_cumprod.double()
     ours = SCHEDULES["cosine"].alpha(torch.arange(1, 1001, dtype=torch.float64) / 1000) ** 2
-    # The last few differ: diffusers caps beta at 0.999, so that a trace of picture is left at its t = T.
+    # The last few differ: diffusers caps beta at 0.999, so that a trace of image is left at its t = T.
     assert torch.allclose(theirs[:-2], ours[:-2], atol=2e-5)
 
 

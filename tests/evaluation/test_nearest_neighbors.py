@@ -14,7 +14,7 @@ from diffviz.ui import charts, theme
 from diffviz.ui.lessons import memorization
 
 
-def pictures(n, size=32, seed=0):
+def images(n, size=32, seed=0):
     return torch.rand(n, 3, size, size, generator=torch.Generator().manual_seed(seed)) * 2 - 1
 
 
@@ -24,22 +24,22 @@ def test_the_distance_is_the_rms_over_all_pixels_and_colours():
 
 
 def test_a_mirrored_copy_is_a_copy():
-    drawings = pictures(5)
+    drawings = images(5)
     far = nearest_neighbors.distances(drawings[2:3].flip(-1), drawings)
     assert far[0].argmin() == 2 and far[0, 2] < 1e-3
     assert far[0, [0, 1, 3, 4]].min() > 0.5
 
 
-def test_larger_pictures_are_averaged_down_first():
-    large = pictures(2, size=64)
+def test_larger_images_are_averaged_down_first():
+    large = images(2, size=64)
     small = torch.nn.functional.avg_pool2d(large, 2)
     assert nearest_neighbors.distances(large, small).diag() == pytest.approx(0, abs=1e-3)
 
 
 def test_drawings_kept_as_bytes_give_the_same_distances_in_any_portion():
     kept = (torch.rand(7, 3, 32, 32, generator=torch.Generator().manual_seed(1)) * 255).byte()
-    whole = nearest_neighbors.distances(pictures(3), kept.float() / 127.5 - 1)
-    assert torch.allclose(nearest_neighbors.distances(pictures(3), kept, at_once=2), whole, atol=1e-5)
+    whole = nearest_neighbors.distances(images(3), kept.float() / 127.5 - 1)
+    assert torch.allclose(nearest_neighbors.distances(images(3), kept, at_once=2), whole, atol=1e-5)
 
 
 def test_the_sheet_keeps_every_drawing_in_its_place():
@@ -53,16 +53,16 @@ def test_the_sheet_keeps_every_drawing_in_its_place():
 def test_the_nearest_of_a_drawing_is_that_drawing_in_what_ships():
     drawings = nearest_neighbors.load_reference_set()
     for i in (0, 4000, len(drawings.labels) - 1):
-        picture = drawings.pictures[i].float() / 127.5 - 1
+        picture = drawings.images[i].float() / 127.5 - 1
         found = drawings.nearest(picture, 3)
         assert found[0].distance == pytest.approx(0, abs=2e-3)
-        assert (found[0].image == drawings.pictures[i].permute(1, 2, 0).numpy()).all()
+        assert (found[0].image == drawings.images[i].permute(1, 2, 0).numpy()).all()
         assert [n.distance for n in found] == sorted(n.distance for n in found)
 
 
 def test_the_drawings_that_ship_are_named_and_none_is_left_over():
     drawings, words = nearest_neighbors.load_reference_set(), checkpoints.load().vocabulary
-    assert len(drawings.pictures) == len(drawings.labels) == len(drawings.styles) > 8000
+    assert len(drawings.images) == len(drawings.labels) == len(drawings.styles) > 8000
     assert set(drawings.labels) <= {x["label"] for x in words.labels}
     assert set(drawings.styles) == set(words.styles)
 
@@ -125,6 +125,7 @@ def test_a_share_is_compared_with_the_held_out_one_by_its_interval(interval, say
     assert memorization.compare_with_heldout(part).startswith(says)
 
 
+@pytest.mark.slow
 def test_a_design_that_was_trained_on_three_times_is_copied_more_closely_than_one_of_its_own():
     """The closing question of the page: flat, gradient and 3d share their designs, twemoji has its own."""
     reference = nearest_neighbors.load_reference_set()
@@ -133,7 +134,7 @@ def test_a_design_that_was_trained_on_three_times_is_copied_more_closely_than_on
 
     def nearest(style):
         settings = Settings("cat face", style, 0, 12, "unipc", 3.0, model=checkpoints.QUICK)
-        return nearest_neighbors.distances(sample_images(settings, range(4)), reference.pictures).amin(1)
+        return nearest_neighbors.distances(sample_images(settings, range(4)), reference.images).amin(1)
 
     assert nearest("gradient").mean() < nearest("twemoji").mean() / 2
 
@@ -145,7 +146,7 @@ def test_the_verdict_follows_the_yardstick(share, said):
     assert memorization.classify_distance(share) == said
 
 
-def test_the_chart_reaches_as_far_as_the_picture_it_marks():
+def test_the_chart_reaches_as_far_as_the_image_it_marks():
     part = {"shares": [0.5, 0.5, 0.0, 0.0]}
     found = {"edges": [0, 0.1, 0.2, 0.3, 0.4], "limit": 0.05}
     found |= dict.fromkeys(("heldout", "new_captions", "trained_captions"), part)

@@ -204,7 +204,7 @@ def test_the_figure_shows_its_points_and_the_floor_at_one_scale():
 
 
 @pytest.mark.skipif(results.load_blind_test() is None, reason="no ladders were drawn yet")
-def test_the_pictures_of_the_blind_test_are_of_the_shipped_weights_and_end_in_the_long_run():
+def test_the_images_of_the_blind_test_are_of_the_shipped_weights_and_end_in_the_long_run():
     ladders = results.load_blind_test()
     assert ladders.matches(checkpoints.manifest()[checkpoints.QUICK].sha256)
     assert ladders.steps == sorted(ladders.steps) and ladders.steps[-1] == 250
@@ -217,7 +217,7 @@ def test_the_pictures_of_the_blind_test_are_of_the_shipped_weights_and_end_in_th
     assert far == sorted(far, reverse=True) and far[-1] == 0
 
 
-def test_a_shipped_picture_of_the_blind_test_is_what_the_network_draws():
+def test_a_shipped_image_of_the_blind_test_is_what_the_network_draws():
     ladders = results.load_blind_test()
     asked = ladders.pairs[0]
     run = diffviz.generate(

@@ -95,7 +95,7 @@ def test_a_deck_from_before_gets_the_new_layout_too(collection, tmp_path, monkey
             {
                 "name": "Recall",
                 "qfmt": '<div class="concept">{{Concept}}</div><p>{{Question}}</p>',
-                "afmt": '{{FrontSide}}<hr id="answer"><p>{{Answer}}</p>{{Picture}}',
+                "afmt": '{{FrontSide}}<hr id="answer"><p>{{Answer}}</p>{{Image}}',
             }
         ],
     )
@@ -111,7 +111,7 @@ def test_a_deck_from_before_gets_the_new_layout_too(collection, tmp_path, monkey
 
 
 def test_the_time_of_the_last_change_is_recorded_for_the_content_of_today():
-    """Run `python -m diffviz.training.stamp_cards` after a change to cards or pictures."""
+    """Run `python -m diffviz.training.stamp_cards` after a change to cards or images."""
     version = tomllib.loads(anki.VERSION_FILE.read_text(encoding="utf-8"))
     assert version["sha256"] == anki.content_sha256()
     assert anki.changed() == version["changed"].timestamp()
@@ -125,7 +125,7 @@ def test_content_that_is_not_recorded_counts_as_changed_now(monkeypatch):
     assert anki.changed() > recorded
 
 
-def test_what_a_card_shows_is_well_formed_and_its_picture_is_there_and_described(collection, tmp_path):
+def test_what_a_card_shows_is_well_formed_and_its_image_is_there_and_described(collection, tmp_path):
     take_in(collection, tmp_path, anki.package(Selection(app_url="http://localhost:8501")))
     seen = {}
     for item in CARDS:

@@ -197,7 +197,7 @@ def test_the_ordering_exercise_in_qti_has_a_place_for_each_stage(assessment):
     assert sum(float(c.find("setvar").text) for c in scored.values()) == pytest.approx(100, abs=0.1)
 
 
-def test_essays_in_qti_carry_their_picture_and_model_answer(assessment, qti_zip):
+def test_essays_in_qti_carry_their_image_and_model_answer(assessment, qti_zip):
     elements = {i.get("title"): i for i in assessment.iter("item")}
     for question in ESSAYS:
         feedback = "".join(elements[question.id].find("itemfeedback").itertext())
@@ -289,7 +289,7 @@ def test_moodle_has_feedback_for_each_option_and_one_right_one(moodle_questions)
         )
 
 
-def test_moodle_embeds_the_pictures_that_its_texts_show(moodle_questions):
+def test_moodle_embeds_the_images_that_its_texts_show(moodle_questions):
     shown = 0
     for element in moodle_questions:
         for part in element.iter():
@@ -298,8 +298,8 @@ def test_moodle_embeds_the_pictures_that_its_texts_show(moodle_questions):
             assert set(re.findall(r"@@PLUGINFILE@@/([^\"]+)", text)) == set(files)
             for file in files.values():
                 assert file.get("encoding") == "base64" and file.get("path") == "/"
-                with Image.open(io.BytesIO(base64.b64decode(file.text, validate=True))) as picture:
-                    assert picture.format == "PNG" and picture.width >= 256
+                with Image.open(io.BytesIO(base64.b64decode(file.text, validate=True))) as image:
+                    assert image.format == "PNG" and image.width >= 256
                 assert len(re.search(r'alt="([^"]+)"', text)[1]) > 30
                 shown += 1
     assert shown == sum(pictures.of(q.id) is not None for q in QUESTIONS) > 0

@@ -1,4 +1,4 @@
-"""The pictures on the cards are what the command draws, of the shipped weights, and no two the same."""
+"""The images on the cards are what the command draws, of the shipped weights, and no two the same."""
 
 import json
 
@@ -19,13 +19,13 @@ def pixels(name):
         return np.asarray(picture.convert("RGB"))
 
 
-def test_the_listed_pictures_are_those_in_the_folder_and_belong_to_cards():
+def test_the_listed_images_are_those_in_the_folder_and_belong_to_cards():
     assert {p.stem for p in pictures.FOLDER.glob("*.png")} == set(LISTING["pictures"])
     assert set(LISTING["pictures"]) == set(build_card_pictures.PICTURES)
     assert set(LISTING["pictures"]) <= {item.id for item in EVERYTHING.items(*CARD_KINDS)}
 
 
-def test_no_two_cards_carry_the_same_picture_or_description():
+def test_no_two_cards_carry_the_same_image_or_description():
     alternatives = list(LISTING["pictures"].values())
     assert len(set(alternatives)) == len(alternatives) and min(map(len, alternatives)) > 30
     seen = {pixels(name).tobytes() for name in LISTING["pictures"]}
@@ -38,7 +38,7 @@ def test_the_shipped_weights_drew_them():
 
 
 @pytest.mark.parametrize("name", ["card-forward", "iv-snr", "check-task"])
-def test_the_command_draws_the_picture_that_is_there(name):
+def test_the_command_draws_the_image_that_is_there(name):
     ((_, sheet),) = build_card_pictures.drawn([name])
     assert sheet.alt == LISTING["pictures"][name]
     drawn = np.asarray(
@@ -46,7 +46,7 @@ def test_the_command_draws_the_picture_that_is_there(name):
     )
     shown = pixels(name)
     assert drawn.shape == shown.shape
-    # Processors round sums differently, and a palette follows its picture: a few grey levels, not another picture.
+    # Processors round sums differently, and a palette follows its image: a few grey levels, not another image.
     assert np.abs(drawn.astype(int) - shown).mean() < 2
     assert np.abs(np.roll(drawn, 128, axis=1).astype(int) - shown).mean() > 20
 

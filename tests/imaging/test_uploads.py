@@ -99,7 +99,7 @@ def bomb():
     ("data", "says"),
     [
         (b"", "empty"),
-        (b"these are words, not a picture", "not a picture"),
+        (b"these are words, not an image", "not an image"),
         (encode(colours(), "PNG")[:300], "breaks off"),
         (encode(colours(), "JPEG")[:400], "breaks off"),
         (encode(colours(), "GIF"), "GIF"),
@@ -128,7 +128,7 @@ def reference(picture, factor):
 
 
 @pytest.mark.parametrize("mode", ["RGB", "L", "P", "RGBA"])
-def test_a_large_picture_is_reduced_by_area_averaging(monkeypatch, mode):
+def test_a_large_image_is_reduced_by_area_averaging(monkeypatch, mode):
     monkeypatch.setattr(uploads, "MAX_SIDE", 32)
     picture = colours(size=(95, 61)).convert(mode)
     small = np.asarray(uploads.read(encode(picture)).image).astype(float)
@@ -136,14 +136,14 @@ def test_a_large_picture_is_reduced_by_area_averaging(monkeypatch, mode):
     assert np.abs(small - reference(picture.convert("RGB"), 3)).max() <= 1
 
 
-def test_a_large_picture_of_sixteen_bits_is_reduced_and_scaled(monkeypatch):
+def test_a_large_image_of_sixteen_bits_is_reduced_and_scaled(monkeypatch):
     monkeypatch.setattr(uploads, "MAX_SIDE", 32)
     deep = np.random.default_rng(0).integers(0, 65536, (61, 95), np.uint16)
     small = np.asarray(uploads.read(encode(Image.fromarray(deep))).image)[..., 0].astype(float)
     assert np.abs(small - reference(deep, 3) / 65535 * 255).max() <= 1
 
 
-def test_clear_pixels_lend_their_colour_to_none_when_a_picture_is_reduced(monkeypatch):
+def test_clear_pixels_lend_their_colour_to_none_when_an_image_is_reduced(monkeypatch):
     monkeypatch.setattr(uploads, "MAX_SIDE", 8)
     pixels = np.zeros((16, 16, 4), np.uint8)
     pixels[:, ::2] = (255, 0, 0, 255)  # opaque red beside black that is wholly clear
@@ -173,7 +173,7 @@ def test_a_small_file_of_many_pixels_does_not_fill_the_memory():
     assert size == "(1000, 1000)" and float(grown) < 250  # MB
 
 
-def test_pictures_are_decoded_one_at_a_time(monkeypatch):
+def test_images_are_decoded_one_at_a_time(monkeypatch):
     at_once, most = [], []
     real = uploads._reduce
 
@@ -201,7 +201,7 @@ def test_no_bytes_crash_the_reader(data):
 
 
 @given(st.integers(2, 300), st.integers(2, 300), st.floats(0.5, 20), st.floats(-1, 2), st.floats(-1, 2))
-def test_the_crop_is_a_square_inside_the_picture(width, height, zoom, across, down):
+def test_the_crop_is_a_square_inside_the_image(width, height, zoom, across, down):
     left, top, right, bottom = uploads.crop(Image.new("L", (width, height)), zoom, across, down)
     assert right - left == bottom - top >= 2
     assert left >= 0 and top >= 0 and right <= width and bottom <= height

@@ -21,8 +21,8 @@ def test_every_question_has_one_right_option_and_a_reason_for_each(name, seed):
     assert len(set(q.options)) == len(q.options) == len(q.feedback) >= 3
     assert all(q.feedback)
     assert 0 <= q.right < len(q.options)
-    assert len(q.pictures) == len(q.titles) == len(q.notes)
-    assert all(p.dtype == np.uint8 and p.shape[-1] == 3 for p in q.pictures)
+    assert len(q.images) == len(q.titles) == len(q.notes)
+    assert all(p.dtype == np.uint8 and p.shape[-1] == 3 for p in q.images)
 
 
 @pytest.mark.parametrize(
@@ -78,10 +78,10 @@ def test_heuns_calls_are_counted_and_not_looked_up(monkeypatch):
     assert QUESTIONS["heun_calls"](0).options[QUESTIONS["heun_calls"](0).right] == "20 evaluations"
 
 
-def test_the_order_of_words_is_decided_by_the_pictures():
+def test_the_order_of_words_is_decided_by_the_images():
     q = QUESTIONS["word_order"](4)
     a, b = (q.titles.index(letter) for letter in q.options[q.right].split(" and "))
-    assert rmse(q.pictures[a], q.pictures[b]) < 1
+    assert rmse(q.images[a], q.images[b]) < 1
     assert {q.notes[a], q.notes[b]} == {"“red fox”", "“fox red”"}
 
 
@@ -101,9 +101,9 @@ def test_the_bug_that_is_right_is_the_one_that_ran(monkeypatch):
     monkeypatch.setattr(broken_pipelines, "STEPS", 3)
     q = QUESTIONS["find_the_bug"](2)
     assert q.options[q.right] == "One noise for the whole batch"
-    assert len(q.options) == 4 and len(q.pictures) == 4
+    assert len(q.options) == 4 and len(q.images) == 4
     left, right = (
-        q.pictures[3][:32, :32],
-        q.pictures[3][:32, 32:],
+        q.images[3][:32, :32],
+        q.images[3][:32, 32:],
     )  # the two cats of the broken run, at the end
     assert np.abs(left.astype(int) - right).max() <= 1

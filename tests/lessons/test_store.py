@@ -400,6 +400,7 @@ def test_a_disk_that_refuses_is_named_without_a_path_or_the_learner(tmp_path, pr
     assert store.events(who)[0] == event()  # what was there can still be read
 
 
+@pytest.mark.slow
 def test_a_file_that_is_damaged_inside_is_named_and_what_can_be_read_is_exported(tmp_path):
     path = tmp_path / "p.sqlite"
     store = Store(path)

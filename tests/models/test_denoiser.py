@@ -26,7 +26,7 @@ def at_same_snr(name, log_snr):
 @pytest.mark.parametrize("name", SCHEDULES)
 @pytest.mark.parametrize("log_snr", [-2.0, 0.0, 3.0])
 def test_one_network_serves_every_schedule(name, log_snr, shipped):
-    # The same picture with the same share of the same noise, written in two schedules, gets one answer.
+    # The same image with the same share of the same noise, written in two schedules, gets one answer.
     x0 = torch.rand(1, *shipped.shape, generator=torch.Generator().manual_seed(0)) * 2 - 1
     eps = torch.randn(1, *shipped.shape, generator=torch.Generator().manual_seed(1))
     answers = []
@@ -37,19 +37,19 @@ def test_one_network_serves_every_schedule(name, log_snr, shipped):
     assert torch.allclose(*answers, atol=1e-4)
 
 
-def test_estimates_are_pictures(shipped):
+def test_estimates_are_images(shipped):
     x = torch.randn(2, *shipped.shape, generator=torch.Generator().manual_seed(0)) * 3
     x0 = shipped.conditioned(["cat", ""], [None, None], SCHEDULES["cosine"])(x, torch.tensor([0.5, 1.0]))
     assert x0.abs().max() <= 1
 
 
-def test_the_shipped_network_sees_a_picture_through_light_noise(shipped):
+def test_the_shipped_network_sees_an_image_through_light_noise(shipped):
     from diffviz.imaging.uploads import resize
     from diffviz.paths import ASSETS
 
     assert (ASSETS / "samples").exists()
-    with Image.open(ASSETS / "samples" / "cat-face-noto.png") as picture:
-        x0 = torch.from_numpy(from_uint8(resize(picture, shipped.shape[-1])))[None]
+    with Image.open(ASSETS / "samples" / "cat-face-noto.png") as image:
+        x0 = torch.from_numpy(from_uint8(resize(image, shipped.shape[-1])))[None]
     eps, schedule = torch.randn(x0.shape, generator=torch.Generator().manual_seed(0)), SCHEDULES["cosine"]
     t = torch.tensor([0.3], dtype=torch.float64)
     x = append_dims(schedule.alpha(t), x0) * x0 + append_dims(schedule.sigma(t), x0) * eps
@@ -79,7 +79,7 @@ def test_a_classifier_s_push_follows_its_formula():
     x = torch.full((2, 1, 1, 1), 0.2)
     alpha, sigma = schedule.alpha(t).float(), schedule.sigma(t).float()
 
-    def denoise(x, t):  # pictures of one standard normal pixel: E[x0 | x_t] = alpha x_t
+    def denoise(x, t):  # images of one standard normal pixel: E[x0 | x_t] = alpha x_t
         return alpha.view(-1, 1, 1, 1) * x
 
     def log_p(x0):  # a classifier that wants the pixel to be 0.5
@@ -106,7 +106,7 @@ def test_the_network_s_answer_has_a_gradient_where_it_is_asked_for():
     assert climbed == pytest.approx(float((slope * step).sum()), rel=0.1)
 
 
-def test_an_interval_decides_for_each_picture_by_its_own_time():
+def test_an_interval_decides_for_each_image_by_its_own_time():
     x, t = torch.ones(4, 1, 2, 2), torch.tensor([0.2, 0.5, 0.7, 0.9])
     mixed = limited_interval(lambda x, t: 3 * x, lambda x, t: x, 0.2, 0.7)(x, t)
     assert mixed[:, 0, 0, 0].tolist() == [1, 3, 3, 1]  # the lower end is left out, the upper is in

@@ -131,7 +131,7 @@ RHO = 0.9  # correlation of the two pixels of a toy world in which everything is
 
 
 def exact(schedule) -> Denoise:
-    """E[x0 | x_t] where pictures are two pixels, standard normal with correlation RHO."""
+    """E[x0 | x_t] where images are two pixels, standard normal with correlation RHO."""
     covariance = torch.tensor([[1.0, RHO], [RHO, 1.0]], dtype=torch.float64)
 
     def denoise(x, t):

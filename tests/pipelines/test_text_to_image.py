@@ -16,7 +16,7 @@ def final(settings, **more):
     return list(sample_steps(settings, **more))[-1].x.numpy()
 
 
-def test_the_front_door_gives_a_recorded_run(shipped):
+def test_generate_gives_a_recorded_trajectory(shipped):
     run = diffviz.generate("cat face", style="noto", seed=0, steps=5)
     assert run.x.shape == (6, *checkpoints.load().shape)
     assert run.image.size == checkpoints.load().shape[1:]
@@ -24,19 +24,19 @@ def test_the_front_door_gives_a_recorded_run(shipped):
     assert run.t[0] == 1.0 and run.t[-1] == 0.0
 
 
-def test_the_same_settings_give_the_same_picture_to_the_last_bit():
+def test_the_same_settings_give_the_same_image_to_the_last_bit():
     settings = Settings("red heart", "flat", seed=3, steps=4)
     assert np.array_equal(final(settings), final(settings))
 
 
-def test_another_seed_or_prompt_gives_another_picture():
+def test_another_seed_or_prompt_gives_another_image():
     base = final(Settings("red heart", "flat", seed=3, steps=4))
     assert not np.allclose(base, final(Settings("red heart", "flat", seed=4, steps=4)), atol=0.1)
     assert not np.allclose(base, final(Settings("palm tree", "flat", seed=3, steps=4)), atol=0.1)
 
 
 @pytest.mark.parametrize("sampler", ["ddim", "ddpm"])
-def test_a_seed_gives_the_same_picture_in_any_batch(sampler):
+def test_a_seed_gives_the_same_image_in_any_batch(sampler):
     settings = Settings("cat face", "noto", steps=6, sampler=sampler)
     together = final(settings, seeds=[10, 11, 12])
     for i, seed in enumerate((10, 11, 12)):

@@ -89,7 +89,7 @@ def test_the_gif_has_a_frame_per_step_and_rests_on_the_last(run, tmp_path):
     assert durations[-1] > 5 * durations[0]
 
 
-def test_the_png_is_the_finished_picture_enlarged(run, tmp_path):
+def test_the_png_is_the_finished_image_enlarged(run, tmp_path):
     with Image.open(run.save_png(tmp_path / "run.png", zoom=3)) as png:
         assert np.array_equal(np.asarray(png), np.kron(run.frames("x")[-1], np.ones((3, 3, 1), np.uint8)))
 

@@ -16,6 +16,7 @@ def learned(kind, shape="ring", steps=300, seed=0):
 
 
 @pytest.mark.parametrize("name", MODELS)
+@pytest.mark.slow
 def test_each_learns_where_a_ring_lies(name):
     _, run, data = learned(MODELS[name], steps=700 if name == "GAN" else 300)
     far = [diffusion2d.max_nn_distance(s.samples, data) for s in run]
@@ -65,6 +66,7 @@ def test_a_trained_vae_reconstructs_what_it_encodes():
     assert (restored - points).norm(dim=1).mean() < 2 * baselines.DECODER_STD
 
 
+@pytest.mark.slow
 def test_a_student_with_one_evaluation_is_nearer_than_its_teacher_with_one():
     teacher, _, data = learned(lambda: diffusion2d.Diffusion("v"))
     student = diffusion2d.init_model(lambda: baselines.DistilledStudent(teacher), 1)
@@ -90,6 +92,7 @@ def test_a_step_of_flow_matching_is_an_euler_step_along_its_velocity():
     assert torch.allclose(path[1], noise - velocity / 4, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_reflow_makes_trajectories_straighter_and_leaves_less_loss():
     """Its loss is the variance of the velocities of paths through one state: 0 only if no two of them cross."""
     teacher, run, data = learned(lambda: diffusion2d.Diffusion("u", "flow"))

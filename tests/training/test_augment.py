@@ -15,15 +15,15 @@ def disc(rgb, size=32):
     """A disc of one colour on white with a black rim: (3, S, S) in [-1, 1]."""
     y, x = np.mgrid[:size, :size] - size / 2
     far = np.hypot(x, y)
-    picture = np.full((size, size, 3), 255, np.uint8)
-    picture[far < size * 0.45] = 0
-    picture[far < size * 0.40] = rgb
-    return torch.from_numpy(picture).permute(2, 0, 1).float() / 127.5 - 1
+    image = np.full((size, size, 3), 255, np.uint8)
+    image[far < size * 0.45] = 0
+    image[far < size * 0.40] = rgb
+    return torch.from_numpy(image).permute(2, 0, 1).float() / 127.5 - 1
 
 
-def hue(picture, y=16, x=16):
+def hue(image, y=16, x=16):
     """Hue of a pixel on Pillow's scale of 256."""
-    return 256 * colorsys.rgb_to_hsv(*((picture[:, y, x] + 1) / 2).tolist())[0]
+    return 256 * colorsys.rgb_to_hsv(*((image[:, y, x] + 1) / 2).tolist())[0]
 
 
 def test_only_drawings_that_stay_true_are_mirrored():

@@ -77,12 +77,10 @@ def test_old_icon_names_are_found_through_their_aliases_and_flips_are_not():
 
 def test_edges_are_mixed_with_white_and_not_with_what_is_hidden():
     # Half a pixel of red over transparent black: pink on white, with no dark rim.
-    picture = Image.new("RGBA", (2, 2), (0, 0, 0, 0))
-    picture.putpixel((0, 0), (255, 0, 0, 255))
-    picture.putpixel((0, 1), (255, 0, 0, 255))
-    assert sources.on_white(sources._fit(picture, 1)).ravel().tolist() == pytest.approx(
-        [255, 127, 127], abs=1
-    )
+    image = Image.new("RGBA", (2, 2), (0, 0, 0, 0))
+    image.putpixel((0, 0), (255, 0, 0, 255))
+    image.putpixel((0, 1), (255, 0, 0, 255))
+    assert sources.on_white(sources._fit(image, 1)).ravel().tolist() == pytest.approx([255, 127, 127], abs=1)
 
 
 @pytest.mark.parametrize("folder", ["", "128"])

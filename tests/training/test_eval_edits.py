@@ -37,9 +37,9 @@ def test_the_other_label_is_a_common_one_of_another_subgroup(data):
 def test_an_image_is_the_same_in_any_batch(data, monkeypatch):
     rows = np.arange(5)
     captions = [("red apple", "noto")] * 5
-    whole = measure.in_batches(make_tiny(), captions, data.pictures(rows), measure.img2img_run(0.5))
+    whole = measure.in_batches(make_tiny(), captions, data.examples(rows), measure.img2img_run(0.5))
     monkeypatch.setattr(measure, "BATCH", 2)
-    parts = measure.in_batches(make_tiny(), captions, data.pictures(rows), measure.img2img_run(0.5))
+    parts = measure.in_batches(make_tiny(), captions, data.examples(rows), measure.img2img_run(0.5))
     assert torch.allclose(whole, parts, atol=0.05)  # bfloat16
     assert not torch.allclose(whole[0], whole[1], atol=0.05)
 
@@ -54,6 +54,7 @@ def test_at_strength_0_the_source_images_themselves_are_classified(data):
     assert all(row["source"]["value"] + row["target"]["value"] == pytest.approx(1, abs=1e-3) for row in table)
 
 
+@pytest.mark.slow
 def test_the_boundary_jump_is_relative_to_that_of_the_real_images(data):
     images = torch.arange(16, dtype=torch.uint8)[None, None, None].repeat(
         24, 3, 16, 1

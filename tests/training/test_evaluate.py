@@ -1,4 +1,4 @@
-"""The figures of the model card, on pictures whose answer is known."""
+"""The figures of the model card, on images whose answer is known."""
 
 import csv
 import json
@@ -18,13 +18,13 @@ from diffviz.training.train_denoiser import Recipe
 from diffviz.ui import charts, theme
 
 
-def pictures(n, seed, size=32):
+def images(n, seed, size=32):
     return torch.rand(n, 3, size, size, generator=torch.Generator().manual_seed(seed)) * 2 - 1
 
 
-def test_a_copy_is_at_distance_nothing_and_any_other_picture_is_not():
-    training = pictures(50, 0)
-    far = evaluate.nearest_distances(torch.cat([training[7:9], pictures(2, 1)]), training)
+def test_a_copy_is_at_distance_nothing_and_any_other_image_is_not():
+    training = images(50, 0)
+    far = evaluate.nearest_distances(torch.cat([training[7:9], images(2, 1)]), training)
     assert far[:2] == pytest.approx(0, abs=1e-3)
     assert far[2:].min() > 0.5
 
@@ -34,8 +34,8 @@ def test_the_distance_is_the_rms_over_the_pixels():
     assert evaluate.nearest_distances(shifted, training) == pytest.approx(0.25)
 
 
-def test_large_pictures_are_averaged_down_before_they_are_compared():
-    large = pictures(3, 0, size=64)
+def test_large_images_are_averaged_down_before_they_are_compared():
+    large = images(3, 0, size=64)
     small = torch.nn.functional.avg_pool2d(large, 2)
     assert evaluate.nearest_distances(large, small) == pytest.approx(0, abs=1e-3)
 
@@ -108,26 +108,6 @@ def test_the_shipped_figures_say_of_which_weights_they_are(name):
         assert "of earlier weights" in card
 
 
-def test_a_sweep_measures_every_scale(monkeypatch):
-    asked = []
-
-    def measured(denoiser, label_classifier, data, n, common, settings):
-        asked.append((common, settings["guidance"]))
-        share = {"label_top1": 0.5, "label_top5": 0.7, "subgroup_top1": 0.9}
-        return {"share_of_real": share, "frechet": 90.0, "frechet_floor": 60.0}, None
-
-    monkeypatch.setattr(evaluate, "evaluate", measured)
-    found = evaluate.sweep(None, None, None, True, {"steps": 30, "sampler": "unipc"})
-    assert asked == [(True, g) for g in evaluate.SWEPT]
-    assert found[3] == {
-        "guidance": 3.0,
-        "label_top1": 0.5,
-        "label_top5": 0.7,
-        "subgroup_top1": 0.9,
-        "frechet_to_floor": 1.5,
-    }
-
-
 def test_parts_of_one_evaluation_are_put_together_and_those_of_another_dropped(tmp_path):
     path = tmp_path / "e.json"
     evaluate.write_results(path, {"weights_sha256": "a"}, {"everyday": 1})
@@ -191,18 +171,16 @@ class Stubborn:
 
     subgroups = ("animal-bird", "tool")
 
-    def predict(self, pictures):
+    def predict(self, images):
         likelier_first = torch.arange(8, 0, -1).float()
-        return likelier_first.repeat(len(pictures), 1), likelier_first[:2].repeat(len(pictures), 1), None
+        return likelier_first.repeat(len(images), 1), likelier_first[:2].repeat(len(images), 1), None
 
 
 def test_agreement_is_taken_kind_by_kind_the_worst_first():
     label = np.array([0, 7, 0, 7])
     data = SimpleNamespace(label=label, subgroups=np.array(["animal-bird"] * 7 + ["tool"]))
     rows = np.arange(4)
-    found = evaluate.by_category(
-        Stubborn(), data, (pictures(6, 0), np.resize(rows, 6)), (pictures(4, 1), rows)
-    )
+    found = evaluate.by_category(Stubborn(), data, (images(6, 0), np.resize(rows, 6)), (images(4, 1), rows))
     assert list(found) == ["tools and devices", "animals"]
     assert found["animals"]["generated"]["n"] == 3 and found["animals"]["real"]["n"] == 2
     assert found["animals"]["generated"]["label_top5"]["value"] == 1

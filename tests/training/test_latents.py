@@ -41,7 +41,7 @@ def test_a_file_of_latents_holds_the_encoding_of_every_image(encoded):
     assert isinstance(latents, LatentDataset)
     assert latents.images.shape == (len(rows), 8, 2, 2)
     with torch.inference_mode():
-        assert close(latents.pictures(rows), net.encode(data.pictures(rows)))
+        assert close(latents.examples(rows), net.encode(data.examples(rows)))
 
 
 def test_mirror_images_and_colours_are_looked_up_as_pixels_would_give_them(encoded):
@@ -51,8 +51,8 @@ def test_mirror_images_and_colours_are_looked_up_as_pixels_would_give_them(encod
         assert close(latents.mirrored(rows), net.encode(data.mirrored(rows)))
         painted = 0
         for row in rows:
-            picture = data.pictures(np.array([row]))[0]
-            found, wanted = latents.recoloured(row, picture, "blue"), recolour(picture, "blue")
+            image = data.examples(np.array([row]))[0]
+            found, wanted = latents.recoloured(row, image, "blue"), recolour(image, "blue")
             if found is not None:
                 painted += 1
                 assert close(found[None], net.encode(wanted[None]))
@@ -66,6 +66,7 @@ def test_held_out_images_are_encoded_as_they_are_and_no_other_way(encoded):
     assert latents.colours.shape == (len(latents.label), len(HUES))
 
 
+@pytest.mark.slow
 def test_a_run_of_the_autoencoder_ends_at_unit_variance_and_goes_on_where_it_stopped(tmp_path):
     data = tiny_data(tmp_path / "pixels.npz")
     recipe = train_autoencoder.Recipe(latent_channels=2, batch=8, crop=16, perceptual=0.0, warm_up=1)
@@ -78,7 +79,7 @@ def test_a_run_of_the_autoencoder_ends_at_unit_variance_and_goes_on_where_it_sto
     assert torch.load(tmp_path / "last.pt", weights_only=True)["state"]["step"] > steps > 0
     net, whole = checkpoints.read_autoencoder(tmp_path / "ema.safetensors"), Dataset.load(data)
     with torch.inference_mode():
-        z = net.encode(whole.pictures(whole.rows(heldout=False)))
+        z = net.encode(whole.examples(whole.rows(heldout=False)))
     assert z.mean((0, 2, 3)).abs().max() < 0.02 and z.std((0, 2, 3)).sub(1).abs().max() < 0.02
     with (tmp_path / "log.csv").open() as file:
         assert [row[2] for row in csv.reader(file)].count("psnr") == 2

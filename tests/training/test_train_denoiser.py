@@ -21,6 +21,7 @@ def data(tmp_path):
     return Dataset.load(tiny_data(tmp_path / "data.npz"))
 
 
+@pytest.mark.slow
 def test_one_batch_can_be_learned_by_heart():
     net = make_tiny().net.train().requires_grad_(True)
     rng = torch.Generator().manual_seed(0)
@@ -83,7 +84,7 @@ def test_captions_are_dropped_as_often_as_the_recipe_says(data):
     assert np.mean([r[0] == NO_STYLE for r in rows]) == pytest.approx(0.15, abs=0.02)
 
 
-def test_held_out_pictures_are_never_drawn(data):
+def test_held_out_images_are_never_drawn(data):
     batches = train.Batches(data, make_tiny().vocabulary, train.Recipe(), 8, seed=0)
     assert not data.heldout[batches.all_rows].any()
     assert not data.heldout[batches.common_rows].any()
@@ -104,7 +105,7 @@ def test_oversampling_turns_to_common_labels(data):
     assert share(0.6) == 1.0
 
 
-@pytest.mark.parametrize("workers", [1, 2])
+@pytest.mark.parametrize("workers", [1, pytest.param(2, marks=pytest.mark.slow)])
 def test_a_run_can_be_stopped_and_resumed(tmp_path, monkeypatch, workers):
     path, out = tiny_data(tmp_path / "data.npz"), tmp_path / "run"
     common = ["train", "--data", str(path), "--out", str(out), "--channels", "8", "8", "--batch", "4"]
@@ -169,6 +170,7 @@ def test_a_missing_data_file_names_the_command_that_makes_it(tmp_path):
         Dataset.load(tmp_path / "none.npz")
 
 
+@pytest.mark.slow
 def test_the_classifier_can_learn_a_batch_and_augmenting_keeps_the_range():
     from diffviz.models.classifier import Classifier
     from diffviz.training.train_classifier import augment
@@ -189,7 +191,7 @@ def test_the_classifier_can_learn_a_batch_and_augmenting_keeps_the_range():
     assert float(loss.detach()) < 0.5
 
 
-def test_the_classifier_scales_pictures_to_its_own_size():
+def test_the_classifier_scales_images_to_its_own_size():
     from diffviz.models.classifier import FEATURES, Classifier
 
     labels, subgroups, features = Classifier(5, 2).eval()(torch.zeros(2, 3, 64, 64))
@@ -225,10 +227,10 @@ def test_levels_of_other_widths_cannot_be_inherited():
         train.init_from_smaller(UNet(UNetConfig(size=32, channels=(8, 8, 24), **words)), small)
 
 
-def test_every_repainted_picture_is_captioned_with_its_colour(data):
+def test_every_repainted_image_is_captioned_with_its_colour(data):
     vocabulary = Vocabulary.load(ASSETS / "vocabulary.json")
     recipe = train.Recipe(recolour=1.0, dropout=CaptionDropout(caption=0.0))
-    before = {tuple(data.pictures(np.array([r]))[0, :, 0, 0].tolist()) for r in data.rows(heldout=False)}
+    before = {tuple(data.examples(np.array([r]))[0, :, 0, 0].tolist()) for r in data.rows(heldout=False)}
     colours = {vocabulary.encode(c)[1] for c in augment.HUES}
     x0, _, _, tokens = train.Batches(data, vocabulary, recipe, 200, seed=0).next_batch(0.0)
     repainted = np.array([tuple(p[:, 0, 0].tolist()) not in before for p in x0])

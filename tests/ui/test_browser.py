@@ -174,7 +174,7 @@ def test_every_page_has_a_player_and_one_title_fits_its_width_and_passes_axe_in_
     is_no_wider(page)
 
 
-def test_the_scrubber_moves_the_picture_without_asking_the_server(page):
+def test_the_scrubber_moves_the_image_without_asking_the_server(page):
     page.goto("/forward")
     player = ready(page)
     at_rest(page)
@@ -245,7 +245,7 @@ def test_nothing_plays_by_itself_and_reduced_motion_slows_playing(browser, serve
     context.close()
 
 
-def test_dragging_over_the_pictures_scrubs(page):
+def test_dragging_over_the_images_scrubs(page):
     page.goto("/forward")
     player = ready(page)
     box = page.locator(".dv-panels").bounding_box()
@@ -266,6 +266,12 @@ def test_pixels_are_drawn_on_whole_screen_pixels(page):
         assert side in (32, 64)
         assert canvas.bounding_box()["width"] % side == 0
         assert canvas.evaluate("c => getComputedStyle(c).imageRendering") == "pixelated"
+    page.get_by_role("button", name="Smooth enlargement").click()
+    large = page.locator(".dv-panel.main canvas")
+    assert large.evaluate("c => getComputedStyle(c).imageRendering") == "auto"
+    assert large.bounding_box()["width"] == pytest.approx(
+        page.locator(".dv-panel.main").bounding_box()["width"]
+    )
 
 
 def test_the_player_has_names_for_those_who_cannot_see_it(page):
@@ -415,7 +421,7 @@ def test_presenter_view_enlarges_the_type(page):
 def test_the_step_sweep_runs_once_predicted_and_opens_a_trajectory(page, width):
     page.set_viewport_size({"width": width, "height": 800})
     page.goto("/steps?guidance=1&prompt=red+heart")
-    expect(page.get_by_text("Guess first. The demo runs")).to_be_visible(timeout=60_000)
+    expect(page.get_by_text("Guess first.")).to_be_visible(timeout=60_000)
     page.get_by_role("button", name="12 steps").or_(page.get_by_role("radio", name="12 steps")).click()
     expect(page.get_by_text("You said")).to_be_visible(timeout=120_000)
     ready(page)
@@ -427,8 +433,8 @@ def test_the_step_sweep_runs_once_predicted_and_opens_a_trajectory(page, width):
 
 
 def guess_first(page):
-    expect(page.get_by_text("Guess first. The demo runs")).to_be_visible(timeout=60_000)
-    page.locator("[data-testid=stButtonGroup] button").first.click()
+    expect(page.get_by_text("Guess first.")).to_be_visible(timeout=60_000)
+    page.locator("[data-testid=stButtonGroup]:not(.st-key-parts *) button").first.click()
 
 
 @pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (390, "dark")])
@@ -440,7 +446,7 @@ def test_the_nearest_drawings_and_the_chart_appear_once_guessed(page, width, sch
     page.get_by_text("nearer than 95% of held-out images", exact=True).click()
     expect(page.get_by_text("training images:")).to_be_visible(timeout=60_000)
     expect(page.locator(".js-plotly-plot")).to_be_visible(timeout=30_000)
-    assert page.locator(".dv-gallery img").count() == 7  # the picture, itself small, and five neighbours
+    assert page.locator(".dv-gallery img").count() == 7  # the image, itself small, and five neighbours
     at_rest(page)
     is_sound(page)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import inspect
 import weakref
 from dataclasses import dataclass
 
@@ -15,7 +16,7 @@ from hypothesis import strategies as st
 from diffviz.bounded import BoundedCache
 from diffviz.models import checkpoints
 from diffviz.pipelines.text_to_image import Settings, sample_steps
-from diffviz.ui import cache, live
+from diffviz.ui import cache, charts, live
 from diffviz.ui.cache import by_content, digest
 from diffviz.ui.components import player
 
@@ -128,3 +129,28 @@ def test_what_a_visitor_looked_at_is_freed_once_nobody_holds_it(monkeypatch):
     del app
     gc.collect()
     assert held() is None
+
+
+def test_a_figure_is_made_into_plain_data_once_for_all_reruns(monkeypatch):
+    made, real = [], charts.go.Figure.to_dict
+    monkeypatch.setattr(charts.go.Figure, "to_dict", lambda figure: made.append(figure) or real(figure))
+    shown = []
+    monkeypatch.setattr(charts.st, "plotly_chart", lambda figure, **more: shown.append(figure.to_dict()))
+    figure = charts.go.Figure()
+    figure.add_scatter(x=[1, 2], y=[3, 4])
+    for _ in range(3):
+        charts.show(figure, "key")
+    assert len(made) == 1 and shown == [real(figure)] * 3
+
+
+@pytest.mark.parametrize(("slug", "state"), [("reverse", {"steps": "4"}), ("forward", {}), ("unet", {})])
+def test_a_rerun_that_changes_nothing_makes_no_chart_and_reads_no_source(slug, state, request, monkeypatch):
+    if slug != "unet":
+        request.getfixturevalue("idle_network")
+    app = open_page(slug, state)
+    app.run()
+    made = []
+    monkeypatch.setattr(charts.go.Figure, "__init__", lambda *args, **more: made.append("figure"))
+    monkeypatch.setattr(inspect, "getsourcelines", lambda function: made.append("source"))
+    app.run()
+    assert not app.exception and not made

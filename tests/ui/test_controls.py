@@ -23,7 +23,7 @@ def page_with_a_renamed_option() -> None:
 
     titles = {"img2img": "Image-to-image", "inpaint": "Inpainting"}
     formerly = {"Begin with it": "img2img", "Fill a hole": "inpaint"}
-    c = Controls(Page(notices=st.container(), arrived=True))
+    c = Controls(Page(notices=st.container()))
     st.text(c.choice("Part", "do", tuple(titles), "img2img", titles, segmented=True, formerly=formerly))
 
 
@@ -40,6 +40,35 @@ def test_a_link_with_an_options_former_title_opens_it_without_a_warning(link, ch
     assert bool(app.warning) == warned
 
 
+def page_with_a_drawer() -> None:
+    import streamlit as st
+
+    from diffviz.ui.controls import Controls
+    from diffviz.ui.frame import Page
+    from diffviz.ui.stage import layout
+
+    c, stage = Controls(Page(st.container(), True)), layout()
+    with stage.controls, stage.more("steps"):
+        c.slider("Steps", "steps", 30, 1, 250, 1)
+
+
+def test_what_a_link_sets_in_the_drawer_is_written_beside_it():
+    app = AppTest.from_function(page_with_a_drawer)
+    app.query_params["seed"] = "3"  # of another control
+    app.run()
+    assert not app.caption
+    app.query_params["steps"] = "12"
+    app.run()
+    assert [c.value for c in app.caption] == ["In **More**: steps 12"]
+
+
+def test_what_a_bad_link_says_is_repeated_without_its_markup():
+    app = AppTest.from_function(page_with_a_drawer)
+    app.query_params["steps"] = "[12](x)<b>"
+    app.run()
+    assert [c.value for c in app.caption] == ["In **More**: steps 12xb"]
+
+
 def page_with_every_kind_of_control() -> None:
     import json
 
@@ -48,7 +77,7 @@ def page_with_every_kind_of_control() -> None:
     from diffviz.ui.controls import Controls
     from diffviz.ui.frame import Page
 
-    c = Controls(Page(notices=st.container(), arrived=True))
+    c = Controls(Page(notices=st.container()))
     found = {
         "seed": c.integer("Seed", "seed", 0, 0, 9999),
         "scale": c.slider("Scale", "scale", 3.0, -5.0, 10.0, 0.5),

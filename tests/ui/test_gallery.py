@@ -1,4 +1,4 @@
-"""Rows of pictures: whole pixels, and no markup from what they are called."""
+"""Rows of images: whole pixels, and no markup from what they are called."""
 
 import base64
 import io
@@ -17,11 +17,11 @@ def test_pixels_are_enlarged_by_whole_numbers(side, wanted, shown):
     assert gallery.side_of(np.zeros((side, side, 3), np.uint8), wanted) == shown
 
 
-def test_a_data_uri_holds_the_very_picture():
-    picture = np.random.default_rng(0).integers(0, 256, (8, 8, 3), np.uint8)
-    kind, data = gallery.data_uri(picture).split(",")
+def test_a_data_uri_holds_the_very_image():
+    image = np.random.default_rng(0).integers(0, 256, (8, 8, 3), np.uint8)
+    kind, data = gallery.data_uri(image).split(",")
     assert kind == "data:image/png;base64"
-    assert np.array_equal(np.asarray(Image.open(io.BytesIO(base64.b64decode(data)))), picture)
+    assert np.array_equal(np.asarray(Image.open(io.BytesIO(base64.b64decode(data)))), image)
 
 
 def test_titles_and_notes_are_text_and_never_markup():

@@ -38,11 +38,13 @@ def test_both_processes_run_in_latents(state):
 
 
 @pytest.mark.parametrize("middle", ["two images", "two prompts"])
+@pytest.mark.slow
 def test_images_lie_between_two_ends(middle):
     app = opened(latent="Interpolate", middle=middle)
     assert any("w = 0.50" in h.proto.body for h in app.get("html"))
 
 
+@pytest.mark.slow
 def test_two_noises_are_compared_once_guessed_and_judged_by_what_was_drawn():
     app = opened(latent="Interpolate", middle="two noises")
     assert not any("w = 0.50" in h.proto.body for h in app.get("html"))
@@ -51,6 +53,7 @@ def test_two_noises_are_compared_once_guessed_and_judged_by_what_was_drawn():
     assert any("You said **no difference**" in m.value for m in app.markdown)
 
 
+@pytest.mark.slow
 def test_the_cost_is_counted_for_the_chosen_steps_and_timed_here():
     one, many = (opened(latent="Cost", steps=steps) for steps in ("1", "30"))
     said = [next(m.value for m in app.markdown if "GFLOP in pixels" in m.value) for app in (one, many)]

@@ -281,3 +281,73 @@ def test_the_learners_id_is_in_no_address_and_in_no_log(home, caplog, capsys):
     said = capsys.readouterr()
     assert WHO not in caplog.text + said.out + said.err
     assert WHO not in json.dumps(dict(app.query_params))
+
+
+# --- to another browser ------------------------------------------------------------------------------------
+
+
+def take_code(app: AppTest) -> str:
+    press(app, "Get a code")
+    return app.code[0].value
+
+
+def type_code(app: AppTest, code: str) -> AppTest:
+    app.text_input(key="move-code").set_value(code)
+    press(app, "Go on with it")
+    return app
+
+
+def answered(who: str) -> int:
+    return len(learner.store().events(who))
+
+
+def test_a_one_time_code_takes_the_progress_to_another_browser_with_the_answers_of_both(home):
+    other = "fedcba9876543210" * 2
+    for k, who in enumerate((WHO, WHO, other)):
+        learner.store().add(who, Event("flashcards", CARDS[k], "good", None, datetime.now(UTC)), f"token {k}")
+    code = take_code(visit("progress"))
+    second = type_code(visit("progress", other), code)
+    assert [s.value for s in second.success] == [
+        "This browser goes on with 3 answers. Reload its other tabs of diffviz."
+    ]
+    assert answered(WHO) == 3 and answered(other) == 0
+    run(second)
+    assert second.session_state["learner-id"] == WHO
+    third = type_code(visit("progress", "9" * 32), code)  # it was good once
+    assert third.error[0].value.startswith("No such code")
+    assert answered(WHO) == 3 and "learner-adopted" not in third.session_state
+
+
+def test_the_browser_keeps_the_id_that_it_adopted_whatever_it_kept_before(home, monkeypatch):
+    sent = []
+
+    class Result:
+        id = "fedcba9876543210" * 2  # what the browser had kept so far
+
+    def component(data, **more):
+        sent.append(data)
+        return Result
+
+    monkeypatch.setattr(learner, "_component", lambda: component)
+    code = learner._codes.issue(WHO)
+    app = type_code(visit("progress", Result.id), code)
+    run(app)
+    assert sent[-1]["adopted"] == WHO and app.session_state["learner-id"] == WHO
+
+
+def test_guessing_codes_ends_after_a_few_tries(home, monkeypatch):
+    monkeypatch.setattr(learner, "_codes", learner.MoveCodes())
+    app = visit("progress")
+    for _ in range(5):
+        type_code(app, "AAAA-AAAA")
+        assert app.error[0].value.startswith("No such code")
+    type_code(app, learner._codes.issue(WHO))
+    assert app.error[0].value.startswith("Too many wrong codes")
+
+
+def test_neither_code_nor_id_is_in_an_address_or_a_log(home, caplog, capsys):
+    app = visit("progress")
+    code = take_code(app)
+    type_code(visit("progress", "fedcba9876543210" * 2), code)
+    said = caplog.text + "".join(capsys.readouterr()) + str(app.query_params)
+    assert WHO not in said and code not in said

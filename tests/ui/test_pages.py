@@ -39,6 +39,7 @@ def test_every_page_opens_with_its_defaults_and_an_outline_without_gaps(page):
     assert not app.subheader or page is None or app.header  # headings never jump a level
 
 
+@pytest.mark.slow
 def test_a_control_that_pages_share_takes_the_same_values_on_each(request):
     """Its value travels with the visitor, so one that another page does not know would be lost with a warning."""
     parts = {
@@ -194,6 +195,7 @@ def test_the_source_shows_guidance_only_where_it_ran(guidance, shown):
     assert "def ddim" in code and "x0.clamp(-1, 1)" in code and "def classifier_free_guidance" not in code
 
 
+@pytest.mark.slow
 def test_a_start_with_a_terminal_snr_waits_for_a_guess_and_computes_the_answer():
     app = open_page(REVERSE, steps="2", **QUICK_NET)
     assert "reverse-starts" not in app.session_state
@@ -338,12 +340,14 @@ def test_steps_asks_for_a_prediction_before_it_runs(part):
     assert not any("You said" in m.value for m in app.markdown)
 
 
+@pytest.mark.slow
 def test_the_step_sweep_compares_the_prediction_with_what_was_computed():
     app = open_steps("Number of steps", guess_ladder="5 steps")
     said = next(m.value for m in app.markdown if "You said" in m.value)
     assert "**5 steps**" in said and "steps** on, the RMSE to the 250-step image stays within" in said
 
 
+@pytest.mark.slow
 def test_samplers_at_equal_nfe_are_named_with_their_rmse():
     app = open_steps("Samplers at equal NFE", guess_race="Heun")
     said = next(m.value for m in app.markdown if "You said" in m.value)
@@ -351,6 +355,7 @@ def test_samplers_at_equal_nfe_are_named_with_their_rmse():
     assert all(name in said for name in ("DDIM", "DPM-Solver++", "UniPC"))
 
 
+@pytest.mark.slow
 def test_one_step_says_how_much_detail_it_has_with_and_without_a_prompt():
     app = open_steps("One step or many", guess_jump="Gaussian noise")
     said = next(m.value for m in app.markdown if "You said" in m.value)
@@ -370,7 +375,7 @@ def test_one_step_says_how_much_detail_it_has_with_and_without_a_prompt():
 def test_a_link_with_the_former_title_of_a_part_opens_it(page, key, old, now):
     app = open_page(page, **{key: old})
     assert not app.warning
-    assert app.selectbox(key=key).value == now
+    assert app.segmented_control(key=key).value == now
 
 
 def test_the_blind_test_ends_in_a_limit_that_follows_from_the_answers():
@@ -502,6 +507,7 @@ def test_guidance_without_a_condition_says_that_it_has_no_effect():
     assert not app.exception and "guidance has no effect" in said(app)
 
 
+@pytest.mark.slow
 def test_guidance_waits_for_a_guess_and_then_draws_every_scale():
     app = open_page(GUIDANCE, show="Guidance scale", prompt="red heart", net="32 × 32, quick")
     assert "Guess first" in " ".join(c.value for c in app.caption)
@@ -510,6 +516,7 @@ def test_guidance_waits_for_a_guess_and_then_draws_every_scale():
     assert "agreement with the caption is highest at" in said(app) or "not measured" in said(app)
 
 
+@pytest.mark.slow
 def test_guidance_in_one_third_waits_for_a_guess_and_counts_its_calls():
     app = open_page(GUIDANCE, show="Guidance interval", prompt="red heart", net="32 × 32, quick")
     app.pills(key="guess-when").set_value("the middle").run()
@@ -520,6 +527,7 @@ def test_guidance_in_one_third_waits_for_a_guess_and_counts_its_calls():
     assert not app.exception and "Guidance is off" in said(app)
 
 
+@pytest.mark.slow
 def test_classifier_guidance_is_towards_labels_that_the_classifier_knows():
     app = open_page(GUIDANCE, show="Classifier guidance", prompt="cat fase", net="32 × 32, quick")
     assert "is none. Near it: cat face" in said(app)
@@ -529,6 +537,7 @@ def test_classifier_guidance_is_towards_labels_that_the_classifier_knows():
     assert len(app.session_state["guidance-judge"][1]) == 4
 
 
+@pytest.mark.slow
 def test_leaving_words_out_needs_two_words_that_are_known():
     app = open_page(GUIDANCE, show="Prompt ablation", prompt="heart qwertz", net="32 × 32, quick")
     assert "two known words" in said(app)
@@ -594,6 +603,7 @@ def test_every_mask_can_be_inpainted(hole):
     assert not app.warning and not app.error
 
 
+@pytest.mark.slow
 def test_inpainting_compares_resampling_steps_once_predicted_and_counts_them():
     app = open_page(EDITING, do="Inpainting", rounds="2", **QUICK_NET)
     assert app.session_state["inpaint-run"].trajectory().steps == 19 * 2 + 1
@@ -653,6 +663,7 @@ def test_the_loss_by_timestep_waits_for_a_guess_and_says_of_how_many():
     assert "N = " in " ".join(c.value for c in app.caption)
 
 
+@pytest.mark.slow
 def test_a_small_network_is_trained_on_the_page_with_every_target():
     app = open_page(TRAINING, learn="Train a small network", train="100", shape="ring", says="v-prediction")
     app.pills(key="guess-train").set_value("later or never").run()
@@ -674,6 +685,7 @@ RELATIVES = "pages/8_generative_models.py"
         ("Straight ways", "guess-straight", "straight", {"v", "flow", "reflow"}),
     ],
 )
+@pytest.mark.slow
 def test_generative_models_wait_for_a_prediction_and_then_train_what_they_compare(part, key, guess, named):
     app = open_page(RELATIVES, beside=part, train="100")
     assert "Guess first" in " ".join(c.value for c in app.caption) and "trained" not in app.session_state
@@ -682,6 +694,7 @@ def test_generative_models_wait_for_a_prediction_and_then_train_what_they_compar
     assert {name for _, name in app.session_state["trained"]} == named
 
 
+@pytest.mark.slow
 def test_a_network_trained_in_lesson_2_is_still_there_in_lesson_8():
     app = open_page(TRAINING, learn="Train a small network", train="100", shape="ring", says="v-prediction")
     app.pills(key="guess-train").set_value("later or never").run()
@@ -774,7 +787,7 @@ def test_a_switch_waits_for_a_prediction_with_the_untouched_run_on_screen(few_st
     assert "unet-run" in app.session_state and "unet-switched" not in app.session_state
 
 
-@pytest.mark.parametrize("switch", unet.SWITCHES)
+@pytest.mark.parametrize("switch", [s for s in unet.SWITCHES if s != unet.OWN])
 def test_a_switch_changes_the_run_and_not_its_noise(switch, few_steps):
     app = open_switch(switch, **{f"guess-unet-{switch}": "the shape"})
     plain, changed = (app.session_state[key][1] for key in ("unet-run", "unet-switched"))
@@ -782,11 +795,26 @@ def test_a_switch_changes_the_run_and_not_its_noise(switch, few_steps):
     assert any("You said **the shape**" in m.value for m in app.markdown)
 
 
+@pytest.mark.parametrize("scale", [0.0, 0.5, 1.0])
+def test_each_skip_connection_has_a_scale_and_1_changes_nothing(scale, few_steps):
+    app = AppTest.from_file(str(ROOT / "home.py"), default_timeout=60)
+    for key, value in {"inside": "Switches", "switch": unet.OWN_TITLE, "skip0": str(scale)}.items():
+        app.query_params[key] = value
+    app.session_state[f"guess-unet-{unet.OWN}"] = "hardly anything"
+    app.switch_page(UNET)
+    app.run()
+    assert not app.exception and not app.warning
+    sliders = [s for s in app.slider if s.label.startswith("Skip from")]
+    assert len(sliders) == len(checkpoints.load(checkpoints.QUICK).net.up)
+    plain, changed = (app.session_state[key][1] for key in ("unet-run", "unet-switched"))
+    assert np.array_equal(plain.x, changed.x) == (scale == 1)
+
+
 @pytest.mark.parametrize("name", list(checkpoints.pixel_networks()))
 def test_the_switches_and_blocks_are_those_of_the_network_chosen(name):
     net = checkpoints.load(name).net
     options = unet.switch_options(name)
-    assert tuple(options) == unet.SWITCHES
+    assert (*options, unet.OWN) == unet.SWITCHES
     assert options["inner"][1].backbone == {net.config.blocks + 1: 0.0}
     assert len(options["skips"][1].skips) == len(net.up)
     blocks = unet_probe.blocks(net)

@@ -26,7 +26,7 @@ def simple(n=5, **more):
     return pack([panel], [str(i) for i in range(n)], [f"frame {i}" for i in range(n)], "A run", **more)
 
 
-def test_the_header_says_where_each_picture_ends():
+def test_the_header_says_where_each_image_ends():
     two = [Panel("a", "", "signal", frames()), Panel("b", "", "noise", frames(seed=1))]
     header, rest = unpack(pack(two, ["r"] * 5, ["c"] * 5, "Two"))
     assert sum(p["bytes"] for p in header["panels"]) == len(rest)
@@ -40,7 +40,7 @@ def test_the_first_frame_shown_can_count_from_the_end():
     assert unpack(simple(5, start=2))[0]["start"] == 2
 
 
-def test_a_run_is_known_by_its_pictures():
+def test_a_run_is_known_by_its_images():
     assert unpack(simple())[0]["run"] == unpack(simple())[0]["run"]
     assert unpack(simple(5))[0]["run"] != unpack(simple(6))[0]["run"]
 
@@ -90,6 +90,6 @@ def test_ratios_are_written_for_readers(log_snr, text):
     assert snr_text(log_snr) == text
 
 
-def test_the_live_picture_escapes_what_it_is_told():
+def test_the_live_image_escapes_what_it_is_told():
     page = still([Panel("<script>", "x", "state", frames(1))], "a & b")
     assert "<script>" not in page and "a &amp; b" in page

@@ -1,11 +1,11 @@
 """Write the model card from the weights: its figures are filled into the template `card.md.j2`.
 
-    python -m diffviz.training.model_card            # rewrites assets/MODEL.md and the pictures beside it
+    python -m diffviz.training.model_card            # rewrites assets/MODEL.md and the images beside it
 
 It reads the shipped weights and what they say of their own training, from `assets/curves/`: `evaluation-NAME.json`
-(made by `evaluate`), `guidance-NAME.json` (`evaluate --sweep`), `recipes.json`, `sizes.json` and `guided.json`
+(made by `evaluate`), `guidance-NAME.json` (`eval_guidance`), `recipes.json`, `sizes.json` and `guided.json`
 (`ablations`) and `training-NAME.csv` (the log, copied by `train_denoiser --publish`); and two files that people write:
-`assets/model/human_eval.toml` (which pictures of a grid are not recognisable) and `assets/model/ablation_log.toml`
+`assets/model/human_eval.toml` (which images of a grid are not recognisable) and `assets/model/ablation_log.toml`
 (what was tried, with what was measured).
 """
 
@@ -202,16 +202,16 @@ def main() -> None:
     torch.set_num_threads(1)
     for name in checkpoints.manifest():
         denoiser = checkpoints.load(name)
-        zoom = max(1, 64 // denoiser.picture_size)
+        zoom = max(1, 64 // denoiser.image_size)
         for which, prompts in GRIDS.items():
-            pictures = generate_grid(denoiser, prompts, sampler=SAMPLER)
-            image_grid(pictures, 8, zoom).save(folder / f"{which}-{name}.png", optimize=True)
+            images = generate_grid(denoiser, prompts, sampler=SAMPLER)
+            image_grid(images, 8, zoom).save(folder / f"{which}-{name}.png", optimize=True)
         measured = CURVES / f"evaluation-{name}.json"
         memory = json.loads(measured.read_text()).get("memorisation") if measured.exists() else None
         if memory:
             (folder / f"memory-{name}.svg").write_text(histogram(memory), encoding="utf-8")
     (ASSETS / "MODEL.md").write_text(card(), encoding="utf-8")
-    print(f"wrote {ASSETS / 'MODEL.md'} and the pictures in {folder}")
+    print(f"wrote {ASSETS / 'MODEL.md'} and the images in {folder}")
 
 
 if __name__ == "__main__":

@@ -28,9 +28,9 @@ def recipe_text(facts: dict, name: str) -> str:
         f"{facts.get('ema', recipe['ema'])} a step.",
         f"Loss: v, unweighted, {recipe['schedule']} schedule, times spread evenly in each batch.",
         f"From {recipe['oversample_from']:.0%} of the run on, {recipe['oversample_share']:.0%} of the "
-        "pictures were everyday ones."
+        "images were everyday ones."
         if recipe["oversample_share"]
-        else "Everyday drawings came as often as any other.",
+        else "Everyday images came as often as any other.",
         f"The caption was dropped {recipe['dropout']['caption']:.0%} of the time, the style "
         f"{recipe['dropout']['style']:.0%}.",
     ]
@@ -39,14 +39,14 @@ def recipe_text(facts: dict, name: str) -> str:
             f"Its inner levels began as those of `{recipe['start']}`; only the outermost level is new."
         )
     if recipe.get("flip"):
-        said.append(f"{recipe['flip']:.0%} of the drawings that stay true in a mirror were mirrored.")
+        said.append(f"{recipe['flip']:.0%} of the images that stay true in a mirror were mirrored.")
     if recipe.get("recolour"):
         said.append(
-            f"{recipe['recolour']:.0%} of the drawings of one colour were painted in another, with its name in the "
+            f"{recipe['recolour']:.0%} of the images of one colour were painted in another, with its name in the "
             "caption; the combinations of the second grid were never made."
         )
     if facts.get("data", name) != name:
-        said.append(f"Skin tones as extra data, {recipe['skin_tone_weight']:g} as often as other drawings.")
+        said.append(f"Skin tones as extra data, {recipe['skin_tone_weight']:g} as often as other images.")
     if "heldout_by_ema" in facts:
         losses = ", ".join(f"{loss:.4f} at {decay}" for decay, loss in facts["heldout_by_ema"].items())
         said.append(f"The length of the average was chosen after the fact: held-out loss {losses}.")
@@ -112,7 +112,7 @@ def prediction(path: Path) -> str:
 
 
 def histogram(memory: dict) -> str:
-    """Distances to the nearest training picture as an SVG: generated pictures filled, held-out ones as a line."""
+    """Distances to the nearest training image as an SVG: generated images filled, held-out ones as a line."""
     width, height, left, base = 640, 240, 44, 200
     found = DistanceHistogram.of(memory)
     edges, last = found.edges, found.filled
@@ -147,5 +147,5 @@ def histogram(memory: dict) -> str:
         f'<line x1="{limit:.1f}" x2="{limit:.1f}" y1="10" y2="{base}" stroke="#222" stroke-dasharray="2 3"/>'
         f'<line x1="{left}" x2="{width - 10}" y1="{base}" y2="{base}" stroke="#222"/>{ticks}'
         f'<text x="{(width + left) / 2}" y="{base + 34}" text-anchor="middle">'
-        "distance to the nearest training picture (RMS)</text></svg>\n"
+        "distance to the nearest training image (RMS)</text></svg>\n"
     )

@@ -5,6 +5,8 @@ from __future__ import annotations
 import csv
 from pathlib import Path
 
+from diffviz.evaluation.results import KID_SCALE
+
 
 def figures_table(evaluation: dict) -> list[str]:
     """The evaluation as a Markdown table."""
@@ -32,7 +34,7 @@ def figures_table(evaluation: dict) -> list[str]:
 
 
 def outside_table(found: dict) -> list[str]:
-    """Retrieval among real drawings of other sets as a Markdown table."""
+    """Retrieval among real images of other sets as a Markdown table."""
     lines = [
         "| captions | the nearest has the same | generated | real, held out | share (95 % interval) |",
         "|---" * 5 + "|",
@@ -63,7 +65,7 @@ def categories_table(found: dict) -> list[str]:
 
 
 def loss_table(path: Path, rows: int = 8) -> list[str]:
-    """Loss on held-out everyday pictures against images seen, from the training log."""
+    """Loss on held-out everyday images against images seen, from the training log."""
     seen = heldout_losses(path)
     picked = [seen[round(i * (len(seen) - 1) / (rows - 1))] for i in range(min(rows, len(seen)))]
     return [
@@ -74,7 +76,7 @@ def loss_table(path: Path, rows: int = 8) -> list[str]:
 
 
 def heldout_losses(path: Path) -> list[tuple[int, float]]:
-    """(images seen, loss on held-out everyday pictures) of a training log."""
+    """(images seen, loss on held-out everyday images) of a training log."""
     with path.open() as file:
         return [
             (int(r["images"]), float(r["heldout_loss"])) for r in csv.DictReader(file) if r["heldout_loss"]
@@ -82,18 +84,20 @@ def heldout_losses(path: Path) -> list[tuple[int, float]]:
 
 
 def guidance_table(sweep: dict) -> list[str]:
-    """Guidance scales against figures, as shares of the real pictures' own."""
+    """Guidance scales against agreement with the caption and KID in units of 1/KID_SCALE, with 95 % intervals."""
+
+    def kid(figure: dict) -> str:
+        low, high = (KID_SCALE * end for end in figure["interval"])
+        return f"{KID_SCALE * figure['value']:.1f} ({low:.1f} to {high:.1f})"
+
     lines = [
-        "| guidance | everyday: subgroup | label, top-5 | Fréchet to floor | all labels: subgroup | label, top-5 | "
-        "Fréchet to floor |",
-        "|---" * 7 + "|",
+        f"| w | NFE | subgroup | label, top-5 | KID × {KID_SCALE:,} | minus that of w = 1 |",
+        "|---" * 6 + "|",
     ]
-    for one, every in zip(sweep["everyday"], sweep["all"], strict=True):
-        cells = [
-            f"{part['subgroup_top1']:.0%} | {part['label_top5']:.0%} | {part['frechet_to_floor']:.2f}"
-            for part in (one, every)
-        ]
-        lines.append(f"| {one['guidance']:g} | {' | '.join(cells)} |")
+    for row in sweep["scales"]:
+        shares = " | ".join(f"{row[measure]['value']:.0%}" for measure in ("subgroup_top1", "label_top5"))
+        difference = kid(row["difference"]) if "difference" in row else "–"
+        lines.append(f"| {row['guidance']:g} | {row['nfe']} | {shares} | {kid(row['kid'])} | {difference} |")
     return lines
 
 
@@ -130,8 +134,8 @@ def sizes_table(found: dict) -> list[str]:
 
 
 def guided_table(found: dict) -> list[str]:
-    """Guidance by two calls beside guidance trained in."""
-    lines = ["| guidance | calls a step | subgroup | label, top-5 | Fréchet to floor |", "|---" * 5 + "|"]
+    """Guidance by two network evaluations a step beside guidance distilled into one."""
+    lines = ["| guidance | NFE a step | subgroup | label, top-5 | Fréchet to floor |", "|---" * 5 + "|"]
     for name in ("without", "two calls", "trained in"):
         row = found[name]
         lines.append(

@@ -10,7 +10,6 @@ from diffviz.diffusion.samplers import SAMPLERS
 from diffviz.evaluation import results
 from diffviz.lessons import staircase
 from diffviz.models import checkpoints
-from diffviz.pipelines.text_to_image import Settings
 from diffviz.ui import learner
 from diffviz.ui.components import gallery
 from diffviz.ui.lessons import quality_curve
@@ -26,7 +25,7 @@ def _new_test() -> dict:
     return {"answers": [], "seed": random.randrange(10**6)}
 
 
-def show(settings: Settings) -> None:
+def show() -> None:
     """Twenty trials of two images from one noise; a staircase finds the number of steps at which they look alike."""
     ladders = results.load_blind_test()
     if ladders is None:
@@ -40,7 +39,7 @@ def show(settings: Settings) -> None:
     )
     if guess is None:
         return
-    note_provenance(ladders, settings.model)
+    note_provenance(ladders, checkpoints.QUICK)
     learner.identify()
     state = learner.load_progress(KEY, _new_test)
     answers = [(k, right) for k, right in state["answers"]]
@@ -73,7 +72,7 @@ def _trial(state: dict, answers: list[staircase.Answer], ladders: results.BlindT
         "No feedback until the end, so that you do not learn the answers. Two right in a row make it harder, a wrong one "
         "makes it easier (a 2-down-1-up staircase, Levitt 1971). The pairs were sampled beforehand by the 32 × 32 network "
         f"({SAMPLERS[ladders.raw['sampler']].title}, guidance scale {ladders.raw['guidance']:g}), because {longest} steps "
-        "take too long to wait for twenty times. The prompt and the seed in the controls play no part here."
+        "take too long to wait for twenty times."
     )
     if picked is not None:
         state["answers"].append([steps, (picked == 0) == fine_first])

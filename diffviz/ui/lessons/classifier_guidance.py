@@ -4,61 +4,83 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
-import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 
 import numpy as np
 import streamlit as st
-import torch
 
+from diffviz import pacing
 from diffviz.analysis import guidance_analysis
 from diffviz.diffusion import guidance
-from diffviz.imaging.pixels import to_uint8
+from diffviz.imaging.pixels import mosaic
 from diffviz.models import classifier
 from diffviz.paths import ASSETS
 from diffviz.pipelines.text_to_image import Settings
 from diffviz.ui import live, source
-from diffviz.ui.cache import memo
 from diffviz.ui.components import gallery
-from diffviz.ui.lessons.guidance import SEEDS
-from diffviz.ui.prediction import ask_prediction
+from diffviz.ui.lessons.guidance import SEEDS, sampled_row
+from diffviz.ui.prediction import UNASKED, ask_prediction, locked
+from diffviz.ui.stage import Stage
 
 EXAMPLE_LABELS = ("cat face", "red heart", "sunflower", "penguin", "hot dog")
 SCALES = (3.0, 30.0)
 Sampled = tuple[np.ndarray, float]  # images (N, C, H, W) and the seconds they took
 
 
-def show(settings: Settings) -> None:
+def show(settings: Settings, stage: Stage) -> None:
     """Unconditional samples guided by a classifier towards a label, beside none and beside classifier-free guidance."""
     label_classifier = classifier.load(ASSETS / "classifier32.safetensors")
     label = settings.prompt.lower()
     if label not in label_classifier.labels:
         near = difflib.get_close_matches(label, label_classifier.labels, 3)
         none = f", and “{label}” is none" if label else ""
-        st.info(
+        stage.question.info(
             f"Our classifier can guide only towards one of its {len(label_classifier.labels):,} labels{none}. "
             + (f"Near it: {', '.join(near)}." if near else f"Try {EXAMPLE_LABELS[0]}."),
             icon=":material/help:",
         )
+        with stage.picture:  # what stands there without a label: samples that nothing guides
+            none = dataclasses.replace(settings, prompt="", guidance=1.0)
+            _sample(
+                "guidance-unguided",
+                settings,
+                {"no prompt, no guidance": partial(_images, none)},
+                lambda _: "",
+            )
         return
-    guess = ask_prediction(
-        "A classifier's gradient guides the samples in place of a prompt, at a small and a large scale. What will you see?",
-        ["the label", "something like it", "something that only the classifier takes for it"],
-        "guess-judge",
-    )
-    if guess is None:
-        return
-    rows = _rows(settings, label_classifier, label)
+    with stage.question:
+        guess = ask_prediction(
+            "A classifier's gradient guides the samples in place of a prompt, at a small and a large scale. What will you "
+            "see?",
+            ["the label", "something like it", "something that only the classifier takes for it"],
+            "guess-judge",
+        )
+    with stage.picture, locked(guess, "judge"):
+        rows = _rows(settings, label_classifier, label)
+    if guess is not None:
+        with stage.below:
+            _explain(settings, label_classifier, label, rows, guess)
+
+
+def _explain(
+    settings: Settings,
+    label_classifier: classifier.LabelClassifier,
+    label: str,
+    rows: Mapping[str, Sampled],
+    guess: str,
+) -> None:
+    """What the classifier makes of the rows, what differs from the paper, and the formula."""
     sure = {
         title: guidance_analysis.class_probability(images, label_classifier, label)
         for title, (images, _) in rows.items()
     }
     nothing, *_, hard, words = sure
+    said = "" if guess == UNASKED else f"You said **{guess}**; that is for your eyes to decide. "
     st.markdown(
-        f"You said **{guess}**; that is for your eyes to decide. The classifier's mean probability of “{label}” is "
-        f"{sure[nothing].mean():.0%} without guidance, {sure[hard].mean():.0%} at scale {SCALES[-1]:g}, and "
-        f"{sure[words].mean():.0%} with the prompt and classifier-free guidance."
+        f"{said}The classifier's mean probability of “{label}” is {sure[nothing].mean():.0%} without guidance, "
+        f"{sure[hard].mean():.0%} at scale {SCALES[-1]:g}, and {sure[words].mean():.0%} with the prompt and "
+        "classifier-free guidance."
     )
     plain, guided = rows[nothing][1], rows[hard][1]
     st.markdown(
@@ -92,30 +114,50 @@ def show(settings: Settings) -> None:
 
 
 def _rows(settings: Settings, label_classifier: classifier.LabelClassifier, label: str) -> dict[str, Sampled]:
-    """Title -> what was sampled, each row shown as soon as it is there."""
-    seeds = [settings.seed + k for k in range(SEEDS)]
+    """Title -> what was sampled, four seeds to a tile, each shown as soon as it is there."""
     none = dataclasses.replace(settings, prompt="", guidance=1.0)
-    jobs: dict[str, Callable[[], np.ndarray]] = {
-        "No prompt, no guidance": lambda: live.sample_images(none, seeds).numpy(),
+    seeds = _seeds(settings)
+    jobs = {
+        "no prompt, no guidance": partial(_images, none),
         **{
-            f"No prompt, classifier guidance, scale {s:g}": partial(
+            f"no prompt, classifier guidance, scale {s:g}": partial(
                 guidance_analysis.sample_with_classifier, none, seeds, label_classifier, label, s
             )
             for s in SCALES
         },
-        f"Prompt “{label}”, classifier-free guidance, w = {settings.guidance:g}": lambda: (
-            live.sample_images(settings, seeds).numpy()
-        ),
+        f"prompt “{label}”, classifier-free guidance, w = {settings.guidance:g}": partial(_images, settings),
     }  # fmt: skip
-    places = [st.empty() for _ in jobs]
-    sampled: dict[str, Sampled] = memo("guidance-judge", settings, dict)
-    torch.set_num_threads(1)
-    for (title, job), place in zip(jobs.items(), places, strict=True):
-        if title not in sampled:
-            began = time.perf_counter()
-            images = job()
-            sampled[title] = (images, time.perf_counter() - began)
-        images, _ = sampled[title]
-        notes = [f"p = {p:.0%}" for p in guidance_analysis.class_probability(images, label_classifier, label)]
-        place.html(f"<b>{title}</b>" + gallery.row(list(to_uint8(images)), [""] * SEEDS, notes))
-    return sampled
+
+    def note(images: np.ndarray) -> str:
+        return f"mean p = {guidance_analysis.class_probability(images, label_classifier, label).mean():.0%}"
+
+    return _sample("guidance-judge", settings, jobs, note)
+
+
+def _sample(
+    key: str,
+    settings: Settings,
+    jobs: Mapping[str, Callable[[], np.ndarray]],
+    note: Callable[[np.ndarray], str],
+) -> dict[str, Sampled]:
+    def timed(job: Callable[[], np.ndarray]) -> Callable[[], Sampled]:
+        def run() -> Sampled:
+            began = pacing.clock()
+            return job(), pacing.clock() - began
+
+        return run
+
+    def draw(made: Mapping[str, Sampled]) -> str:
+        tiles = [mosaic(images) for images, _ in made.values()]
+        notes = [note(images) for images, _ in made.values()]
+        return gallery.row(tiles, list(made), notes, fill=len(jobs))
+
+    return sampled_row(key, settings, {title: timed(job) for title, job in jobs.items()}, draw)
+
+
+def _images(settings: Settings) -> np.ndarray:
+    return live.sample_images(settings, _seeds(settings)).numpy()
+
+
+def _seeds(settings: Settings) -> list[int]:
+    return [settings.seed + k for k in range(SEEDS)]

@@ -21,11 +21,11 @@ from diffviz.ui.components.sketchpad import SIDE, marker
 from diffviz.ui.controls import Controls
 from diffviz.ui.image_input import SIZE, at_size
 from diffviz.ui.measured import load_result
-from diffviz.ui.prediction import ask_prediction, verdict
+from diffviz.ui.prediction import UNASKED, ask_prediction, locked, verdict
+from diffviz.ui.stage import Stage
 
 STEPS = 20
 STRENGTHS_SHOWN = (0.2, 0.4, 0.6, 0.7, 0.8, 0.9, 1.0)  # strengths shown side by side
-LARGEST = 224  # CSS pixels of a panel
 SMALL = 128  # of an image in a row
 GREY = 128  # value of the masked region where the known image is shown
 MIN_JUMP_DIFFERENCE = (
@@ -108,17 +108,18 @@ def _inpainted_image(edit: InpaintSettings, resampling_steps: int) -> np.ndarray
 # --- image-to-image ------------------------------------------------------------------------------------------
 
 
-def img2img(settings: Settings, image: np.ndarray, strength: float) -> None:
+def img2img(stage: Stage, settings: Settings, image: np.ndarray, strength: float) -> None:
     """Sampling from the image noised to time `strength`; then all strengths side by side; then what was measured."""
     given = at_size(image, settings.model)
     edit = Img2ImgSettings(**dataclasses.asdict(settings), image=given.tobytes(), strength=strength)
     look = {
         "names": ("x", "x0"),
-        "largest": LARGEST,
+        "main": 1,
         "given": player.Panel("x₀", "the source image", "signal", given[None]),
     }
-    run = live.compute(edit, "img2img-run", **look, steps=editing.img2img_steps)
-    live.show(run, "img2img-run", **look, captions=frame_captions.img2img_captions)
+    with stage.picture:
+        run = live.compute(edit, "img2img-run", **look, steps=editing.img2img_steps)
+        live.show(run, "img2img-run", **look, captions=frame_captions.img2img_captions)
     if not run.finished:
         return
     with st.expander("The formula", icon=":material/function:"):
@@ -143,8 +144,6 @@ def _all_strengths(edit: Img2ImgSettings, given: np.ndarray) -> None:
         options,
         "guess-strength",
     )
-    if guess is None:
-        return
     start = from_uint8(given)
     # Strength 1 is the reference for the others: it is sampled first and shown last.
     order = sorted(STRENGTHS_SHOWN, reverse=True)
@@ -153,19 +152,30 @@ def _all_strengths(edit: Img2ImgSettings, given: np.ndarray) -> None:
     def show(made: list[np.ndarray]) -> str:
         done = list(zip(order, made, strict=False))[::-1]
         notes = [
-            f"RMSE {rmse(p, start):.2f} to the source, {rmse(p, made[0]):.2f} to strength 1" for _, p in done
+            f"RMSE {rmse(p, start):.2f} to the source, {rmse(p, made[0]):.2f} to strength 1"
+            if guess is not None
+            else ""
+            for _, p in done
         ]
         titles = ["source image", *(f"strength {s:g}" for s, _ in done)]
         return gallery.row([given, *(to_uint8(p) for _, p in done)], titles, ["", *notes], SMALL)
 
-    made = live.image_row("img2img-strengths", edit, jobs, show)
+    with locked(guess, "guess-strength"):
+        made = live.image_row("img2img-strengths", edit, jobs, show)
+    if guess is None:
+        return
     sides = {s: rmse(p, made[0]) < rmse(p, start) for s, p in zip(order, made, strict=True)}
     turn = min(s for s, over in sides.items() if over)
     nearest = min(options, key=lambda o: abs(float(o) - turn))
-    near = "and so it is" if float(guess) == turn else "the nearest of the options"
-    right = near if guess == nearest else f"but here it is **{turn:g}**"
+    if guess == UNASKED:
+        told = "F"
+    elif guess == nearest:
+        near = "and so it is" if float(guess) == turn else "the nearest of the options"
+        told = f"You predicted **{guess}**, {near}: f"
+    else:
+        told = f"You predicted **{guess}**, but here it is **{turn:g}**: f"
     st.markdown(
-        f"You predicted **{guess}**, {right}: from strength {turn:g} on the result is nearer to the image of strength 1, "
+        f"{told}rom strength {turn:g} on the result is nearer to the image of strength 1, "
         "which has nothing of the source in it. All strengths use the same noise. A low strength hides only fine detail, "
         "and only that is generated anew. Coarse layout, large areas of colour included, is hidden last, since its "
         "signal-to-noise ratio is higher at every timestep."
@@ -229,7 +239,9 @@ def choose_mask(c: Controls, image: np.ndarray) -> np.ndarray:
     return mask
 
 
-def inpaint(settings: Settings, image: np.ndarray, mask: np.ndarray, resampling_steps: int) -> None:
+def inpaint(
+    stage: Stage, settings: Settings, image: np.ndarray, mask: np.ndarray, resampling_steps: int
+) -> None:
     """Inpainting with a mask; the prompt alone beside it; then RePaint resampling, here and as measured."""
     given = at_size(image, settings.model)
     mask = mask[:: SIZE // len(given), :: SIZE // len(given)]
@@ -243,12 +255,13 @@ def inpaint(settings: Settings, image: np.ndarray, mask: np.ndarray, resampling_
     kept = np.where(mask[..., None] > 0, np.uint8(GREY), given)
     look = {
         "names": ("x", "x0"),
-        "largest": LARGEST,
+        "main": 1,
         "given": player.Panel("x₀", "the known region", "signal", kept[None]),
     }
-    run = live.compute(edit, "inpaint-run", **look, steps=editing.inpaint_steps)
     captions = partial(frame_captions.inpaint_captions, known=from_uint8(given), mask=mask)
-    live.show(run, "inpaint-run", **look, captions=captions)
+    with stage.picture:
+        run = live.compute(edit, "inpaint-run", **look, steps=editing.inpaint_steps)
+        live.show(run, "inpaint-run", **look, captions=captions)
     if not run.finished:
         return
     with st.expander("The formula", icon=":material/function:"):
@@ -303,8 +316,6 @@ def _compare_resampling(edit: InpaintSettings, mask: np.ndarray) -> None:
         return
     options = ["1 resampling step", f"{editing.RESAMPLING_STEPS[-1]} resampling steps", "no difference"]
     guess = ask_prediction("With which is the boundary of the mask more visible?", options, "guess-rounds")
-    if guess is None:
-        return
     jobs = [partial(_inpainted_image, edit, n) for n in editing.RESAMPLING_STEPS]
 
     def nfe(resampling_steps: int) -> int:
@@ -314,12 +325,15 @@ def _compare_resampling(edit: InpaintSettings, mask: np.ndarray) -> None:
         numbers = editing.RESAMPLING_STEPS[: len(made)]
         titles = [f"resampling steps: {n}" for n in numbers]
         notes = [
-            f"NFE {nfe(n)}, jump {editing.boundary_jump(p, mask):.2f}"
+            f"NFE {nfe(n)}" + (f", jump {editing.boundary_jump(p, mask):.2f}" if guess is not None else "")
             for n, p in zip(numbers, made, strict=True)
         ]
         return gallery.row([to_uint8(p) for p in made], titles, notes, SMALL)
 
-    made = live.image_row("inpaint-resampling", dataclasses.replace(edit, resampling_steps=1), jobs, show)
+    with locked(guess, "guess-rounds"):
+        made = live.image_row("inpaint-resampling", dataclasses.replace(edit, resampling_steps=1), jobs, show)
+    if guess is None:
+        return
     once, most = (editing.boundary_jump(made[k], mask) for k in (0, -1))
     found = options[2] if abs(once - most) < MIN_JUMP_DIFFERENCE else options[int(most > once)]
     st.markdown(

@@ -19,7 +19,6 @@ from diffviz.ui.cache import by_content
 from diffviz.ui.components import player as frame_player
 from diffviz.ui.image_input import SIZE
 
-LARGEST = 224  # CSS pixels of a panel: three of them fit beside the controls
 LENGTHS = (10, 25, 50, 100, 250, 1000)
 TIMES = (0.1, 0.35, 0.7, 1.0)
 LARGE_SIDE = 512  # pixels of an image that the small one is compared with
@@ -72,7 +71,7 @@ def trajectory_player(image: np.ndarray, schedule: str, total: int, seed: int) -
         key="forward-player",
         name=f"forward-{schedule}",
         start=int(np.searchsorted(run.t, 0.4)),
-        largest=LARGEST,
+        main=2,
         t=run.t,
         charts=strips,
     )
@@ -104,7 +103,7 @@ def _shown(
         if i % 2 == 0:  # half the frames: enough to see it move, half the work for a busy server
             now = forward_trajectory.record_forward(x0, [state], chosen, total)
             caption = f"Noise is being added: step {state[0]} of {total}."
-            place.html(frame_player.still(_panels(now, chosen), caption, LARGEST))
+            place.html(frame_player.still(_panels(now, chosen), caption, main=2))
         yield state
     place.empty()
 

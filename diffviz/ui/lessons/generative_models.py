@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from functools import partial
 
 import numpy as np
@@ -11,8 +12,9 @@ from diffviz.toy import baselines, diffusion2d
 from diffviz.ui import charts, source, theme
 from diffviz.ui.components import player
 from diffviz.ui.lessons import toy_training
-from diffviz.ui.lessons.toy_training import CLOSE, LARGEST, ToyTask, Training
+from diffviz.ui.lessons.toy_training import CLOSE, ToyTask, Training
 from diffviz.ui.prediction import verdict
+from diffviz.ui.stage import Stage
 
 TITLES = {
     "VAE": "VAE",
@@ -22,7 +24,12 @@ TITLES = {
     "reflow": "reflow",
     "student": "student",
 }
-MODELS = {"VAE": baselines.VAE, "GAN": baselines.GAN, "v": partial(diffusion2d.Diffusion, "v")}
+DIFFUSION = partial(diffusion2d.Diffusion, "v")
+MODELS: Mapping[str, Callable[[], diffusion2d.GenerativeModel]] = {
+    "VAE": baselines.VAE,
+    "GAN": baselines.GAN,
+    "v": DIFFUSION,
+}
 FLOW_MATCHING = partial(diffusion2d.Diffusion, "u", "flow")
 NFES = (1, 2, 4, 8, 16, 32)
 MAX_STRAIGHT_RATIO = (
@@ -36,38 +43,34 @@ SIMILAR_RATIO = 1.2  # times the smallest distance: nearer than that counts as n
 # --- VAE, GAN, diffusion -----------------------------------------------------------------------------------
 
 
-def compare_models(task: ToyTask) -> None:
+def compare_models(stage: Stage, task: ToyTask) -> None:
     """A VAE, a GAN and diffusion trained side by side on the same points, and how each fails."""
     guess = toy_training.ask_with_preview(
         "Same data, network and training steps: whose samples come nearest?",
         [*(TITLES[name] for name in MODELS), "no difference"],
         "guess-ways",
+        stage,
         task,
     )
     if guess is None:
         return
-    found = toy_training.train_models(task, MODELS, TITLES)
+    found = toy_training.train_models(stage, task, MODELS, TITLES)
     far = {name: [task.distance(s.samples) for s in training.snapshots] for name, training in found.items()}
     run, top = found["v"].snapshots, max(max(d) for d in far.values())
-    toy_training.play_training(
-        task,
-        run,
-        [
-            toy_training.panel(TITLES[name], t.snapshots, task.shown_data, f"NFE {t.model.nfe}")
-            for name, t in found.items()
-        ],
-        [
-            "Distance from the data: "
-            + ", ".join(f"{TITLES[name]} {d[i]:.2f}" for name, d in far.items())
-            + "."
-            for i in range(len(run))
-        ],
-        [toy_training.distance_chart(TITLES[name], d, top) for name, d in far.items()],
-        title=f"Training a VAE, a GAN and diffusion on {task.shape}",
-        key="ways-player",
-    )
+    panels = [
+        toy_training.panel(TITLES[name], t.snapshots, task.shown_data, f"NFE {t.model.nfe}")
+        for name, t in found.items()
+    ]
+    captions = [
+        "Distance from the data: " + ", ".join(f"{TITLES[name]} {d[i]:.2f}" for name, d in far.items()) + "."
+        for i in range(len(run))
+    ]
+    curves = [toy_training.distance_chart(TITLES[name], d, top) for name, d in far.items()]
+    with stage.picture:
+        title = f"Training a VAE, a GAN and diffusion on {task.shape}"
+        toy_training.play_training(task, run, panels, captions, curves, title=title, key="ways-player")
     ends = {name: d[-1] for name, d in far.items()}
-    best = min(ends, key=ends.get)
+    best = min(ends, key=ends.__getitem__)
     alike = max(ends.values()) < SIMILAR_RATIO * ends[best]
     st.markdown(
         f"{verdict(guess, 'no difference' if alike else TITLES[best])}. " + _failure_modes(found, task)
@@ -115,16 +118,15 @@ def _nn_distances(points: np.ndarray, task: ToyTask) -> tuple[float, float]:
 
 
 def _table(found: dict[str, Training], task: ToyTask) -> str:
-    rows = {TITLES[name]: (t.samples, t.model.nfe) for name, t in found.items()}
+    rows = {TITLES[name]: (t.samples, str(t.model.nfe)) for name, t in found.items()}
     rows["other data"] = (task.data[-diffusion2d.POINTS :], "–")
-    modes = task.shape in diffusion2d.MODES
-    columns = ("", "to data", "from data", *(["modes"] if modes else []), "NFE")
+    columns = ("", "to data", "from data", *(["modes"] if task.shape in diffusion2d.MODES else []), "NFE")
     lines = [f"| {' | '.join(columns)} |", "|---" * len(columns) + "|"]
     for title, (points, nfe) in rows.items():
         cells = [title, *(f"{far:.3f}" for far in _nn_distances(points, task))]
-        if modes:
-            cells.append("{}/{}".format(*diffusion2d.modes_covered(points, task.shape)))
-        lines.append(f"| {' | '.join([*cells, str(nfe)])} |")
+        if modes := diffusion2d.modes_covered(points, task.shape):
+            cells.append("{}/{}".format(*modes))
+        lines.append(f"| {' | '.join([*cells, nfe])} |")
     return "\n".join(lines)
 
 
@@ -150,32 +152,34 @@ def _failure_modes(found: dict[str, Training], task: ToyTask) -> str:
 # --- flow matching and reflow ------------------------------------------------------------------------------
 
 
-def flow_matching(task: ToyTask, nfe: int) -> None:
+def flow_matching(stage: Stage, task: ToyTask, nfe: int) -> None:
     """Diffusion, flow matching and reflow: their sampling trajectories, and how few evaluations they need."""
     options = ["straight", "curved, but less than those of diffusion", "curved as much or more"]
     guess = toy_training.ask_with_preview(
         "Flow matching is trained on straight paths between noise and data. What are its sampling trajectories like?",
         options,
         "guess-straight",
+        stage,
         task,
     )
     if guess is None:
         return
-    found = toy_training.train_models(task, {"v": MODELS["v"], "flow": FLOW_MATCHING}, TITLES)
+    found = toy_training.train_models(stage, task, {"v": DIFFUSION, "flow": FLOW_MATCHING}, TITLES)
     flow = found["flow"].model
-    found |= toy_training.train_models(task, {"reflow": partial(baselines.Reflow, flow)}, TITLES)
+    found |= toy_training.train_models(stage, task, {"reflow": partial(baselines.Reflow, flow)}, TITLES)
     noise = diffusion2d.initial_noise(task.seed)
     paths_by_nfe = {name: {n: t.model.path(noise, n) for n in NFES} for name, t in found.items()}
     paths = {name: each[nfe].numpy() for name, each in paths_by_nfe.items()}
-    player.play(
-        [_paths_panel(TITLES[name], path, task) for name, path in paths.items()],
-        [f"evaluation {i} of {nfe}" for i in range(nfe + 1)],
-        [_caption(i, paths, task) for i in range(nfe + 1)],
-        title=f"Sampling trajectories from noise to {task.shape}",
-        key="flow-player",
-        name=f"trajectories-{task.shape.replace(' ', '-')}",
-        largest=LARGEST,
-    )
+    with stage.picture:
+        player.play(
+            [_paths_panel(TITLES[name], path, task) for name, path in paths.items()],
+            [f"evaluation {i} of {nfe}" for i in range(nfe + 1)],
+            [_caption(i, paths, task) for i in range(nfe + 1)],
+            title=f"Sampling trajectories from noise to {task.shape}",
+            key="flow-player",
+            name=f"trajectories-{task.shape.replace(' ', '-')}",
+            main=list(paths).index("flow"),
+        )
     ratios = {name: baselines.path_length_ratio(each[NFES[-1]]) for name, each in paths_by_nfe.items()}
     right = (
         options[0]
@@ -246,7 +250,7 @@ def _caption(i: int, paths: dict[str, np.ndarray], task: ToyTask) -> str:
 # --- distillation ------------------------------------------------------------------------------------------
 
 
-def distillation(task: ToyTask) -> None:
+def distillation(stage: Stage, task: ToyTask) -> None:
     """A student of one evaluation, trained on its teacher's samples, beside the teacher with many and with one."""
     options = [
         "as good as the teacher's",
@@ -257,35 +261,35 @@ def distillation(task: ToyTask) -> None:
         f"One evaluation in place of {diffusion2d.SAMPLING_STEPS}: how good are a distilled student's samples?",
         options,
         "guess-once",
+        stage,
         task,
     )
     if guess is None:
         return
-    teacher = toy_training.train_models(task, {"v": MODELS["v"]}, TITLES)["v"]
+    teacher = toy_training.train_models(stage, task, {"v": DIFFUSION}, TITLES)["v"]
     run = toy_training.train_models(
-        task, {"student": partial(baselines.DistilledStudent, teacher.model)}, TITLES
+        stage, task, {"student": partial(baselines.DistilledStudent, teacher.model)}, TITLES
     )["student"].snapshots
     noise = diffusion2d.initial_noise(task.seed)
     many, one = teacher.samples, teacher.model.path(noise, 1)[-1].numpy()
     far = {"many": task.distance(many), "one": task.distance(one)}
     learned = [task.distance(s.samples) for s in run]
-    toy_training.play_training(
-        task,
-        run,
-        [
-            _still_panel("teacher", f"NFE {diffusion2d.SAMPLING_STEPS}", many, len(run), task),
-            _still_panel("teacher", "NFE 1", one, len(run), task),
-            toy_training.panel("student", run, task.shown_data, "NFE 1"),
-        ],
-        [
-            f"Distance: student {d:.2f}, teacher {far['many']:.2f} (NFE {diffusion2d.SAMPLING_STEPS}), "
-            f"{far['one']:.2f} (NFE 1)."
-            for d in learned
-        ],
-        [toy_training.distance_chart("student: distance from the data", learned, max(learned))],
-        title=f"Distillation on {task.shape}",
-        key="distillation-player",
-    )
+    panels = [
+        toy_training.panel("student", run, task.shown_data, "NFE 1"),
+        _still_panel("teacher", f"NFE {diffusion2d.SAMPLING_STEPS}", many, len(run), task),
+        _still_panel("teacher", "NFE 1", one, len(run), task),
+    ]
+    captions = [
+        f"Distance: student {d:.2f}, teacher {far['many']:.2f} (NFE {diffusion2d.SAMPLING_STEPS}), "
+        f"{far['one']:.2f} (NFE 1)."
+        for d in learned
+    ]
+    curves = [toy_training.distance_chart("student: distance from the data", learned, max(learned))]
+    with stage.picture:
+        title = f"Distillation on {task.shape}"
+        toy_training.play_training(
+            task, run, panels, captions, curves, title=title, key="distillation-player"
+        )
     half = (far["many"] + far["one"]) / 2
     right = (
         options[0] if learned[-1] < SIMILAR_RATIO * far["many"] else options[1 if learned[-1] < half else 2]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable
 
 import numpy as np
@@ -15,15 +14,15 @@ from diffviz.models.denoiser import Denoiser
 from diffviz.paths import ASSETS
 from diffviz.pipelines.text_to_image import Settings
 from diffviz.pipelines.trajectory import Trajectory
-from diffviz.ui import charts, live, source, theme
+from diffviz.ui import charts, live, source, terms, theme
 from diffviz.ui.cache import memo
 from diffviz.ui.components import gallery, player
 from diffviz.ui.controls import Controls
-from diffviz.ui.prediction import ask_prediction, verdict
+from diffviz.ui.prediction import UNASKED, ask_prediction, locked, verdict
+from diffviz.ui.stage import Stage
 
 NETWORK = "emoji128"
 SIDE = 128  # pixels of an image
-LARGEST = 256  # CSS pixels of a panel
 SHOWN = 7  # images between two ends
 STEPS = 20
 PARTS = {
@@ -125,24 +124,31 @@ def training_note() -> None:
 # --- encode and decode --------------------------------------------------------------------------------------
 
 
-def code(image: np.ndarray, c: Controls) -> None:
+def code(stage: Stage, image: np.ndarray, c: Controls) -> None:
     """An image, its latents as channels, what the decoder makes of them; and one value or a patch of them changed."""
     autoencoder = checkpoints.load_autoencoder()
     found = memo("latent-code", image.tobytes(), lambda: latents.reconstruct(autoencoder, image))
     pixels, numbers = found.numbers
-    st.html(
-        gallery.row(
-            [found.image, latents.square_sheet(found.z, SIDE), found.decoded, found.difference],
-            ["x₀", "z = E(x₀)", "D(z)", "error × 4"],
-            [
-                f"{SIDE} × {SIDE} × 3 = {pixels:,} numbers",
-                f"{len(found.z)} channels of {found.z.shape[1]} × {found.z.shape[2]} = {numbers:,} numbers",
-                f"PSNR {found.psnr:.1f} dB, RMSE {found.rmse:.3f}",
-                "grey where nothing was lost",
-            ],
-            wanted=SIDE * 2,
+    with stage.picture:
+        st.html(
+            player.still(
+                [
+                    player.Panel(
+                        "D(z)", f"decoded: PSNR {found.psnr:.1f} dB", "prediction", found.decoded[None]
+                    ),
+                    player.Panel("x₀", f"the image: {pixels:,} numbers", "signal", found.image[None]),
+                    player.Panel(
+                        "z = E(x₀)",
+                        f"its latents: {numbers:,} numbers",
+                        "conditional",
+                        latents.square_sheet(found.z, SIDE)[None],
+                    ),
+                    player.Panel("error × 4", "grey: none", "noise", found.difference[None]),
+                ],
+                f"{SIDE} × {SIDE} × 3 values become {len(found.z)} channels of {found.z.shape[1]} × {found.z.shape[2]}. "
+                f"The decoded image differs from the first by an RMSE of {found.rmse:.3f}.",
+            )
         )
-    )
     st.markdown(
         f"The latents hold **{pixels // numbers} times fewer numbers**. Each position stands for 8 × 8 pixels, and each "
         f"channel "
@@ -186,7 +192,7 @@ def _reach_text(pixels: int, patches: int) -> str:
 # --- diffuse ------------------------------------------------------------------------------------------------
 
 
-def diffuse_forward(image: np.ndarray) -> None:
+def diffuse_forward(stage: Stage, image: np.ndarray) -> None:
     """The forward process in pixels and in latents on one scrubber."""
     schedule = SCHEDULES["cosine"]
     autoencoder = checkpoints.load_autoencoder()
@@ -194,33 +200,33 @@ def diffuse_forward(image: np.ndarray) -> None:
         "latent-forward", image.tobytes(), lambda: latents.forward_in_both(autoencoder, image, schedule)
     )
     captions = [
-        "Left: noise on pixels, which is grain. Middle: the same share of noise on the latents, and right what "
+        "xₜ: noise on pixels, which is grain. zₜ: the same share of noise on the latents, channel by channel; D(zₜ): what "
         "the decoder makes of them."
     ] * len(found.t)
     captions[0] = (
-        "No noise yet: left the image, right its latents decoded, which differ by what the autoencoder loses."
+        "No noise yet: xₜ is the image, D(zₜ) its latents decoded. They differ by what the autoencoder loses."
     )
     captions[-1] = (
         "Nothing but noise. In pixels it is grain; the decoder makes patches and colours of it, as each latent number "
         "stands for a "
         "pattern of 8 × 8 pixels."
     )
-    player.play(
-        [
-            player.Panel("xₜ", "noise in pixels", "state", found.pixels),
-            player.Panel(
-                "zₜ", "noise in latents, channel by channel", "state", latents.square_sheet(found.z, SIDE)
-            ),
-            player.Panel("D(zₜ)", "the noisy latents decoded", "state", found.decoded),
-        ],
-        [f"t = {t:.2f} · SNR {player.snr_text(s)}" for t, s in zip(found.t, found.log_snr, strict=True)],
-        captions,
-        title="Forward process in pixels and in latents",
-        key="latent-forward-player",
-        name="latent-forward",
-        start=6,
-        largest=LARGEST,
-    )
+    panels = [
+        player.Panel("xₜ", "noise in pixels", "state", found.pixels),
+        player.Panel("zₜ", "noise in latents", "state", latents.square_sheet(found.z, SIDE)),
+        player.Panel("D(zₜ)", "the noisy latents decoded", "state", found.decoded),
+    ]
+    with stage.picture:
+        player.play(
+            panels,
+            [f"t = {t:.2f} · SNR {player.snr_text(s)}" for t, s in zip(found.t, found.log_snr, strict=True)],
+            captions,
+            title="Forward process in pixels and in latents",
+            key="latent-forward-player",
+            name="latent-forward",
+            start=6,
+            main=2,
+        )
     st.markdown(
         r"Both follow $q(z_t \mid z_0) = \mathcal N(\sqrt{\bar\alpha_t}\, z_0,\ (1-\bar\alpha_t) I)$ with the same "
         r"schedule. The SNR at each t is the "
@@ -231,29 +237,27 @@ def diffuse_forward(image: np.ndarray) -> None:
     source.show(latents.forward_in_both)
 
 
-def diffuse_reverse(settings: Settings) -> None:
+def diffuse_reverse(stage: Stage, settings: Settings) -> None:
     """A sampling trajectory in latents: the state's channels, its decoding, and the decoded prediction."""
     training_note()
-    run = live.compute(settings, "latent-run", ("x", "x0"), LARGEST)
-    if not run.finished:
-        live.show(run, "latent-run", ("x", "x0"), LARGEST)
-        return
-    recorded = run.trajectory()
-    player.play(
-        [
-            player.Panel(
-                "zₜ", "the state, channel by channel", "state", latents.square_sheet(recorded.x, SIDE)
-            ),
-            player.Panel("D(zₜ)", "the state decoded", "state", recorded.frames("x")),
-            player.Panel("D(ẑ₀)", "the prediction decoded", "prediction", recorded.frames("x0")),
-        ],
-        live.readouts(recorded, settings.frames),
-        _reverse_captions(recorded),
-        title=f"Reverse process in latents, {settings.prompt or 'no prompt'}, seed {settings.seed}",
-        key="latent-run-player",
-        name="latent-reverse",
-        largest=LARGEST,
-    )
+    with stage.picture:
+        run = live.compute(settings, "latent-run", ("x", "x0"))
+        if not run.finished:
+            live.show(run, "latent-run", ("x", "x0"))
+            return
+        recorded = run.trajectory()
+        player.play(
+            [
+                player.Panel("D(zₜ)", "the state decoded", "state", recorded.frames("x")),
+                player.Panel("D(ẑ₀)", "the prediction decoded", "prediction", recorded.frames("x0")),
+                player.Panel("zₜ", "the state's channels", "state", latents.square_sheet(recorded.x, SIDE)),
+            ],
+            live.readouts(recorded, settings.frames),
+            _reverse_captions(recorded),
+            title=f"Reverse process in latents, {settings.prompt or 'no prompt'}, seed {settings.seed}",
+            key="latent-run-player",
+            name="latent-reverse",
+        )
     st.caption(
         f"{settings.nfe} network evaluations on {recorded.x[0].size:,} numbers. The image exists only in the decoder: a "
         "pipeline decodes once, at the end; here every frame is decoded to be seen."
@@ -277,7 +281,7 @@ def _reverse_captions(run: Trajectory) -> list[str]:
 # --- interpolate --------------------------------------------------------------------------------------------
 
 
-def between_images(first: np.ndarray, second: np.ndarray) -> None:
+def between_images(stage: Stage, first: np.ndarray, second: np.ndarray) -> None:
     """From one image to another in latents and in pixels."""
     autoencoder = checkpoints.load_autoencoder()
     key = (first.tobytes(), second.tobytes())
@@ -289,7 +293,7 @@ def between_images(first: np.ndarray, second: np.ndarray) -> None:
             latents.between_pixels(first, second, 21),
         ),
     )
-    _play_between({"in latents": coded, "in pixels": plain}, "latent-between-images")
+    _play_between(stage, {"in latents": coded, "in pixels": plain}, "latent-between-images")
     st.caption(
         "Half way in pixels both images lie over each other, half transparent. Half way in latents they do so too, only "
         "less "
@@ -300,17 +304,15 @@ def between_images(first: np.ndarray, second: np.ndarray) -> None:
     source.show(latents.between_latents, latents.lerp)
 
 
-def between_noises(settings: Settings, seed: int, net: Denoiser) -> None:
+def between_noises(stage: Stage, settings: Settings, seed: int, net: Denoiser) -> None:
     """From one noise to another, on the sphere and straight."""
     training_note()
-    guess = ask_prediction(
-        "Half way between two noises: the straight mean or the sphere's. Which gives the flatter, emptier image?",
-        ["the straight mean", "the sphere's", "no difference"],
-        "guess-slerp",
-    )
-    if guess is None:
-        st.html(_ends(settings, dataclasses.replace(settings, seed=seed), net))
-        return
+    with stage.question:
+        guess = ask_prediction(
+            "Half way between two noises: the straight mean or the sphere's. Which gives the flatter, emptier image?",
+            ["the straight mean", "the sphere's", "no difference"],
+            "guess-slerp",
+        )
     made = memo(
         "latent-between-noises",
         (settings, seed),
@@ -319,7 +321,9 @@ def between_noises(settings: Settings, seed: int, net: Denoiser) -> None:
             for name, sphere in (("spherical", True), ("straight", False))
         },
     )
-    _play_between(made, "latent-between-noises")
+    _play_between(stage, made, "latent-between-noises", asked=guess is None)
+    if guess is None:
+        return
     middle = {name: float(frames[SHOWN // 2].std()) for name, frames in made.items()}
     flat = "the straight mean" if middle["straight"] < 0.95 * middle["spherical"] else "the sphere's"
     if abs(middle["straight"] / middle["spherical"] - 1) < 0.05:
@@ -334,7 +338,7 @@ def between_noises(settings: Settings, seed: int, net: Denoiser) -> None:
     source.show(latents.slerp, latents.lerp)
 
 
-def between_prompts(settings: Settings, prompt: str, net: Denoiser) -> None:
+def between_prompts(stage: Stage, settings: Settings, prompt: str, net: Denoiser) -> None:
     """From one prompt to another, on the same noise."""
     training_note()
     frames = memo(
@@ -342,7 +346,7 @@ def between_prompts(settings: Settings, prompt: str, net: Denoiser) -> None:
         (settings, prompt),
         lambda: latents.between_prompts(settings, prompt, net, SHOWN),
     )
-    _play_between({f"{settings.prompt or '∅'} → {prompt or '∅'}": frames}, "latent-between-prompts")
+    _play_between(stage, {f"{settings.prompt or '∅'} → {prompt or '∅'}": frames}, "latent-between-prompts")
     st.caption(
         "The same noise throughout; at each step the guided predictions for both prompts are mixed (composable "
         "diffusion, Liu et "
@@ -351,37 +355,31 @@ def between_prompts(settings: Settings, prompt: str, net: Denoiser) -> None:
     source.show(latents.between_prompts)
 
 
-def _ends(first: Settings, second: Settings, net: Denoiser) -> str:
-    images = memo(
-        "latent-ends", (first, second), lambda: [pipeline_parts.run(s, net).image for s in (first, second)]
-    )
-    return gallery.row(
-        images, ["first noise", "second noise"], [f"seed {s.seed}" for s in (first, second)], SIDE
-    )
-
-
-def _play_between(rows: dict[str, np.ndarray], key: str) -> None:
+def _play_between(stage: Stage, rows: dict[str, np.ndarray], key: str, *, asked: bool = False) -> None:
+    """The way between two ends in the player, and some of its images side by side; behind a question while `asked`."""
     n = len(next(iter(rows.values())))
     shown = np.linspace(0, n - 1, min(n, SHOWN)).round().astype(int)
-    for name, frames in rows.items():
-        st.html(
-            gallery.row(
-                [frames[i] for i in shown],
-                [f"w = {i / (n - 1):.2f}" for i in shown],
-                [name] * len(shown),
-                wanted=SIDE,
-            )
+    guess = None if asked else UNASKED
+    with stage.picture, locked(guess, f"{key}-player"):
+        player.play(
+            [player.Panel("w", name, "prediction", frames) for name, frames in rows.items()],
+            [f"w = {i / (n - 1):.2f}" for i in range(n)],
+            ["0 is the first end, 1 the second."] * n,
+            title="Between two",
+            key=f"{key}-player",
+            name="interpolation",
+            start=n // 2,
         )
-    player.play(
-        [player.Panel("w", name, "prediction", frames) for name, frames in rows.items()],
-        [f"w = {i / (n - 1):.2f}" for i in range(n)],
-        ["0 is the first end, 1 the second."] * n,
-        title="Between two",
-        key=f"{key}-player",
-        name="interpolation",
-        start=n // 2,
-        largest=LARGEST,
-    )
+    with locked(guess, f"{key}-rows"):
+        for name, frames in rows.items():
+            st.html(
+                gallery.row(
+                    [frames[i] for i in shown],
+                    [f"w = {i / (n - 1):.2f}" for i in shown],
+                    [name] * len(shown),
+                    wanted=SIDE,
+                )
+            )
 
 
 # --- cost ---------------------------------------------------------------------------------------------------
@@ -395,12 +393,13 @@ def _costs(steps: int) -> list[latent_cost.Cost]:
     )
 
 
-def cost(net: Denoiser, steps: int) -> None:
+def cost(stage: Stage, net: Denoiser, steps: int) -> None:
     """Operations by resolution, counted; and both networks timed on this computer."""
     pixel = checkpoints.load(checkpoints.SHARP)
     rows = _costs(steps)
     here = next(row for row in rows if row.size == SIDE)
-    charts.show(charts.cost_by_resolution(rows, theme.palette()), "latent-cost")
+    with stage.picture:
+        charts.show(charts.cost_by_resolution(rows, theme.palette()), "latent-cost")
     st.markdown(
         f"An image of {SIDE} × {SIDE} pixels in {steps} guided steps: **{here.pixels / 1e9:,.0f} GFLOP in pixels, "
         f"{here.latents / 1e9:,.0f} in latents** ({here.decode / here.latents:.0%} of them for decoding once), a "
@@ -443,13 +442,13 @@ def cost(net: Denoiser, steps: int) -> None:
 # --- parts --------------------------------------------------------------------------------------------------
 
 
-def parts(settings: Settings, net: Denoiser, c: Controls) -> None:
+def parts(stage: Stage, settings: Settings, net: Denoiser, c: Controls) -> None:
     """A run as a chain of parts, each opened with what it took and gave, and changed to see what breaks."""
     training_note()
     found = memo("latent-parts", settings, lambda: pipeline_parts.run(settings, net))
     judge = classifier.load(ASSETS / "classifier32.safetensors")
     checked = pipeline_parts.safety_check(settings.prompt, found.image, net, judge)
-    st.html(_diagram(found, checked))
+    stage.picture.html(_diagram(found, checked))
     part = c.choice("Open a part", "open", tuple(ELSEWHERE), "text encoder", segmented=True)
     left, right = st.columns([1.5, 1], gap="large")
     with left:
@@ -469,17 +468,17 @@ def parts(settings: Settings, net: Denoiser, c: Controls) -> None:
 
 
 def _diagram(found: pipeline_parts.PartsRun, checked: pipeline_parts.SafetyCheck) -> str:
-    """The parts in a row with what passes between them, as HTML."""
-    sheet = [latents.square_sheet(z, SIDE) for z in (found.noise, found.latents)]
-    return gallery.row(
-        [sheet[0], sheet[1], found.image],
-        ["noise z_T", "latents z₀", "image"],
+    """The image, the latents it was decoded from and the noise these were sampled from, as HTML."""
+    start, end = (latents.square_sheet(z, SIDE)[None] for z in (found.noise, found.latents))
+    return player.still(
         [
-            f"from the seed, {found.noise.size:,} numbers",
-            f"U-Net and scheduler, {len(found.steps) - 1} steps, told {len(found.tokens)} tokens by cross-attention",
-            f"decoder; safety check: {'refused' if checked.refused else 'passed'}",
+            player.Panel("image", "from the decoder", "signal", found.image[None]),
+            player.Panel("z_T", f"noise from the seed, {found.noise.size:,} numbers", "noise", start),
+            player.Panel("z₀", f"latents after {len(found.steps) - 1} steps", "prediction", end),
         ],
-        wanted=SIDE,
+        f"The text encoder gives {len(found.tokens)} tokens, the U-Net is told them by cross-attention, the scheduler "
+        f"takes {len(found.steps) - 1} steps, the decoder makes the image, and the safety check "
+        f"{'refuses it' if checked.refused else 'lets it through'}.",
     )
 
 
@@ -543,6 +542,7 @@ def _scheduler(found: pipeline_parts.PartsRun) -> None:
         hide_index=True,
         height=230,
     )
+    st.html(terms.symbols_line("zₜ"))
 
 
 def _decoder(found: pipeline_parts.PartsRun) -> None:

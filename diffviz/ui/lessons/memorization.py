@@ -18,11 +18,12 @@ from diffviz.ui.cache import memo
 from diffviz.ui.components import gallery
 from diffviz.ui.live import Run, sample_images
 from diffviz.ui.measured import note_provenance
-from diffviz.ui.prediction import ask_prediction
+from diffviz.ui.prediction import UNASKED, ask_prediction, locked
+from diffviz.ui.stage import Stage
 
 STEPS = 20
-LARGEST = 192  # CSS pixels of the image while it is sampled
 SHOWN = 5  # nearest neighbours
+NEIGHBOR = 160  # CSS pixels of one
 SEEDS = 8
 EXAMPLE_PROMPTS = ("red heart", "cat face", "smiling face with sunglasses", "sun", "blue banana", "rocket")
 FAR_PERCENTILE = 0.75  # share of the held-out images that lie nearer, from which on an image counts as far
@@ -42,8 +43,8 @@ def _note(found: Neighbor) -> str:
     return f"{found.style} · distance {found.distance:.2f}"
 
 
-def show_nearest(run: Run) -> list[Neighbor] | None:
-    """The image of a run and its nearest training images, once the learner has made a prediction."""
+def show_nearest(stage: Stage, run: Run) -> list[Neighbor] | None:
+    """The image of a run, and its nearest training images once the learner has made a prediction."""
     reference = nearest_neighbors.load_reference_set()
     if reference is None:
         st.error(
@@ -52,37 +53,39 @@ def show_nearest(run: Run) -> list[Neighbor] | None:
         )
         return None
     if not run.finished:
-        st.info("Stopped before the last step.", icon=":material/stop_circle:")
-        st.button("Run it to the end", on_click=lambda: st.session_state.pop("copies-run"))
         return None
-    image = run.steps[-1].x[0]
-    shown = to_uint8(image[None].numpy())[0]
-    title = run.settings.prompt or "no prompt"
-    guess_at, beside = st.columns([1, 1.5], vertical_alignment="center", gap="medium")
-    guess_at.html(gallery.row([shown], [title], [f"sampled just now · seed {run.settings.seed}"], LARGEST))
-    with beside:
+    with stage.question:
         guess = ask_prediction(
             "How near is its nearest training image?", (COPY, TYPICAL, FAR), "guess-copies"
         )
+    found = _nearest(reference, run)
+    small = to_uint8(nearest_neighbors.downsample(run.steps[-1].x).numpy())[0]
+    st.markdown(f"The nearest neighbours among {len(reference.labels):,} training images:")
+    with locked(guess, "guess-copies"):
+        st.html(
+            gallery.row(
+                [small, *(n.image for n in found)],
+                ["generated", *(n.label if guess is not None else "neighbour" for n in found)],
+                ["at 32 × 32, as compared", *(_note(n) if guess is not None else "" for n in found)],
+                NEIGHBOR,
+            )
+        )
     if guess is None:
         return None
-    found = _nearest(reference, run)
     share = reference.percentile(found[0].distance)
-    with beside:
-        st.markdown(
-            f"You predicted **{guess}**. The nearest neighbour is “{found[0].label}” ({found[0].style}), at distance "
-            f"**{found[0].distance:.2f}**. Of {len(reference.heldout_distances)} held-out images, which the network was "
-            f"not trained on, **{share:.0%}** are nearer to a training image: **{classify_distance(share)}**."
-        )
-    small = to_uint8(nearest_neighbors.downsample(image[None]).numpy())[0]
-    st.markdown(f"The nearest neighbours among {len(reference.labels):,} training images:")
-    st.html(
-        gallery.row(
-            [small, *(n.image for n in found)],
-            ["generated", *(n.label for n in found)],
-            ["at 32 × 32, as compared", *map(_note, found)],
-        )
+    told = "" if guess == UNASKED else f"You predicted **{guess}**. "
+    st.markdown(
+        f"{told}The nearest neighbour is “{found[0].label}” ({found[0].style}), at distance "
+        f"**{found[0].distance:.2f}**. Of {len(reference.heldout_distances)} held-out images, which the network was "
+        f"not trained on, **{share:.0%}** are nearer to a training image: **{classify_distance(share)}**."
     )
+    return found
+
+
+def _reference() -> nearest_neighbors.ReferenceSet:
+    """The shipped training images: what needs them is shown only once `show_nearest` has found them."""
+    found = nearest_neighbors.load_reference_set()
+    assert found is not None
     return found
 
 
@@ -108,7 +111,7 @@ def eight_seeds(settings: Settings) -> None:
         for seed, (image, found) in zip(seeds, pairs, strict=True):
             titles = [f"seed {seed}", found.label]
             st.html(gallery.row([image, found.image], titles, ["generated", _note(found)]), width="content")
-    reference = nearest_neighbors.load_reference_set()
+    reference = _reference()
     near = sum(classify_distance(reference.percentile(found.distance)) == COPY for _, found in pairs)
     st.markdown(
         f"**{near} of {SEEDS}** are {COPY}; the nearest neighbours are "
@@ -119,7 +122,7 @@ def eight_seeds(settings: Settings) -> None:
 def _eight(settings: Settings) -> list[tuple[np.ndarray, Neighbor]]:
     made = sample_images(settings, range(settings.seed + 1, settings.seed + 1 + SEEDS))
     small = to_uint8(nearest_neighbors.downsample(made).numpy())
-    reference = nearest_neighbors.load_reference_set()
+    reference = _reference()
     return [(image, reference.nearest(x, 1)[0]) for image, x in zip(small, made, strict=True)]
 
 
@@ -162,7 +165,7 @@ def without_compression(distance: float, limit: float) -> float:
     The error of the compression adds to the squared distance; it is taken from the two thresholds, of which `limit` is
     the one of the original images.
     """
-    reference = nearest_neighbors.load_reference_set()
+    reference = _reference()
     compressed = np.quantile(reference.heldout_distances, nearest_neighbors.COPY_QUANTILE)
     return float(np.sqrt(max(distance**2 - (compressed**2 - limit**2), 0)))
 

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
-from functools import partial
+from collections.abc import Callable, Mapping
 
 import numpy as np
 import streamlit as st
@@ -21,45 +20,69 @@ from diffviz.pipelines.trajectory import Trajectory
 from diffviz.ui import live, source
 from diffviz.ui.cache import memo
 from diffviz.ui.components import gallery, player
-from diffviz.ui.lessons.guidance import FEW_STEPS, LARGEST
-from diffviz.ui.prediction import ask_prediction, verdict
+from diffviz.ui.lessons.guidance import FEW_STEPS, sampled_row
+from diffviz.ui.prediction import ask_prediction, locked, verdict
+from diffviz.ui.stage import Stage
 
-NEGATIVE_EXAMPLES = {  # what to press first: prompt and negative prompt
+# Chosen among 22 prompts, two seeds each: in these the map of a word lies on what the word names.
+ABLATION_EXAMPLES = (
+    "face with tongue",
+    "smiling cat face with heart eyes",
+    "face with thermometer",
+    "crying face",
+    "red heart",
+)
+# What to press first: prompt and negative prompt. The first two were chosen among 15 pairs, four seeds each, at w = 3.
+NEGATIVE_EXAMPLES = {
     "heart, not red": ("heart", "red"),
+    "bird, not blue": ("bird", "blue"),
     "face, not yellow": ("face", "yellow"),
     "sunglasses, not sunglasses": ("smiling face with sunglasses", "sunglasses"),
 }
+COSTS = ("fewer", "as many", "more")
 
 
 # --- prompt ablation ---------------------------------------------------------------------------------------
 
 
-def leave_one_out(settings: Settings, vocabulary: Vocabulary) -> None:
+def leave_one_out(settings: Settings, vocabulary: Vocabulary, stage: Stage) -> None:
     """The prompt with each of its words left out in turn, all from the same noise."""
     less = guidance_analysis.leave_one_word_out(settings.prompt, vocabulary)
     if len(less) < 2:
-        st.info("Prompt ablation needs a prompt of two known words or more.", icon=":material/edit:")
+        stage.question.info(
+            "Prompt ablation needs a prompt of two known words or more.", icon=":material/edit:"
+        )
+        with stage.picture:
+            _sample("guidance-words", {settings.prompt or "no prompt": _few(settings, settings.prompt)})
         return
-    guess = ask_prediction(
-        "Leaving out which word changes the image most?", [word for word, _ in less], "guess-word"
-    )
-    if guess is None:
-        return
-    prompts = [settings.prompt, *(rest for _, rest in less), ""]
-    titles = ["whole prompt", *(f"without “{word}”" for word, _ in less), "no prompt"]
-    jobs = [
-        dataclasses.replace(settings, prompt=p, steps=FEW_STEPS, sampler="unipc", negative="")
-        for p in prompts
-    ]
-    images = _sample("guidance-words", jobs, titles)
-    errors = {word: rmse(image, images[0]) for (word, _), image in zip(less, images[1:-1], strict=True)}
-    most = max(errors, key=errors.get)
-    st.markdown(
-        f"{verdict(guess, most)}, for this noise: without it the RMSE to the image of the whole prompt is "
-        f"{errors[most]:.2f}. The others: {', '.join(f'{w} {e:.2f}' for w, e in errors.items() if w != most)}. All images "
-        "start from the same noise; only the prompt differs, and it conditions every step."
-    )
-    _cross_attention(settings, vocabulary)
+    with stage.question:
+        guess = ask_prediction(
+            "Leaving out which word changes the image most?", [word for word, _ in less], "guess-word"
+        )
+    titles = {
+        "whole prompt": settings.prompt,
+        **{f"without “{word}”": rest for word, rest in less},
+        "no prompt": "",
+    }
+    with stage.picture, locked(guess, "word"):
+        images = _sample(
+            "guidance-words", {title: _few(settings, prompt) for title, prompt in titles.items()}
+        )
+    with stage.below:
+        if guess is not None:
+            whole, *without, _ = images.values()
+            errors = {word: rmse(image, whole) for (word, _), image in zip(less, without, strict=True)}
+            most = max(errors, key=errors.__getitem__)
+            st.markdown(
+                f"{verdict(guess, most)}, for this noise: without it the RMSE to the image of the whole prompt is "
+                f"{errors[most]:.2f}. The others: {', '.join(f'{w} {e:.2f}' for w, e in errors.items() if w != most)}. All "
+                "images start from the same noise; only the prompt differs, and it conditions every step."
+            )
+        _cross_attention(settings, vocabulary)
+
+
+def _few(settings: Settings, prompt: str, negative: str = "") -> Settings:
+    return dataclasses.replace(settings, prompt=prompt, negative=negative, steps=FEW_STEPS, sampler="unipc")
 
 
 def _cross_attention(settings: Settings, vocabulary: Vocabulary) -> None:
@@ -85,19 +108,24 @@ def _cross_attention(settings: Settings, vocabulary: Vocabulary) -> None:
     ]
     player.play(
         [
-            player.Panel("x̂₀", "prediction", "prediction", to_uint8(x0)),
             player.Panel("x̂₀, lit", f"weight of “{shown}”", "conditional", to_uint8(lit)),
+            player.Panel("x̂₀", "prediction", "prediction", to_uint8(x0)),
         ],
         readouts, texts, title=f"Cross-attention map of {shown}", key="look-player", name="attention",
-        start=min(3, run.steps - 1), largest=LARGEST,
+        start=min(3, run.steps - 1),
     )  # fmt: skip
     mean = weights.mean((0, 2, 3))
     st.markdown(
         f"In cross-attention each position of the image, here {weight.shape[-1]} × {weight.shape[-1]} at the network's "
         "lowest resolution, takes a weighted mean of the tokens. Mean attention weights over this trajectory: "
-        f"{', '.join(f'{n} {m:.0%}' for n, m in zip(names, mean, strict=True))}. A map "
-        "shows where a token is read, which need not be where it changes the image: later layers carry it on."
+        f"{', '.join(f'{n} {m:.0%}' for n, m in zip(names, mean, strict=True))}. Each map is scaled by its own largest "
+        "weight. A map shows where a token is read, which need not be where it changes the image: later layers carry it on."
     )
+    if settings.prompt in ABLATION_EXAMPLES:
+        st.caption(
+            "This example was chosen, as the others above: we looked at 22 prompts and kept some whose last word has a map "
+            "that lies on what it names. For many prompts it does not."
+        )
     source.show(Attention.weights, guidance_analysis.cross_attention_maps)
 
 
@@ -112,18 +140,18 @@ def _attention_maps(settings: Settings) -> tuple[Trajectory, np.ndarray]:
     return memo("guidance-looks", settings, make)
 
 
-def _sample(key: str, jobs: Sequence[Settings], titles: Sequence[str]) -> list[np.ndarray]:
-    """Final images (C, H, W) of several settings, shown as they come, each with its RMSE to the first."""
+def _sample(key: str, jobs: Mapping[str, Settings]) -> dict[str, np.ndarray]:
+    """Final images (C, H, W) by title, shown as they come, each with its RMSE to the first."""
 
-    def show(images: list[np.ndarray]) -> str:
+    def job(settings: Settings) -> Callable[[], np.ndarray]:
+        return lambda: sample_trajectory(settings).x[-1]
+
+    def draw(made: Mapping[str, np.ndarray]) -> str:
+        images = list(made.values())
         notes = ["", *(f"RMSE {rmse(image, images[0]):.2f}" for image in images[1:])]
-        return gallery.row([to_uint8(image) for image in images], titles[: len(images)], notes, 128)
+        return gallery.row([to_uint8(image) for image in images], list(made), notes, fill=len(jobs))
 
-    return live.image_row(key, list(jobs), [partial(_final, job) for job in jobs], show)
-
-
-def _final(settings: Settings) -> np.ndarray:
-    return sample_trajectory(settings).x[-1]
+    return sampled_row(key, dict(jobs), {title: job(settings) for title, settings in jobs.items()}, draw)
 
 
 # --- negative prompt ---------------------------------------------------------------------------------------
@@ -149,38 +177,56 @@ def _apply_example() -> None:
         st.session_state["avoid-idea"] = None
 
 
-def negative_prompt(settings: Settings, vocabulary: Vocabulary) -> None:
+def negative_prompt(settings: Settings, vocabulary: Vocabulary, stage: Stage) -> None:
     """The same noise with and without a negative prompt, beside the image of the negative prompt itself."""
     read = vocabulary.read(settings.negative)
-    if read.unknown:
-        st.info(
-            f"“{', '.join(read.unknown)}” is not in the vocabulary, so guidance cannot move away from it.",
-            icon=":material/help:",
-        )
-    if not read.words:
-        st.info("Type a negative prompt: one or more words of the vocabulary.", icon=":material/edit:")
-        return
-    if settings.guidance == 1:
-        st.info(
-            "Guidance is off (w = 1), so the negative prompt has no effect.", icon=":material/explore_off:"
-        )
-        return
-    few = dataclasses.replace(settings, steps=FEW_STEPS, sampler="unipc")
-    jobs = [
-        dataclasses.replace(few, negative=""),
-        few,
-        dataclasses.replace(few, prompt=settings.negative, negative=""),
-    ]
     words = " ".join(read.words)
-    titles = [settings.prompt or "no prompt", f"negative prompt “{words}”", f"“{words}” itself"]
-    images = _sample("guidance-avoid", jobs, titles)
-    st.markdown(
-        f"The prediction for “{words}” now stands in place of the unconditional one, and guidance extrapolates away from "
-        f"it. That changed the image by an RMSE of **{rmse(images[1], images[0]):.2f}**. It forbids nothing: with a small "
-        "guidance scale, or where the prompt asks for it too, what the negative prompt names can still appear."
-    )
-    st.latex(
-        r"\hat{x}_0 = \operatorname{clip}_{[-1, 1]}\Bigl(\hat{x}_0(x_t, c_{\text{neg}}) + "
-        r"w\,\bigl(\hat{x}_0(x_t, c) - \hat{x}_0(x_t, c_{\text{neg}})\bigr)\Bigr)"
-    )
-    source.show(batched_cfg)
+    plain, few = _few(settings, settings.prompt), _few(settings, settings.prompt, settings.negative)
+    effective = bool(words) and settings.guidance != 1
+    guess = None
+    with stage.question:
+        if read.unknown:
+            st.info(
+                f"“{', '.join(read.unknown)}” is not in the vocabulary, so guidance cannot move away from it.",
+                icon=":material/help:",
+            )
+        if not words:
+            st.info("Type a negative prompt: one or more words of the vocabulary.", icon=":material/edit:")
+        elif not effective:
+            st.info(
+                "Guidance is off (w = 1), so the negative prompt has no effect.",
+                icon=":material/explore_off:",
+            )
+        else:
+            guess = ask_prediction(
+                "The same noise with and without the negative prompt. How many network evaluations does it cost beside "
+                "guidance alone?",
+                COSTS,
+                "guess-avoid",
+            )
+    titles = {settings.prompt or "no prompt": plain}
+    if effective:
+        titles |= {f"negative prompt “{words}”": few, f"“{words}” itself": _few(settings, settings.negative)}
+    with stage.picture:
+        images = list(_sample("guidance-avoid", titles).values())
+    if guess is None:
+        return
+    with stage.below:
+        found = COSTS[1 + (few.nfe > plain.nfe) - (few.nfe < plain.nfe)]
+        st.markdown(
+            f"{verdict(guess, found)}: an NFE of {few.nfe} with it, of {plain.nfe} without. The prediction for “{words}” "
+            "stands in place of the unconditional one, and guidance extrapolates away from it. That changed the image by "
+            f"an RMSE of **{rmse(images[1], images[0]):.2f}**. It forbids nothing: with a small guidance scale, or where "
+            "the prompt asks for it too, what the negative prompt names can still appear."
+        )
+        if (settings.prompt, settings.negative) in list(NEGATIVE_EXAMPLES.values())[:2]:
+            st.caption(
+                "This example was chosen: of 15 pairs of prompt and negative prompt, tried with four seeds each at w = 3, "
+                "it is one of the three whose images changed most. A cat face hardly changes when “yellow” is its "
+                "negative prompt."
+            )
+        st.latex(
+            r"\hat{x}_0 = \operatorname{clip}_{[-1, 1]}\Bigl(\hat{x}_0(x_t, c_{\text{neg}}) + "
+            r"w\,\bigl(\hat{x}_0(x_t, c) - \hat{x}_0(x_t, c_{\text{neg}})\bigr)\Bigr)"
+        )
+        source.show(batched_cfg)

@@ -4,24 +4,27 @@ from __future__ import annotations
 
 import dataclasses
 import time
+from typing import Any
 
 import numpy as np
 import streamlit as st
 import torch
 
+from diffviz import pacing
 from diffviz.diffusion.samplers import SAMPLERS
 from diffviz.evaluation import results
+from diffviz.evaluation.results import KID_SCALE
 from diffviz.imaging.pixels import to_uint8
 from diffviz.models import checkpoints
 from diffviz.pipelines.text_to_image import Settings, sample_steps
-from diffviz.ui import charts, theme
-from diffviz.ui.cache import memo
+from diffviz.ui import charts, terms, theme, turns
+from diffviz.ui.cache import by_content, memo
 from diffviz.ui.components import gallery
 from diffviz.ui.measured import note_provenance
 from diffviz.ui.prediction import ask_prediction
 
 SAMPLES, SAMPLES_OF_LONG_RUNS = 8, 2
-KID_SCALE = 1000  # KID is small: it is shown in thousandths, as in its paper
+TIMED_ANEW = 600.0  # seconds between measurements of the network's speed
 
 
 def show(settings: Settings) -> None:
@@ -68,12 +71,12 @@ def chart(
     key: str,
     timed: str | None = None,
     mark: tuple[float, str] | None = None,
-) -> object:
+) -> Any:
     """Draw the curve of one measure; returns Streamlit's event, whose points carry "sampler:steps".
 
     `timed` names the network whose time for an evaluation turns NFE into seconds; None leaves NFE.
     """
-    scale = _seconds_per_evaluation(timed) if timed else 1.0
+    scale = _seconds_per_evaluation(timed, int(time.time() / TIMED_ANEW)) if timed else 1.0
     unit = KID_SCALE if measure in ("kid", "difference") else 1
     lines, tags = {}, {}
     for name in curve.samplers():
@@ -135,7 +138,9 @@ def _others(curve: results.QualityCurve) -> str:
 
 def _samples(settings: Settings, curve: results.QualityCurve, clicked: list) -> None:
     """Images sampled now at one setting of the curve: a click on its point or the list chooses which."""
-    points = [f"{p['sampler']}:{p['steps']}" for p in sorted(curve.raw["points"], key=lambda p: p["steps"])]
+    points = {
+        f"{p['sampler']}:{p['steps']}": p for p in sorted(curve.raw["points"], key=lambda p: p["steps"])
+    }
     tag = str(clicked[0][0] if isinstance(clicked[0], list) else clicked[0]) if clicked else None
     if tag in points and tag != st.session_state.get("curve-clicked"):
         st.session_state["curve-point"] = tag
@@ -143,7 +148,7 @@ def _samples(settings: Settings, curve: results.QualityCurve, clicked: list) -> 
     if st.session_state.get("curve-point") not in (None, *points):
         st.session_state["curve-point"] = None  # a point of the other network's curve
     chosen = st.selectbox(
-        "Samples at a point: click it in the chart, or choose it here", points, index=None, key="curve-point",
+        "Samples at a point: click it in the chart, or choose it here", list(points), index=None, key="curve-point",
         format_func=_setting_title, placeholder="no point chosen yet",
     )  # fmt: skip
     if chosen is None:
@@ -162,7 +167,7 @@ def _samples(settings: Settings, curve: results.QualityCurve, clicked: list) -> 
         return to_uint8(step.x.numpy())
 
     images = memo("curve-samples", setting, draw)
-    kid = curve.point(sampler, setting.steps)["kid"]
+    kid = points[chosen]["kid"]
     low, high = (KID_SCALE * end for end in kid["interval"])
     st.html(gallery.row(list(images), [f"seed {s}" for s in seeds], [""] * n))
     st.caption(
@@ -213,14 +218,17 @@ def _about_intervals(curve: results.QualityCurve) -> str:
     )
 
 
-@st.cache_data(show_spinner="Timing a few network evaluations …", ttl=600)
-def _seconds_per_evaluation(model: str) -> float:
+@by_content
+def _seconds_per_evaluation(model: str, period: int) -> float:
+    """Measured anew in each period."""
     torch.set_num_threads(1)
-    began = time.perf_counter()
     steps = 12
-    for _ in sample_steps(Settings("cat face", "noto", steps=steps, guidance=1.0, model=model)):
-        pass
-    return (time.perf_counter() - began) / steps
+    settings = Settings("cat face", "noto", steps=steps, guidance=1.0, model=model)
+    with st.spinner("Timing a few network evaluations …"):
+        began = pacing.clock()
+        for _ in turns.paced(sample_steps(settings), (model, False), settings.nfe):
+            pass
+        return (pacing.clock() - began) / steps
 
 
 def _published(model: str) -> None:
@@ -234,6 +242,7 @@ def _published(model: str) -> None:
         for r in rows
     ]
     st.dataframe(table, hide_index=True)
+    st.html(terms.symbols_line("FID", "NFE"))
     st.markdown(
         "FID on CIFAR-10, lower is better; compare within a row. These numbers differ from ours because the images, the "
         "network, the features and the measure all do. What carries over is the shape: a steep fall first, then little."

@@ -18,7 +18,7 @@ from diffviz.models.denoiser import Denoiser
 from diffviz.models.text_encoder import Vocabulary
 from diffviz.pipelines.text_to_image import Settings
 from diffviz.pipelines.trajectory import encode_png
-from diffviz.ui import charts, theme
+from diffviz.ui import charts, terms, theme
 from diffviz.ui import source as source_view
 from diffviz.ui.cache import memo
 from diffviz.ui.components import gallery, player
@@ -27,7 +27,6 @@ from diffviz.ui.prediction import ask_prediction, verdict
 from diffviz.ui.sampling_controls import MAX_SEED
 
 SCHEDULES = tuple(ALL_SCHEDULES)
-LARGEST = 224  # CSS pixels of a panel: three of them fit beside the controls
 MIN_LISTED = 12  # labels that are named of a category that has few common ones
 VIEWS = {"noise": "xₜ, x̂₀, ε̂", "conditional": "xₜ, x̂₀, conditional x̂₀(c)"}
 VIEWS_HELP = (
@@ -200,6 +199,7 @@ def evaluations_table(run: Run) -> None:
             },
             hide_index=True,
         )
+        st.html(terms.symbols_line("x̂₀", "ε̂", "RMSE"))
 
 
 def formula_and_source(settings: Settings) -> None:

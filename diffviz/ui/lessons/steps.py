@@ -7,6 +7,7 @@ import html
 from collections.abc import Sequence
 
 import numpy as np
+import plotly.graph_objects as go
 import streamlit as st
 import torch
 from streamlit.delta_generator import DeltaGenerator
@@ -64,7 +65,7 @@ def step_sweep(settings: Settings) -> None:
     readouts = live.readouts(run, run.steps)
     player.play(
         live.panels(run), readouts, frame_captions.reverse_captions(run), title=f"{run.steps} steps", key="ladder-player",
-        name=f"ladder-{run.steps}", largest=224,
+        name=f"ladder-{run.steps}",
     )  # fmt: skip
     step_details.one_step_in_numbers(run, dataclasses.replace(settings, steps=run.steps))
     source.show(SAMPLERS[settings.sampler].function)
@@ -88,10 +89,10 @@ def _sweep(settings: Settings) -> list[Trajectory]:
         return runs
     place = st.empty()
     with place.container():
-        picture, bar = st.empty(), st.progress(0.0)
+        image, bar = st.empty(), st.progress(0.0)
         for run in step_comparison.step_sweep(settings, counts[len(runs) :]):
             runs.append(run)
-            picture.html(gallery.row([r.frames("x")[-1] for r in runs], _titles(runs), [""] * len(runs)))
+            image.html(gallery.row([r.frames("x")[-1] for r in runs], _titles(runs), [""] * len(runs)))
             coming = f"{counts[len(runs)]} steps …" if len(runs) < len(counts) else "Done"
             bar.progress(sum(r.steps for r in runs) / sum(counts), coming)
     place.empty()
@@ -144,7 +145,6 @@ def sampler_race(settings: Settings, budget: int) -> None:
         title="Samplers at equal NFE",
         key="race-player",
         name=f"nfe-{budget}",
-        largest=224,
     )
     charts.show(_lines(seen, racers, budget, target), "race-chart")
     right = "and so it is" if guess == order[0][0] else f"but **{order[0][0]}** ends nearest"
@@ -201,7 +201,7 @@ def _run_race(
     return memo("race", (settings, tuple(racers), budget), make), place
 
 
-def _lines(seen: dict, racers: Sequence[str], budget: int, target: np.ndarray) -> object:
+def _lines(seen: dict, racers: Sequence[str], budget: int, target: np.ndarray) -> go.Figure:
     order = list(SAMPLERS)
     lines = {
         SAMPLERS[n].title: (

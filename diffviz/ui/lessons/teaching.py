@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import html
+from functools import partial
 
 import streamlit as st
 
+from diffviz.export import pdf
 from diffviz.lessons import content
 from diffviz.ui import printing
 from diffviz.ui.controls import Controls
@@ -36,11 +38,13 @@ def before_class() -> None:
 def plan(c: Controls) -> None:
     """The chosen plan as a list of phases with links, and a button that prints it."""
     titles = {p.id: f"{p.title} ({p.minutes} min)" for p in content.plans()}
-    chosen = c.choice("Plan", "plan", tuple(titles), next(iter(titles)), titles)
+    chosen = c.parts("plan", titles, label="Plan")
     found = next(p for p in content.plans() if p.id == chosen)
     st.markdown(f"**For** {found.for_whom[0].lower()}{found.for_whom[1:]}")
     st.markdown(f"**At the end:** {found.goal[0].lower()}{found.goal[1:]}")
     printing.button("Print this plan", sheet(found), f"print-{found.id}")
+    if found.id in content.sheets():
+        _exercises(content.sheets()[found.id])
     phases = st.container(key="phases")
     for begins, phase in zip(found.begins(), found.phases, strict=True):
         with phases.container(border=True):
@@ -51,6 +55,20 @@ def plan(c: Controls) -> None:
             with st.container(horizontal=True, gap="small"):
                 for demo in phase.demos:
                     common.demo_link(demo, width="content")
+
+
+def _exercises(found: content.Sheet) -> None:
+    """Downloads of a plan's exercise sheet and of its solutions."""
+    with st.container(horizontal=True, gap="small"):
+        for title, solutions, name in (
+            ("Exercise sheet", False, "exercises"),
+            ("Solutions", True, "solutions"),
+        ):
+            st.download_button(
+                f"{title} (PDF)", partial(pdf.exercises_pdf, found, solutions), f"diffviz-{found.plan}-{name}.pdf",
+                "application/pdf", key=f"{found.plan}-{name}", on_click="ignore", icon=":material/download:",
+                help=f"{len(found.exercises)} exercises on paper, {found.points} points",
+            )  # fmt: skip
 
 
 def clock(minute: int) -> str:

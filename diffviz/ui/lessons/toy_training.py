@@ -5,29 +5,33 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Generic, TypeVar
 
 import numpy as np
 import streamlit as st
 import torch
 
 from diffviz.toy import diffusion2d
-from diffviz.ui import theme
+from diffviz.ui import theme, turns
 from diffviz.ui.components import player
 from diffviz.ui.prediction import ask_prediction
+from diffviz.ui.stage import Stage
 
-SIDE = LARGEST = 148  # pixels of a scatter plot: three fit beside the controls, two on a phone
+SIDE = 256  # pixels of a scatter plot
 LENGTHS = (100, 300, 1000, 3000)  # training steps
 DATA = 1000
 CLOSE = 0.06  # distance of samples to the data: two samples of the data themselves are about 0.03 apart
 SNAPSHOTS = 24
 MAX_MODELS = 30  # trained networks a visitor may have
 
+Model = TypeVar("Model", bound=diffusion2d.GenerativeModel)
+
 
 @dataclass(frozen=True)
-class Training:
+class Training(Generic[Model]):
     """A network after its training, and its samples on the way."""
 
-    model: diffusion2d.GenerativeModel
+    model: Model
     snapshots: list[diffusion2d.Snapshot]
 
     @property
@@ -60,8 +64,8 @@ class ToyTask:
 
 
 def train_models(
-    task: ToyTask, models: Mapping[str, Callable[[], diffusion2d.GenerativeModel]], titles: Mapping[str, str]
-) -> dict[str, Training]:
+    stage: Stage, task: ToyTask, models: Mapping[str, Callable[[], Model]], titles: Mapping[str, str]
+) -> dict[str, Training[Model]]:
     """The visitor's networks for this lesson by their names: kept, or trained now, side by side and in sight."""
     known: dict[tuple[ToyTask, str], Training] = st.session_state.setdefault("trained", {})
     new = {
@@ -74,15 +78,16 @@ def train_models(
         at = np.geomspace(5, task.steps, SNAPSHOTS).round()
         at = np.unique(np.concatenate([[0], at])).astype(int).tolist()
         runs = {name: diffusion2d.train(m, task.data, task.steps, task.seed, at) for name, m in new.items()}
-        place, done = st.empty(), {name: [] for name in runs}
-        for snapshots in zip(*runs.values(), strict=True):
+        place, done = stage.picture.empty(), {name: [] for name in runs}
+        together = zip(*runs.values(), strict=True)
+        for snapshots in turns.paced(together, "points", task.steps * len(new), "training"):
             for name, snapshot in zip(runs, snapshots, strict=True):
                 done[name].append(snapshot)
             panels = [panel(titles[name], [found[-1]], task.shown_data) for name, found in done.items()]
             caption = f"Training: step {snapshots[0].step} of {task.steps}."
             if len(panels) == 1:
                 panels.insert(0, data_panel(task.shown_data, 1))
-            place.html(player.still(panels, caption, LARGEST))
+            place.html(player.still(panels, caption))
         place.empty()
         while len(known) > MAX_MODELS:
             known.pop(next(iter(known)))
@@ -90,9 +95,12 @@ def train_models(
     return {name: known[task, name] for name in models}
 
 
-def ask_with_preview(question: str, options: Sequence[str], key: str, task: ToyTask) -> str | None:
+def ask_with_preview(
+    question: str, options: Sequence[str], key: str, stage: Stage, task: ToyTask
+) -> str | None:
     """Ask for a prediction as `ask_prediction` does; until it is made, show noise and data."""
-    guess = ask_prediction(question, options, key)
+    with stage.question:
+        guess = ask_prediction(question, options, key)
     if guess is None:
         noise = player.Panel(
             "noise",
@@ -100,17 +108,15 @@ def ask_with_preview(question: str, options: Sequence[str], key: str, task: ToyT
             "noise",
             points_image(diffusion2d.initial_noise(task.seed).numpy(), "noise")[None],
         )
-        st.html(
-            player.still(
-                [noise, data_panel(task.shown_data, 1)], "Left the noise, right the training data.", LARGEST
-            )
-        )
+        panels = [data_panel(task.shown_data, 1), noise]
+        stage.picture.html(player.still(panels, "The training data, and beside them the noise."))
     return guess
 
 
 def role_rgb(role: str) -> tuple[int, int, int]:
     """A role's colour on white, which is what points are drawn on in either theme."""
-    return tuple(bytes.fromhex(theme.LIGHT[role][1:]))
+    red, green, blue = bytes.fromhex(theme.LIGHT[role][1:])
+    return red, green, blue
 
 
 def backdrop(data: np.ndarray) -> diffusion2d.Dots:
@@ -159,7 +165,6 @@ def play_training(
         title=title,
         key=key,
         name=title.lower().replace(",", "").replace(" ", "-"),
-        largest=LARGEST,
         t=np.linspace(0, 1, len(run)),
         charts=charts,
     )

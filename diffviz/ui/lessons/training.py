@@ -14,14 +14,15 @@ from diffviz.imaging.pixels import from_uint8, to_uint8
 from diffviz.models import checkpoints
 from diffviz.toy import diffusion2d
 from diffviz.ui import charts, source, theme
+from diffviz.ui.cache import by_content
 from diffviz.ui.components import gallery, player
 from diffviz.ui.image_input import SIZE, Picture, at_size
 from diffviz.ui.lessons import toy_training
 from diffviz.ui.lessons.toy_training import CLOSE, SIDE, ToyTask
 from diffviz.ui.measured import load_result
-from diffviz.ui.prediction import ask_prediction, verdict
+from diffviz.ui.prediction import ask_prediction, locked, verdict
+from diffviz.ui.stage import Stage
 
-LARGEST = 224  # CSS pixels of a panel
 TIMES = np.linspace(0.04, 1.0, 25)
 TARGET_TITLES = {"eps": "ε-prediction", "x0": "x₀-prediction", "v": "v-prediction"}
 TARGETS_FORMERLY = {
@@ -43,7 +44,7 @@ def _hat(symbol: str) -> str:
 # --- one training example ----------------------------------------------------------------------------------
 
 
-def training_example(picture: Picture, target: str, seed: int, model: str) -> None:
+def training_example(stage: Stage, picture: Picture, target: str, seed: int, model: str) -> None:
     """One image with one noise at rising t: the input, the target, and the network's prediction."""
     found = _examples(picture.pixels.tobytes(), picture.label, picture.style, seed, model)
     errors, baseline = found.rmse(target), found.zero_baseline_rmse(target)
@@ -55,21 +56,23 @@ def training_example(picture: Picture, target: str, seed: int, model: str) -> No
     ]
     snr = [player.snr_text(v) for v in found.log_snr]
     top = float(max(errors.max(), baseline.max())) * 1.05
-    player.play(
-        panels,
-        [f"t = {t:.2f} · SNR {s}" for t, s in zip(found.t, snr, strict=True)],
-        [_caption(t, error, zero) for t, error, zero in zip(found.t, errors, baseline, strict=True)],
-        title=f"One training example, {TARGET_TITLES[target]}",
-        key="problem-player",
-        name=f"problem-{target}",
-        start=len(TIMES) // 2,
-        largest=LARGEST,
-        t=found.t,
-        charts=[
-            player.Chart("RMSE", "prediction", errors, [f"{v:.2f}" for v in errors], (0, top)),
-            player.Chart("zero baseline", "noise", baseline, [f"{v:.2f}" for v in baseline], (0, top), "6 4"),
-        ],
-    )
+    with stage.picture:
+        player.play(
+            panels,
+            [f"t = {t:.2f} · SNR {s}" for t, s in zip(found.t, snr, strict=True)],
+            [_caption(t, error, zero) for t, error, zero in zip(found.t, errors, baseline, strict=True)],
+            title=f"One training example, {TARGET_TITLES[target]}",
+            key="problem-player",
+            name=f"problem-{target}",
+            start=len(TIMES) // 2,
+            t=found.t,
+            charts=[
+                player.Chart("RMSE", "prediction", errors, [f"{v:.2f}" for v in errors], (0, top)),
+                player.Chart(
+                    "zero baseline", "noise", baseline, [f"{v:.2f}" for v in baseline], (0, top), "6 4"
+                ),
+            ],
+        )
     caption = (
         f"the caption, “{picture.label}” in the style {picture.style or 'any'}"
         if picture.label
@@ -96,7 +99,7 @@ def training_example(picture: Picture, target: str, seed: int, model: str) -> No
     source.show(prediction_targets.predict_at_times)
 
 
-@st.cache_data(show_spinner=False, max_entries=32)
+@by_content
 def _examples(
     pixels: bytes, label: str, style: str, seed: int, model: str
 ) -> prediction_targets.NoisyPredictions:
@@ -124,13 +127,12 @@ def _caption(t: float, error: float, zero: float) -> str:
 LEVELS = ("at small t, with little noise", "near t = 0.5", "near t = 1, with little but noise")
 
 
-def loss_over_time(model: str) -> None:
+def loss_over_time(stage: Stage, model: str) -> None:
     """The measured errors at each timestep, weighted as four losses do."""
-    guess = ask_prediction(
-        "With ε as the target: at which timesteps is the network's error largest?", LEVELS, "guess-hard"
-    )
-    if guess is None:
-        return
+    with stage.question:
+        guess = ask_prediction(
+            "With ε as the target: at which timesteps is the network's error largest?", LEVELS, "guess-hard"
+        )
     measured = load_result("loss", model)
     if measured is None:
         return
@@ -140,13 +142,16 @@ def loss_over_time(model: str) -> None:
     lines = {name: prediction_targets.weighted_loss(error, snr, name) for name in prediction_targets.WEIGHTS}
     peak = {name: float(t[line.argmax()]) for name, line in lines.items()}
     third = {name: float(np.sort(line)[-(len(t) // 3) :].sum() / line.sum()) for name, line in lines.items()}
+    with stage.picture, locked(guess, "guess-hard"):
+        charts.show(charts.weighted_losses(t, lines, theme.palette()), "hard-chart")
+    if guess is None:
+        return
     right = LEVELS[min(2, int(peak["eps"] * 3))]
     st.markdown(
         f"{verdict(guess, right)}: the squared ε error is largest at t = {peak['eps']:.2f}. The same predictions, with x₀ "
         f"as the target, have their largest error at t = {peak['x0']:.2f}. For a given xₜ the two differ by the factor "
         "SNR(t) alone: the squared ε error is SNR(t) times the squared x₀ error."
     )
-    charts.show(charts.weighted_losses(t, lines, theme.palette()), "hard-chart")
     trained = np.array([row["value"] for row in found["trained"]])
     half = len(t) // 2
     st.markdown(
@@ -173,7 +178,7 @@ def loss_over_time(model: str) -> None:
 MODELS = {name: partial(diffusion2d.Diffusion, name) for name in TARGET_TITLES}
 
 
-def train_toy(shape: str, target: str, steps: int, seed: int) -> None:
+def train_toy(stage: Stage, shape: str, target: str, steps: int, seed: int) -> None:
     """Train a small network on points in the plane in sight; then the same with the other two targets."""
     options = ["within 100 steps", "within 300", "within 1000", "later or never"]
     task = ToyTask(shape, steps, seed)
@@ -181,13 +186,15 @@ def train_toy(shape: str, target: str, steps: int, seed: int) -> None:
         f"The network starts untrained. When do its samples first lie within {CLOSE} of the data?",
         options,
         "guess-train",
+        stage,
         task,
     )
     if guess is None:
         return
-    run = toy_training.train_models(task, {target: MODELS[target]}, TARGET_TITLES)[target].snapshots
+    run = toy_training.train_models(stage, task, {target: MODELS[target]}, TARGET_TITLES)[target].snapshots
     far = [task.distance(s.samples) for s in run]
-    _play(run, far, task)
+    with stage.picture:
+        _play(run, far, task)
     near = next((s.step for s, d in zip(run, far, strict=True) if d < CLOSE), None)
     limits = (100, 300, 1000)
     right = options[3] if near is None else options[next((i for i, n in enumerate(limits) if near <= n), 3)]
@@ -201,7 +208,7 @@ def train_toy(shape: str, target: str, steps: int, seed: int) -> None:
         "a random timestep. The networks for images are trained with the same objective."
     )
     st.header("Does the prediction target matter?", anchor=False)
-    _all_targets(task)
+    _all_targets(stage, task)
     source.show(diffusion2d.train, diffusion2d.Diffusion)
 
 
@@ -226,7 +233,7 @@ def _play(run: Sequence[diffusion2d.Snapshot], far: Sequence[float], task: ToyTa
     )  # fmt: skip
 
 
-def _all_targets(task: ToyTask) -> None:
+def _all_targets(stage: Stage, task: ToyTask) -> None:
     options = [*TARGET_TITLES.values(), "no difference"]
     guess = ask_prediction(
         "The same network, data and steps: which prediction target gives samples nearest to the data?",
@@ -235,7 +242,7 @@ def _all_targets(task: ToyTask) -> None:
     )
     if guess is None:
         return
-    found = toy_training.train_models(task, MODELS, TARGET_TITLES)
+    found = toy_training.train_models(stage, task, MODELS, TARGET_TITLES)
     far = {name: task.distance(training.samples) for name, training in found.items()}
     st.html(
         gallery.row(
@@ -248,7 +255,7 @@ def _all_targets(task: ToyTask) -> None:
             SIDE,
         )
     )
-    best = min(far, key=far.get)
+    best = min(far, key=far.__getitem__)
     alike = max(far.values()) < 1.2 * far[best]
     right = options[3] if alike else TARGET_TITLES[best]
     st.markdown(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import html
 from collections.abc import Sequence
+from functools import partial
 
 import numpy as np
 import streamlit as st
@@ -22,14 +23,14 @@ from diffviz.models.text_encoder import Vocabulary
 from diffviz.pipelines.text_to_image import Settings, sample_steps
 from diffviz.pipelines.trajectory import Trajectory, record
 from diffviz.ui import charts, live, source, theme
-from diffviz.ui.cache import memo
+from diffviz.ui.cache import by_content, memo
 from diffviz.ui.components import player
 from diffviz.ui.controls import Controls
-from diffviz.ui.prediction import ask_prediction
+from diffviz.ui.prediction import UNASKED, ask_prediction
+from diffviz.ui.stage import Stage
 
 STEPS = 16
 CHANNELS = 16  # of a block, shown as small images, four by four
-LARGEST = 256
 PARTS = {
     "blocks": "Blocks and activations",
     "switches": "Switches",
@@ -39,17 +40,19 @@ PARTS = {
 SIDES = {"down": "encoder", "middle": "bottleneck", "up": "decoder"}
 
 
-def run_of(settings: Settings, switch: str = "", denoiser: Denoiser | None = None) -> Trajectory:
+def run_of(
+    stage: Stage, settings: Settings, switch: str = "", denoiser: Denoiser | None = None
+) -> Trajectory:
     """The trajectory of these settings, shown while it is computed, and kept; `switch` names the denoiser's."""
 
     def make() -> Trajectory:
         torch.set_num_threads(1)
-        place, steps = st.empty(), list[Step]()
+        place, steps = stage.picture.empty(), list[Step]()
         for step in sample_steps(settings, denoiser):
             steps.append(step)
             now = record([step], SCHEDULES[settings.schedule])[0]
             panel = player.Panel("x̂₀", f"step {step.i} of {settings.frames}", "prediction", now.frames("x0"))
-            place.html(player.still([panel], "The network is at work.", LARGEST))
+            place.html(player.still([panel], "The network is at work."))
         place.empty()
         return record(steps, SCHEDULES[settings.schedule], dataclasses.asdict(settings))[0]
 
@@ -59,7 +62,7 @@ def run_of(settings: Settings, switch: str = "", denoiser: Denoiser | None = Non
 # --- blocks and activations ---------------------------------------------------------------------------------
 
 
-@st.cache_data(show_spinner=False)
+@by_content
 def _blocks(model: str) -> list[Block]:
     return unet_probe.blocks(checkpoints.load(model).net)
 
@@ -71,15 +74,15 @@ def block_control(c: Controls, model: str) -> str:
     return c.choice("Block", key, names, "down.0", help="In the order of evaluation")
 
 
-def activations(settings: Settings, name: str) -> None:
+def activations(stage: Stage, settings: Settings, name: str) -> None:
     """The channels of a block at every step, and the U they lie in."""
-    denoiser, run = checkpoints.load(settings.model), run_of(settings)
+    denoiser, run = checkpoints.load(settings.model), run_of(stage, settings)
     acts = memo("unet-acts", (settings, name), lambda: unet_probe.activations(run, settings, denoiser, name))
     order = unet_probe.by_variance(acts)[:CHANNELS]
     titles = {int(channel): f"channel {channel}" for channel in order}
-    enlarged = st.selectbox(
-        "Channel to enlarge (the one that varies most over the image comes first)", list(titles),
-        format_func=titles.__getitem__, key=f"channel-{settings.model}-{name}",
+    enlarged = stage.controls.selectbox(
+        "Channel to enlarge", list(titles), format_func=titles.__getitem__, key=f"channel-{settings.model}-{name}",
+        help="The one that varies most over the image comes first",
     )  # fmt: skip
     side = 4 * acts.shape[-1]
     scale = np.quantile(np.abs(acts[:, order]), 0.995)  # a few outliers would leave everything else grey
@@ -90,13 +93,13 @@ def activations(settings: Settings, name: str) -> None:
         player.Panel(f"channel {enlarged}", "enlarged", "conditional", _enlarge(_grey(acts[:, enlarged], scale), side)),
     ]  # fmt: skip
     spread = acts.std((1, 2, 3))
-    player.play(
-        panels,
-        live.readouts(run, run.steps)[:-1],
-        [f"The values of {name} have a standard deviation of {s:.2f} at this step. Mid grey is 0." for s in spread],
-        title=f"Activations of {name}", key="unet-player", name=f"activations-{name}", start=run.steps // 2,
-        largest=LARGEST,
-    )  # fmt: skip
+    with stage.picture:
+        player.play(
+            panels,
+            live.readouts(run, run.steps)[:-1],
+            [f"The values of {name} have a standard deviation of {s:.2f} at this step. Mid grey is 0." for s in spread],
+            title=f"Activations of {name}", key="unet-player", name=f"activations-{name}", start=run.steps // 2, main=1,
+        )  # fmt: skip
     st.header("The network that ran", anchor=False)
     st.html(diagram(_blocks(settings.model), unet_probe.skip_sources(denoiser.net), name))
     total = sum(b.flops for b in _blocks(settings.model))
@@ -213,42 +216,57 @@ def switch_options(model: str) -> dict[str, tuple[str, Switches]]:
     return found
 
 
+OWN, OWN_TITLE = "own", "Scale each skip connection"  # the switch whose scales are set by hand
 SWITCHES = (
     "inner", "self", "cross", "skip-last", "skip-first", "skips", "skips-half", "freeu", "time-0.9", "time-0.5", "time-0.2",
+    OWN,
 )  # fmt: skip
 
 
 def switch_control(c: Controls) -> str:
     """What is switched; the titles in the address do not depend on the network."""
     titles = {key: title for key, (title, _) in switch_options(checkpoints.QUICK).items()}
-    titles |= {"skip-last": "Highest skip connection off", "skip-first": "Lowest skip connection off"}
+    titles |= {
+        OWN: OWN_TITLE,
+        "skip-last": "Highest skip connection off",
+        "skip-first": "Lowest skip connection off",
+    }
     return c.choice("Switch", "switch", SWITCHES, "inner", titles)
 
 
-def switches(settings: Settings, key: str) -> None:
-    """The same seed with and without a switch in the network, after a prediction."""
-    plain = run_of(settings)
-    title, chosen = switch_options(settings.model)[key]
+def scale_controls(c: Controls, model: str) -> dict[int, float]:
+    """A slider for each skip connection, from the highest resolution down: block on the way up -> scale."""
+    sources = unet_probe.skip_sources(checkpoints.load(model).net)
+    every = [
+        (k, c.slider(f"Skip from {sources[k]}", f"skip{k}", 1.0, 0.0, 2.0, 0.1))
+        for k in reversed(range(len(sources)))
+    ]
+    return {k: scale for k, scale in every if scale != 1}
+
+
+def switches(stage: Stage, settings: Settings, key: str, scales: dict[int, float]) -> None:
+    """The same seed with and without a switch in the network, after a prediction; `scales` are those of OWN."""
+    plain = run_of(stage, settings)
+    if key == OWN:
+        set_to = ", ".join(f"{scale:g}" for scale in scales.values())
+        title, chosen = f"Skip connections scaled: {set_to or 'none yet'}", Switches(skips=scales)
+    else:
+        title, chosen = switch_options(settings.model)[key]
     last = settings.frames
-    guess = ask_prediction(
-        f"**{title}**, from the first step to the last, on the same seed. What will be lost?",
-        ["the shape", "the colours", "what the prompt says", "removing all noise", "hardly anything"],
-        f"guess-unet-{key}",
-    )
+    with stage.question:
+        guess = ask_prediction(
+            f"**{title}**, from the first step to the last, on the same seed. What will be lost?",
+            ["the shape", "the colours", "what the prompt says", "removing all noise", "hardly anything"],
+            f"guess-unet-{key}",
+        )
     if guess is None:
         panel = player.Panel("x̂₀", "untouched", "prediction", plain.frames("x0"))
         said = [f"The untouched network. Now predict what happens: {title}."] * (last + 1)
-        player.play(
-            [panel],
-            live.readouts(plain, last),
-            said,
-            title="Untouched run",
-            key="unet-plain",
-            largest=LARGEST,
-        )
+        with stage.picture:
+            player.play([panel], live.readouts(plain, last), said, title="Untouched run", key="unet-plain")
         return
     denoiser = unet_probe.switched(checkpoints.load(settings.model), chosen)
-    changed = run_of(settings, key, denoiser)
+    changed = run_of(stage, settings, f"{key} {sorted(scales.items())}", denoiser)
     far = rmse(plain.x0, changed.x0, PER_IMAGE)
     difference = to_uint8((changed.x0 - plain.x0) / 2)
     panels = [
@@ -265,12 +283,14 @@ def switches(settings: Settings, key: str) -> None:
         (0.0, float(far.max()) * 1.1 or 1.0),
     )
     t = np.linspace(0, 1, len(far))
-    player.play(
-        panels, live.readouts(plain, last), said, title=title, key="unet-switch-player", name=f"switch-{key}",
-        largest=LARGEST, t=list(t), charts=[chart],
-    )  # fmt: skip
+    with stage.picture:
+        player.play(
+            panels, live.readouts(plain, last), said, title=title, key="unet-switch-player", name=f"switch-{key}",
+            main=1, t=list(t), charts=[chart],
+        )  # fmt: skip
+    told = "Look" if guess == UNASKED else f"You said **{guess}**: look"
     st.markdown(
-        f"You said **{guess}**: look at the finished images, which differ by **{far[-1]:.2f}** (RMSE). One seed is an "
+        f"{told} at the finished images, which differ by **{far[-1]:.2f}** (RMSE). One seed is an "
         "anecdote: try others, and other prompts. A switch shows what this trained network relies on. A network "
         "trained without that part would have learned to do without it: to know what is needed, train both and compare."
     )
@@ -280,15 +300,15 @@ def switches(settings: Settings, key: str) -> None:
 # --- attention ----------------------------------------------------------------------------------------------
 
 
-def attention(settings: Settings, vocabulary: Vocabulary, kind: str) -> None:
+def attention(stage: Stage, settings: Settings, vocabulary: Vocabulary, kind: str) -> None:
     """Attention weights by block and head, over the steps, laid over the prediction."""
-    denoiser, run = checkpoints.load(settings.model), run_of(settings)
+    denoiser, run = checkpoints.load(settings.model), run_of(stage, settings)
     weights = memo(
         f"unet-attention-{kind}", settings, lambda: unet_probe.attention(run, settings, denoiser, kind)
     )
     blocks, _, heads, positions, _ = weights.shape
     side = int(positions**0.5)
-    with st.container(horizontal=True, vertical_alignment="bottom"):
+    with stage.controls:
         block = st.selectbox(
             "Block", range(blocks), format_func=lambda i: f"middle.{i}", key=f"attention-block-{kind}"
         )
@@ -322,19 +342,28 @@ def attention(settings: Settings, vocabulary: Vocabulary, kind: str) -> None:
         + f" Attention is spread over {2**e:.1f} of {weights.shape[-1]} (2 to the power of its entropy)."
         for s, e in zip(share, entropy, strict=True)
     ]  # fmt: skip
-    player.play(
-        [player.Panel("x̂₀", "the prediction", "prediction", run.frames("x0")[:-1]),
-         player.Panel("x̂₀, lit", f"{kind}-attention", "conditional", lit)],
-        live.readouts(run, run.steps)[:-1], said, title=f"{kind}-attention", key=f"unet-{kind}",
-        name=f"{kind}-attention", start=run.steps // 2, largest=LARGEST,
-    )  # fmt: skip
+    with stage.picture:
+        player.play(
+            [player.Panel("x̂₀", "the prediction", "prediction", run.frames("x0")[:-1]),
+             player.Panel("x̂₀, lit", f"{kind}-attention", "conditional", lit)],
+            live.readouts(run, run.steps)[:-1], said, title=f"{kind}-attention", key=f"unet-{kind}",
+            name=f"{kind}-attention", start=run.steps // 2, main=1, same=f"{kind}-attention",
+            on_pick=partial(_look_from, side) if kind == "self" else None,
+        )  # fmt: skip
     st.markdown(
         f"Attention works at the lowest resolution, {side} × {side} places. "
         + ("Each place takes from the tokens of style and prompt; bright places take most from the token chosen."
-           if kind == "cross" else "Each place takes from all places; the marked place takes most from the bright ones.")
+           if kind == "cross" else "Each place takes from all places; the marked one, which a click on the large image "
+           "chooses, takes most from the bright ones.")
         + " Such weights say where something is read, not what it does: the switches do."
     )  # fmt: skip
     source.show(unet_probe.attention)
+
+
+def _look_from(side: int, pick: player.Pick) -> None:
+    """Choose the place that was clicked, of side × side, for self-attention to look from."""
+    st.session_state["attention-row"] = min(int(pick.y * side), side - 1) + 1
+    st.session_state["attention-column"] = min(int(pick.x * side), side - 1) + 1
 
 
 def _lit(x0: np.ndarray, maps: np.ndarray) -> np.ndarray:
@@ -356,13 +385,14 @@ def _mark(frames: np.ndarray, row: int, column: int, side: int) -> None:
 # --- embeddings ---------------------------------------------------------------------------------------------
 
 
-def embeddings(settings: Settings, vocabulary: Vocabulary) -> None:
+def embeddings(stage: Stage, settings: Settings, vocabulary: Vocabulary) -> None:
     """The time embedding as a heat map with its similarities, and the words with their neighbours."""
     ts = np.linspace(0, 1, 101)
-    at = st.slider("Compare with t", 0.0, 1.0, 0.5, 0.01, key="embedding-t")
+    at = stage.controls.slider("Compare with t", 0.0, 1.0, 0.5, 0.01, key="embedding-t")
     table = unet_probe.time_embedding(ts)
     similar = unet_probe.cosine_similarity(unet_probe.time_embedding([at])[0], table)
-    charts.show(charts.embedding_map(ts, table, similar, at, theme.palette()), "embedding-map")
+    with stage.picture:
+        charts.show(charts.embedding_map(ts, table, similar, at, theme.palette()), "embedding-map")
     near = similar[np.abs(ts - at) <= 0.0501].min()
     st.markdown(
         f"The network is told the noise level as {unet_probe.EMBEDDING} numbers: sines and cosines of the level "

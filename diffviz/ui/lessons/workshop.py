@@ -19,18 +19,19 @@ from diffviz.models import checkpoints
 from diffviz.ui import charts, source, theme
 from diffviz.ui.cache import memo
 from diffviz.ui.components import gallery, player
+from diffviz.ui.stage import Stage
 
 MODEL = checkpoints.QUICK  # four images, guided, twice: the sharp network would take half a minute
 TITLES = {name: f"Run {n + 1}" for n, name in enumerate(CASES)}
 IMAGE = "cat-face-noto.png"  # what the run starts from where a case starts from an image
-LARGEST = 352
 
 
-def show(name: str, seed: int) -> None:
+def show(stage: Stage, name: str, seed: int) -> None:
     """One case: both runs, the question, and what it was once that is answered or asked for."""
     case = CASES[name]
-    healthy, wrong = _both(case, seed)
-    _player(case, healthy, wrong)
+    with stage.picture:
+        healthy, wrong = _both(case, seed)
+        _player(case, healthy, wrong)
     charts.show(_curves(healthy, wrong), "workshop-curves")
     if _named(case):
         _explain(case, seed, healthy)
@@ -38,7 +39,7 @@ def show(name: str, seed: int) -> None:
 
 def _start(parts: Parts, case: Case, seed: int) -> Iterator[Frame]:
     denoiser = checkpoints.load(MODEL)
-    pixels = samples.pixels(IMAGE, denoiser.picture_size) if case.from_image else None
+    pixels = samples.pixels(IMAGE, denoiser.image_size) if case.from_image else None
     return broken_pipelines.run(parts, case, denoiser, range(seed, seed + len(PROMPTS)), pixels)
 
 
@@ -50,12 +51,12 @@ def _both(case: Case, seed: int) -> tuple[list[Frame], list[Frame]]:
         pairs.clear()
         place = st.empty()
         with place.container():
-            picture, bar = st.empty(), st.progress(0.0)
+            image, bar = st.empty(), st.progress(0.0)
         runs = zip(_start(PARTS, case, seed), _start(broken_pipelines.broken(case), case, seed), strict=True)
         for pair in runs:
             pairs.append(pair)
             panels = _panels([pair[0]], [pair[1]])
-            picture.html(player.still(panels, "Both pipelines are at work.", LARGEST))
+            image.html(player.still(panels, "Both pipelines are at work.", main=1))
             bar.progress(pair[0].step.i / broken_pipelines.STEPS, f"step {pair[0].step.i}")
         place.empty()
     return [h for h, _ in pairs], [w for _, w in pairs]
@@ -87,7 +88,7 @@ def _player(case: Case, healthy: list[Frame], wrong: list[Frame]) -> None:
     said.append(f"The finished images differ by {far[-1]:.2f} (RMSE). Row by row they should be {words}.")
     player.play(
         _panels(healthy, wrong), readouts, said, title="A healthy and a broken run", key="workshop-player",
-        name=f"workshop-{TITLES[case.id].lower().replace(' ', '-')}", largest=LARGEST,
+        name=f"workshop-{TITLES[case.id].lower().replace(' ', '-')}", main=1,
     )  # fmt: skip
 
 

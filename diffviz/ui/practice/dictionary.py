@@ -75,7 +75,7 @@ def _measured() -> list[str]:
     """What we measured about the number of steps, where it has been measured."""
     curve = results.load_quality_curve("emoji32")
     first = curve.first_close("ddim") if curve else None
-    if first is None:
+    if curve is None or first is None:
         return []
     return [
         f"Measured on our 32 × 32 network (N = {curve.n:,} images a point, DDIM): from {first['steps']} steps on, the loss "

@@ -28,7 +28,8 @@ def show() -> None:
     if not waiting:
         when = scheduling.next_due(events, list(deck))
         st.header("Nothing is due", anchor=False)
-        st.markdown(f"The next card is due in {_span((when - now).total_seconds())}.")
+        if when is not None:
+            st.markdown(f"The next card is due in {_span((when - now).total_seconds())}.")
         _browse(deck, events, now)
         return
     st.progress(1 - len(waiting) / len(deck), f"{len(waiting)} due")

@@ -39,6 +39,7 @@ def show() -> None:
     if st.session_state.get("interview-number") not in shown:
         st.session_state["interview-number"] = next(iter(shown))
     number = st.pills("Go to", list(shown), key="interview-number", required=True, wrap=True)
+    assert number is not None  # one is always chosen, by `required`
     _question(shown[number], f"Question {number}", f"answer-{number}")
     numbers = list(shown)
     at = numbers.index(number)

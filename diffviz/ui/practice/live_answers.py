@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 
 import numpy as np
 import streamlit as st
 import torch
 
+from diffviz import pacing
 from diffviz.diffusion.process import add_noise
 from diffviz.diffusion.samplers import make_generators, randn_per_seed
 from diffviz.diffusion.schedules import SCHEDULES
@@ -33,9 +33,9 @@ def slow() -> None:
     with st.spinner("Running 20 steps, then 40 …"):
         _images(Settings("cat face", "noto", steps=3), [0])  # so that loading the weights is not timed
         for settings in runs:
-            began = time.perf_counter()
+            began = pacing.clock()
             _images(settings, [0])
-            took.append(time.perf_counter() - began)
+            took.append(pacing.clock() - began)
     st.markdown(
         f"Measured just now: 20 steps (NFE {runs[0].nfe}) took {took[0]:.2f} s, 40 steps (NFE {runs[1].nfe}) "
         f"{took[1]:.2f} s: **{took[1] / took[0]:.1f} times** as long. The NFE exactly doubles; the time also depends on "
@@ -97,7 +97,7 @@ def stages_live() -> None:
 
 def _sample_image() -> np.ndarray:
     """A shipped sample at the default network's size: (S, S, 3) uint8."""
-    return samples.pixels("cat-face-noto.png", checkpoints.load().picture_size)
+    return samples.pixels("cat-face-noto.png", checkpoints.load().image_size)
 
 
 ANSWERS: dict[str, Callable[[], None]] = {

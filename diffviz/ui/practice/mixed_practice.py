@@ -61,12 +61,12 @@ def show() -> None:
     item = items[state["item"]]
     kind = kind_of[item.id]
     st.caption(f"{KIND_TITLES[kind]} · {item.concept} · {state['done']} answered in this round")
-    if kind == "flashcards":
+    if isinstance(item, content.Flashcard):
         flashcards.ask(item, events, now)
-    elif kind == "self_check":
+    elif isinstance(item, content.SelfCheck):
         self_check.ask(item, state)
         st.button("Next", type="primary", on_click=_next_check, args=(state, item), key=f"now-next-{item.id}")
-    else:
+    elif isinstance(item, content.Choice | content.Live):
         asked = quiz.pose_question(item, kind, state["seed"] + state["done"])
         if state["given"] is None:
             quiz.ask(asked, f"now-{item.id}-{state['done']}", lambda *answer: _answer(state, *answer))

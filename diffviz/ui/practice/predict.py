@@ -43,6 +43,7 @@ def _write(item: content.Prediction, state: dict) -> None:
         max_chars=2000,
         key=f"predict-{item.id}",
     )
+    own = own or ""
     ready = len(own.strip()) >= ENOUGH
     st.button(
         "Commit and run", type="primary", disabled=not ready, on_click=_commit, args=(state, item.id, own)

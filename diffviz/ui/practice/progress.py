@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 import streamlit as st
 
 from diffviz.lessons import content, scheduling
+from diffviz.lessons.moving import MoveError
 from diffviz.lessons.store import MAX_EXPORT_BYTES, StoreError, parse_export
 from diffviz.ui import learner, theme
 
@@ -92,6 +93,7 @@ def _own_data(unreadable: int) -> None:
             st.button("No", on_click=lambda: st.session_state.pop("erase-asked"))
         else:
             st.button("Erase …", on_click=lambda: st.session_state.update({"erase-asked": True}))
+    _other_browser()
     # A new key empties the field: a file that stays in it would be brought in again after an erasure.
     turn = st.session_state.setdefault("import-turn", 0)
     key = f"import-{turn}"
@@ -103,6 +105,38 @@ def _own_data(unreadable: int) -> None:
     if said:
         kind, sentence = said
         (st.success if kind == "added" else st.error)(sentence)
+
+
+def _other_browser() -> None:
+    """Give and take a one-time code, with which another browser goes on with the same progress."""
+    with st.expander("Go on in another browser", icon=":material/devices:"):
+        st.markdown(
+            "Take a code here and type it on this page in the other browser within ten minutes. It is good once. Both "
+            "browsers then have the same progress, with the answers of both."
+        )
+        if st.button("Get a code"):
+            st.code(learner.move_code(), language=None)
+        with st.form("move", border=False), st.container(horizontal=True, vertical_alignment="bottom"):
+            typed = st.text_input(
+                "Code from another browser", max_chars=20, autocomplete="off", key="move-code"
+            )
+            if st.form_submit_button("Go on with it"):
+                _redeem_code(typed)
+        said = st.session_state.pop("move-said", None)
+        if said:
+            st.success(said)
+
+
+def _redeem_code(typed: str) -> None:
+    try:
+        n = learner.go_on_as(typed)
+    except (MoveError, StoreError) as error:
+        st.error(str(error))
+        return
+    st.session_state["move-said"] = (
+        f"This browser goes on with {n} answers. Reload its other tabs of diffviz."
+    )
+    st.rerun()
 
 
 def _bring_in(key: str) -> None:

@@ -7,7 +7,7 @@ the question is asked, from the learner's seed.
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -35,7 +35,7 @@ class PosedQuestion:
     item: content.Choice | content.Live
     kind: str
     options: tuple[content.Option, ...]
-    pictures: tuple[np.ndarray, ...] = ()
+    images: tuple[np.ndarray, ...] = ()
     titles: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
 
@@ -54,7 +54,7 @@ def pose_question(item: content.Choice | content.Live, kind: str, seed: int) -> 
         content.Option(text, i == asked.right, why)
         for i, (text, why) in enumerate(zip(asked.options, asked.feedback, strict=True))
     )
-    return PosedQuestion(item, kind, options, tuple(asked.pictures), tuple(asked.titles), tuple(asked.notes))
+    return PosedQuestion(item, kind, options, tuple(asked.images), tuple(asked.titles), tuple(asked.notes))
 
 
 def _run_live(name: str, seed: int) -> Question:
@@ -119,11 +119,11 @@ def _refute(option: content.Option, with_belief: bool) -> None:
 def _head(asked: PosedQuestion, answered: bool) -> None:
     st.caption(asked.item.setting)
     st.header(asked.item.prompt, anchor=False)
-    if asked.pictures:
+    if asked.images:
         from diffviz.ui.components import gallery
 
-        notes = asked.notes if answered else [""] * len(asked.pictures)
-        st.html(gallery.row(asked.pictures, asked.titles, notes, wanted=SIDE))
+        notes = asked.notes if answered else [""] * len(asked.images)
+        st.html(gallery.row(asked.images, asked.titles, notes, wanted=SIDE))
 
 
 def log(asked: PosedQuestion, picked: str, sure: str | None, turn: object, key: str) -> None:
@@ -142,7 +142,7 @@ def _new_quiz(kind: str) -> dict:
 
 def show(kind: str) -> None:
     """A deck from its first question to the score."""
-    every = {i.id: i for i in content.load(kind)}
+    every = {i.id: i for i in content.load(kind) if isinstance(i, content.Choice | content.Live)}
     state = learner.load_progress(DECKS[kind], lambda: _new_quiz(kind))
     ids = state["ids"] = [i for i in state["ids"] if i in every]  # a question may have been removed since
     if state["at"] >= len(ids):
@@ -176,7 +176,7 @@ def _summary(state: dict, every: dict[str, content.Choice | content.Live], kind:
         st.button("Start over", on_click=common.restart_exercise, args=(DECKS[kind], lambda: _new_quiz(kind)))
 
 
-def _was_right(given: tuple | list | None, item: content.Choice | content.Live) -> bool:
+def _was_right(given: Sequence | None, item: content.Choice | content.Live) -> bool:
     if given is None:
         return False
     if len(given) > 2:

@@ -1,4 +1,4 @@
-"""Pictures side by side: to look at (`row`), or to choose one of by click or keyboard (`pick`)."""
+"""Images side by side: to look at (`row`), or to choose one of by click or keyboard (`pick`)."""
 
 from __future__ import annotations
 
@@ -16,20 +16,20 @@ from diffviz.pipelines.trajectory import encode_png
 from diffviz.ui.cache import by_content
 
 _HERE = Path(__file__).parent
-SIDE = 96  # CSS pixels of a picture
+SIDE = 96  # CSS pixels of an image
 
 
-def data_uri(picture: np.ndarray) -> str:
-    """A picture (H, W, 3) uint8 as something an <img> can show without asking the server."""
-    return f"data:image/png;base64,{base64.b64encode(encode_png(picture)).decode()}"
+def data_uri(image: np.ndarray) -> str:
+    """An image (H, W, 3) uint8 as something an <img> can show without asking the server."""
+    return f"data:image/png;base64,{base64.b64encode(encode_png(image)).decode()}"
 
 
 _kept_uri = by_content(data_uri)  # what stands on a page is asked for at every rerun
 
 
-def side_of(picture: np.ndarray, wanted: int) -> int:
-    """The whole multiple of a picture's side that is nearest to `wanted` CSS pixels: pixels stay square."""
-    return picture.shape[0] * max(1, int(wanted / picture.shape[0] + 0.5))
+def side_of(image: np.ndarray, wanted: int) -> int:
+    """The whole multiple of an image's side that is nearest to `wanted` CSS pixels: pixels stay square."""
+    return image.shape[0] * max(1, int(wanted / image.shape[0] + 0.5))
 
 
 @functools.cache
@@ -48,20 +48,31 @@ def _component() -> Callable[..., Any]:
 
 
 def row(
-    pictures: Sequence[np.ndarray], titles: Sequence[str], notes: Sequence[str], wanted: int = SIDE
+    images: Sequence[np.ndarray],
+    titles: Sequence[str],
+    notes: Sequence[str],
+    wanted: int = SIDE,
+    fill: int = 0,
 ) -> str:
-    """HTML of pictures (H, W, 3) uint8 in a row that wraps, each with a title and a note."""
+    """HTML of images (H, W, 3) uint8 in a row that wraps, each with a title and a note.
+
+    With `fill` they are as large as so many fit side by side, at most half as tall as the window, and smoothed.
+    """
     cells = "".join(
         f'<figure><img alt="{html.escape(title)}" src="{_kept_uri(p)}"><figcaption><b>{html.escape(title)}</b>'
         f"<small>{html.escape(note)}</small></figcaption></figure>"
-        for p, title, note in zip(pictures, titles, notes, strict=True)
+        for p, title, note in zip(images, titles, notes, strict=True)
     )
-    side = side_of(pictures[0], wanted) if len(pictures) else wanted
+    side = side_of(images[0], wanted) if len(images) else wanted
+    if fill:
+        narrow = fill if fill < 3 else 2 if fill == 4 else 3
+        shown = f'<div class="dv-gallery fill" style="--n:{fill};--narrow:{narrow}">{cells}</div>'
+        return f'<style>{_css()}</style><div class="dv-gallery-room">{shown}</div>'
     return f'<style>{_css()}</style><div class="dv-gallery" style="--side:{side}px">{cells}</div>'
 
 
 def pick(
-    pictures: Sequence[np.ndarray],
+    images: Sequence[np.ndarray],
     titles: Sequence[str],
     notes: Sequence[str],
     *,
@@ -72,7 +83,7 @@ def pick(
     wanted: int = SIDE,
     together: bool = False,
 ) -> int | None:
-    """Show pictures as buttons; returns the index the visitor chose in this `turn`, or None.
+    """Show images as buttons; returns the index the visitor chose in this `turn`, or None.
 
     `picked` is drawn as chosen; None draws none so. A new `turn` forgets the choice made in the one before.
     `together` keeps them in one row whatever the width of the screen.
@@ -81,10 +92,10 @@ def pick(
         data={
             "pictures": [
                 {"src": _kept_uri(p), "title": t, "note": n}
-                for p, t, n in zip(pictures, titles, notes, strict=True)
+                for p, t, n in zip(images, titles, notes, strict=True)
             ],
-            "side": side_of(pictures[0], wanted),
-            "pixels": pictures[0].shape[0],
+            "side": side_of(images[0], wanted),
+            "pixels": images[0].shape[0],
             "together": together,
             "label": label,
             "picked": picked,
@@ -98,4 +109,4 @@ def pick(
     if not isinstance(chosen, dict) or chosen.get("turn") != turn:
         return None
     index = chosen.get("index")
-    return index if isinstance(index, int) and 0 <= index < len(pictures) else None
+    return index if isinstance(index, int) and 0 <= index < len(images) else None

@@ -1,4 +1,4 @@
-// Pictures as buttons: a click, Enter or Space reports which one. The pictures come as data URIs.
+// Images as buttons: a click, Enter or Space reports which one. They come as data URIs.
 export default function ({ parentElement, data, setStateValue }) {
   const box = parentElement.querySelector(".dv-gallery");
   // Pictures to be compared stay in one row: on a narrow screen they shrink, by whole pixels of theirs.
@@ -20,7 +20,7 @@ export default function ({ parentElement, data, setStateValue }) {
       const note = document.createElement("small");
       note.textContent = picture.note;
       button.append(image, title, note);
-      // The turn makes two picks of the same picture in a row two events.
+      // The turn makes two picks of the same image in a row two events.
       button.onclick = () => setStateValue("pick", { turn: data.turn, index: i });
       return button;
     }),

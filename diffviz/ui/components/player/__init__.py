@@ -14,7 +14,7 @@ import struct
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import streamlit as st
@@ -25,12 +25,12 @@ from diffviz.ui.cache import by_content
 from diffviz.ui.components.gallery import data_uri
 
 _HERE = Path(__file__).parent
-LARGEST = 352  # CSS pixels: eleven screen pixels for each of a 32-pixel picture
+FINE = 128  # pixels: from here on an image is enlarged smoothly, as in player.js
 
 
 @dataclass(frozen=True)
 class Panel:
-    """One of the pictures shown side by side.
+    """One of the images shown side by side.
 
     `role` fixes its colour and its mark: "signal", "noise", "prediction", or "state" for a mix of the first
     two. `frames` is (F, H, W, 3) uint8.
@@ -44,7 +44,7 @@ class Panel:
 
 @dataclass(frozen=True)
 class Chart:
-    """A small line chart under the pictures whose cursor follows the frame: one value and text per frame.
+    """A small line chart under the images whose cursor follows the frame: one value and text per frame.
 
     `role` fixes the colour as for panels, `dash` is an SVG dash pattern, `range` the axis from bottom to top.
     """
@@ -55,6 +55,26 @@ class Chart:
     texts: Sequence[str]
     range: tuple[float, float]
     dash: str = "none"
+
+
+class Pick(NamedTuple):
+    """A place clicked: in which panel and frame, and where, as shares of its width and height from the top left."""
+
+    panel: int
+    frame: int
+    x: float
+    y: float
+
+
+def _picked(key: str, panels: int, frames: int, on_pick: Callable[[Pick], None]) -> None:
+    """Read the place that the browser sent, and pass it on if it is one."""
+    sent = st.session_state[key].get("pick")
+    try:
+        pick = Pick(int(sent["panel"]), int(sent["frame"]), float(sent["x"]), float(sent["y"]))
+    except (TypeError, KeyError, ValueError):
+        return
+    if 0 <= pick.panel < panels and 0 <= pick.frame < frames and 0 <= pick.x <= 1 and 0 <= pick.y <= 1:
+        on_pick(pick)
 
 
 def snr_text(log_snr: float) -> str:
@@ -73,11 +93,15 @@ def pack(
     captions: Sequence[str],
     title: str,
     start: int = -1,
-    largest: int = LARGEST,
+    main: int = 0,
     t: Sequence[float] | np.ndarray = (),
     charts: Sequence[Chart] = (),
+    same: str = "",
+    pick: bool = False,
 ) -> bytes:
     """The player's payload: header length (4 bytes), header (JSON), one PNG sprite sheet per panel.
+
+    Runs with an equal `same` count as one, so that the frame stays when their images change.
 
     Raises ValueError when the panels differ in shape or the texts do not match the number of frames.
     """
@@ -89,12 +113,13 @@ def pack(
         raise ValueError(f"{n} frames, {len(readouts)} readouts and {len(captions)} captions do not match")
     sheets = [_sheet(p.frames) for p in panels]
     header = {
-        "run": hashlib.sha256(b"".join(sheets)).hexdigest()[:16],
+        "run": same or hashlib.sha256(b"".join(sheets)).hexdigest()[:16],
         "size": [height, width],
         "frames": n,
         "columns": int(np.ceil(np.sqrt(n))),
         "start": start % n,
-        "largest": largest,
+        "main": main,
+        "pick": pick,
         "title": title,
         "readouts": list(readouts),
         "captions": list(captions),
@@ -140,18 +165,27 @@ def play(
     key: str,
     name: str = "diffviz",
     start: int = -1,
-    largest: int = LARGEST,
+    main: int = 0,
     t: Sequence[float] | np.ndarray = (),
     charts: Sequence[Chart] = (),
+    same: str = "",
+    on_pick: Callable[[Pick], None] | None = None,
 ) -> None:
     """Show the player, with downloads of the run as GIF and as a strip of frames.
 
-    `start` is the frame shown first (negative counts from the end); `largest` the most CSS pixels a panel may
-    take; `name` begins the file names; `charts` are drawn over the frames' times `t`.
+    `start` is the frame shown first (negative counts from the end); `main` the panel that is large at first; `name`
+    begins the file names; `charts` are drawn over the frames' times `t`. With an equal `same` the frame stays where it was,
+    though images change. `on_pick` is called before the page runs again when the large panel is clicked.
     """
-    _component()(data=pack(panels, readouts, captions, title, start, largest, t, charts), key=key)
+    more = (
+        {}
+        if on_pick is None
+        else {"on_pick_change": lambda: _picked(key, len(panels), len(readouts), on_pick)}
+    )
+    payload = pack(panels, readouts, captions, title, start, main, t, charts, same, on_pick is not None)
+    _component()(data=payload, key=key, **more)
     frames = [p.frames for p in panels]
-    with st.container(horizontal=True, gap="small"):
+    with st.container(key=f"saves-{key}"), st.popover("Save", icon=":material/download:", type="tertiary"):
         st.download_button(
             "GIF",
             lambda: gif(frames),
@@ -176,19 +210,20 @@ def play(
         )
 
 
-def still(panels: Sequence[Panel], caption: str, largest: int = LARGEST) -> str:
+def still(panels: Sequence[Panel], caption: str, main: int = 0) -> str:
     """HTML of the newest frame of a run in progress, laid out as the player will be."""
-    side = panels[0].frames.shape[2]
-    zoom = max(1, largest // side)
+    height, width = panels[0].frames.shape[1:3]
+    smooth = ' class="smooth"' if width >= FINE else ""
     boxes = "".join(
-        f'<div class="dv-panel"><img alt="{html.escape(p.symbol)} {html.escape(p.label)}" '
-        f'src="{data_uri(p.frames[-1])}">'
+        f'<div class="dv-panel{" main" if i == main else ""}"><img{smooth} alt="{html.escape(p.symbol)} '
+        f'{html.escape(p.label)}" src="{data_uri(p.frames[-1])}">'
         f'<div class="dv-label"><i class="dv-key" data-role="{p.role}"></i><b>{html.escape(p.symbol)}</b>'
         f"<small>{html.escape(p.label)}</small></div></div>"
-        for p in panels
+        for i, p in enumerate(panels)
     )
-    sizes = f"--panels:{len(panels)};--side:{zoom * side}px;--pixels:{side}px"
+    sizes = f"--panels:{len(panels)};--pixels:{width}px;--ratio:{width} / {height}"
     return (
-        f'<style>{_file("player.css")}</style><figure class="dv-player" style="{sizes}">'
-        f'<div class="dv-panels">{boxes}</div><p class="dv-caption">{html.escape(caption)}</p></figure>'
+        f'<style>{_file("player.css")}</style><figure class="dv-player" data-panels="{len(panels)}" style="{sizes}">'
+        f'<div class="dv-stage"><div class="dv-panels">{boxes}</div>'
+        f'<div class="dv-info"><p class="dv-caption">{html.escape(caption)}</p></div></div></figure>'
     )

@@ -9,10 +9,19 @@ const ICONS = {
   back: '<path d="M5 5h3v14H5zM20 5v14L9.5 12z"/>',
   next: '<path d="M16 5h3v14h-3zM4 5v14l10.5-7z"/>',
   loop: '<path d="M7 7h9v3l5-4-5-4v3H5v7h2zm10 10H8v-3l-5 4 5 4v-3h11v-7h-2z"/>',
+  smooth: '<path d="M3 3h8v8H3zM13 13h8v8h-8zM17 3a4 4 0 1 1 0 8 4 4 0 0 1 0-8zM7 13a4 4 0 1 1 0 8 4 4 0 0 1 0-8z"/>',
+  pen: '<path d="M4 20l1-5L16 4l4 4L9 19zM17 3l1.5-1.5 4 4L21 7z"/>',
+  help: '<path d="M3 6h18v12H3zm2 2v2h2V8zm4 0v2h2V8zm4 0v2h2V8zm4 0v2h2V8zM5 12v2h2v-2zm12 0v2h2v-2zm-8 0v4h6v-4z"/>',
+  full: '<path d="M4 4h6v2H6v4H4zm10 0h6v6h-2V6h-4zM4 14h2v4h4v2H4zm14 0h2v6h-6v-2h4z"/>',
 };
 const icon = (name) => `<svg viewBox="0 0 24 24" aria-hidden="true">${ICONS[name]}</svg>`;
 const FRAMES_PER_SECOND = 12;
-const NARROW = 460;
+const FINE = 128; // pixels: from here on an image is enlarged smoothly unless asked otherwise
+const LOST = 0.8; // an image that would fill less of its place in whole multiples of its pixels fills it smoothly
+// Where a key means something else: in a field, a list or on a slider.
+const TAKES_KEYS = "input, textarea, select, [contenteditable=true], [role=slider], [role=radiogroup], [role=radio], " +
+  "[role=listbox], [role=combobox], [role=tablist], [role=menu], [role=dialog], [role=application]";
+const players = new Set(); // all on the page, for the keys that work anywhere on it
 
 function unpack(payload) {
   const bytes = payload instanceof Uint8Array ? payload : new Uint8Array(payload);
@@ -32,14 +41,15 @@ function makePanel(panel, size) {
   const canvas = document.createElement("canvas");
   [canvas.height, canvas.width] = size;
   canvas.setAttribute("role", "img");
-  const label = document.createElement("div");
+  const label = document.createElement("button");
+  label.type = "button";
   label.className = "dv-label";
   label.innerHTML = '<i class="dv-key"></i><b></b><small></small>';
   label.querySelector("i").dataset.role = panel.role;
   label.querySelector("b").textContent = panel.symbol;
   label.querySelector("small").textContent = panel.label;
   box.append(canvas, label);
-  return { box, canvas, pen: canvas.getContext("2d"), panel };
+  return { box, canvas, label, pen: canvas.getContext("2d"), panel };
 }
 
 const SVG = "http://www.w3.org/2000/svg";
@@ -75,16 +85,28 @@ function makeChart(chart, t) {
   return { box, show };
 }
 
-export default function ({ parentElement, data }) {
+// The player that keys pressed elsewhere on the page are meant for: the first of which half is in sight.
+function inSight() {
+  return [...players].map((root) => [root, root.getBoundingClientRect()])
+    .filter(([root, box]) => root.isConnected && box.height && box.top > -box.height / 2 && box.top + box.height / 2 < innerHeight)
+    .sort(([, a], [, b]) => a.top - b.top)[0]?.[0];
+}
+
+export default function ({ parentElement, data, setTriggerValue }) {
   const root = parentElement.querySelector(".dv-player");
   if (!root || !data) return;
   const find = (name) => root.querySelector(`.dv-${name}`);
-  const [scrub, play, speed] = [find("scrub"), find("play"), root.querySelector("select")];
+  const [scrub, play, speed, stage, thumbs, ink] =
+    [find("scrub"), find("play"), root.querySelector("select"), find("stage"), find("thumbs"), find("ink")];
   const { header, sheets } = unpack(data);
   const last = header.frames - 1;
-  const memory = (root.memory ??= {});
+  const [height, width] = header.size;
+  const memory = (root.memory ??= { smooth: width >= FINE });
   // The same run drawn again (a rerun of the page) stays where the learner left it.
   let frame = memory.run === header.run ? Math.min(memory.frame, last) : header.start;
+  // What the learner made large stays large as long as the panels are the same ones.
+  const names = header.panels.map((panel) => panel.symbol).join();
+  if (memory.names !== names) Object.assign(memory, { names, main: header.main });
   Object.assign(memory, { run: header.run, frame });
   let ready = null;
   let timer = null;
@@ -92,42 +114,73 @@ export default function ({ parentElement, data }) {
   const abort = new AbortController();
   const on = (target, event, action, options = {}) =>
     target.addEventListener(event, action, { ...options, signal: abort.signal });
+  // Behind a question the player is to be seen and not to be used.
+  root.inert = Boolean((root.getRootNode().host ?? root).closest("[class*=st-key-locked]"));
 
   root.setAttribute("aria-label", header.title);
+  root.dataset.panels = header.panels.length;
+  root.classList.toggle("picking", Boolean(header.pick));
   root.style.setProperty("--panels", header.panels.length);
+  root.style.setProperty("--ratio", `${width} / ${height}`);
   const panels = header.panels.map((panel) => makePanel(panel, header.size));
   find("panels").replaceChildren(...panels.map((p) => p.box));
   const charts = header.charts.map((chart) => makeChart(chart, header.t));
   find("charts").replaceChildren(...charts.map((c) => c.box));
   scrub.max = last;
   play.innerHTML = icon("play");
-  find("back").innerHTML = icon("back");
-  find("next").innerHTML = icon("next");
-  find("loop").innerHTML = icon("loop");
+  for (const name of ["back", "next", "loop", "smooth", "pen", "help", "full"]) find(name).innerHTML = icon(name);
 
   function fit() {
-    const width = root.clientWidth;
-    if (!width) return;
-    const n = panels.length;
-    const narrow = width < NARROW && n > 2;
-    root.classList.toggle("narrow", narrow);
+    if (!root.clientWidth) return;
     const density = window.devicePixelRatio || 1;
-    panels.forEach(({ canvas }, i) => {
-      const columns = narrow ? (i ? n - 1 : 1) : n;
-      const room = Math.min((width - 14 * (columns - 1)) / columns, header.largest);
-      // A whole number of screen pixels per picture pixel, so that every one is drawn the same size.
-      const zoom = Math.max(1, Math.floor((room * density) / header.size[1]));
-      canvas.style.width = `${(zoom * header.size[1]) / density}px`;
-      canvas.style.height = `${(zoom * header.size[0]) / density}px`;
+    panels.forEach(({ box, canvas }) => {
+      const room = box.clientWidth;
+      // A whole number of screen pixels per image pixel, so that every one is drawn the same size.
+      const zoom = Math.floor((room * density) / width);
+      const whole = (zoom * width) / density;
+      const smooth = memory.smooth || whole < LOST * room;
+      canvas.classList.toggle("smooth", smooth);
+      canvas.style.width = `${smooth ? room : whole}px`;
+      canvas.style.height = `${((smooth ? room : whole) * height) / width}px`;
     });
+    find("smooth").setAttribute("aria-pressed", memory.smooth);
+    drawThumbs();
+  }
+
+  // Thumbnails of the main panel as ticks of the scrubber.
+  function drawThumbs() {
+    if (!ready) return;
+    const density = window.devicePixelRatio || 1;
+    const [wide, tall] = [thumbs.clientWidth, thumbs.clientHeight];
+    const side = (tall * width) / height;
+    const count = Math.max(2, Math.min(last + 1, Math.floor((wide + 4) / (side + 4))));
+    [thumbs.width, thumbs.height] = [wide * density, tall * density];
+    const pen = thumbs.getContext("2d");
+    pen.scale(density, density);
+    for (let k = 0; k < count; k += 1) {
+      const shown = Math.round((k * last) / (count - 1));
+      const [y, x] = [Math.floor(shown / header.columns), shown % header.columns];
+      const left = (k * (wide - side)) / (count - 1);
+      pen.drawImage(ready[memory.main], x * width, y * height, width, height, left, 0, side, tall);
+    }
+  }
+
+  function enlarge(index) {
+    if (index >= panels.length) return;
+    memory.main = index;
+    panels.forEach(({ box, label, panel }, i) => {
+      box.classList.toggle("main", i === index);
+      label.setAttribute("aria-pressed", i === index);
+      label.title = i === index ? "" : `Show ${panel.symbol} large (${i + 1})`;
+    });
+    fit();
   }
 
   function draw() {
     if (!ready) return;
-    const [h, w] = header.size;
     const [y, x] = [Math.floor(frame / header.columns), frame % header.columns];
     panels.forEach(({ pen, canvas, panel }, i) => {
-      pen.drawImage(ready[i], x * w, y * h, w, h, 0, 0, w, h);
+      pen.drawImage(ready[i], x * width, y * height, width, height, 0, 0, width, height);
       canvas.setAttribute("aria-label", `${panel.symbol} ${panel.label}, ${header.readouts[frame]}`);
     });
     charts.forEach((chart) => chart.show(frame));
@@ -157,7 +210,7 @@ export default function ({ parentElement, data }) {
     const looping = find("loop").getAttribute("aria-pressed") === "true";
     if (frame === last && !looping) return pause();
     go(frame === last ? 0 : frame + 1);
-    // Reduced motion: pictures still follow one another when asked to, but as slow single stills.
+    // Reduced motion: frames still follow one another when asked to, but as slow single stills.
     const rate = calm.matches ? Math.min(2, FRAMES_PER_SECOND * speed.value) : FRAMES_PER_SECOND * speed.value;
     timer = setTimeout(tick, (frame === last ? 900 : 1000) / (frame === last ? 1 : rate));
   }
@@ -175,6 +228,78 @@ export default function ({ parentElement, data }) {
     go(frame + by);
   }
 
+  // --- Full screen, pen and laser pointer -------------------------------------------------------------------
+
+  const isFull = () => root.classList.contains("full");
+
+  function setFull(full) {
+    root.classList.toggle("full", full);
+    find("full").setAttribute("aria-pressed", full);
+    find("full").setAttribute("aria-label", full ? "Leave full screen" : "Full screen");
+    fit();
+  }
+
+  function toggleFull() {
+    if (isFull()) {
+      if (document.fullscreenElement) document.exitFullscreen();
+      return setFull(false);
+    }
+    setFull(true);
+    // A phone's browser may have no full screen for a part of a page: then the player covers the window.
+    root.requestFullscreen?.().catch(() => {});
+  }
+
+  function setPen(inking) {
+    root.classList.toggle("inking", inking);
+    find("pen").setAttribute("aria-pressed", inking);
+  }
+
+  function erase() {
+    ink.getContext("2d").clearRect(0, 0, ink.width, ink.height);
+  }
+
+  function place(event) {
+    const box = stage.getBoundingClientRect();
+    return [event.clientX - box.left, event.clientY - box.top];
+  }
+
+  // What was drawn lies on the pictures as they were: another size of the stage takes it away.
+  function sizeInk() {
+    const [wide, tall] = [Math.round(stage.clientWidth), Math.round(stage.clientHeight)];
+    if (ink.width !== wide || ink.height !== tall) [ink.width, ink.height] = [wide, tall];
+  }
+
+  let stroke = null;
+  on(ink, "pointerdown", (event) => {
+    sizeInk();
+    ink.setPointerCapture(event.pointerId);
+    stroke = place(event);
+  });
+  on(ink, "pointermove", (event) => {
+    if (!stroke) return;
+    const [pen, to] = [ink.getContext("2d"), place(event)];
+    Object.assign(pen, { strokeStyle: getComputedStyle(root).getPropertyValue("--dv-noise") || "#d00", lineWidth: 4, lineCap: "round" });
+    pen.beginPath();
+    pen.moveTo(...stroke);
+    pen.lineTo(...to);
+    pen.stroke();
+    stroke = to;
+  });
+  for (const end of ["pointerup", "pointercancel"]) on(ink, end, () => { stroke = null; });
+  on(stage, "pointermove", (event) => {
+    if (!root.classList.contains("pointing")) return;
+    const [x, y] = place(event);
+    Object.assign(find("dot").style, { left: `${x}px`, top: `${y}px` });
+  });
+
+  function showKeys() {
+    const list = find("keys");
+    list.hidden = !list.hidden;
+    find("help").setAttribute("aria-expanded", !list.hidden);
+  }
+
+  // --- Clicks, keys and drags ----------------------------------------------------------------------------------
+
   on(play, "click", toggle);
   on(find("back"), "click", () => step(-1));
   on(find("next"), "click", () => step(1));
@@ -182,39 +307,84 @@ export default function ({ parentElement, data }) {
     const button = event.currentTarget;
     button.setAttribute("aria-pressed", button.getAttribute("aria-pressed") !== "true");
   });
+  on(find("smooth"), "click", () => { memory.smooth = !memory.smooth; fit(); });
+  on(find("pen"), "click", () => setPen(!root.classList.contains("inking")));
+  on(find("help"), "click", showKeys);
+  on(find("full"), "click", toggleFull);
+  on(document, "fullscreenchange", () => {
+    if (isFull() && !document.fullscreenElement) setFull(false);
+  });
   on(scrub, "input", () => { pause(); go(Number(scrub.value)); });
-  on(root, "keydown", (event) => {
-    if (event.target.tagName === "SELECT" || event.ctrlKey || event.metaKey || event.altKey) return;
-    const button = event.target.tagName === "BUTTON";
+
+  const presenting = () => isFull() || getComputedStyle(root).getPropertyValue("--dv-presenter").trim() === "1";
+
+  function keyed(event) {
+    if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented || root.inert) return;
+    const [target, own] = [event.composedPath()[0], event.composedPath().includes(root)];
+    if (!own && inSight() !== root) return;
+    const element = target instanceof Element ? target : document.body;
+    if (element.tagName === "SELECT" || (element !== scrub && element.closest(TAKES_KEYS))) return;
+    const button = Boolean(element.closest("button, a, summary"));
     const keys = {
       " ": button ? null : toggle, // a button already answers to space
       ArrowLeft: () => step(-1), ArrowRight: () => step(1),
-      ArrowDown: () => step(-1), ArrowUp: () => step(1),
+      ArrowDown: own ? () => step(-1) : null, ArrowUp: own ? () => step(1) : null, // elsewhere they scroll the page
       Home: () => step(-last), End: () => step(last),
+      PageUp: presenting() ? () => step(-1) : null, PageDown: presenting() ? () => step(1) : null,
+      f: toggleFull, e: erase, "?": showKeys,
+      p: () => setPen(!root.classList.contains("inking")),
+      l: () => root.classList.toggle("pointing"),
+      Escape: isFull() ? toggleFull : null,
     };
-    const action = keys[event.key];
+    const digit = /^[1-9]$/.test(event.key) && Number(event.key) <= panels.length;
+    const action = digit ? () => enlarge(Number(event.key) - 1) : keys[event.key.length === 1 ? event.key.toLowerCase() : event.key];
     if (!action) return;
     event.preventDefault();
     event.stopPropagation();
     action();
-  });
-  // Drag anywhere over the pictures to scrub, with mouse or finger.
+  }
+  on(window, "keydown", keyed);
+
+  // Drag anywhere over the images to scrub, with mouse or finger; a click makes an image the large one.
   let from = null;
   on(find("panels"), "pointerdown", (event) => {
-    from = { x: event.clientX, frame };
+    if (event.target.closest(".dv-label")) return;
+    from = { x: event.clientX, frame, moved: false };
     scrub.focus({ preventScroll: true });
   });
   on(window, "pointermove", (event) => {
-    if (!from || Math.abs(event.clientX - from.x) < 4) return;
+    if (!from || (!from.moved && Math.abs(event.clientX - from.x) < 4)) return;
+    from.moved = true;
     pause();
     go(from.frame + Math.round(((event.clientX - from.x) / root.clientWidth) * 1.4 * last));
   });
-  for (const end of ["pointerup", "pointercancel"]) on(window, end, () => { from = null; });
+  panels.forEach(({ canvas, label }, i) => {
+    on(canvas, "pointerup", (event) => {
+      if (!from || from.moved) return;
+      if (!header.pick || i !== memory.main) return enlarge(i);
+      const box = canvas.getBoundingClientRect();
+      const [x, y] = [(event.clientX - box.left) / box.width, (event.clientY - box.top) / box.height];
+      setTriggerValue("pick", { panel: i, frame, x, y });
+    });
+    on(label, "click", () => enlarge(i));
+  });
+  // The thumbnails are a scrubber themselves.
+  let sliding = false;
+  const slide = (event) => {
+    const box = thumbs.getBoundingClientRect();
+    pause();
+    go(Math.round(((event.clientX - box.left) / box.width) * last));
+  };
+  on(thumbs, "pointerdown", (event) => { sliding = true; slide(event); scrub.focus({ preventScroll: true }); });
+  on(window, "pointermove", (event) => { if (sliding) slide(event); });
+  for (const end of ["pointerup", "pointercancel"]) on(window, end, () => { from = null; sliding = false; });
 
   const watcher = new ResizeObserver(fit);
   watcher.observe(root);
-  fit();
-  sheets.then((images) => { ready = images; draw(); root.dataset.ready = header.run; });
+  on(window, "resize", fit); // its height counts as well
+  enlarge(memory.main);
+  players.add(root);
+  sheets.then((images) => { ready = images; draw(); drawThumbs(); root.dataset.ready = header.run; });
 
-  return () => { clearTimeout(timer); abort.abort(); watcher.disconnect(); };
+  return () => { clearTimeout(timer); abort.abort(); watcher.disconnect(); players.delete(root); };
 }

@@ -1,4 +1,4 @@
-"""A 32 × 32 pad, to draw on or to mark a part of a picture; what is on it survives reruns and visits to other pages."""
+"""A 32 × 32 pad, to draw on or to mark a part of an image; what is on it survives reruns and visits to other pages."""
 
 from __future__ import annotations
 
@@ -71,9 +71,9 @@ def _pad(key: str, **data: object) -> np.ndarray | None:
     return decode(st.session_state.get(kept))
 
 
-def put(picture: np.ndarray, key: str = "sketch") -> None:
-    """Put a picture (32, 32, 3) uint8 on the pad, in place of what is there."""
-    opaque = np.dstack([picture, np.full((SIDE, SIDE), 255, np.uint8)])
+def put(image: np.ndarray, key: str = "sketch") -> None:
+    """Put an image (32, 32, 3) uint8 on the pad, in place of what is there."""
+    opaque = np.dstack([image, np.full((SIDE, SIDE), 255, np.uint8)])
     st.session_state[f"{key}-pixels"] = base64.b64encode(opaque.tobytes()).decode()
     st.session_state[f"{key}-turn"] = st.session_state.get(f"{key}-turn", 0) + 1
 
@@ -86,14 +86,14 @@ def sketchpad(key: str = "sketch") -> np.ndarray | None:
     return None if drawn is None else drawn[:, :, :3]
 
 
-def marker(picture: np.ndarray, key: str = "mark") -> np.ndarray | None:
-    """Show a picture (H, W, 3) uint8 to be marked on; returns the marks, (32, 32) bool, or None before the first."""
+def marker(image: np.ndarray, key: str = "mark") -> np.ndarray | None:
+    """Show an image (H, W, 3) uint8 to be marked on; returns the marks, (32, 32) bool, or None before the first."""
     marked = _pad(
         key,
         colours=[("Mark", MARK), ("Unmark", None)],
         named=True,
         paper=None,
-        background=data_uri(picture),
-        label=f"Picture to mark a part of, 32 by 32 pixels. {KEYS}",
+        background=data_uri(image),
+        label=f"Image to mark a part of, 32 by 32 pixels. {KEYS}",
     )
     return None if marked is None or not marked[:, :, 3].any() else marked[:, :, 3] > 0

@@ -1,4 +1,4 @@
-// A 32 × 32 pad: for a drawing on white, or for marking a part of a picture that lies under it. Finished strokes are
+// A 32 × 32 pad: for a drawing on white, or for marking a part of an image that lies under it. Finished strokes are
 // sent to the server as RGBA bytes in base64; nothing is sent while drawing. Mouse, finger, or keyboard: arrows move,
 // space paints, Delete takes away.
 

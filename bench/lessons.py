@@ -1,0 +1,81 @@
+"""Speed of two things that a learner waits for, as ratios and seconds of this machine.
+
+    python -m bench.lessons
+
+Times are of the processor, so that other programs on the machine count less. A run with a switch in the network against the
+plain run of the same seed, one after the other, several times: the median ratio should be at most 1.5. And training on
+points of one's own: seconds to the first samples, which should be below 1, and to the end. The first training of a process
+also imports torch's optimizers; a page shows the points meanwhile.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import time
+
+import torch
+
+from diffviz.analysis import unet_probe
+from diffviz.diffusion.samplers import final_step
+from diffviz.models import checkpoints
+from diffviz.models.denoiser import Denoiser
+from diffviz.pipelines.text_to_image import Settings, sample_steps
+from diffviz.ui.lessons import unet
+from diffviz.ui.lessons.scores import own
+
+ROUNDS = 5
+
+
+def seconds(settings: Settings, denoiser: Denoiser | None) -> float:
+    """Seconds of processor that a run takes, from the first evaluation on."""
+    began = time.process_time()
+    final_step(sample_steps(settings, denoiser))
+    return time.process_time() - began
+
+
+def switch_ratios(rounds: int) -> dict[str, float]:
+    """Switch -> median over rounds of its run's time over that of the plain run before it."""
+    settings = Settings("cat face", "noto", 0, unet.STEPS, model=checkpoints.QUICK)
+    plain = checkpoints.load(checkpoints.QUICK)
+    seconds(settings, None)  # weights are read, and memory is taken
+    found: dict[str, float] = {}
+    for name, (_, switches) in unet.switch_options(checkpoints.QUICK).items():
+        switched = unet_probe.switched(plain, switches)
+        ratios = []
+        for _ in range(rounds):
+            base = seconds(settings, None)
+            ratios.append(seconds(settings, switched) / base)
+        found[name] = statistics.median(ratios)
+    return found
+
+
+def training_seconds(seed: int) -> tuple[float, float]:
+    """Seconds of processor to the first samples of a training on 40 points, and to its end."""
+    data = own.points("spiral", 40, seed)
+    assert data is not None
+    began, first = time.process_time(), 0.0
+    for look in own.learn(data, seed):
+        own.picture_of(data, look)
+        first = first or time.process_time() - began
+    return first, time.process_time() - began
+
+
+def main(argv: list[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--rounds", type=int, default=ROUNDS, help="runs of each kind (default: %(default)s)")
+    args = parser.parse_args(argv)
+    torch.set_num_threads(1)
+    for seed, which in enumerate(("first in this process", "a later one")):
+        first, whole = training_seconds(seed)
+        print(
+            f"training, {which}: first samples after {first:.2f} s (aim: below 1), done after {whole:.1f} s"
+        )
+    for name, ratio in switch_ratios(args.rounds).items():
+        print(f"switch {name:12}×{ratio:5.2f} of a plain run (aim: at most 1.5)")
+
+
+if __name__ == "__main__":
+    main()

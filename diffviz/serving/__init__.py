@@ -1,0 +1,1 @@
+"""How a denoiser is run for many: whose turn it is."""

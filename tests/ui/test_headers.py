@@ -1,0 +1,81 @@
+"""The security headers of the running app, and that they break no page in a browser."""
+
+import http.client
+
+import pytest
+from playwright.sync_api import expect
+
+from diffviz.lessons import pages
+
+WATCH = """
+window.violations = [];
+document.addEventListener("securitypolicyviolation", (e) =>
+  window.violations.push(`${e.violatedDirective} ${e.blockedURI} ${e.sourceFile}:${e.lineNumber}`));
+"""
+# What pages do that a policy could forbid: graphs laid out by WebAssembly, components, charts, an upload, a download.
+LINKS = [
+    "/",
+    *(f"/{lesson.slug}" for lesson in (*pages.LESSONS, pages.TEACHING)),
+    "/practice?way=Progress",
+    "/practice?way=Order+the+stages",
+    "/practice?way=Flashcards",
+    "/editing?do=Inpainting",
+]
+
+
+def get(server, path, **headers):
+    connection = http.client.HTTPConnection("localhost", server.port, timeout=30)
+    connection.request("GET", path, headers=headers)
+    answer = connection.getresponse()
+    answer.read()
+    connection.close()
+    return answer
+
+
+@pytest.mark.parametrize("path", ["/", "/forward", "/_stcore/health", "/app/static/nowhere", "/copies"])
+def test_every_answer_of_the_server_has_the_security_headers(server, path):
+    answer = get(server, path)
+    assert "frame-ancestors 'self'" in answer.getheader("content-security-policy", "")
+    assert answer.getheader("x-content-type-options") == "nosniff"
+    assert answer.getheader("referrer-policy") == "same-origin"
+
+
+def test_metrics_of_the_server_are_closed(server):
+    assert get(server, "/_stcore/metrics").status == 404
+
+
+@pytest.mark.browser
+@pytest.mark.slow
+@pytest.mark.parametrize("path", LINKS)
+def test_no_page_violates_the_policy(browser, server, path):
+    context = browser.new_context(viewport={"width": 1280, "height": 800})
+    page = context.new_page()
+    page.add_init_script(WATCH)
+    said = []
+    page.on("console", lambda message: said.append(message.text))
+    page.goto(server.url + path)
+    expect(page.locator("h1")).to_be_visible(timeout=60_000)
+    expect(page.get_by_test_id("stStatusWidget")).to_have_count(0, timeout=120_000)  # the run is done
+    page.wait_for_timeout(500)  # what components and charts load comes after
+    assert page.evaluate("window.violations") == []
+    assert not [text for text in said if "Content Security Policy" in text]
+    context.close()
+
+
+@pytest.mark.browser
+@pytest.mark.slow
+def test_a_script_that_is_put_into_a_page_does_not_run_and_graphs_are_drawn_all_the_same(browser, server):
+    context = browser.new_context()
+    page = context.new_page()
+    page.add_init_script(WATCH)
+    page.goto(f"{server.url}/practice?way=Progress")
+    expect(page.get_by_test_id("stGraphVizChart").locator("svg")).to_be_visible(timeout=60_000)
+    page.evaluate("""() => {
+        const script = document.createElement("script");
+        script.text = "window.ran = true";
+        document.head.append(script);
+    }""")
+    page.wait_for_function("window.violations.length === 1")
+    assert "script-src" in page.evaluate("window.violations[0]")
+    assert page.evaluate("window.ran") is None
+    context.close()

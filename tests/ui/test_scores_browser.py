@@ -1,0 +1,122 @@
+"""The lesson on scores in a real browser: a place is clicked, points are drawn, two scrubbers move apart, and it fits."""
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+
+from diffviz.ui.lessons import scores
+
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
+
+
+@pytest.fixture
+def open_at(browser, server):
+    """A function that opens the page at a width and an address; no error on any page until the end."""
+    wrong, contexts = [], []
+
+    def opened(width, query="", scheme="light"):
+        context = browser.new_context(
+            viewport={"width": width, "height": 800}, base_url=server.url, color_scheme=scheme
+        )
+        contexts.append(context)
+        context.set_default_timeout(120_000)  # other tests may keep both cores busy
+        page = context.new_page()
+        page.on("pageerror", lambda error: wrong.append(str(error)))
+        page.goto(f"/scores{query}")
+        return page
+
+    yield opened
+    for context in contexts:
+        context.close()
+    assert not wrong
+
+
+def at_rest(page):
+    page.wait_for_selector("[data-testid=stApp][data-test-script-state=notRunning]")
+
+
+def player(page):
+    found = page.locator(".dv-player[data-ready]").first
+    found.wait_for()
+    at_rest(page)
+    return found
+
+
+def picture(page):
+    return page.locator(".dv-panel.main canvas").first.evaluate("c => c.toDataURL()")
+
+
+@pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (390, "dark")])
+@pytest.mark.parametrize("title", scores.PARTS.values())
+def test_every_part_fits_and_is_accessible(open_at, title, width, scheme):
+    page = open_at(width, f"?scores={title.replace(' ', '+')}", scheme)
+    page.wait_for_selector(".dv-player, .js-plotly-plot")
+    at_rest(page)
+    assert page.locator("[data-testid=stMain]").evaluate("e => e.scrollWidth - e.clientWidth") <= 1
+    found = Axe().run(page).response["violations"]
+    assert not [(v["id"], v["nodes"][0]["target"]) for v in found if v["impact"] in ("serious", "critical")]
+    first = page.locator(".dv-panel.main, .js-plotly-plot").first.bounding_box()
+    assert first["y"] < 420  # the picture comes before the controls
+    assert first["width"] >= min(440, 0.65 * width)
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+def test_a_click_traces_paths_through_the_place_and_keeps_the_frame(open_at, width):
+    page = open_at(width)
+    shown = player(page)
+    for _ in range(3):
+        page.get_by_label("One step on").click()
+    frame, before = shown.get_attribute("data-frame"), picture(page)
+    box = page.locator(".dv-panel.main canvas").first.bounding_box()
+    page.mouse.click(box["x"] + 0.75 * box["width"], box["y"] + 0.25 * box["height"])
+    page.wait_for_url("**px=1.3*")
+    page.wait_for_function(
+        "before => document.querySelector('.dv-panel.main canvas')?.toDataURL() !== before", arg=before
+    )
+    at_rest(page)
+    assert "py=1.3" in page.url and f"pf={frame}" in page.url
+    assert shown.get_attribute("data-frame") == frame
+
+
+def test_a_drag_scrubs_and_is_no_click(open_at):
+    page = open_at(1280)
+    shown = player(page)
+    frame = shown.get_attribute("data-frame")
+    box = page.locator(".dv-panel.main canvas").first.bounding_box()
+    page.mouse.move(box["x"] + 300, box["y"] + 200)
+    page.mouse.down()
+    page.mouse.move(box["x"] + 200, box["y"] + 200, steps=5)
+    page.mouse.up()
+    assert shown.get_attribute("data-frame") != frame
+    at_rest(page)
+    assert "px=" not in page.url
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+def test_points_are_drawn_and_learned(open_at, width):
+    page = open_at(width, "?scores=Your+own+points&points=draw+them")
+    pad = page.locator(".dv-sketch canvas").first
+    pad.wait_for()
+    at_rest(page)
+    box = pad.bounding_box()
+    page.mouse.move(box["x"] + 40, box["y"] + 40)
+    page.mouse.down()
+    page.mouse.move(box["x"] + box["width"] - 40, box["y"] + box["height"] - 40, steps=8)
+    page.mouse.up()
+    player(page)
+    assert page.get_by_text("training points, a sample").count() == 1
+
+
+def test_training_time_and_sampling_time_move_independently(open_at):
+    page = open_at(1280, "?scores=Your+own+points&own=Training+time+and+sampling+time")
+    shown = player(page)
+    page.get_by_label("One step back").click()
+    page.get_by_label("One step back").click()
+    frame, before = shown.get_attribute("data-frame"), picture(page)
+    training = page.get_by_role("slider", name="Training steps")
+    training.focus()
+    training.press("ArrowLeft")
+    page.wait_for_url("**trained=*")
+    page.wait_for_function(
+        "before => document.querySelector('.dv-panel.main canvas')?.toDataURL() !== before", arg=before
+    )
+    assert shown.get_attribute("data-frame") == frame

@@ -1,0 +1,220 @@
+"""The page on scores as Streamlit runs it, and what its parts compute."""
+
+import numpy as np
+import pytest
+import torch
+from helpers import ROOT
+from streamlit.testing.v1 import AppTest
+
+from diffviz.toy import diffusion2d
+from diffviz.ui import plane
+from diffviz.ui.lessons import scores
+from diffviz.ui.lessons.scores import field, flow, guidance, own, samplers
+
+PAGE = "pages/13_scores.py"
+
+
+def open_page(**query):
+    app = AppTest.from_file(str(ROOT / "home.py"), default_timeout=120)
+    for key, value in query.items():
+        app.query_params[key] = value
+    app.switch_page(PAGE)
+    app.run()
+    assert not app.exception, [e.value for e in app.exception]
+    return app
+
+
+@pytest.fixture
+def quick(monkeypatch):
+    """Short trainings: what is tested is the page, not how well the network learns."""
+    monkeypatch.setattr(own, "SNAPSHOTS", (0, 5, 10))
+    monkeypatch.setattr(own, "FRAMES", 4)
+    monkeypatch.setattr(own, "FIELD_TIMES", (0.9, 0.5, 0.1))
+
+
+def said(app):
+    return "\n".join(m.value for m in app.markdown)
+
+
+@pytest.mark.parametrize("title", scores.PARTS.values())
+def test_every_part_opens_by_its_address(title, quick):
+    app = open_page(scores=title)
+    assert not app.warning and not app.error
+
+
+# --- score and density ------------------------------------------------------------------------------------------
+
+
+def test_paths_go_through_the_point_that_was_chosen():
+    start = field.Start(0.4, -0.5, 12)
+    paths = field.trace("three clusters", start)
+    assert paths.ode.shape == (field.FRAMES + 1, 2) and paths.sde.shape == (field.FRAMES + 1, field.RANDOM, 2)
+    assert np.allclose(paths.ode[12], (0.4, -0.5)) and np.allclose(paths.sde[12], (0.4, -0.5))
+    centres = scores.mixture("three clusters").means.numpy()
+    assert np.linalg.norm(centres - paths.ode[-1], axis=1).min() < 1  # at the data
+    assert not np.allclose(paths.sde[-1, 0], paths.sde[-1, 1])
+
+
+@pytest.mark.parametrize("frame", [0, field.FRAMES])
+def test_paths_can_begin_at_either_end(frame):
+    paths = field.trace("three clusters", field.Start(1.0, 1.0, frame))
+    assert np.isfinite(paths.ode).all() and np.isfinite(paths.sde).all()
+
+
+def test_the_ode_is_reversible():
+    there = field.trace("three clusters", field.Start(0.4, -0.5, 30))
+    x, y = there.ode[5]
+    back = field.trace("three clusters", field.Start(float(x), float(y), 5))
+    assert np.allclose(back.ode[30], (0.4, -0.5), atol=0.02)
+
+
+# --- three samplers ---------------------------------------------------------------------------------------------
+
+
+def test_four_steps_are_unstable_for_the_sde_and_more_are_better():
+    few, many = (samplers.run(samplers.Setup("three clusters", n, False, 10, 0)) for n in (4, 64))
+    assert max(few.rates["sde"]) > 2 > max(many.rates["sde"])
+    assert few.far["sde"][-1] > many.far["sde"][-1]
+
+
+def test_heun_overtakes_euler_as_evaluations_grow():
+    far = samplers.orders("three clusters", 0)
+    assert far["Heun"][0] > far["Euler"][0] and far["Heun"][-1] < far["Euler"][-1]
+
+
+# --- points of one's own -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("text", ["x,y\n1,2\n3,4\n5,6", "1;2\n3;4\n\n5;6", "1\t2\n3 4\n5, 6"])
+def test_points_are_read_as_people_write_them(text):
+    assert own.parse(text).tolist() == [[1, 2], [3, 4], [5, 6]]
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("", "0 points"),
+        ("1,2\n3,4", "2 points"),
+        ("1,2\n3,4\n5", "Line 3 has 1 values"),
+        ("1,2\n3,four\n5,6", "Line 2 is not two numbers"),
+        ("1,2\n3,nan\n5,6", "Line 2 is not finite"),
+        ("\n".join(["1,2"] * (own.MOST + 1)), f"{own.MOST + 1} points"),
+    ],
+)
+def test_what_is_no_list_of_points_is_said_line_by_line(text, says):
+    with pytest.raises(own.BadPoints, match=says):
+        own.parse(text)
+
+
+def test_pasted_points_fill_the_square_without_being_stretched():
+    found = own.fitted(np.array([[0.0, 0.0], [100.0, 50.0], [50.0, 25.0]]))
+    assert np.allclose(found, [[-1.8, -0.9], [1.8, 0.9], [0, 0]])
+    assert np.isfinite(own.fitted(np.ones((3, 2)))).all()  # three times the same point
+
+
+def test_a_drawing_becomes_points_the_right_way_up():
+    marks = np.zeros((32, 32), bool)
+    marks[0, 31] = marks[31, 0] = True  # top right, bottom left
+    assert own.from_marks(marks).tolist() == [[1.9375, 1.9375], [-1.9375, -1.9375]]
+    assert len(own.from_marks(np.ones((32, 32), bool))) == own.MOST
+
+
+def test_bad_csv_is_answered_in_place(quick):
+    app = open_page(scores=scores.PARTS["own"], points=own.PASTE)
+    app.text_area[0].set_value("1,2\n3,x\n5,6").run()
+    assert not app.exception
+    assert "Line 2" in app.warning[0].value
+
+
+def test_nothing_drawn_yet_is_said(quick):
+    app = open_page(scores=scores.PARTS["own"], points=own.DRAW)
+    assert "Draw" in app.info[0].value
+
+
+def test_the_exact_score_ends_on_the_training_points_and_a_short_training_does_not(quick):
+    data = own.points("spiral", 30, 0)
+    *_, last = own.learn(data, 0)
+    assert diffusion2d.mean_nn_distance(last.path[-1], data) > 0.05
+    own.FRAMES = 20  # the fixture puts it back
+    assert diffusion2d.mean_nn_distance(own.exact_path(data, 0)[-1], data) < 0.02
+
+
+def test_the_first_look_comes_before_any_training_step(monkeypatch):
+    steps = []
+    monkeypatch.setattr(diffusion2d.Diffusion, "step", lambda *a: steps.append(1) or 0.0)
+    first = next(own.learn(own.points("ring", 10, 0), 0))
+    assert first.step == 0 and not steps
+
+
+def test_the_error_is_that_of_the_noise_prediction(quick):
+    """With the exact x0 for the learned one it vanishes."""
+    data = own.points("ring", 20, 0)
+    where, of_data = torch.from_numpy(plane.grid()), own.exact_of(data)
+    x0 = np.stack([of_data.posterior_mean(where, t).numpy() for t in own.FIELD_TIMES])
+    found = own.fields(data, own.Look(0, 0.0, x0, x0))
+    assert max(found.error) < 1e-6
+    shifted = own.fields(data, own.Look(0, 0.0, x0, x0 + 0.1))
+    assert min(shifted.error) > 0.01
+
+
+def test_training_time_and_sampling_time_are_set_apart(quick):
+    app = open_page(scores=scores.PARTS["own"], own=own.SHOWS["scrub"], trained="10")
+    assert not app.warning
+    assert {s.key for s in app.select_slider} == {"trained"}
+
+
+# --- DDPM, flow matching, guidance --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("steps", ["5", "1000"])
+@pytest.mark.parametrize("place", ["0.0", "1.0"])
+def test_ddpm_has_curves_at_both_ends_of_the_chain(steps, place):
+    assert "nats" in said(open_page(scores=scores.PARTS["ddpm"], chain=steps, place=place))
+
+
+def test_optimal_pairs_are_straighter_and_need_fewer_evaluations():
+    found = {name: flow.measure(flow.Setup("four spots", name, "flow", 0)) for name in flow.BATCHES}
+    free, matched = found["independent"], found["minibatch OT, 128"]
+    assert matched.ratio < 1.1 < 1.3 < free.ratio
+    assert matched.cost < free.cost / 3
+    assert matched.far[0] < free.far[0]
+
+
+def test_guidance_samples_something_else_than_the_tilted_density_unless_it_is_off():
+    off, on = guidance.run(1.0, 0), guidance.run(3.0, 0)
+    limit = 1.3 * guidance.scores.ks_limit(
+        guidance.POINTS, 0.001
+    )  # the density is on a grid: allow for its cells
+    for name in ("ode", "sde"):
+        assert off.far[name][-1] < limit < on.far[name][-1]
+    assert abs(on.far["ode"][-1] - on.far["sde"][-1]) > limit
+
+
+def test_guidance_answers_after_a_prediction():
+    app = open_page(scores=scores.PARTS["guidance"])
+    assert "You said" not in said(app)
+    app.pills(key="guess-scores-guidance").set_value(guidance.OPTIONS[0]).run()
+    assert not app.exception
+    assert "You said" in said(app) and "KS distance" in said(app)
+
+
+# --- pictures ----------------------------------------------------------------------------------------------------
+
+
+def test_a_picture_has_right_and_up_where_they_belong():
+    drawn = plane.Plane(side=100).dots(np.array([[2.0, 2.0]]), "noise", 4).picture()
+    y, x = np.nonzero((drawn != 255).any(-1))
+    assert x.mean() > 80 and y.mean() < 20
+    values = np.zeros(plane.GRID**2)
+    values[np.abs(plane.grid() - (2.0, 2.0)).sum(1).argmin()] = 1
+    tinted = plane.Plane(side=100).bands(values, "noise").picture()
+    y, x = np.nonzero((tinted != 255).any(-1))
+    assert x.mean() > 80 and y.mean() < 20
+
+
+def test_a_histogram_of_exact_samples_follows_the_curve():
+    x = np.linspace(-2.6, 2.6, 201)
+    density = np.where(np.abs(x) < 1, 0.5, 0.0)
+    drawn = plane.histogram(np.linspace(-1, 1, 5000), density, "signal", width=200, height=100)
+    filled = (drawn[:-4] != 255).any(-1).mean(0)
+    assert filled[80:120].min() > 0.7 and filled[:50].max() < 0.2
