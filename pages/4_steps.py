@@ -5,12 +5,11 @@ from diffviz.ui import frame
 page = frame.setup_page(
     "Samplers and steps",
     "A sampler solves the reverse process in steps, and each step costs network function evaluations (NFE). What do more "
-    "steps change, and which sampler needs fewest? Predict first: each part asks before it runs.",
+    "steps change, and which sampler needs fewest? Predict first: each part asks before it shows.",
     slug="steps",
     kicker="Lesson 4",
 )
 
-import streamlit as st
 
 frame.load_torch()
 
@@ -21,6 +20,7 @@ from diffviz.ui import live
 from diffviz.ui.controls import Controls
 from diffviz.ui.lessons import blind_test, quality_curve, steps
 from diffviz.ui.sampling_controls import sampler_control, seed_control
+from diffviz.ui.stage import layout
 
 words = live.vocabulary()
 c = Controls(page)
@@ -42,14 +42,14 @@ part = c.parts("part", PARTS, FORMERLY)
 if part == "tell":
     blind_test.show()
 else:
-    left, right = st.columns([1, 2.9], gap="large")
+    stage = layout()
     sampler, guidance = "ddim", 1.0  # where the part has no control for it
-    with left:
+    with stage.controls:
         prompt = c.text("Prompt", "prompt", "cat face", placeholder="no prompt: unconditional")
         seed = seed_control(c)
         if part == "race":
             budget = c.select("NFE of each sampler", "calls", 8, steps.BUDGETS)
-        with st.expander("More"):
+        with stage.more("style", "sampler", "guidance", "net"):
             style = c.choice("Style", "style", ("", *words.styles), "noto", {"": "any"})
             if part in ("ladder", "jump"):
                 sampler = sampler_control(c)
@@ -57,16 +57,16 @@ else:
                 guidance = c.slider("Guidance scale w (1 is off)", "guidance", 3.0, 1.0, 10.0, 0.5)
             net = live.network(c, checkpoints.QUICK)
     settings = Settings(prompt, style, seed, 30, sampler, guidance, model=net)
-    with right:
+    with stage.below:
         live.prompt_notices(prompt, words, net)
         if part == "ladder":
-            steps.step_sweep(settings)
+            steps.step_sweep(stage, settings)
         elif part == "race":
-            steps.sampler_race(settings, budget)
+            steps.sampler_race(stage, settings, budget)
         elif part == "curve":
-            quality_curve.show(settings)
+            quality_curve.show(stage, settings)
         else:
-            steps.one_step(settings)
+            steps.one_step(stage, settings)
 
 frame.closing_question(*content.closing_question("steps", part))
 frame.next_part("part", PARTS, part)

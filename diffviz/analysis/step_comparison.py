@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 import torch
@@ -78,6 +78,41 @@ def align_by_nfe(frames: np.ndarray, sampler: str, steps: int, budget: int) -> n
     shown = [max(0, int(np.searchsorted(made, j, "right")) - 1) for j in range(budget + 1)]
     shown[-1] = steps
     return frames[shown]
+
+
+def difference_image(image: np.ndarray, reference: np.ndarray, gain: float = 8.0) -> np.ndarray:
+    """(…, C, H, W): `gain` times the difference of an image to the reference, 0 where they are equal, within [-1, 1]."""
+    return np.clip(gain * (image - reference), -1, 1)
+
+
+@dataclasses.dataclass(frozen=True)
+class PathPlane:
+    """Paths (F, 2) in the plane of the first two principal directions of all their points."""
+
+    paths: dict[str, np.ndarray]
+    shares: tuple[float, float]  # of the variance of all points, along each direction
+
+
+def principal_plane(paths: Mapping[str, np.ndarray]) -> PathPlane:
+    """Project paths, each (F, …), onto the plane that keeps most of their points' variance (PCA of all points pooled).
+
+    Distances in the plane are at most those in the full space. PCA leaves the sign of each direction open: here the
+    first path ends at the right of where it begins, and its middle lies above the mean of its ends. Raises ValueError
+    for fewer than three points or points that are all the same.
+    """
+    flat = {name: np.asarray(path, np.float64).reshape(len(path), -1) for name, path in paths.items()}
+    points = np.concatenate(list(flat.values()))
+    mean = points.mean(0)
+    if len(points) < 3 or np.allclose(points, mean):
+        raise ValueError("a plane needs three points or more that are not all the same")
+    _, singular, directions = np.linalg.svd(points - mean, full_matrices=False)
+    variances = singular**2 / (singular**2).sum()
+    first = (next(iter(flat.values())) - mean) @ directions[:2].T
+    signs = np.where(
+        [first[-1, 0] < first[0, 0], first[len(first) // 2, 1] < (first[0, 1] + first[-1, 1]) / 2], -1, 1
+    )
+    plane = {name: (path - mean) @ directions[:2].T * signs for name, path in flat.items()}
+    return PathPlane(plane, (float(variances[0]), float(variances[1])))
 
 
 @dataclasses.dataclass(frozen=True)

@@ -246,6 +246,36 @@ def distance_by_nfe(
 
 
 @by_content
+def paths_in_plane(
+    paths: Mapping[str, np.ndarray],
+    series: Mapping[str, int],
+    shares: tuple[float, float],
+    colours: Mapping[str, str],
+) -> go.Figure:
+    """Paths (F, 2) of samplers in a plane, named at their ends; `shares` of the variance lie along its axes."""
+    figure = go.Figure()
+    for name, path in paths.items():
+        k = series[name]
+        figure.add_scatter(
+            x=path[:, 0],
+            y=path[:, 1],
+            name=name,
+            mode="lines+markers+text",
+            text=[*[""] * (len(path) - 1), name],
+            textposition="middle right",
+            cliponaxis=False,
+            line={"color": colours[f"series-{k}"], "width": 2.5, "dash": SERIES_DASHES[k]},
+            marker={"symbol": SERIES_MARKS[k], "size": 7},
+            hovertemplate="state %{pointNumber}",
+        )
+    first, second = shares
+    figure.update_xaxes(title=f"first principal direction ({first:.0%} of the variance)")
+    figure.update_yaxes(title=f"second ({second:.0%})")
+    figure = _style(figure, colours, 360)
+    return figure.update_layout(hovermode="closest", showlegend=False, margin={"r": 110})
+
+
+@by_content
 def distance_by_few_nfe(
     lines: Mapping[str, tuple[int, Sequence[int], Sequence[float]]], colours: Mapping[str, str]
 ) -> go.Figure:

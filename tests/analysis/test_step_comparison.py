@@ -54,6 +54,47 @@ def test_lockstep_shows_each_sampler_as_it_stands_after_each_evaluation():
     assert step_comparison.align_by_nfe(frames, "heun", 3, 6).tolist()[-1] == 3
 
 
+def test_a_difference_image_is_grey_where_images_agree_and_clipped_where_they_do_not():
+    image, reference = np.zeros((3, 2, 2)), np.zeros((3, 2, 2))
+    image[:, 0, 0], image[:, 1, 1] = 0.05, -0.5
+    seen = step_comparison.difference_image(image, reference)
+    assert seen[0].tolist() == [[pytest.approx(0.4), 0], [0, -1]]
+
+
+def test_the_plane_of_paths_that_lie_in_one_keeps_their_distances():
+    rng = np.random.default_rng(0)
+    basis = np.linalg.qr(rng.normal(size=(48, 2)))[0].T  # two orthonormal directions among 48
+    angle = np.linspace(np.pi, 0.2, 9)
+    inside = {
+        "arc": np.stack([3 * np.cos(angle), np.sin(angle)], 1),
+        "chord": np.linspace([-3, 0], [3, 0.2], 4),
+    }
+    paths = {name: (p @ basis + 5).reshape(-1, 3, 4, 4) for name, p in inside.items()}
+    found = step_comparison.principal_plane(paths)
+    assert sum(found.shares) == pytest.approx(1) and found.shares[0] > found.shares[1]
+    for name, p in inside.items():
+        before, after = (np.linalg.norm(x[:, None] - x[None], axis=-1) for x in (p, found.paths[name]))
+        assert np.allclose(before, after)
+    arc = found.paths["arc"]
+    assert arc[-1, 0] > arc[0, 0] and arc[4, 1] > (arc[0, 1] + arc[-1, 1]) / 2  # signs, which PCA leaves open
+
+
+def test_the_shares_of_a_plane_are_shares_of_the_variance_of_all_points():
+    points = np.array([[x, y, z] for x in (-3, 3) for y in (-2, 2) for z in (-1, 1)], float)
+    found = step_comparison.principal_plane({"a": points[:3], "b": points[3:]})
+    assert found.shares == pytest.approx((9 / 14, 4 / 14))
+    # No plane brings points further apart than they are.
+    flat = np.concatenate(list(found.paths.values()))
+    between = [np.linalg.norm(x[:, None] - x[None], axis=-1) for x in (points, flat)]
+    assert (between[1] <= between[0] + 1e-9).all()
+
+
+@pytest.mark.parametrize("points", [np.zeros((2, 3)), np.ones((5, 3))])
+def test_points_that_span_no_plane_are_refused(points):
+    with pytest.raises(ValueError, match="three points"):
+        step_comparison.principal_plane({"a": points})
+
+
 def test_rmse_of_known_images():
     a = np.zeros((3, 4, 4))
     assert rmse(a, a) == 0

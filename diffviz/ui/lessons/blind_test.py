@@ -14,7 +14,7 @@ from diffviz.ui import learner
 from diffviz.ui.components import gallery
 from diffviz.ui.lessons import quality_curve
 from diffviz.ui.measured import note_provenance
-from diffviz.ui.prediction import ask_prediction
+from diffviz.ui.prediction import UNASKED, ask_prediction, locked
 
 KEY = "tell"
 START = 2  # steps of the first trial: nearly everybody sees that one
@@ -38,6 +38,9 @@ def show() -> None:
         "guess-tell",
     )
     if guess is None:
+        few_and_many = [ladders.image(0, START), ladders.image(0, longest)]
+        with locked(guess, "guess-tell"):
+            st.html(gallery.row(few_and_many, ["left", "right"], ["", ""], LARGEST))
         return
     note_provenance(ladders, checkpoints.QUICK)
     learner.identify()
@@ -83,18 +86,19 @@ def _trial(state: dict, answers: list[staircase.Answer], ladders: results.BlindT
 def _result(answers: list[staircase.Answer], guess: str, ladders: results.BlindTest) -> None:
     limit = staircase.threshold(answers)
     right = sum(r for _, r in answers)
+    told = "" if guess == UNASKED else f"You had predicted {guess}."
     st.subheader(f"{right} of {len(answers)} right", anchor=False)
     if limit is None:
         hardest = max(k for k, _ in answers)
         st.markdown(
             f"The staircase has no reversal: you went straight to {hardest} step{'s' if hardest > 1 else ''}, as far as it "
-            f"goes, so there is no threshold to estimate. You had predicted {guess}."
+            f"goes, so there is no threshold to estimate. {told}"
         )
     else:
         st.markdown(
             f"You told the images apart up to about **{_number(limit)} steps**. This is where the staircase settled, and "
             "it settles where 71 % of answers are right, between certainty and the 50 % of guessing. "
-            f"You had predicted {guess}. Far beyond it you would only be guessing."
+            f"{told} Far beyond it you would only be guessing."
         )
     st.table(
         {

@@ -123,8 +123,8 @@ def _cross_attention(settings: Settings, vocabulary: Vocabulary) -> None:
     )
     if settings.prompt in ABLATION_EXAMPLES:
         st.caption(
-            "This example was chosen, as the others above: we looked at 22 prompts and kept some whose last word has a map "
-            "that lies on what it names. For many prompts it does not."
+            "This example was chosen, as the others above: we looked at 22 prompts and kept some in which the map of the "
+            "word at the end lies on what it names. For many prompts it does not."
         )
     source.show(Attention.weights, guidance_analysis.cross_attention_maps)
 

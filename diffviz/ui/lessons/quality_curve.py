@@ -21,27 +21,27 @@ from diffviz.ui import charts, terms, theme, turns
 from diffviz.ui.cache import by_content, memo
 from diffviz.ui.components import gallery
 from diffviz.ui.measured import note_provenance
-from diffviz.ui.prediction import ask_prediction
+from diffviz.ui.prediction import UNASKED, ask_prediction, locked
+from diffviz.ui.stage import Stage
 
 SAMPLES, SAMPLES_OF_LONG_RUNS = 8, 2
 TIMED_ANEW = 600.0  # seconds between measurements of the network's speed
 
 
-def show(settings: Settings) -> None:
+def show(stage: Stage, settings: Settings) -> None:
     """Quality against NFE or seconds for every sampler, what follows from it, and published tables."""
-    guess = ask_prediction(
-        "From how many DDIM steps on does quality stop rising?",
-        ["5", "12", "20", "50", "never"],
-        "guess-curve",
-    )
-    if guess is None:
-        return
+    with stage.question:
+        guess = ask_prediction(
+            "From how many DDIM steps on does quality stop rising?",
+            ["5", "12", "20", "50", "never"],
+            "guess-curve",
+        )
     curve = results.load_quality_curve(settings.model)
     if curve is None:
         st.info("The curve of this network has not been measured yet.", icon=":material/hourglass_empty:")
         return
     note_provenance(curve, settings.model)
-    with st.container(horizontal=True):
+    with stage.controls:
         measure = st.segmented_control(
             "Quality", list(results.METRICS), default="difference", format_func=lambda m: results.METRICS[m][0],
             required=True, key="curve-y",
@@ -50,13 +50,17 @@ def show(settings: Settings) -> None:
             "Cost", ["NFE", "seconds here"], default="NFE", required=True, key="curve-x"
         )
     timed = settings.model if by_time == "seconds here" else None
-    event = chart(curve, measure, key="curve", timed=timed)
+    with stage.picture, locked(guess, "guess-curve"):
+        event = chart(curve, measure, key="curve", timed=timed)
     st.caption(
         f"N = {curve.n:,} generated images a point, 1 to {curve.longest} steps, the same captions and noises for all, "
         f"guidance scale {curve.raw['guidance']:g} (two evaluations a step); bars are 95 % intervals. "
         f"{_about(measure, curve)}"
     )
-    st.markdown(f"You said **{guess}**. {_finding(curve)}")
+    if guess is None:
+        return
+    said = "" if guess == UNASKED else f"You said **{guess}**. "
+    st.markdown(said + _finding(curve))
     _samples(settings, curve, [p["customdata"] for p in event.selection.points])
     with st.expander("How to read the intervals", icon=":material/straighten:"):
         st.markdown(_about_intervals(curve))

@@ -22,7 +22,8 @@ from diffviz.pipelines.trajectory import Trajectory
 from diffviz.ui import charts, live, source, step_details, theme
 from diffviz.ui.cache import memo
 from diffviz.ui.components import gallery, player
-from diffviz.ui.prediction import ask_prediction, verdict
+from diffviz.ui.prediction import UNASKED, ask_prediction, locked, verdict
+from diffviz.ui.stage import Stage
 
 CLOSE = 0.05  # RMSE, on pixel values from -1 to 1, below which two images look alike
 BUDGETS = (3, 5, 8, 12, 20, 30, 50)
@@ -33,20 +34,24 @@ SHARP_SHARE = 0.7  # of the fine detail of 50 steps, below which an image counts
 # --- the number of steps --------------------------------------------------------------------------------------------
 
 
-def step_sweep(settings: Settings) -> None:
-    """One seed and prompt at 1 to 250 steps, each image with its sampling trajectory."""
-    guess = ask_prediction(
-        "From how many steps on will the image hardly change any more?",
-        [f"{n} steps" for n in step_comparison.STEP_COUNTS[1:-1:2]],
-        "guess-ladder",
-    )
+def step_sweep(stage: Stage, settings: Settings) -> None:
+    """One seed and prompt at 1 to 250 steps, beside the longest run once guessed, each with its sampling trajectory."""
+    with stage.question:
+        guess = ask_prediction(
+            "From how many steps on will the image hardly change any more?",
+            [f"{n} steps" for n in step_comparison.STEP_COUNTS[1:-1:2]],
+            "guess-ladder",
+        )
+    with stage.picture:
+        runs = _sweep(settings)
+    last = runs[-1].x[-1]
+    errors = [float(rmse(r.x[-1], last)) for r in runs]
+    close = next(i for i in range(len(runs)) if max(errors[i:]) < CLOSE)
+    with stage.picture:
+        _play_counts(runs, errors, revealed=guess is not None)
     if guess is None:
         return
-    runs = _sweep(settings)
-    last = runs[-1].x[-1]
-    errors = [rmse(r.x[-1], last) for r in runs]
     notes = [f"RMSE {e:.3f}" for e in errors[:-1]] + ["the reference"]
-    close = next(i for i in range(len(runs)) if max(errors[i:]) < CLOSE)
     rung = st.session_state.get("rung", close)
     picked = gallery.pick(
         [r.frames("x")[-1] for r in runs], _titles(runs), notes, label="Show the trajectory of an image", key="rungs",
@@ -56,7 +61,7 @@ def step_sweep(settings: Settings) -> None:
         st.session_state["rung"] = picked
         st.rerun()
     st.markdown(
-        f"You said **{guess}**. From **{runs[close].steps} steps** on, the RMSE to the {runs[-1].steps}-step image stays "
+        f"{_said(guess)}From **{runs[close].steps} steps** on, the RMSE to the {runs[-1].steps}-step image stays "
         f"within {CLOSE} (pixel values from −1 to 1), for this prompt, this seed and {SAMPLERS[settings.sampler].title}. "
         f"{_noise_note(settings)}Try another seed: the number changes."
     )
@@ -69,6 +74,38 @@ def step_sweep(settings: Settings) -> None:
     )  # fmt: skip
     step_details.one_step_in_numbers(run, dataclasses.replace(settings, steps=run.steps))
     source.show(SAMPLERS[settings.sampler].function)
+
+
+def _said(guess: str) -> str:
+    return "" if guess == UNASKED else f"You said **{guess}**. "
+
+
+def _play_counts(runs: Sequence[Trajectory], errors: Sequence[float], *, revealed: bool) -> None:
+    """The finished images with the number of steps on the scrubber; when `revealed`, beside the longest run's."""
+    finals, last = np.stack([r.x[-1] for r in runs]), runs[-1].x[-1]
+    titles = _titles(runs)
+    panels = [player.Panel("x₀", "the finished image", "prediction", to_uint8(finals))]
+    captions = [f"The image after {title}, from the same noise as all the others." for title in titles]
+    curves = []
+    if revealed:
+        reference = np.repeat(last[None], len(runs), 0)
+        difference = step_comparison.difference_image(finals, last)
+        panels += [
+            player.Panel(titles[-1], "the reference", "signal", to_uint8(reference)),
+            player.Panel("difference × 8", "grey: none", "noise", to_uint8(difference)),
+        ]
+        captions = [
+            f"{title.capitalize()}: RMSE {e:.3f} to the reference."
+            for title, e in zip(titles, errors, strict=True)
+        ]
+        top = max(errors) * 1.05 or 1.0
+        curves = [
+            player.Chart("RMSE to the reference", "noise", errors, [f"{e:.3f}" for e in errors], (0, top))
+        ]
+    player.play(
+        panels, titles, captions, title="One noise, several numbers of steps", key="counts-player", name="steps", start=0,
+        t=np.linspace(0, 1, len(runs)), charts=curves,
+    )  # fmt: skip
 
 
 def _noise_note(settings: Settings) -> str:
@@ -106,9 +143,9 @@ def _titles(runs: Sequence[Trajectory]) -> list[str]:
 # --- samplers at equal NFE ----------------------------------------------------------------------------------------------
 
 
-def sampler_race(settings: Settings, budget: int) -> None:
+def sampler_race(stage: Stage, settings: Settings, budget: int) -> None:
     """Two to four samplers from the same noise at equal NFE, compared with a long trajectory from that noise."""
-    picked = st.pills(
+    picked = stage.controls.pills(
         "Samplers (two to four)", list(SAMPLERS), selection_mode="multi", format_func=lambda name: SAMPLERS[name].title,
         default=["ddim", "heun", "dpmpp_2m", "unipc"], key="racers", persist_state="session", wrap=True,
     )  # fmt: skip
@@ -117,13 +154,14 @@ def sampler_race(settings: Settings, budget: int) -> None:
         return
     racers = [name for name in SAMPLERS if name in picked]
     titles = [SAMPLERS[n].title for n in racers]
-    guess = ask_prediction(
-        f"Which ends nearest to the reference image at an NFE of {budget}?", titles, "guess-race"
-    )
-    if guess is None:
-        return
-    target = _long_run(settings)
-    seen, chart = _run_race(settings, racers, budget, target)
+    with stage.question:
+        guess = ask_prediction(
+            f"Which ends nearest to the reference image at an NFE of {budget}?", titles, "guess-race"
+        )
+    with stage.picture:
+        target = _long_run(settings)
+        with locked(guess, "guess-race"):
+            seen, chart = _run_race(settings, racers, budget, target)
     finals = {SAMPLERS[n].title: seen[n][-1].x[0].numpy() for n in racers}
     order = step_comparison.rank_by_distance(finals, target)
     chart.empty()
@@ -132,29 +170,31 @@ def sampler_race(settings: Settings, budget: int) -> None:
         steps = step_comparison.max_steps(name, budget)
         frames = to_uint8(np.stack([s.x0[0].numpy() for s in seen[name]]))
         frames = step_comparison.align_by_nfe(frames, name, steps, budget)
-        note = f"{steps} steps, RMSE {rmse(finals[SAMPLERS[name].title], target):.3f}"
+        note = f"{steps} steps"
+        if guess is not None:
+            note += f", RMSE {rmse(finals[SAMPLERS[name].title], target):.3f}"
         panels.append(player.Panel(SAMPLERS[name].title, note, "prediction", frames))
     words = [
         f"After {j} of {budget} network function evaluations: each sampler's newest prediction x̂₀."
         for j in range(budget + 1)
     ]
-    player.play(
-        panels,
-        texts,
-        words,
-        title="Samplers at equal NFE",
-        key="race-player",
-        name=f"nfe-{budget}",
-    )
+    with stage.picture, locked(guess, "guess-race-player"):
+        player.play(
+            panels, texts, words, title="Samplers at equal NFE", key="race-player", name=f"nfe-{budget}"
+        )
+    if guess is None:
+        return
     charts.show(_lines(seen, racers, budget, target), "race-chart")
     right = "and so it is" if guess == order[0][0] else f"but **{order[0][0]}** ends nearest"
+    told = f"**{order[0][0]}** ends nearest" if guess == UNASKED else f"You said **{guess}**, {right}"
     st.markdown(
-        f"You said **{guess}**, {right}: "
+        f"{told}: "
         + ", ".join(f"{name} {far:.3f}" for name, far in order)
         + f" (RMSE to the image of {step_comparison.REFERENCE['steps']} steps of "
         f"{SAMPLERS[step_comparison.REFERENCE['sampler']].title} from the same noise). One seed proves little: try others, "
         "or see **Measured quality**."
     )
+    _show_paths(seen, racers)
     if settings.guided:
         st.caption("Guidance doubles every NFE here, for each sampler alike; the counts leave it out.")
     source.show(*(SAMPLERS[n].function for n in racers))
@@ -163,6 +203,19 @@ def sampler_race(settings: Settings, budget: int) -> None:
             "DDPM is stochastic: it adds new noise at every step and ends in another image on purpose. Its RMSE says how "
             "far apart two samples are, not how good either is."
         )
+
+
+def _show_paths(seen: dict[str, list[Step]], racers: Sequence[str]) -> None:
+    """The states of all samplers in the plane in which they vary most."""
+    plane = step_comparison.principal_plane(
+        {SAMPLERS[n].title: np.stack([s.x[0].numpy() for s in seen[n]]) for n in racers}
+    )
+    colours = {SAMPLERS[n].title: list(SAMPLERS).index(n) for n in racers}
+    charts.show(charts.paths_in_plane(plane.paths, colours, plane.shares, theme.palette()), "race-paths")
+    st.caption(
+        "The states xₜ of each sampler, from the common noise to its image, projected onto the first two principal "
+        f"directions of all of them: {sum(plane.shares):.0%} of their variance lies in this plane."
+    )
 
 
 def _long_run(settings: Settings) -> np.ndarray:
@@ -216,16 +269,15 @@ def _lines(seen: dict, racers: Sequence[str], budget: int, target: np.ndarray) -
 # --- one step or many --------------------------------------------------------------------------------------
 
 
-def one_step(settings: Settings) -> None:
+def one_step(stage: Stage, settings: Settings) -> None:
     """A single evaluation at pure noise beside 12 and 50 steps, with and without the prompt, all without guidance."""
     options = ["a sharp image", "a blurred average", "Gaussian noise"]
-    guess = ask_prediction(
-        "Without a prompt: what does a single network evaluation at pure noise predict?",
-        options,
-        "guess-jump",
-    )
-    if guess is None:
-        return
+    with stage.question:
+        guess = ask_prediction(
+            "Without a prompt: what does a single network evaluation at pure noise predict?",
+            options,
+            "guess-jump",
+        )
     torch.set_num_threads(1)
     settings = dataclasses.replace(settings, guidance=1.0, negative="")
     denoiser = checkpoints.load(settings.model)
@@ -236,13 +288,19 @@ def one_step(settings: Settings) -> None:
         conditions[", ".join(f"{what} {value}" for what, value in named.items() if value)] = settings
     found = {}
     for title, setting in conditions.items():
-        with st.spinner(f"{title}: one evaluation from each of {MANY_SEEDS} noises, 12 steps, 50 steps …"):
+        with (
+            stage.picture,
+            st.spinner(f"{title}: one evaluation from each of {MANY_SEEDS} noises, 12 steps, 50 steps …"),
+        ):
             found[title] = memo(
                 f"one-step-{len(found)}",
                 setting,
                 lambda setting=setting: step_comparison.one_step_or_many(setting, denoiser, seeds),
             )
-        _one_step_row(title, found[title], settings)
+        with stage.picture, locked(guess, f"guess-jump-{len(found)}"):
+            _one_step_row(title, found[title], settings)
+    if guess is None:
+        return
     free, *given = found.values()
     right = options[1] if free.detail_share < SHARP_SHARE else options[0]
     st.markdown(
@@ -272,5 +330,5 @@ def _one_step_row(title: str, found: step_comparison.OneStepOrMany, settings: Se
     notes = [f"NFE {n}, detail {d:.2f}" for n, d in zip(counts, found.detail, strict=True)]
     st.html(
         f"<b>{html.escape(title)}</b>"
-        + gallery.row([to_uint8(p) for p in found.images], titles, notes, wanted=160)
+        + gallery.row([to_uint8(p) for p in found.images], titles, notes, wanted=192)
     )
