@@ -15,7 +15,7 @@ from diffviz.classroom.answers import KINDS
 from diffviz.classroom.database import Database
 from diffviz.classroom.errors import NotThere, Refused, Unfit
 from diffviz.classroom.rooms import Room
-from diffviz.classroom.schema import ACTIVITIES, PICTURES, VOTES
+from diffviz.classroom.schema import ACTIVITIES, IMAGES, VOTES
 from diffviz.lessons.content import Demo
 
 # In this order; discussion and second vote may be left out.
@@ -41,7 +41,7 @@ class Draft:
     """A question as it is put to a class; `right` may be None, for an opinion.
 
     `right` is the index of an option, the indices of all options in order, or a number that answers within `tolerance`
-    agree with. `source` is its id in the collection. `titles` name the pictures; `notes` say, once the answer is
+    agree with. `source` is its id in the collection. `titles` name the images; `notes` say, once the answer is
     known, what each was. `explanation` and `points` are shown with the answer, and `demo` is the run that settles it.
     """
 
@@ -120,8 +120,8 @@ def free_question(
     return made
 
 
-def ask(db: Database, room: Room, question: Draft, pictures: Sequence[bytes] = ()) -> Activity:
-    """Put a question to a class, with PNG pictures: the first vote is open. Raises Unfit and Refused."""
+def ask(db: Database, room: Room, question: Draft, images: Sequence[bytes] = ()) -> Activity:
+    """Put a question to a class, with PNG images: the first vote is open. Raises Unfit and Refused."""
     check(question)
     with db.write(room.id) as connection:
         asked = sql.select(sql.func.count()).where(ACTIVITIES.c.room_id == room.id)
@@ -132,8 +132,8 @@ def ask(db: Database, room: Room, question: Draft, pictures: Sequence[bytes] = (
                   "phase": PHASES[0], "shown": False, "asked_at": db.clock()}  # fmt: skip
         made = connection.execute(sql.insert(ACTIVITIES).values(**values).returning(ACTIVITIES.c.id))
         activity = made.scalar_one()
-        for place, png in enumerate(pictures):
-            connection.execute(sql.insert(PICTURES).values(activity_id=activity, place=place, png=png))
+        for place, png in enumerate(images):
+            connection.execute(sql.insert(IMAGES).values(activity_id=activity, place=place, png=png))
         return _one(connection, room, activity)
 
 
@@ -188,17 +188,17 @@ def current(connection: sql.Connection, room: int) -> Activity | None:
     return None if row is None else activity_of(row)
 
 
-def picture(db: Database, room: Room, activity: int, place: int) -> bytes:
-    """A picture of a question as PNG. Raises NotThere."""
+def image(db: Database, room: Room, activity: int, place: int) -> bytes:
+    """A image of a question as PNG. Raises NotThere."""
     chosen = (
-        sql.select(PICTURES.c.png)
-        .join(ACTIVITIES, ACTIVITIES.c.id == PICTURES.c.activity_id)
-        .where(ACTIVITIES.c.room_id == room.id, PICTURES.c.activity_id == activity, PICTURES.c.place == place)
+        sql.select(IMAGES.c.png)
+        .join(ACTIVITIES, ACTIVITIES.c.id == IMAGES.c.activity_id)
+        .where(ACTIVITIES.c.room_id == room.id, IMAGES.c.activity_id == activity, IMAGES.c.place == place)
     )
     with db.read() as connection:
         png = connection.execute(chosen).scalar()
     if png is None:
-        raise NotThere("There is no such picture.")
+        raise NotThere("There is no such image.")
     return png
 
 

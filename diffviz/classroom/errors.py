@@ -8,7 +8,7 @@ class ClassroomError(RuntimeError):
 
 
 class NotThere(ClassroomError):
-    """A room, a question or a picture that does not exist, or no longer does."""
+    """A room, a question or a image that does not exist, or no longer does."""
 
 
 class Refused(ClassroomError):

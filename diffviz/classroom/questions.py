@@ -70,7 +70,7 @@ def of_live(
     titles: Sequence[str],
     notes: Sequence[str],
 ) -> Draft:
-    """A live question, of what its run gave: options with a reason each, the right one, and what the pictures are."""
+    """A live question, of what its run gave: options with a reason each, the right one, and what the images are."""
     return Draft(
         "choice",
         item.prompt,

@@ -8,7 +8,7 @@
 | `/c/CODE/events` | the room's state as server-sent events, for who has joined |
 | `/c/CODE/vote`, `/nickname`, `/lost` | POST, for who has joined |
 | `/c/CODE/wall` | the counts that the wall shows, as server-sent events |
-| `/c/CODE/pictures/N/K` | picture K of question N |
+| `/c/CODE/images/N/K` | image K of question N |
 | `/host` | the host's link; the secret is in its fragment, which is sent to no server by itself |
 
 POSTs are JSON, and answered with JSON: what was asked for, or `{"error": "a sentence"}`. Cookies are HttpOnly and strict
@@ -102,7 +102,7 @@ class Phones:
             Route(f"{room}/lost", self._answering(self._lost), methods=["POST"]),
             Route(f"{room}/events", self._answering(self._events)),
             Route(f"{room}/wall", self._answering(self._wall)),
-            Route(f"{room}/pictures/{{activity:int}}/{{place:int}}", self._answering(self._picture)),
+            Route(f"{room}/images/{{activity:int}}/{{place:int}}", self._answering(self._image)),
             Route(f"{base}/host", _file("host.html")),
             Route(f"{base}/host", self._answering(self._host), methods=["POST"]),
         ]
@@ -233,7 +233,7 @@ class Phones:
         await self._in_thread(rooms.signal_lost, room, who, given.get("lost"))
         return JSONResponse({"lost": given["lost"]})
 
-    # --- events and pictures ---------------------------------------------------------------------------------
+    # --- events and images ---------------------------------------------------------------------------------
 
     async def _events(self, request: Request) -> Response:
         room, who = await self._known(request)
@@ -268,10 +268,10 @@ class Phones:
         headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
         return StreamingResponse(events(), media_type="text/event-stream", headers=headers)
 
-    async def _picture(self, request: Request) -> Response:
+    async def _image(self, request: Request) -> Response:
         room = await self._in_thread(rooms.find_room, _code(request))
         where = (request.path_params["activity"], request.path_params["place"])
-        png = await self._in_thread(activities.picture, room, *where)
+        png = await self._in_thread(activities.image, room, *where)
         return Response(
             png, media_type="image/png", headers={"Cache-Control": "private, max-age=3600, immutable"}
         )

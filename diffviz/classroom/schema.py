@@ -56,8 +56,8 @@ ACTIVITIES = sql.Table(
     sql.Column("discuss_until", sql.Float),
     sql.Column("asked_at", sql.Float, nullable=False),
 )
-PICTURES = sql.Table(
-    "pictures",
+IMAGES = sql.Table(
+    "images",
     SCHEMA,
     _belongs("activity_id", "activities", primary_key=True),
     sql.Column("place", sql.Integer, primary_key=True, autoincrement=False),

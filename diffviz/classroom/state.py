@@ -78,7 +78,7 @@ def _activity(activity: Activity, cast: list[votes.Vote]) -> State:
         "setting": question.setting,
         "prompt": question.prompt,
         "options": [option.text for option in question.options],
-        "pictures": question.titles,
+        "images": question.titles,
         "unit": question.unit,
         "phase": activity.phase,
         "round": ROUNDS.get(activity.phase),

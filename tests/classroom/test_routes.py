@@ -133,15 +133,13 @@ def test_the_page_is_small_fetches_nothing_from_elsewhere_and_writes_no_html():
         assert not re.search(r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|\beval\b", text), path
 
 
-def test_a_picture_is_served_to_the_room_that_it_belongs_to(server, db, room):
+def test_a_image_is_served_to_the_room_that_it_belongs_to(server, db, room):
     asked = activities.ask(db, room, QUESTION, [b"\x89PNG"])
 
     async def go():
-        status, headers, body = await server.phone(room).request(
-            "GET", f"/c/{room.code}/pictures/{asked.id}/0"
-        )
+        status, headers, body = await server.phone(room).request("GET", f"/c/{room.code}/images/{asked.id}/0")
         assert (status, dict(headers)["content-type"], body) == (200, "image/png", b"\x89PNG")
-        assert (await server.phone(room).request("GET", f"/c/{room.code}/pictures/{asked.id}/1"))[0] == 404
+        assert (await server.phone(room).request("GET", f"/c/{room.code}/images/{asked.id}/1"))[0] == 404
 
     run(go())
 

@@ -254,13 +254,13 @@ def test_an_erased_room_is_told_to_be_gone(db, room):
     assert phones["gone"] and not phones["open"] and not wall["open"]
 
 
-def test_a_picture_is_found_in_its_own_room_alone(db, room):
+def test_a_image_is_found_in_its_own_room_alone(db, room):
     asked = activities.ask(db, room, QUESTION, [b"first", b"second"])
-    assert activities.picture(db, room, asked.id, 1) == b"second"
+    assert activities.image(db, room, asked.id, 1) == b"second"
     other, _ = rooms.open_room(db, "")
     for where in ((room, asked.id, 2), (other, asked.id, 0)):
         with pytest.raises(NotThere):
-            activities.picture(db, *where)
+            activities.image(db, *where)
 
 
 def test_who_is_lost_is_counted_as_it_changes(db, room, clock):

@@ -169,7 +169,7 @@ function draw() {
   drawFollow();
   if (!room.open || !activity) {
     for (const id of ["setting", "phase", "said"]) say(id, "");
-    for (const id of ["pictures", "vote", "result", "answer"]) at(id).replaceChildren();
+    for (const id of ["images", "vote", "result", "answer"]) at(id).replaceChildren();
     drawn = "";
     const title = room.gone ? "This room was erased." : room.open ? "You are in. The first question comes soon." : "This class has ended. Thank you!";
     say("prompt", title);
@@ -179,7 +179,7 @@ function draw() {
   if (drawn.split("|")[0] !== `${activity.id}`) {
     say("prompt", activity.prompt);
     say("setting", activity.setting);
-    drawPictures(activity);
+    drawImages(activity);
     if (drawn && !at("name").contains(document.activeElement)) at("prompt").focus();
   }
   if (drawn !== `${activity.id}|${now}`) {
@@ -209,10 +209,10 @@ function drawFollow() {
   );
 }
 
-function drawPictures(activity) {
-  at("pictures").replaceChildren(
-    ...activity.pictures.map((title, place) =>
-      make("figure", {}, make("img", { src: `${base}pictures/${activity.id}/${place}`, alt: title }), make("figcaption", { textContent: title }))),
+function drawImages(activity) {
+  at("images").replaceChildren(
+    ...activity.images.map((title, place) =>
+      make("figure", {}, make("img", { src: `${base}images/${activity.id}/${place}`, alt: title }), make("figcaption", { textContent: title }))),
   );
 }
 
@@ -316,7 +316,7 @@ function drawAnswer(activity) {
   } else if (activity.right !== null) {
     parts.push(make("p", { className: "right", textContent: `${activity.right} ${activity.unit}` }));
   }
-  const notes = activity.notes.map((note, i) => [activity.pictures[i], note]).filter(([, note]) => note);
+  const notes = activity.notes.map((note, i) => [activity.images[i], note]).filter(([, note]) => note);
   if (notes.length) parts.push(make("ul", {}, ...notes.map(([title, note]) => make("li", { textContent: `${title}: ${note}` }))));
   if (activity.explanation) parts.push(make("p", { textContent: activity.explanation }));
   if (activity.points.length) parts.push(make("ul", {}, ...activity.points.map((point) => make("li", { className: "right", textContent: point }))));

@@ -1,4 +1,4 @@
-"""Rooms, participants, activities with their pictures, votes, and the signals of who is lost."""
+"""Rooms, participants, activities with their images, votes, and the signals of who is lost."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def upgrade() -> None:
     )  # fmt: skip
     activity = sql.ForeignKey("activities.id", ondelete="CASCADE")
     op.create_table(
-        "pictures",
+        "images",
         sql.Column("activity_id", sql.Integer, activity, primary_key=True, nullable=False),
         sql.Column("place", sql.Integer, primary_key=True, autoincrement=False),
         sql.Column("png", sql.LargeBinary, nullable=False),
