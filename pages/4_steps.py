@@ -10,7 +10,6 @@ page = frame.setup_page(
     kicker="Lesson 4",
 )
 
-
 frame.load_torch()
 
 from diffviz.lessons import content
@@ -39,17 +38,18 @@ FORMERLY = {
     "Can you tell?": "tell",
 }
 part = c.parts("part", PARTS, FORMERLY)
+stage = layout()
 if part == "tell":
-    blind_test.show()
+    blind_test.show(stage)
 else:
-    stage = layout()
     sampler, guidance = "ddim", 1.0  # where the part has no control for it
     with stage.controls:
         prompt = c.text("Prompt", "prompt", "cat face", placeholder="no prompt: unconditional")
         seed = seed_control(c)
         if part == "race":
             budget = c.select("NFE of each sampler", "calls", 8, steps.BUDGETS)
-        with stage.more("style", "sampler", "guidance", "net"):
+        keys = {"jump": ("style", "sampler", "net"), "ladder": ("style", "sampler", "guidance", "net")}
+        with stage.more(*keys.get(part, ("style", "guidance", "net"))):
             style = c.choice("Style", "style", ("", *words.styles), "noto", {"": "any"})
             if part in ("ladder", "jump"):
                 sampler = sampler_control(c)

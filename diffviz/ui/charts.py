@@ -224,11 +224,73 @@ SERIES_DASHES = ("solid", "dot", "dash", "longdash", "dashdot", "longdashdot")
 SERIES_MARKS = ("circle", "x", "square", "diamond", "triangle-up", "star")
 
 
+SERIES_GLYPHS = ("●", "✕", "■", "◆", "▲", "★")  # what stands for SERIES_MARKS in a text
+NAME_ROOM = 132  # pixels at the right for the names of lines
+NAME_HEIGHT = 18
+
+
+def spread(heights: Sequence[float], gap: float, top: float = 1.0) -> list[float]:
+    """Places for labels that want to be at these heights, 0 to `top`: at least `gap` apart, as near as that lets them."""
+    order = sorted(range(len(heights)), key=heights.__getitem__)
+    placed, free = list(heights), 0.0
+    for i in order:
+        placed[i] = free = max(heights[i], free)
+        free += gap
+    free = top
+    for i in reversed(order):
+        placed[i] = min(placed[i], free)
+        free = placed[i] - gap
+    return placed
+
+
+def _name_at_ends(
+    figure: go.Figure,
+    ends: Mapping[str, tuple[int, float, float]],
+    ranges: tuple[tuple[float, float], tuple[float, float]],
+    logarithmic: tuple[bool, bool],
+    height: int,
+    colours: Mapping[str, str],
+) -> None:
+    """Write the name of each line at the right of where it ends, in place of a legend.
+
+    `ends` are name -> (number of its colour, x, y); `ranges` those of both axes, in powers of ten where logarithmic.
+    """
+    (left, right), (low, high) = ranges
+    across, along = ((np.log10 if log else float) for log in logarithmic)
+    wanted = [(along(y) - low) / (high - low) for _, _, y in ends.values()]
+    places = spread(wanted, NAME_HEIGHT / (height - 90))
+    for (name, (k, x, y)), place in zip(ends.items(), places, strict=True):
+        edge, at = low + place * (high - low), (right, low + place * (high - low))
+        colour = colours[f"series-{k}"]
+        tail = [10**v if log else v for v, log in zip(at, logarithmic, strict=True)]
+        if abs(place - (along(y) - low) / (high - low)) > 0.01 or across(x) < right:
+            figure.add_scatter(
+                x=[x, tail[0]], y=[y, tail[1]], mode="lines", line={"color": colour, "width": 1, "dash": "dot"},
+                hoverinfo="skip", showlegend=False,
+            )  # fmt: skip
+        figure.add_annotation(
+            x=1, xref="paper", y=edge, text=f"{SERIES_GLYPHS[k]} {name}", showarrow=False, xanchor="left", yanchor="middle",
+            xshift=4, font={"color": colour},
+        )  # fmt: skip
+    figure.update_xaxes(range=[left, right])
+    figure.update_yaxes(range=[low, high])
+
+
 @by_content
 def distance_by_nfe(
     lines: Mapping[str, tuple[int, Sequence[int], Sequence[float]]], budget: int, colours: Mapping[str, str]
 ) -> go.Figure:
     """RMSE to the reference image against NFE: title -> (number of its colour, NFE, RMSE)."""
+    figure = _lines_by_nfe(lines, budget, colours)
+    ends = {name: (k, made[-1], far[-1]) for name, (k, made, far) in lines.items()}
+    top = max(max(far) for _, _, far in lines.values()) * 1.06 or 1.0
+    _name_at_ends(figure, ends, ((0, budget + 0.5), (0, top)), (False, False), 320, colours)
+    return figure.update_layout(showlegend=False, margin={"r": NAME_ROOM})
+
+
+def _lines_by_nfe(
+    lines: Mapping[str, tuple[int, Sequence[int], Sequence[float]]], budget: int, colours: Mapping[str, str]
+) -> go.Figure:
     figure = go.Figure()
     for name, (k, made, far) in lines.items():
         figure.add_scatter(
@@ -246,42 +308,12 @@ def distance_by_nfe(
 
 
 @by_content
-def paths_in_plane(
-    paths: Mapping[str, np.ndarray],
-    series: Mapping[str, int],
-    shares: tuple[float, float],
-    colours: Mapping[str, str],
-) -> go.Figure:
-    """Paths (F, 2) of samplers in a plane, named at their ends; `shares` of the variance lie along its axes."""
-    figure = go.Figure()
-    for name, path in paths.items():
-        k = series[name]
-        figure.add_scatter(
-            x=path[:, 0],
-            y=path[:, 1],
-            name=name,
-            mode="lines+markers+text",
-            text=[*[""] * (len(path) - 1), name],
-            textposition="middle right",
-            cliponaxis=False,
-            line={"color": colours[f"series-{k}"], "width": 2.5, "dash": SERIES_DASHES[k]},
-            marker={"symbol": SERIES_MARKS[k], "size": 7},
-            hovertemplate="state %{pointNumber}",
-        )
-    first, second = shares
-    figure.update_xaxes(title=f"first principal direction ({first:.0%} of the variance)")
-    figure.update_yaxes(title=f"second ({second:.0%})")
-    figure = _style(figure, colours, 360)
-    return figure.update_layout(hovermode="closest", showlegend=False, margin={"r": 110})
-
-
-@by_content
 def distance_by_few_nfe(
     lines: Mapping[str, tuple[int, Sequence[int], Sequence[float]]], colours: Mapping[str, str]
 ) -> go.Figure:
     """Distance from the data against the NFE on a logarithmic axis: lines as for `distance_by_nfe`."""
     made = sorted({calls for _, each, _ in lines.values() for calls in each})
-    figure = distance_by_nfe(lines, made[-1], colours)
+    figure = _lines_by_nfe(lines, made[-1], colours)
     figure.update_xaxes(
         title="network evaluations (NFE)",
         type="log",
@@ -308,6 +340,9 @@ def _error_bars(y: Sequence[float], intervals: Sequence[Sequence[float]]) -> dic
         "thickness": 1.2,
         "width": 3,
     }
+
+
+QUALITY_HEIGHT = 440
 
 
 @by_content
@@ -353,17 +388,34 @@ def quality_curve(
             y=floor[0],
             line={"color": colours["signal"], "width": 2},
             annotation_text=floor[1],
-            annotation_position="top right",
+            annotation_position="bottom left",
             annotation_font_color=colours["signal"],
         )
     far = max(max(x) for _, x, _, _ in lines.values())
     near = min(min(x) for _, x, _, _ in lines.values())
     figure.update_xaxes(title=titles[0], type="log", **_round_ticks(near, far))
     figure.update_yaxes(title=titles[1])
+    heights = [v for _, _, y, _ in lines.values() for v in y]
+    heights += [
+        v
+        for _, _, _, intervals in lines.values()
+        for pair in intervals or ()
+        for v in pair
+        if v > 0 or not power
+    ]
+    if floor is not None and not power:
+        heights.append(floor[0])
     if power:
-        heights = [v for _, _, y, _ in lines.values() for v in y]
         figure.update_yaxes(type="log", **_round_ticks(min(heights), max(heights)))
-    return _style(figure, colours, 440).update_layout(hovermode="closest")
+    low, high = (float(np.log10(v)) if power else v for v in (min(heights), max(heights)))
+    margin = 0.05 * (high - low or 1.0)
+    _style(figure, colours, QUALITY_HEIGHT)
+    _name_at_ends(
+        figure, {name: (k, x[-1], y[-1]) for name, (k, x, y, _) in lines.items()},
+        ((float(np.log10(near)) - 0.05, float(np.log10(far)) + 0.1), (low - margin, high + margin)), (True, power),
+        QUALITY_HEIGHT, colours,
+    )  # fmt: skip
+    return figure.update_layout(hovermode="closest", showlegend=False, margin={"r": NAME_ROOM})
 
 
 @by_content

@@ -199,8 +199,11 @@ def image_row(
     torch.set_num_threads(1)
     if made:
         place.html(show(made))
-    for job in jobs[len(made) :]:
-        made.append(job())
+    for i in range(len(made), len(jobs)):
+        image = jobs[i]()
+        # A click begins the page anew while this run of it ends its job: whichever is first adds the image.
+        if i == len(made):
+            made.append(image)
         place.html(show(made))
     return made
 

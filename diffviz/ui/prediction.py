@@ -25,6 +25,25 @@ def ask_prediction(question: str, options: Sequence[str], key: str) -> str | Non
     return picked or (UNASKED if st.session_state.get(shown) else None)
 
 
+def ask_on_stage(question: str, key: str) -> str | None:
+    """As `ask_prediction`, for a guess that the learner makes on the stage: whoever reads it there keeps it in `key`."""
+    shown, guess = f"{key}-shown", st.session_state.get(key)
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        st.markdown(question, width="content")
+        if guess is not None or st.session_state.get(shown):
+            st.button("Guess again", key=f"{key}-anew", type="tertiary", on_click=_forget, args=(key, shown))
+        else:
+            told = {"on_click": st.session_state.update, "args": ({shown: True},)}
+            st.caption("Guess first.", width="content")
+            st.button("Show me", key=f"{key}-show", type="tertiary", **told)
+    return guess or (UNASKED if st.session_state.get(shown) else None)
+
+
+def _forget(*keys: str) -> None:
+    for key in keys:
+        st.session_state.pop(key, None)
+
+
 def locked(guess: str | None, key: str) -> AbstractContextManager[object]:
     """A container for results: blurred and out of reach as long as there is no guess."""
     return st.container(key=f"locked-{key}" if guess is None else f"open-{key}")

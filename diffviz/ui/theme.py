@@ -97,9 +97,12 @@ _CSS = """
 .st-key-strip > .stElementContainer:has(:is(.stSelectbox, .stSlider)) { flex: 1 1 130px; max-width: 260px; }
 .st-key-strip > .st-key-more { order: 9; margin-left: auto; }
 /* A run is saved from the end of the player's bar. */
-[class*="st-key-saves"] { margin-top: -3.5rem; margin-left: auto; width: max-content; }
+[class*="st-key-saves"] { position: relative; z-index: 2; margin-top: -3.5rem; margin-left: auto; width: max-content; }
+/* A question above takes some of the image's height, so that the scrubber stays in sight. */
+.stMainBlockContainer:has(.st-key-question button) { --dv-tall: 52dvh; }
 /* Results behind a question. */
-[class*="st-key-locked"] { filter: blur(11px) saturate(.6); opacity: .75; pointer-events: none; user-select: none; }
+[class*="st-key-locked"] { filter: blur(max(11px, 1.2vw)) saturate(.6); opacity: .75; pointer-events: none;
+  user-select: none; }
 .stMainBlockContainer h2 { font-size: 1.4rem; padding-top: 1.2rem; }
 .stColumn h2 { font-size: 1.2rem; padding-top: .2rem; }
 .stMainBlockContainer h3 { font-size: 1.12rem; padding-top: .6rem; }

@@ -38,6 +38,11 @@ def letters(markup):
     return re.sub(r"\W", "", text_of(markup))
 
 
+def signed_letters(markup):
+    """The letters with minus signs: 1.25 and −1.25 are different answers."""
+    return re.sub(r"[^\w−]", "", text_of(markup))
+
+
 # --- what is selected --------------------------------------------------------------------------------------
 
 
@@ -169,12 +174,14 @@ def test_qti_gives_a_reason_for_each_option_and_scores_the_right_one(assessment)
     elements = {i.get("title"): i for i in assessment.iter("item")}
     for question in CHOICES:
         element = elements[question.id]
-        options = {e.get("ident"): letters("".join(e.itertext())) for e in element.iter("response_label")}
+        options = {
+            e.get("ident"): signed_letters("".join(e.itertext())) for e in element.iter("response_label")
+        }
         feedback = {e.get("ident"): letters("".join(e.itertext())) for e in element.iter("itemfeedback")}
         right = element.find(".//respcondition[@continue='No']//varequal").text
-        assert options[right] == letters(quiz.right(question).text)
+        assert options[right] == signed_letters(quiz.right(question).text)
         for ident, text in options.items():
-            option = next(o for o in question.options if letters(o.text) == text)
+            option = next(o for o in question.options if signed_letters(o.text) == text)
             assert feedback[f"{ident}_fb"] == letters(" ".join(quiz.reasons(option)))
         assert letters(quiz.right(question).why) in feedback["general_fb"]
         shown = "".join(element.find("presentation/material").itertext())

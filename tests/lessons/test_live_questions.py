@@ -58,7 +58,7 @@ def test_the_nearest_sampler_is_the_one_with_the_smallest_distance_unless_two_ti
 def test_four_times_the_steps_are_graded_by_evaluations_on_a_slow_clock_too(monkeypatch):
     """A loaded machine must not change what is right."""
     ticks = iter([0.0, 1.0, 1.0, 17.0])
-    monkeypatch.setattr(live_questions.time, "perf_counter", lambda: next(ticks))
+    monkeypatch.setattr(live_questions.pacing, "clock", lambda: next(ticks))
     q = QUESTIONS["four_times_the_steps"](0)
     assert q.options[q.right] == "Four times as many"
     assert "20 and 80 evaluations" in q.feedback[0] and "16.0 times as long" in q.feedback[0]

@@ -1,5 +1,6 @@
 """The pages in a real browser, clicked through as a student would."""
 
+import itertools
 import re
 from contextlib import contextmanager
 from datetime import datetime, timedelta
@@ -225,6 +226,19 @@ def test_playing_runs_to_the_end_and_a_loop_goes_on(page):
     expect(page.get_by_role("button", name="Pause")).to_be_visible()
 
 
+def test_a_player_given_other_frames_answers_once_to_a_click(page):
+    page.goto("/guidance?show=Prompt+ablation&prompt=red+heart&net=32+×+32,+quick")
+    ready(page)
+    at_rest(page)
+    first, loop = shown(page), page.get_by_role("button", name="Loop")
+    page.locator("[class*=st-key-look]").get_by_text("red", exact=True).click()
+    until_shown(page, 0, other_than=first)
+    at_rest(page)
+    for pressed in ("true", "false"):
+        loop.click()
+        expect(loop).to_have_attribute("aria-pressed", pressed)
+
+
 def test_nothing_plays_by_itself_and_reduced_motion_slows_playing(browser, server):
     context = browser.new_context(reduced_motion="reduce", base_url=server.url)
     page = context.new_page()
@@ -340,6 +354,7 @@ def test_a_long_run_can_be_stopped_and_what_was_computed_is_kept(page):
 def test_a_run_can_be_downloaded(page, name, begins):
     page.goto("/reverse?steps=3&prompt=red+heart")
     ready(page)
+    page.get_by_role("button", name="Save").click()
     with page.expect_download() as waiting:
         page.get_by_role("button", name=name).click()
     with open(waiting.value.path(), "rb") as file:
@@ -377,6 +392,7 @@ def test_a_marked_part_is_filled_and_unmarked_again(page):
     assert "Until then: the middle" in page.content()
     before = shown(page, 0)
     pad = page.locator(".dv-sketch canvas")
+    pad.scroll_into_view_if_needed()
     box = pad.bounding_box()
     page.mouse.move(box["x"] + 30, box["y"] + 30)
     page.mouse.down()
@@ -399,7 +415,7 @@ def test_the_pad_can_be_drawn_on_by_keyboard(page):
 
 
 def test_the_main_demo_fits_one_screen(page):
-    for path in ("/forward", "/training", "/reverse", "/guidance", "/editing"):
+    for path in ("/forward", "/training", "/reverse", "/editing", "/scores"):
         page.goto(path)
         ready(page)
         at_rest(page)
@@ -411,7 +427,7 @@ def test_presenter_view_enlarges_the_type(page):
     page.goto("/")
     ready(page)
     small = page.locator("h1").evaluate("e => parseFloat(getComputedStyle(e).fontSize)")
-    page.get_by_text("Presenter view").click()
+    page.get_by_text("Presenter view", exact=True).click()
     page.wait_for_function(
         f"parseFloat(getComputedStyle(document.querySelector('h1')).fontSize) > {small * 1.2}"
     )
@@ -421,14 +437,72 @@ def test_presenter_view_enlarges_the_type(page):
 def test_the_step_sweep_runs_once_predicted_and_opens_a_trajectory(page, width):
     page.set_viewport_size({"width": width, "height": 800})
     page.goto("/steps?guidance=1&prompt=red+heart")
-    expect(page.get_by_text("Guess first.")).to_be_visible(timeout=60_000)
-    page.get_by_role("button", name="12 steps").or_(page.get_by_role("radio", name="12 steps")).click()
-    expect(page.get_by_text("You said")).to_be_visible(timeout=120_000)
-    ready(page)
-    settled = re.search(r"From (\d+) steps on", page.locator("[data-testid=stMain]").inner_text())[1]
-    assert page.get_by_role("slider", name="Frame").get_attribute("max") == settled
-    page.locator(".dv-gallery button").nth(2).press("Enter")  # the third image: three steps
-    expect(page.get_by_role("slider", name="Frame")).to_have_attribute("max", "3", timeout=30_000)
+    counts, trajectory = (page.locator(f".st-key-{key}-player .dv-player") for key in ("counts", "ladder"))
+    expect(counts).to_have_attribute("data-ready", re.compile("."), timeout=120_000)
+    # What is to be guessed is there, blurred; the images of all other step counts are at the learner's hand.
+    assert blurred(counts) == [False, True, True]
+    expect(counts.locator("canvas[aria-label*='hidden until the guess']")).to_have_count(2)
+    slider = counts.get_by_role("slider", name="Frame")
+    slider.focus()
+    for _ in range(5):
+        slider.press("ArrowRight")
+    expect(counts.locator(".dv-readout")).to_have_text("12 steps")
+    counts.get_by_role("button", name="Fix my guess here").press("Enter")
+    expect(page.get_by_text("You said")).to_be_visible(timeout=60_000)
+    assert "You said 12 steps" in page.locator("[data-testid=stMain]").inner_text()
+    expect(counts.locator(".dv-mark").first).to_contain_text("your guess: 12 steps")
+    assert blurred(counts) == [False, False, False]
+    # The mark stands under the thumb, which is still where the guess was made.
+    expect(slider).to_have_value("5")
+    bar, mark = slider.bounding_box(), counts.locator(".dv-mark i").first.bounding_box()
+    thumb = bar["x"] + 8 + (bar["width"] - 16) * 5 / 9
+    assert abs(mark["x"] + mark["width"] / 2 - thumb) < 4
+    expect(trajectory.get_by_role("slider", name="Frame")).to_have_attribute("max", "12", timeout=30_000)
+    page.get_by_role("radiogroup", name="Number of steps").get_by_text("3", exact=True).click()
+    expect(trajectory.get_by_role("slider", name="Frame")).to_have_attribute("max", "3", timeout=30_000)
+    at_rest(page)
+    is_sound(page)
+
+
+def blurred(player):
+    """Which panels of a player are blurred."""
+    return player.locator(".dv-panel canvas").evaluate_all(
+        "all => all.map(canvas => getComputedStyle(canvas).filter.includes('blur'))"
+    )
+
+
+@pytest.mark.parametrize(("width", "scheme"), [(1280, "dark"), (390, "light")])
+def test_samplers_run_in_lanes_and_their_paths_grow_with_the_evaluations(page, width, scheme):
+    page.set_viewport_size({"width": width, "height": 900})
+    page.emulate_media(color_scheme=scheme)
+    page.goto("/steps?part=Samplers+at+equal+NFE&guidance=1&prompt=red+heart")
+    race = page.locator(".st-key-race-player .dv-player")
+    expect(race).to_have_attribute("data-ready", re.compile("."), timeout=120_000)
+    assert page.locator("[class*=st-key-locked] .st-key-race-player").count() == 1
+    page.locator(".st-key-question").get_by_text("Heun", exact=True).click()
+    expect(page.get_by_text("You said")).to_be_visible(timeout=60_000)
+    expect(race).to_have_attribute("data-ready", re.compile("."), timeout=60_000)
+    assert page.locator("[class*=st-key-locked]").count() == 0
+    sizes = [canvas.bounding_box() for canvas in race.locator(".dv-panel canvas").all()]
+    assert (
+        len(sizes) == 4 and len({(round(b["y"]), round(b["width"])) for b in sizes}) == 1
+    )  # one row of equal lanes
+    names = race.locator(".dv-plane .name")
+    assert sorted(names.all_text_contents()) == ["DDIM", "DPM-Solver++", "Heun", "UniPC", "reference"]
+    heights = sorted(float(y) for y in names.evaluate_all("all => all.map(name => name.getAttribute('y'))"))
+    assert min(b - a for a, b in itertools.pairwise(heights)) >= 17  # no name lies over another
+
+    def walked():
+        return race.locator(".dv-plane .walked").evaluate_all(
+            "all => all.map(line => line.getAttribute('points').split(' ').length)"
+        )
+
+    slider = race.get_by_role("slider", name="Frame")
+    slider.press("End")
+    whole = walked()
+    slider.press("Home")
+    assert walked() == [1, 1, 1, 1] and min(whole) > 1
+    at_rest(page)
     is_sound(page)
 
 
@@ -452,16 +526,129 @@ def test_the_nearest_drawings_and_the_chart_appear_once_guessed(page, width, sch
 
 
 @pytest.mark.parametrize(("width", "scheme"), [(1280, "dark"), (390, "light")])
-def test_rising_guidance_scales_are_sampled_once_predicted_beside_what_was_measured(page, width, scheme):
+def test_one_row_of_seeds_follows_the_guidance_scale_beside_what_was_measured(page, width, scheme):
     page.set_viewport_size({"width": width, "height": 800})
     page.emulate_media(color_scheme=scheme)
     page.goto("/guidance?show=How+hard+to+push&prompt=red+heart&net=32+×+32,+quick")
-    expect(page.get_by_text("Guess first.")).to_be_visible(timeout=60_000)
+    row = page.locator(".st-key-stage .dv-gallery img")
+    expect(row).to_have_count(4, timeout=60_000)  # blurred, behind the question
     page.get_by_text("more alike", exact=True).click()
     expect(page.get_by_text("You said")).to_be_visible(timeout=60_000)
-    assert page.locator(".dv-gallery img").count() == 24  # six scales, four seeds
+    at_rest(page)
+    visible = page.locator(".dv-gallery img:visible")
+    expect(visible).to_have_count(4)  # the scales one below the other are not in sight yet
+    before = row.first.get_attribute("src")
+    page.get_by_role("slider", name="Guidance scale w").press("End")
+    expect(page.get_by_text("w = 10", exact=True).first).to_be_visible(timeout=30_000)
+    expect(row.first).not_to_have_attribute("src", before)
+    page.get_by_text("All scales, one below the other").click()
+    expect(visible).to_have_count(4 + 24, timeout=60_000)  # six scales, four seeds
     at_rest(page)
     is_sound(page)
+
+
+ARROW = "/guidance?prompt=red+heart&net=32+×+32,+quick"
+
+
+def open_arrow(page, guess="between the two"):
+    page.goto(ARROW)
+    arrow = page.locator(".dv-arrow[data-ready]")
+    expect(arrow).to_be_visible(timeout=60_000)
+    if guess:
+        page.get_by_text(guess, exact=True).click()
+        expect(arrow).not_to_have_class(re.compile("locked"))
+        at_rest(page)
+    return arrow, page.get_by_role("slider", name="the arrow's head")
+
+
+def pixels(canvas):
+    return canvas.evaluate("c => [...c.getContext('2d').getImageData(0, 0, c.width, c.height).data]")
+
+
+def test_the_guided_prediction_is_held_back_until_there_is_a_guess_and_the_other_two_are_not(page):
+    arrow, head = open_arrow(page, guess=None)
+    expect(arrow.locator(".dv-guided canvas")).to_have_css("filter", re.compile("blur"))
+    expect(arrow.locator(".dv-cond canvas")).to_have_css("filter", "none")
+    expect(head).to_be_hidden()
+    page.get_by_role("button", name="Show me").click()
+    expect(head).to_be_visible()
+    expect(arrow.locator(".dv-guided canvas")).to_have_css("filter", "none")
+
+
+def test_the_arrow_extrapolates_as_the_sampler_does_and_its_ends_are_the_two_predictions(page):
+    arrow, head = open_arrow(page)
+    three = [pixels(arrow.locator(f".dv-{name} canvas")) for name in ("uncond", "cond", "guided")]
+    # What the server sampled with stands in the player: conditional, unconditional and guided at the same step.
+    frame = arrow.locator(".dv-step input").input_value()
+    assert page.locator(".dv-player").get_attribute("data-frame") == frame
+    cond, uncond, guided = (pixels(c) for c in page.locator(".dv-panel canvas").all())
+    for ours, theirs in zip(three, (uncond, cond, guided), strict=True):
+        assert max(abs(a - b) for a, b in zip(ours, theirs, strict=True)) <= 1  # of 255: rounding
+    assert guided != cond
+    head.press("Home")
+    assert pixels(arrow.locator(".dv-guided canvas")) == three[0]
+    head.press("ArrowRight")
+    head.press("ArrowRight")
+    assert head.get_attribute("aria-valuenow") == "1"
+    assert pixels(arrow.locator(".dv-guided canvas")) == three[1]
+
+
+def test_where_the_head_is_let_go_a_trajectory_is_sampled_and_below_1_none_is(page):
+    arrow, head = open_arrow(page)
+    box, line = head.bounding_box(), arrow.locator(".dv-line").bounding_box()
+    y = box["y"] + box["height"] / 2
+    page.mouse.move(box["x"] + box["width"] / 2, y)
+    page.mouse.down()
+    page.mouse.move(line["x"] + line["width"] - 40, y, steps=6)
+    assert float(head.get_attribute("aria-valuenow")) > 9
+    assert "guidance=" not in page.url  # a preview, computed in the browser
+    page.mouse.up()
+    expect(page).to_have_url(re.compile(r"guidance=(9|9\.5|10)(&|$)"), timeout=30_000)
+    expect(arrow.locator(".dv-end figcaption")).to_have_text(
+        re.compile(r"finished, w = (9|9\.5|10)$"), timeout=30_000
+    )
+    assert page.evaluate("document.activeElement !== document.body")  # the head keeps the focus
+    sampled = page.url
+    head.press("Home")
+    head.press("Enter")
+    expect(arrow.locator(".dv-caption")).to_contain_text("trajectories are sampled with w from 1")
+    at_rest(page)
+    assert page.url == sampled
+
+
+def test_each_key_moves_the_head_once_however_often_the_page_ran(page):
+    _, head = open_arrow(page)
+    for w in ("3.5", "4", "4.5"):
+        head.press("ArrowRight")
+        assert head.get_attribute("aria-valuenow") == w
+    expect(page).to_have_url(re.compile(r"guidance=4\.5(&|$)"), timeout=30_000)
+    at_rest(page)
+    head.press("ArrowLeft")
+    assert head.get_attribute("aria-valuenow") == "4"
+
+
+@pytest.mark.parametrize("width", [1920, 1280, 390])
+def test_the_arrow_fits_one_screen_and_the_width_in_both_themes(page, width):
+    page.set_viewport_size({"width": width, "height": {1920: 1080, 1280: 800, 390: 844}[width]})
+    arrow, _ = open_arrow(page)
+    assert arrow.bounding_box()["y"] + arrow.bounding_box()["height"] <= page.viewport_size["height"]
+    for scheme in GROUND:
+        page.emulate_media(color_scheme=scheme)
+        at_rest(page)
+        is_sound(page)
+
+
+def test_a_changed_prompt_leaves_the_former_images_until_new_ones_come(page):
+    arrow, _ = open_arrow(page)
+    page.evaluate(
+        "window.gone = 0; setInterval(() => { if (!document.querySelector('.dv-arrow') && "
+        "![...document.querySelectorAll('*')].some(e => e.shadowRoot?.querySelector('.dv-arrow'))) window.gone += 1 }, 20)"
+    )
+    before = pixels(arrow.locator(".dv-cond canvas"))
+    page.get_by_label("Prompt", exact=True).fill("sunflower")
+    page.get_by_label("Prompt", exact=True).press("Enter")
+    until(page, lambda: pixels(arrow.locator(".dv-cond canvas")) != before, "the prompt changed nothing")
+    assert page.evaluate("window.gone") == 0
 
 
 def test_a_click_on_the_measured_curve_takes_samples_at_that_setting(page):

@@ -6,19 +6,23 @@ import gc
 import inspect
 import weakref
 from dataclasses import dataclass
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
+import streamlit
 from helpers import open_page
 from hypothesis import given
 from hypothesis import strategies as st
 
+from diffviz.analysis import step_comparison
 from diffviz.bounded import BoundedCache
 from diffviz.models import checkpoints
 from diffviz.pipelines.text_to_image import Settings, sample_steps
 from diffviz.ui import cache, charts, live
 from diffviz.ui.cache import by_content, digest
 from diffviz.ui.components import player
+from diffviz.ui.lessons import steps
 
 
 @given(st.lists(st.tuples(st.integers(0, 5), st.integers(0, 40))), st.integers(1, 100))
@@ -154,3 +158,40 @@ def test_a_rerun_that_changes_nothing_makes_no_chart_and_reads_no_source(slug, s
     monkeypatch.setattr(inspect, "getsourcelines", lambda function: made.append("source"))
     app.run()
     assert not app.exception and not made
+
+
+# --- a click while a row is computed ---------------------------------------------------------------------------------
+
+
+def test_an_image_that_two_runs_of_a_page_made_stands_in_the_row_once(monkeypatch):
+    """Streamlit begins the page anew while the run before ends its job; both then have the image."""
+    row: list[np.ndarray] = []
+    monkeypatch.setattr(live, "memo", lambda *_: row)
+
+    def job(value, meanwhile=False):
+        def make():
+            if meanwhile:
+                row.append(np.full(1, value))
+            return np.full(1, value)
+
+        return make
+
+    made = live.image_row("row", None, [job(0), job(1, meanwhile=True), job(2)], lambda images: "<b>row</b>")
+    assert [int(image[0]) for image in made] == [0, 1, 2]
+
+
+def test_a_trajectory_that_two_runs_of_a_page_made_stands_in_the_sweep_once(monkeypatch):
+    runs, counts = [], step_comparison.STEP_COUNTS
+
+    def sweep(settings, left):
+        for n in left:
+            trajectory = SimpleNamespace(
+                steps=n, x=np.zeros((1, 3, 8, 8)), frames=lambda _: np.zeros((1, 8, 8, 3), np.uint8)
+            )
+            if n == counts[3]:
+                runs.append(trajectory)
+            yield trajectory
+
+    monkeypatch.setattr(steps, "memo", lambda *_: runs)
+    monkeypatch.setattr(step_comparison, "step_sweep", sweep)
+    assert [r.steps for r in steps._sweep(Settings(), streamlit.empty())] == list(counts)

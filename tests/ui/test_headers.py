@@ -48,7 +48,7 @@ def test_metrics_of_the_server_are_closed(server):
 @pytest.mark.slow
 @pytest.mark.parametrize("path", LINKS)
 def test_no_page_violates_the_policy(browser, server, path):
-    context = browser.new_context(viewport={"width": 1280, "height": 800})
+    context = browser.new_context(viewport={"width": 1280, "height": 800}, bypass_csp=False)
     page = context.new_page()
     page.add_init_script(WATCH)
     said = []
@@ -65,7 +65,7 @@ def test_no_page_violates_the_policy(browser, server, path):
 @pytest.mark.browser
 @pytest.mark.slow
 def test_a_script_that_is_put_into_a_page_does_not_run_and_graphs_are_drawn_all_the_same(browser, server):
-    context = browser.new_context()
+    context = browser.new_context(bypass_csp=False)
     page = context.new_page()
     page.add_init_script(WATCH)
     page.goto(f"{server.url}/practice?way=Progress")

@@ -2,6 +2,7 @@
 
 import html
 import io
+import re
 
 import numpy as np
 import pytest
@@ -11,9 +12,11 @@ from streamlit.testing.v1 import AppTest
 
 from diffviz.analysis import broken_pipelines, unet_probe
 from diffviz.evaluation import categories, nearest_neighbors, results
+from diffviz.evaluation.metrics import rmse
 from diffviz.lessons import content, staircase
 from diffviz.models import checkpoints
-from diffviz.ui.lessons import editing, memorization, reverse, teaching, training, unet, workshop
+from diffviz.ui import live
+from diffviz.ui.lessons import editing, memorization, reverse, steps, teaching, training, unet, workshop
 
 PAGES = [None, *(f"pages/{p.name}" for p in sorted((ROOT / "pages").glob("*.py")))]
 FORWARD, REVERSE = "pages/1_forward.py", "pages/3_reverse.py"
@@ -344,7 +347,29 @@ def test_steps_asks_for_a_prediction_before_it_runs(part):
 def test_the_step_sweep_compares_the_prediction_with_what_was_computed():
     app = open_steps("Number of steps", guess_ladder="5 steps")
     said = next(m.value for m in app.markdown if "You said" in m.value)
-    assert "**5 steps**" in said and "steps** on, the RMSE to the 250-step image stays within" in said
+    runs = app.session_state["step-sweep"][1]
+    errors = [float(rmse(run.x[-1], runs[-1].x[-1])) for run in runs]
+    close = next(r.steps for i, r in enumerate(runs) if max(errors[i:]) < steps.CLOSE)
+    assert "**5 steps**" in said and f"**{close} steps**" in said
+    assert "From there on, the RMSE to the 250-step image stays within" in said
+    # Any of the trajectories can be looked at.
+    app.slider(key="numbers-step").set_value(12).run()
+    app.segmented_control(key="rung").set_value(3).run()
+    assert not app.exception and app.slider(key="numbers-step").max == 3
+    next(b for b in app.button if b.label == "Guess again").click().run()
+    assert not app.exception and not any("You said" in m.value for m in app.markdown)
+
+
+@pytest.mark.slow
+def test_a_stochastic_sampler_reaches_no_common_image_however_many_steps_it_takes():
+    app = AppTest.from_file(str(ROOT / "home.py"), default_timeout=120)
+    app.query_params.update({"guidance": "1.0", "sampler": "DDPM"})
+    app.session_state["guess-ladder"] = "5 steps"
+    app.switch_page(STEPS)
+    app.run()
+    assert not app.exception
+    said = next(m.value for m in app.markdown if "You said" in m.value)
+    assert "None of these step counts" in said and "stochastic" in said
 
 
 @pytest.mark.slow
@@ -353,6 +378,12 @@ def test_samplers_at_equal_nfe_are_named_with_their_rmse():
     said = next(m.value for m in app.markdown if "You said" in m.value)
     assert "**Heun**" in said
     assert all(name in said for name in ("DDIM", "DPM-Solver++", "UniPC"))
+    assert any(re.search(r"\d+% of their variance lies in this plane", c.value) for c in app.caption)
+
+
+def test_a_race_of_one_asks_for_another_sampler():
+    app = open_steps("Samplers at equal NFE", racers=["ddim"])
+    assert any("two, three or four" in i.value for i in app.info)
 
 
 @pytest.mark.slow
@@ -488,50 +519,100 @@ def said(app):
     return " ".join(e.value for kind in (app.markdown, app.info) for e in kind)
 
 
-def test_guidance_shows_where_the_words_matter_most():
-    app = open_page(GUIDANCE, prompt="red heart")
-    assert "the two predictions differ most at step" in said(app)
+def open_guidance(show="Classifier-free guidance", **query):
+    return open_page(GUIDANCE, show=show, **QUICK_NET, **query)
+
+
+def test_the_guided_prediction_is_an_extrapolation_whose_clipped_share_is_said_once_guessed():
+    app = open_guidance(prompt="red heart")
+    assert "no average of images" not in said(app) and "differ most at step" not in said(app)
+    assert app.session_state["guidance-run"].finished  # it stands behind the question
+    app.pills(key="guess-two").set_value("between the two").run()
+    assert "but here it is **beyond the conditional one**" in said(app)
+    assert "no average of images" in said(app) and "the two predictions differ most at step" in said(app)
     app.slider(key="guidance").set_value(1.0).run()
-    assert not app.exception and "most at step" in said(app)
+    assert not app.exception and "but here it is **at the conditional one**" in said(app)
     assert "no average of images" not in said(app)  # at w = 1 nothing is extrapolated
 
 
-def test_the_guided_prediction_is_called_an_extrapolation_with_its_share_of_clipped_values():
-    assert "no average of images**: at step" in said(open_page(GUIDANCE, prompt="red heart"))
+def test_show_me_shows_without_a_guess():
+    app = open_guidance(prompt="red heart")
+    app.button(key="guess-two-show").click().run()
+    assert not app.exception and "The answer here: **beyond the conditional one**" in said(app)
 
 
-def test_guidance_without_a_condition_says_that_it_has_no_effect():
-    app = open_page(GUIDANCE, prompt="", style="any")
-    app.text_input(key="prompt").set_value("").run()
+@pytest.mark.parametrize("prompt", ["", "qwertz"])
+def test_guidance_without_a_condition_says_that_it_has_no_effect(prompt):
+    app = open_guidance(prompt="red heart")
+    app.text_input(key="prompt").set_value(prompt).run()
     app.selectbox(key="style").set_value("").run()
     assert not app.exception and "guidance has no effect" in said(app)
+    assert "guess-two" not in [p.key for p in app.get("button_group")]  # there is nothing to guess
+
+
+def test_each_part_begins_with_its_own_prompt_until_another_is_typed():
+    app = open_guidance("Negative prompt")
+    assert (app.text_input(key="prompt").value, app.text_input(key="avoid").value) == ("heart", "red")
+    go_to(app, "words")
+    assert app.text_input(key="prompt").value == "face with tongue"
+    assert not [t for t in app.text_input if t.key == "avoid"]  # it plays no part there
+    app.text_input(key="prompt").set_value("red apple").run()
+    go_to(app, "avoid")
+    assert app.text_input(key="prompt").value == "red apple"
+
+
+def go_to(app, part):
+    next(b for b in app.get("button_group") if b.key == "show").set_value(part).run()
+    assert not app.exception, [e.value for e in app.exception]
 
 
 @pytest.mark.slow
-def test_guidance_waits_for_a_guess_and_then_draws_every_scale():
-    app = open_page(GUIDANCE, show="Guidance scale", prompt="red heart", net="32 × 32, quick")
-    assert "Guess first" in " ".join(c.value for c in app.caption)
+def test_four_seeds_follow_the_guidance_scale_and_each_is_sampled_once(monkeypatch):
+    app = open_guidance("Guidance scale", prompt="red heart")
+    assert "Guess first" in " ".join(c.value for c in app.caption) and "feature similarity goes" not in said(
+        app
+    )
+    kept = app.session_state["guidance-scales"][1]
+    assert set(kept) == {1.0, 2.0, 3.0, 5.0, 7.0, 10.0}
+    assert "<b>w = 3</b>" in drawn(app)
     app.pills(key="guess-scales").set_value("more alike").run()
     assert not app.exception and "You said **more alike**" in said(app)
     assert "agreement with the caption is highest at" in said(app) or "not measured" in said(app)
+    sampled, sample_images = [], live.sample_images
+    monkeypatch.setattr(
+        live, "sample_images", lambda s, seeds: sampled.append(s.guidance) or sample_images(s, seeds)
+    )
+    app.slider(key="guidance").set_value(7.0).run()
+    assert not app.exception and "<b>w = 7</b>" in drawn(app) and not sampled
+    app.slider(key="guidance").set_value(4.5).run()
+    assert not app.exception and "<b>w = 4.5</b>" in drawn(app) and sampled == [4.5]
+
+
+def drawn(app):
+    """The HTML of the first row of images on the page."""
+    return next(e.proto.body for e in app.get("html") if "dv-gallery" in e.proto.body)
 
 
 @pytest.mark.slow
-def test_guidance_in_one_third_waits_for_a_guess_and_counts_its_calls():
-    app = open_page(GUIDANCE, show="Guidance interval", prompt="red heart", net="32 × 32, quick")
+def test_guidance_in_one_third_stands_behind_its_question_and_counts_its_calls():
+    app = open_guidance("Guidance interval", prompt="red heart")
+    _, images = app.session_state["guidance-when"]
+    assert list(images) == ["always", "first", "middle", "last", "never"]
+    assert "It costs an NFE" not in said(app)
     app.pills(key="guess-when").set_value("the middle").run()
     assert not app.exception and "You said **the middle**" in said(app)
-    _, drawn = app.session_state["guidance-when"]
-    assert list(drawn) == ["always", "first", "middle", "last", "never"]
+    assert "It costs an NFE of 16 instead of 24 (without guidance 12)" in said(app)
     app.slider(key="guidance").set_value(1.0).run()
     assert not app.exception and "Guidance is off" in said(app)
 
 
 @pytest.mark.slow
 def test_classifier_guidance_is_towards_labels_that_the_classifier_knows():
-    app = open_page(GUIDANCE, show="Classifier guidance", prompt="cat fase", net="32 × 32, quick")
+    app = open_guidance("Classifier guidance", prompt="cat fase")
     assert "is none. Near it: cat face" in said(app)
+    assert "dv-gallery" in drawn(app)  # something real stands there all the same
     app.text_input(key="prompt").set_value("cat face").run()
+    assert "mean probability" not in said(app)
     app.pills(key="guess-judge").set_value("something like it").run()
     assert not app.exception and "You said **something like it**" in said(app)
     assert len(app.session_state["guidance-judge"][1]) == 4
@@ -539,41 +620,38 @@ def test_classifier_guidance_is_towards_labels_that_the_classifier_knows():
 
 @pytest.mark.slow
 def test_leaving_words_out_needs_two_words_that_are_known():
-    app = open_page(GUIDANCE, show="Prompt ablation", prompt="heart qwertz", net="32 × 32, quick")
-    assert "two known words" in said(app)
+    app = open_guidance("Prompt ablation", prompt="heart qwertz")
+    assert "two known words" in said(app) and "dv-gallery" in drawn(app)
     app.text_input(key="prompt").set_value("red heart").run()
     app.pills(key="guess-word").set_value("red").run()
     assert not app.exception and "You said **red**" in said(app)
     assert "Mean attention weights over this trajectory: the style, noto" in said(app)
+    assert app.pills(key="look-red heart").value == "heart"  # a word, and not the style
 
 
 @pytest.mark.parametrize(
     ("avoid", "guidance", "says"),
     [
-        ("red", "3.0", "That changed the image by an RMSE of"),
+        ("red", "3.0", "You said **as many**, and so it is. The NFE is 24 with it and 24 without"),
         ("qwertz", "3.0", "“qwertz” is not in the vocabulary"),
         ("", "3.0", "Type a negative prompt"),
         ("red", "1.0", "Guidance is off"),
     ],
 )
 def test_a_negative_prompt_changes_the_image_or_says_why_it_cannot(avoid, guidance, says):
-    app = open_page(
-        GUIDANCE,
-        show="Negative prompt",
-        prompt="heart",
-        avoid=avoid or "red",
-        guidance=guidance,
-        net="32 × 32, quick",
-    )
+    app = open_guidance("Negative prompt", prompt="heart", avoid=avoid or "red", guidance=guidance)
     if not avoid:
         app.text_input(key="avoid").set_value("").run()
-    assert not app.exception and says in said(app)
+    if says.startswith("You said"):
+        assert "The NFE is" not in said(app)
+        app.pills(key="guess-avoid").set_value("as many").run()
+    assert not app.exception and says in said(app) and "dv-gallery" in drawn(app)
 
 
 def test_an_idea_fills_in_the_prompt_and_what_to_avoid():
-    app = open_page(GUIDANCE, show="Negative prompt", net="32 × 32, quick")
-    app.pills(key="avoid-idea").set_value("heart, not red").run()
-    assert (app.text_input(key="prompt").value, app.text_input(key="avoid").value) == ("heart", "red")
+    app = open_guidance("Negative prompt")
+    app.pills(key="avoid-idea").set_value("face, not yellow").run()
+    assert (app.text_input(key="prompt").value, app.text_input(key="avoid").value) == ("face", "yellow")
 
 
 EDITING = "pages/6_editing.py"

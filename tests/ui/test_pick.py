@@ -3,7 +3,7 @@
 import pytest
 import streamlit as st
 
-from diffviz.ui.components.player import Pick, _picked
+from diffviz.ui.components.player import Pick, _fixed, _picked
 from diffviz.ui.lessons import unet
 from diffviz.ui.lessons.scores import field
 
@@ -31,6 +31,19 @@ def test_a_place_is_passed_on(state):
 def test_anything_else_is_not(state, sent):
     state["key"] = {"pick": sent}
     _picked("key", 2, 5, lambda pick: pytest.fail("this is no place"))
+
+
+def test_a_frame_that_was_fixed_is_passed_on(state):
+    state["key"] = {"fix": 4}
+    seen = []
+    _fixed("key", 5, seen.append)
+    assert seen == [4]
+
+
+@pytest.mark.parametrize("sent", [None, "2", -1, 5, float("nan"), float("inf"), {"frame": 1}, []])
+def test_what_is_no_frame_is_not_fixed(state, sent):
+    state["key"] = {"fix": sent}
+    _fixed("key", 5, lambda frame: pytest.fail("this is no frame"))
 
 
 @pytest.mark.parametrize(("x", "y", "row", "column"), [(0, 0, 1, 1), (1, 1, 8, 8), (0.3, 0.6, 5, 3)])

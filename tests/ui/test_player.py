@@ -1,4 +1,5 @@
 import json
+import re
 import struct
 
 import numpy as np
@@ -8,7 +9,7 @@ from diffviz.diffusion.samplers import ddim, make_generators, randn_per_seed, ti
 from diffviz.diffusion.schedules import SCHEDULES
 from diffviz.models import checkpoints
 from diffviz.pipelines.trajectory import record
-from diffviz.ui.components.player import Chart, Panel, pack, snr_text, still
+from diffviz.ui.components.player import Chart, Mark, Panel, Plane, PlanePath, pack, snr_text, still
 from diffviz.ui.live import panels, readouts
 
 
@@ -73,6 +74,28 @@ def test_charts_carry_no_infinities_into_json():
         pack([Panel("a", "", "state", frames(3))], ["r"] * 3, ["c"] * 3, "", t=[0, 0.5, 1], charts=[chart])
     )
     assert header["charts"][0]["values"] == [12, 0, -12]
+
+
+def test_what_is_locked_is_blurred_in_the_player_and_while_it_is_computed():
+    panels = [Panel("a", "", "signal", frames(1)), Panel("b", "", "noise", frames(1, seed=1), locked=True)]
+    header, _ = unpack(pack(panels, ["r"], ["c"], "Two"))
+    assert [p["locked"] for p in header["panels"]] == [False, True]
+    classes = re.findall(r'<img class="([^"]*)"', still(panels, "c"))
+    assert ["locked" in c.split() for c in classes] == [False, True]
+
+
+def test_marks_and_paths_reach_the_browser_as_they_were_given():
+    path = PlanePath("DDIM", np.array([[0.0, 1.0], [2.0, 3.0]]), [0, 0, 1], series=2)
+    plane = Plane("Paths", ("one", "two"), [PlanePath("reference", np.zeros((2, 2))), path])
+    header, _ = unpack(
+        simple(3, marks=[Mark(2, "here", filled=False)], button="Fix", lanes=True, plane=plane)
+    )
+    assert header["marks"] == [{"frame": 2, "text": "here", "filled": False}]
+    assert (header["button"], header["lanes"]) == ("Fix", True)
+    reference, walked = header["plane"]["paths"]
+    assert reference["series"] is None
+    assert walked == {"name": "DDIM", "series": 2, "points": [[0, 1], [2, 3]], "newest": [0, 0, 1]}
+    assert unpack(simple(3))[0]["plane"] is None
 
 
 @pytest.mark.parametrize(

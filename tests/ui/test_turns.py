@@ -39,7 +39,7 @@ FORWARD = UNet.forward
 LINKS = [
     *((lesson.slug, {}) for lesson in (*pages.LESSONS, pages.TEACHING)),
     ("training", {"learn": "Train a small network"}),
-    ("guidance", {"show": "Four seeds at several scales"}),
+    ("guidance", {"show": "Guidance scale"}),
     ("guidance", {"show": "Guidance interval"}),
     ("guidance", {"show": "Classifier guidance"}),
     ("editing", {"do": "Inpainting"}),

@@ -15,63 +15,71 @@ from diffviz.ui.components import gallery
 from diffviz.ui.lessons import quality_curve
 from diffviz.ui.measured import note_provenance
 from diffviz.ui.prediction import UNASKED, ask_prediction, locked
+from diffviz.ui.stage import Stage
 
 KEY = "tell"
 START = 2  # steps of the first trial: nearly everybody sees that one
-LARGEST = 256
+LARGEST = 384
 
 
 def _new_test() -> dict:
     return {"answers": [], "seed": random.randrange(10**6)}
 
 
-def show() -> None:
+def show(stage: Stage) -> None:
     """Twenty trials of two images from one noise; a staircase finds the number of steps at which they look alike."""
     ladders = results.load_blind_test()
     if ladders is None:
         st.info("The images of this test have not been sampled yet.", icon=":material/hourglass_empty:")
         return
     levels, longest = ladders.steps[:-1], ladders.steps[-1]
-    guess = ask_prediction(
-        f"Up to how many steps will you see a difference from {longest} steps?",
-        [str(n) for n in levels[1:-1]],
-        "guess-tell",
-    )
+    with stage.question:
+        guess = ask_prediction(
+            f"Up to how many steps will you see a difference from {longest} steps?",
+            [str(n) for n in levels[1:-1]],
+            "guess-tell",
+        )
     if guess is None:
         few_and_many = [ladders.image(0, START), ladders.image(0, longest)]
-        with locked(guess, "guess-tell"):
-            st.html(gallery.row(few_and_many, ["left", "right"], ["", ""], LARGEST))
+        with stage.picture, locked(guess, "guess-tell"):
+            st.html(gallery.row(few_and_many, ["left", "right"], ["", ""], LARGEST, together=True))
         return
-    note_provenance(ladders, checkpoints.QUICK)
+    with stage.below:
+        note_provenance(ladders, checkpoints.QUICK)
     learner.identify()
     state = learner.load_progress(KEY, _new_test)
     answers = [(k, right) for k, right in state["answers"]]
     if len(answers) >= staircase.TRIALS:
-        _result(answers, guess, ladders)
+        with stage.below:
+            _result(answers, guess, ladders)
     else:
-        _trial(state, answers, ladders)
+        _trial(stage, state, answers, ladders)
     if answers:
-        st.button("Start over", on_click=_start_over, type="tertiary", icon=":material/restart_alt:")
+        stage.controls.button(
+            "Start over", on_click=_start_over, type="tertiary", icon=":material/restart_alt:"
+        )
     learner.save_progress(KEY)
 
 
-def _trial(state: dict, answers: list[staircase.Answer], ladders: results.BlindTest) -> None:
+def _trial(stage: Stage, state: dict, answers: list[staircase.Answer], ladders: results.BlindTest) -> None:
     turn, levels, longest = len(answers), ladders.steps[:-1], ladders.steps[-1]
     steps = staircase.next_level(answers, levels, START)
     rng = random.Random(state["seed"])
     pair = rng.sample(range(len(ladders.pairs)), staircase.TRIALS)[turn]
     fine_first = random.Random(state["seed"] + turn).random() < 0.5
     asked = ladders.pairs[pair]
-    st.progress(turn / staircase.TRIALS, f"Trial {turn + 1} of {staircase.TRIALS}")
-    st.markdown(
-        f"Two images of “{asked['prompt']}” from the same noise. **Which took {longest} steps?** Guess if you cannot tell."
-    )
     pictures = [ladders.image(pair, longest), ladders.image(pair, steps)]
-    picked = gallery.pick(
-        pictures if fine_first else pictures[::-1], ["left", "right"], ["", ""], label="Which image took more steps",
-        key="tell-pair", turn=turn, wanted=LARGEST, together=True,
-    )  # fmt: skip
-    st.caption(
+    with stage.picture:
+        st.progress(turn / staircase.TRIALS, f"Trial {turn + 1} of {staircase.TRIALS}")
+        st.markdown(
+            f"Two images of “{asked['prompt']}” from the same noise. **Which took {longest} steps?** Guess if you cannot "
+            "tell."
+        )
+        picked = gallery.pick(
+            pictures if fine_first else pictures[::-1], ["left", "right"], ["", ""], label="Which image took more steps",
+            key="tell-pair", turn=turn, wanted=LARGEST, together=True,
+        )  # fmt: skip
+    stage.below.caption(
         "No feedback until the end, so that you do not learn the answers. Two right in a row make it harder, a wrong one "
         "makes it easier (a 2-down-1-up staircase, Levitt 1971). The pairs were sampled beforehand by the 32 × 32 network "
         f"({SAMPLERS[ladders.raw['sampler']].title}, guidance scale {ladders.raw['guidance']:g}), because {longest} steps "

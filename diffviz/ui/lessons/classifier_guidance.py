@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
+import html
 from collections.abc import Callable, Mapping
 from functools import partial
 
@@ -45,8 +46,9 @@ def show(settings: Settings, stage: Stage) -> None:
             _sample(
                 "guidance-unguided",
                 settings,
-                {"no prompt, no guidance": partial(_images, none)},
+                {"no guidance": partial(_images, none)},
                 lambda _: "",
+                "No prompt.",
             )
         return
     with stage.question:
@@ -118,20 +120,21 @@ def _rows(settings: Settings, label_classifier: classifier.LabelClassifier, labe
     none = dataclasses.replace(settings, prompt="", guidance=1.0)
     seeds = _seeds(settings)
     jobs = {
-        "no prompt, no guidance": partial(_images, none),
+        "no guidance": partial(_images, none),
         **{
-            f"no prompt, classifier guidance, scale {s:g}": partial(
+            f"classifier, scale {s:g}": partial(
                 guidance_analysis.sample_with_classifier, none, seeds, label_classifier, label, s
             )
             for s in SCALES
         },
-        f"prompt “{label}”, classifier-free guidance, w = {settings.guidance:g}": partial(_images, settings),
+        f"classifier-free, w = {settings.guidance:g}": partial(_images, settings),
     }  # fmt: skip
 
     def note(images: np.ndarray) -> str:
         return f"mean p = {guidance_analysis.class_probability(images, label_classifier, label).mean():.0%}"
 
-    return _sample("guidance-judge", settings, jobs, note)
+    told = f"No prompt in any but the last, whose prompt is “{html.escape(label)}”."
+    return _sample("guidance-judge", settings, jobs, note, told)
 
 
 def _sample(
@@ -139,6 +142,7 @@ def _sample(
     settings: Settings,
     jobs: Mapping[str, Callable[[], np.ndarray]],
     note: Callable[[np.ndarray], str],
+    told: str,
 ) -> dict[str, Sampled]:
     def timed(job: Callable[[], np.ndarray]) -> Callable[[], Sampled]:
         def run() -> Sampled:
@@ -150,7 +154,10 @@ def _sample(
     def draw(made: Mapping[str, Sampled]) -> str:
         tiles = [mosaic(images) for images, _ in made.values()]
         notes = [note(images) for images, _ in made.values()]
-        return gallery.row(tiles, list(made), notes, fill=len(jobs))
+        last = settings.seed + SEEDS - 1
+        return f"<small>Seeds {settings.seed} to {last} in each. {told}</small>" + gallery.row(
+            tiles, list(made), notes, fill=len(jobs)
+        )
 
     return sampled_row(key, settings, {title: timed(job) for title, job in jobs.items()}, draw)
 

@@ -150,18 +150,18 @@ def _extrapolation(
         return
     if not settings.guided:
         st.markdown(
-            f"{verdict(guess, PLACES[1])}, for w = 1 is off: the guided prediction is the conditional one. Drag the head "
-            "of the arrow further."
+            f"{verdict(guess, PLACES[1])}. At w = 1 guidance is off, and the conditional prediction itself is used. Drag "
+            "the head of the arrow further."
         )
         return
     clipped = predictions.clipped(settings.guidance)
     worst = int(clipped.argmax())
     st.markdown(
-        f"{verdict(guess, PLACES[2])}: w = {settings.guidance:g} times as far from the unconditional prediction, in the "
-        "same direction. So it is an extrapolation and **no average of images**. Values that come to lie outside −1 to 1 "
-        f"are clipped, which saturates colours: at step {worst + 1} {clipped[worst]:.0%} of them, at the last step "
-        f"{clipped[-1]:.0%}. Let the head go somewhere else, and the whole trajectory is sampled with that w: then each "
-        "xₜ after the first is another one too."
+        f"{verdict(guess, PLACES[2])}. It lies {settings.guidance:g} times as far from the unconditional prediction as the "
+        "conditional one, in the same direction. So it is an extrapolation and **no average of images**. Values that "
+        f"come to lie outside −1 to 1 are clipped, which saturates colours: at step {worst + 1} {clipped[worst]:.0%} of "
+        f"them, at the last step {clipped[-1]:.0%}. Let the head go somewhere else, and the whole trajectory is sampled "
+        "with that w: then every xₜ but the first changes as well."
     )
 
 
@@ -270,7 +270,7 @@ def guidance_scales(settings: Settings, stage: Stage) -> None:
             else ""
         )
         st.markdown(
-            f"{verdict(guess, found, 'so it is')}: their feature similarity goes from {first.similarity:.2f} at w = "
+            f"{verdict(guess, found, 'so it is')}. Their feature similarity goes from {first.similarity:.2f} at w = "
             f"{scales[0]:g} to {last.similarity:.2f} at w = {scales[-1]:g}{between} (mean cosine between them in the "
             "features of our classifier; 1 is the same). Their colourfulness goes from "
             f"{first.colourfulness:.2f} to {last.colourfulness:.2f} (0 is grey, 1 pure colour). Four seeds of one prompt: "
@@ -409,7 +409,7 @@ def guidance_interval(settings: Settings, stage: Stage) -> None:
     nfe = {name: variant.nfe for name, variant in variants.items()}
     with stage.below:
         st.markdown(
-            f"{verdict(guess, THIRDS[best])}: those images have an RMSE of {errors[best]:.2f} to the ones with guidance "
+            f"{verdict(guess, THIRDS[best])}. Those images have an RMSE of {errors[best]:.2f} to the ones with guidance "
             f"throughout; without any guidance it is {errors['never']:.2f}. It costs an NFE of {nfe[best]} instead of "
             f"{nfe['always']} (without guidance {nfe['never']})."
         )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import html
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import plotly.graph_objects as go
@@ -22,12 +22,14 @@ from diffviz.pipelines.trajectory import Trajectory
 from diffviz.ui import charts, live, source, step_details, theme
 from diffviz.ui.cache import memo
 from diffviz.ui.components import gallery, player
-from diffviz.ui.prediction import UNASKED, ask_prediction, locked, verdict
+from diffviz.ui.prediction import UNASKED, ask_on_stage, ask_prediction, locked, verdict
 from diffviz.ui.stage import Stage
 
 CLOSE = 0.05  # RMSE, on pixel values from -1 to 1, below which two images look alike
 BUDGETS = (3, 5, 8, 12, 20, 30, 50)
 MANY_SEEDS = 64
+REFERENCE = "reference"
+TRAJECTORY_AT = 12  # steps of the trajectory shown first
 SHARP_SHARE = 0.7  # of the fine detail of 50 steps, below which an image counts as blurred
 
 
@@ -35,77 +37,104 @@ SHARP_SHARE = 0.7  # of the fine detail of 50 steps, below which an image counts
 
 
 def step_sweep(stage: Stage, settings: Settings) -> None:
-    """One seed and prompt at 1 to 250 steps, beside the longest run once guessed, each with its sampling trajectory."""
+    """One seed and prompt at 1 to 250 steps: the step count is the scrubber, and the guess is set on it."""
     with stage.question:
-        guess = ask_prediction(
-            "From how many steps on will the image hardly change any more?",
-            [f"{n} steps" for n in step_comparison.STEP_COUNTS[1:-1:2]],
+        guess = ask_on_stage(
+            "**From how many steps on will the image hardly change?** Move the slider there and fix it.",
             "guess-ladder",
         )
     with stage.picture:
-        runs = _sweep(settings)
-    last = runs[-1].x[-1]
-    errors = [float(rmse(r.x[-1], last)) for r in runs]
-    close = next(i for i in range(len(runs)) if max(errors[i:]) < CLOSE)
-    with stage.picture:
-        _play_counts(runs, errors, revealed=guess is not None)
-    if guess is None:
-        return
-    notes = [f"RMSE {e:.3f}" for e in errors[:-1]] + ["the reference"]
-    rung = st.session_state.get("rung", close)
-    picked = gallery.pick(
-        [r.frames("x")[-1] for r in runs], _titles(runs), notes, label="Show the trajectory of an image", key="rungs",
-        picked=rung,
-    )  # fmt: skip
-    if picked is not None and picked != rung:
-        st.session_state["rung"] = picked
-        st.rerun()
-    st.markdown(
-        f"{_said(guess)}From **{runs[close].steps} steps** on, the RMSE to the {runs[-1].steps}-step image stays "
-        f"within {CLOSE} (pixel values from −1 to 1), for this prompt, this seed and {SAMPLERS[settings.sampler].title}. "
-        f"{_noise_note(settings)}Try another seed: the number changes."
-    )
-    st.caption("Choose an image above to show its sampling trajectory below.")
-    run = runs[rung]
-    readouts = live.readouts(run, run.steps)
-    player.play(
-        live.panels(run), readouts, frame_captions.reverse_captions(run), title=f"{run.steps} steps", key="ladder-player",
-        name=f"ladder-{run.steps}",
-    )  # fmt: skip
-    step_details.one_step_in_numbers(run, dataclasses.replace(settings, steps=run.steps))
+        place = st.empty()
+        runs = _sweep(settings, place)
+        errors = [float(rmse(r.x[-1], runs[-1].x[-1])) for r in runs]
+        close = next(i for i in range(len(runs)) if max(errors[i:]) < CLOSE)
+        with place.container():
+            _play_counts(runs, errors, close, guess)
+    if guess is not None:
+        st.markdown(_answer(runs, close, guess, settings))
+    _one_trajectory(runs, settings)
     source.show(SAMPLERS[settings.sampler].function)
 
 
-def _said(guess: str) -> str:
-    return "" if guess == UNASKED else f"You said **{guess}**. "
+def _answer(runs: Sequence[Trajectory], close: int, guess: str, settings: Settings) -> str:
+    """What came true of the guess, and for what it holds."""
+    longest, sampler = runs[-1].steps, SAMPLERS[settings.sampler].title
+    if close == len(runs) - 1:
+        said = "" if guess == UNASKED else f"You said **{guess}**. "
+        return (
+            f"{said}None of these step counts comes and stays within an RMSE of {CLOSE} of the {longest}-step image, for "
+            f"this prompt, this seed and {sampler}. {_noise_note(settings)}"
+        )
+    return (
+        f"{verdict(guess, _titles(runs)[close])}. From there on, the RMSE to the {longest}-step image stays within {CLOSE} "
+        f"(pixel values from −1 to 1), for this prompt, this seed and {sampler}. {_noise_note(settings)}The limit of "
+        f"{CLOSE} is a choice. Try another seed: the number changes."
+    )
 
 
-def _play_counts(runs: Sequence[Trajectory], errors: Sequence[float], *, revealed: bool) -> None:
-    """The finished images with the number of steps on the scrubber; when `revealed`, beside the longest run's."""
-    finals, last = np.stack([r.x[-1] for r in runs]), runs[-1].x[-1]
-    titles = _titles(runs)
-    panels = [player.Panel("x₀", "the finished image", "prediction", to_uint8(finals))]
-    captions = [f"The image after {title}, from the same noise as all the others." for title in titles]
+def _play_counts(runs: Sequence[Trajectory], errors: Sequence[float], close: int, guess: str | None) -> None:
+    """The images of all step counts but the longest, beside the longest one's, which is locked until there is a guess."""
+    titles, shown = _titles(runs), len(runs) - 1
+    marks = (
+        [player.Mark(titles.index(guess), f"your guess: {guess}", filled=False)] if guess in titles else []
+    )
+    if guess is not None and close < shown:
+        marks.append(player.Mark(close, f"RMSE below {CLOSE} from {titles[close]} on"))
+    captions = [f"The image of {title}, from the same noise as all the others." for title in titles[:shown]]
     curves = []
-    if revealed:
-        reference = np.repeat(last[None], len(runs), 0)
-        difference = step_comparison.difference_image(finals, last)
-        panels += [
-            player.Panel(titles[-1], "the reference", "signal", to_uint8(reference)),
-            player.Panel("difference × 8", "grey: none", "noise", to_uint8(difference)),
-        ]
+    if guess is not None:
         captions = [
-            f"{title.capitalize()}: RMSE {e:.3f} to the reference."
-            for title, e in zip(titles, errors, strict=True)
+            f"{title}: RMSE {error:.3f} to the reference."
+            for title, error in zip(titles[:shown], errors, strict=False)
         ]
-        top = max(errors) * 1.05 or 1.0
-        curves = [
-            player.Chart("RMSE to the reference", "noise", errors, [f"{e:.3f}" for e in errors], (0, top))
-        ]
+        curve = errors[:shown]
+        texts, top = [f"{error:.3f}" for error in curve], max(curve) * 1.05 or 1.0
+        curves = [player.Chart("RMSE to the reference", "text", curve, texts, (0, top))]
+
+    def fix(frame: int) -> None:
+        st.session_state["guess-ladder"] = titles[frame]
+
     player.play(
-        panels, titles, captions, title="One noise, several numbers of steps", key="counts-player", name="steps", start=0,
-        t=np.linspace(0, 1, len(runs)), charts=curves,
+        _count_panels(runs[:shown], runs[-1].x[-1], guess), titles[:shown], captions,
+        title="One noise, several numbers of steps", key="counts-player", name="steps", start=0,
+        t=np.linspace(0, 1, shown), charts=curves, marks=marks,
+        button="Fix my guess here" if guess is None else "", on_fix=fix,
     )  # fmt: skip
+
+
+def _count_panels(runs: Sequence[Trajectory], reference: np.ndarray, guess: str | None) -> list[player.Panel]:
+    """A frame for each run: its image, the reference (C, H, W), and the difference."""
+    finals, waits = np.stack([r.x[-1] for r in runs]), guess is None
+    longest = np.repeat(reference[None], len(runs), 0)
+    difference = step_comparison.difference_image(finals, reference)
+    return [
+        player.Panel("x₀", "the finished image", "prediction", to_uint8(finals)),
+        player.Panel(
+            f"{step_comparison.STEP_COUNTS[-1]} steps", "the reference", "signal", to_uint8(longest), waits
+        ),
+        player.Panel("difference × 8", "grey: none", "noise", to_uint8(difference), waits),
+    ]
+
+
+def _one_trajectory(runs: Sequence[Trajectory], settings: Settings) -> None:
+    """The sampling trajectory that led to one of the images."""
+    st.header("The trajectory behind an image", anchor=False)
+    st.session_state.setdefault("rung", TRAJECTORY_AT)
+    picked = st.segmented_control(
+        "Number of steps",
+        [r.steps for r in runs],
+        key="rung",
+        required=True,
+        persist_state="session",
+        wrap=True,
+    )
+    run = next(r for r in runs if r.steps == picked)
+    readouts = live.readouts(run, run.steps)
+    player.play(
+        live.panels(run), readouts, frame_captions.reverse_captions(run), title=_titles([run])[0], key="ladder-player",
+        name=f"ladder-{run.steps}",
+    )  # fmt: skip
+    step_details.one_step_in_numbers(run, dataclasses.replace(settings, steps=run.steps))
 
 
 def _noise_note(settings: Settings) -> str:
@@ -117,22 +146,24 @@ def _noise_note(settings: Settings) -> str:
     )
 
 
-def _sweep(settings: Settings) -> list[Trajectory]:
-    """The trajectories of all step counts, shown as they come."""
+def _sweep(settings: Settings, place: DeltaGenerator) -> list[Trajectory]:
+    """The trajectories of all step counts; the images are shown as they come, at a place that is the caller's again."""
     torch.set_num_threads(1)
     counts = step_comparison.STEP_COUNTS
     runs: list[Trajectory] = memo("step-sweep", settings, list)
     if len(runs) == len(counts):
         return runs
-    place = st.empty()
     with place.container():
         image, bar = st.empty(), st.progress(0.0)
         for run in step_comparison.step_sweep(settings, counts[len(runs) :]):
-            runs.append(run)
-            image.html(gallery.row([r.frames("x")[-1] for r in runs], _titles(runs), [""] * len(runs)))
-            coming = f"{counts[len(runs)]} steps …" if len(runs) < len(counts) else "Done"
+            # A click begins the page anew while this run of it ends its step: whichever is first adds the trajectory.
+            if len(runs) < len(counts) and run.steps == counts[len(runs)]:
+                runs.append(run)
+            title = _titles([run])[0]
+            # The reference comes last: until then its place holds the newest image, as blurred as it will be.
+            image.html(player.still(_count_panels([run], run.x[-1], None), f"The image of {title}."))
+            coming = f"Now {counts[len(runs)]} steps" if len(runs) < len(counts) else "Done"
             bar.progress(sum(r.steps for r in runs) / sum(counts), coming)
-    place.empty()
     return runs
 
 
@@ -150,7 +181,7 @@ def sampler_race(stage: Stage, settings: Settings, budget: int) -> None:
         default=["ddim", "heun", "dpmpp_2m", "unipc"], key="racers", persist_state="session", wrap=True,
     )  # fmt: skip
     if not 2 <= len(picked) <= 4:
-        st.info("Choose two, three or four samplers.", icon=":material/flag:")
+        stage.picture.info("Choose two, three or four samplers.", icon=":material/flag:")
         return
     racers = [name for name in SAMPLERS if name in picked]
     titles = [SAMPLERS[n].title for n in racers]
@@ -158,103 +189,145 @@ def sampler_race(stage: Stage, settings: Settings, budget: int) -> None:
         guess = ask_prediction(
             f"Which ends nearest to the reference image at an NFE of {budget}?", titles, "guess-race"
         )
-    with stage.picture:
-        target = _long_run(settings)
-        with locked(guess, "guess-race"):
-            seen, chart = _run_race(settings, racers, budget, target)
-    finals = {SAMPLERS[n].title: seen[n][-1].x[0].numpy() for n in racers}
-    order = step_comparison.rank_by_distance(finals, target)
-    chart.empty()
-    panels, texts = [], [f"NFE {j} of {budget}" for j in range(budget + 1)]
-    for name in racers:
-        steps = step_comparison.max_steps(name, budget)
-        frames = to_uint8(np.stack([s.x0[0].numpy() for s in seen[name]]))
-        frames = step_comparison.align_by_nfe(frames, name, steps, budget)
-        note = f"{steps} steps"
-        if guess is not None:
-            note += f", RMSE {rmse(finals[SAMPLERS[name].title], target):.3f}"
-        panels.append(player.Panel(SAMPLERS[name].title, note, "prediction", frames))
-    words = [
-        f"After {j} of {budget} network function evaluations: each sampler's newest prediction x̂₀."
-        for j in range(budget + 1)
-    ]
-    with stage.picture, locked(guess, "guess-race-player"):
-        player.play(
-            panels, texts, words, title="Samplers at equal NFE", key="race-player", name=f"nfe-{budget}"
+    with stage.picture, locked(guess, "race"):
+        place = st.empty()
+        seen = _run_race(settings, racers, budget, place)
+        reference = _reference(settings, _lanes(seen, budget, None), place)
+        finals = {SAMPLERS[n].title: seen[n][-1].x[0].numpy() for n in racers}
+        order = step_comparison.rank_by_distance(finals, reference.image)
+        plane = step_comparison.principal_plane(
+            {REFERENCE: reference.path} | {n: np.stack([s.x0[0].numpy() for s in seen[n]]) for n in racers}
         )
-    if guess is None:
-        return
-    charts.show(_lines(seen, racers, budget, target), "race-chart")
-    right = "and so it is" if guess == order[0][0] else f"but **{order[0][0]}** ends nearest"
-    told = f"**{order[0][0]}** ends nearest" if guess == UNASKED else f"You said **{guess}**, {right}"
-    st.markdown(
-        f"{told}: "
-        + ", ".join(f"{name} {far:.3f}" for name, far in order)
-        + f" (RMSE to the image of {step_comparison.REFERENCE['steps']} steps of "
-        f"{SAMPLERS[step_comparison.REFERENCE['sampler']].title} from the same noise). One seed proves little: try others, "
-        "or see **Measured quality**."
+        with place.container():
+            _play_race(seen, budget, reference, plane, dict(order) if guess is not None else {})
+    if guess is not None:
+        longest = SAMPLERS[step_comparison.REFERENCE["sampler"]].title
+        st.markdown(
+            f"{verdict(guess, order[0][0])}. RMSE to the image of {step_comparison.REFERENCE['steps']} steps of {longest} "
+            "from the same noise: "
+            + ", ".join(f"{name} {far:.3f}" for name, far in order)
+            + ". One seed proves little: try others, or see **Measured quality**."
+        )
+    st.caption(
+        "The paths are those of the predictions x̂₀, projected onto the first two principal directions (PCA) of all points "
+        f"shown, the reference's among them: {sum(plane.shares):.0%} of their variance lies in this plane. What is apart "
+        "in the plane is at least as far apart in the space of images; what meets in the plane need not meet there."
     )
-    _show_paths(seen, racers)
     if settings.guided:
         st.caption("Guidance doubles every NFE here, for each sampler alike; the counts leave it out.")
-    source.show(*(SAMPLERS[n].function for n in racers))
     if any(SAMPLERS[name].stochastic for name in racers):
         st.caption(
             "DDPM is stochastic: it adds new noise at every step and ends in another image on purpose. Its RMSE says how "
             "far apart two samples are, not how good either is."
         )
+    st.header("Error by network evaluations", anchor=False)
+    with locked(guess, "race-chart"):
+        charts.show(_lines(seen, racers, budget, reference.image), "race-chart")
+    source.show(*(SAMPLERS[n].function for n in racers))
 
 
-def _show_paths(seen: dict[str, list[Step]], racers: Sequence[str]) -> None:
-    """The states of all samplers in the plane in which they vary most."""
-    plane = step_comparison.principal_plane(
-        {SAMPLERS[n].title: np.stack([s.x[0].numpy() for s in seen[n]]) for n in racers}
-    )
-    colours = {SAMPLERS[n].title: list(SAMPLERS).index(n) for n in racers}
-    charts.show(charts.paths_in_plane(plane.paths, colours, plane.shares, theme.palette()), "race-paths")
-    st.caption(
-        "The states xₜ of each sampler, from the common noise to its image, projected onto the first two principal "
-        f"directions of all of them: {sum(plane.shares):.0%} of their variance lies in this plane."
-    )
+@dataclasses.dataclass(frozen=True)
+class _Reference:
+    """The image (C, H, W) of the reference trajectory, and its predictions x0_hat on the way (F, C, H, W)."""
+
+    image: np.ndarray
+    path: np.ndarray
 
 
-def _long_run(settings: Settings) -> np.ndarray:
-    """The image (C, H, W) of the reference trajectory from the same noise."""
+def _reference(settings: Settings, lanes: Sequence[player.Panel], place: DeltaGenerator) -> _Reference:
+    """The reference trajectory from the same noise; the `lanes` stand at the place while it is computed."""
+    steps = step_comparison.REFERENCE["steps"]
 
-    def make() -> np.ndarray:
+    def make() -> _Reference:
         torch.set_num_threads(1)
-        n = step_comparison.REFERENCE["steps"]
-        bar = st.progress(0.0, "The reference first …")
-        for step in step_comparison.reference_steps(settings):
-            if step.i % 10 == 0:
-                bar.progress(step.i / n, f"The reference first: step {step.i} of {n}")
-        bar.empty()
-        return step.x[0].numpy()
+        path = []
+        with place.container():
+            st.html(player.still(lanes, "The reference is next.", lanes=True))
+            bar = st.progress(0.0)
+            for step in step_comparison.reference_steps(settings):
+                if step.i % 10 == 0:
+                    path.append(step.x0[0].numpy())
+                    bar.progress(step.i / steps, f"The reference: step {step.i} of {steps}")
+        return _Reference(path[-1], np.stack(path))
 
-    same = dataclasses.replace(
-        settings, **step_comparison.REFERENCE
-    )  # whatever the sampler and steps of the page
-    return memo("long-run", same, make)
+    # Whatever the sampler and steps of the page.
+    return memo("long-run", dataclasses.replace(settings, **step_comparison.REFERENCE), make)
 
 
 def _run_race(
-    settings: Settings, racers: Sequence[str], budget: int, target: np.ndarray
-) -> tuple[dict[str, list[Step]], DeltaGenerator]:
-    """The steps of each sampler, and the place of the chart that was drawn while they came."""
-    place = st.empty()
+    settings: Settings, racers: Sequence[str], budget: int, place: DeltaGenerator
+) -> dict[str, list[Step]]:
+    """The steps of each sampler, whose newest predictions are shown while they come."""
 
     def make() -> dict[str, list[Step]]:
         torch.set_num_threads(1)
-        every = max(1, budget // 12)
+        every, seen = max(1, budget // 12), {}
         for made, seen in enumerate(step_comparison.race_samplers(settings, racers, budget), 1):
             if made % every == 0:
-                charts.show(_lines(seen, racers, budget, target), f"race-live-{made}", place)
+                caption = f"After {made} of {budget} network function evaluations."
+                place.html(player.still(_lanes(seen, budget, None), caption, lanes=True))
         return seen
 
-    return memo("race", (settings, tuple(racers), budget), make), place
+    return memo("race", (settings, tuple(racers), budget), make)
 
 
-def _lines(seen: dict, racers: Sequence[str], budget: int, target: np.ndarray) -> go.Figure:
+def _lanes(
+    seen: Mapping[str, Sequence[Step]],
+    budget: int,
+    reference: np.ndarray | None,
+    far: Mapping[str, float] | None = None,
+) -> list[player.Panel]:
+    """A panel for each sampler: its predictions x0_hat, and below them their difference to the reference (C, H, W).
+
+    Without a reference, as long as there is none, the newest prediction alone, over grey.
+    """
+    panels = []
+    for name, frames in seen.items():
+        title, steps = SAMPLERS[name].title, step_comparison.max_steps(name, budget)
+        images = np.stack([step.x0[0].numpy() for step in (frames if reference is not None else frames[-1:])])
+        if reference is None:
+            below = np.zeros_like(images)
+        else:
+            images = step_comparison.align_by_nfe(images, name, steps, budget)
+            below = step_comparison.difference_image(images, reference)
+        line = np.ones_like(images[..., :1, :])
+        both = to_uint8(np.concatenate([images, line, below], axis=-2))
+        note = f"{steps} step{'s' if steps > 1 else ''}" + (f", RMSE {far[title]:.3f}" if far else "")
+        panels.append(player.Panel(title, note, f"series-{list(SAMPLERS).index(name)}", both))
+    return panels
+
+
+def _play_race(
+    seen: Mapping[str, Sequence[Step]], budget: int, reference: _Reference, plane: step_comparison.PathPlane,
+    far: Mapping[str, float],
+) -> None:  # fmt: skip
+    """The samplers side by side after each evaluation; `far` from the reference is written out once it is known."""
+    paths = [player.PlanePath(REFERENCE, plane.paths[REFERENCE])]
+    for name in seen:
+        newest = step_comparison.align_by_nfe(
+            np.arange(len(seen[name])), name, step_comparison.max_steps(name, budget), budget
+        )
+        title, series = SAMPLERS[name].title, list(SAMPLERS).index(name)
+        paths.append(player.PlanePath(title, plane.paths[name], newest.tolist(), series))
+    axes = (
+        f"principal direction 1 ({plane.shares[0]:.0%} of the variance)",
+        f"principal direction 2 ({plane.shares[1]:.0%})",
+    )
+    captions = [
+        f"After {j} of {budget} network function evaluations: the newest prediction x̂₀, and below it 8 × its difference to "
+        "the reference (grey: none)."
+        for j in range(budget + 1)
+    ]
+    player.play(
+        _lanes(seen, budget, reference.image, far), [f"NFE {j} of {budget}" for j in range(budget + 1)], captions,
+        title="Samplers at equal NFE", key="race-player", name=f"nfe-{budget}", lanes=True,
+        plane=player.Plane("Paths of x̂₀", axes, paths),
+    )  # fmt: skip
+
+
+def _lines(
+    seen: Mapping[str, Sequence[Step]], racers: Sequence[str], budget: int, target: np.ndarray
+) -> go.Figure:
     order = list(SAMPLERS)
     lines = {
         SAMPLERS[n].title: (
@@ -298,7 +371,7 @@ def one_step(stage: Stage, settings: Settings) -> None:
                 lambda setting=setting: step_comparison.one_step_or_many(setting, denoiser, seeds),
             )
         with stage.picture, locked(guess, f"guess-jump-{len(found)}"):
-            _one_step_row(title, found[title], settings)
+            _one_step_row(title, found[title], settings, told=guess is not None)
     if guess is None:
         return
     free, *given = found.values()
@@ -323,12 +396,14 @@ def one_step(stage: Stage, settings: Settings) -> None:
     source.show(step_comparison.one_pass)
 
 
-def _one_step_row(title: str, found: step_comparison.OneStepOrMany, settings: Settings) -> None:
+def _one_step_row(
+    title: str, found: step_comparison.OneStepOrMany, settings: Settings, *, told: bool
+) -> None:
     nfe = SAMPLERS[settings.sampler].nfe
     titles = ["1 step", f"1 step, mean of {MANY_SEEDS} noises", "12 steps", "50 steps"]
     counts = [1, MANY_SEEDS, nfe(12), nfe(50)]
-    notes = [f"NFE {n}, detail {d:.2f}" for n, d in zip(counts, found.detail, strict=True)]
+    notes = [f"NFE {n}" + f", detail {d:.2f}" * told for n, d in zip(counts, found.detail, strict=True)]
     st.html(
         f"<b>{html.escape(title)}</b>"
-        + gallery.row([to_uint8(p) for p in found.images], titles, notes, wanted=192)
+        + gallery.row([to_uint8(p) for p in found.images], titles, notes, wanted=192, together=True)
     )

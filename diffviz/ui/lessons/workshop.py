@@ -47,18 +47,19 @@ def _both(case: Case, seed: int) -> tuple[list[Frame], list[Frame]]:
     """The frames of both runs, step by step together, shown as they come."""
     torch.set_num_threads(1)
     pairs: list[tuple[Frame, Frame]] = memo("workshop-runs", (case.id, seed), list)
-    if len(pairs) <= broken_pipelines.STEPS:
-        pairs.clear()
+    if not pairs:
+        made: list[tuple[Frame, Frame]] = []  # kept once complete: a click may begin the page anew meanwhile
         place = st.empty()
         with place.container():
             image, bar = st.empty(), st.progress(0.0)
         runs = zip(_start(PARTS, case, seed), _start(broken_pipelines.broken(case), case, seed), strict=True)
         for pair in runs:
-            pairs.append(pair)
+            made.append(pair)
             panels = _panels([pair[0]], [pair[1]])
             image.html(player.still(panels, "Both pipelines are at work.", main=1))
             bar.progress(pair[0].step.i / broken_pipelines.STEPS, f"step {pair[0].step.i}")
         place.empty()
+        pairs[:] = made
     return [h for h, _ in pairs], [w for _, w in pairs]
 
 

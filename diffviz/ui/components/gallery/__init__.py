@@ -53,10 +53,12 @@ def row(
     notes: Sequence[str],
     wanted: int = SIDE,
     fill: int = 0,
+    together: bool = False,
 ) -> str:
     """HTML of images (H, W, 3) uint8 in a row that wraps, each with a title and a note.
 
     With `fill` they are as large as so many fit side by side, at most half as tall as the window, and smoothed.
+    `together` keeps them in one row whatever the width of the screen, by whole multiples of their pixels.
     """
     cells = "".join(
         f'<figure><img alt="{html.escape(title)}" src="{_kept_uri(p)}"><figcaption><b>{html.escape(title)}</b>'
@@ -68,7 +70,13 @@ def row(
         narrow = fill if fill < 3 else 2 if fill == 4 else 3
         shown = f'<div class="dv-gallery fill" style="--n:{fill};--narrow:{narrow}">{cells}</div>'
         return f'<style>{_css()}</style><div class="dv-gallery-room">{shown}</div>'
-    return f'<style>{_css()}</style><div class="dv-gallery" style="--side:{side}px">{cells}</div>'
+    size = f"{side}px"
+    if together and images:
+        pixels = images[0].shape[1]
+        size = (
+            f"max({pixels}px, round(down, min({side}px, (100vw - 38px) / {len(images)} - 14px), {pixels}px))"
+        )
+    return f'<style>{_css()}</style><div class="dv-gallery" style="--side:{size}">{cells}</div>'
 
 
 def pick(

@@ -120,12 +120,14 @@ export default function ({ parentElement, data, setTriggerValue }) {
     if (!root.clientWidth) return;
     const density = window.devicePixelRatio || 1;
     const [wide, narrow] = [root.clientWidth, root.clientWidth <= 620];
-    const whole = (room) => {
+    const whole = (room, least = LOST) => {
       const side = (Math.floor((room * density) / width) * width) / density;
-      return side < LOST * room ? room : side;
+      return side < least * room ? room : side;
     };
-    const large = whole(narrow ? wide * 0.62 : Math.min(innerHeight * 0.48, wide * 0.44));
-    const small = whole(narrow ? Math.min(wide - large - 12, large / 2 - 16) : Math.min(large / 2, (wide - large) / 2 - 20));
+    const large = whole(narrow ? wide * 0.66 : Math.min(innerHeight * 0.48, wide * 0.44));
+    const small = narrow
+      ? whole(Math.min(wide - large - 12, large / 2 - 14), 0.95) // there is no room to lose
+      : whole(Math.min(large / 2, (wide - large) / 2 - 20));
     for (const [name, side] of [["large", large], ["small", small], ["thumb", whole(large * 0.3)]]) {
       root.style.setProperty(`--${name}`, `${side}px`);
     }
@@ -145,7 +147,7 @@ export default function ({ parentElement, data, setTriggerValue }) {
       return [place.left + place.width / 2 - box.left, place.bottom - box.top];
     };
     const stacked = box.width <= 620;
-    const axis = stacked ? 22 : 46;
+    const axis = stacked ? 18 : 46;
     from = stacked ? 12 : middle("uncond")[0];
     unit = (box.width - 24 - from) / HIGH;
     const w = header.locked ? 1 : memory.w;
@@ -158,7 +160,7 @@ export default function ({ parentElement, data, setTriggerValue }) {
     }
     for (let tick = 0; tick <= HIGH; tick += 1) {
       parts.push(svg("line", { class: "axis", x1: x(tick), x2: x(tick), y1: axis - 4, y2: axis + 4 }));
-      parts.push(svg("text", { class: "tick", x: x(tick), y: axis + 28 }, tick === 0 ? "w = 0" : tick));
+      parts.push(svg("text", { class: "tick", x: x(tick), y: axis + 28 }, tick === 0 && !stacked ? "w = 0" : tick));
     }
     parts.push(svg("line", { class: "once", x1: x(0), x2: x(Math.min(1, w)), y1: axis, y2: axis }));
     if (w > 1) parts.push(svg("line", { class: "beyond", x1: x(1), x2: Math.max(x(1), x(w) - 6), y1: axis, y2: axis }));
@@ -168,8 +170,9 @@ export default function ({ parentElement, data, setTriggerValue }) {
     parts.push(svg("circle", { class: "from", cx: x(0), cy: axis, r: 6 }));
     parts.push(svg("path", { class: "through", d: `M${x(1)} ${axis - 10}l9 16h-18z` }));
     if (!header.locked) {
-      parts.push(svg("rect", { class: "under", x: x(w) - 28, y: axis + 15, width: 56, height: 18 }));
-      parts.push(svg("text", { class: "value", x: x(w), y: axis + 29 }, `w = ${number(w)}`));
+      const at = Math.max(20, Math.min(box.width - 28, x(w))); // the text stays on the page
+      parts.push(svg("rect", { class: "under", x: at - 28, y: axis + 15, width: 56, height: 18 }));
+      parts.push(svg("text", { class: "value", x: at, y: axis + 29 }, `w = ${number(w)}`));
     }
     drawing.replaceChildren(...parts);
     head.style.transform = `translate(${x(w)}px, ${axis}px)`;
@@ -192,18 +195,17 @@ export default function ({ parentElement, data, setTriggerValue }) {
     if (memory.w !== header.scale) setTriggerValue("released", memory.w);
   }
 
-  let dragged = false;
   const drag = (event) => set((event.clientX - line.getBoundingClientRect().left - from) / unit);
   on(line, "pointerdown", (event) => {
     if (header.locked) return;
     event.preventDefault();
-    dragged = true;
+    memory.dragged = true; // kept with the element: new data may come while the head is held
     head.focus({ preventScroll: true });
     if (!event.composedPath().includes(head)) drag(event);
   });
-  on(window, "pointermove", (event) => { if (dragged) drag(event); });
+  on(window, "pointermove", (event) => { if (memory.dragged) drag(event); });
   for (const end of ["pointerup", "pointercancel"]) {
-    on(window, end, () => { if (dragged) { dragged = false; release(); } });
+    on(window, end, () => { if (memory.dragged) { memory.dragged = false; release(); } });
   }
   on(head, "keydown", (event) => {
     const by = KEYS[event.key];

@@ -33,13 +33,14 @@ class Panel:
     """One of the images shown side by side.
 
     `role` fixes its colour and its mark: "signal", "noise", "prediction", or "state" for a mix of the first
-    two. `frames` is (F, H, W, 3) uint8.
+    two. `frames` is (F, H, W, 3) uint8. A `locked` panel is blurred: it waits for a guess.
     """
 
     symbol: str
     label: str
     role: str
     frames: np.ndarray
+    locked: bool = False
 
 
 @dataclass(frozen=True)
@@ -55,6 +56,37 @@ class Chart:
     texts: Sequence[str]
     range: tuple[float, float]
     dash: str = "none"
+
+
+@dataclass(frozen=True)
+class Mark:
+    """A frame marked on the scrubber, with a text; a guess has a hollow mark, what was found a filled one."""
+
+    frame: int
+    text: str
+    filled: bool = True
+
+
+@dataclass(frozen=True)
+class PlanePath:
+    """A path in a plane: its points (P, 2), and the number of its newest point at each frame.
+
+    `series` is the number of its colour and mark; the path of a reference has none, and is there from the start.
+    """
+
+    name: str
+    points: np.ndarray
+    newest: Sequence[int] = ()
+    series: int | None = None
+
+
+@dataclass(frozen=True)
+class Plane:
+    """Paths that grow with the frame, on axes of equal scale, named at their ends."""
+
+    title: str
+    axes: tuple[str, str]
+    paths: Sequence[PlanePath]
 
 
 class Pick(NamedTuple):
@@ -75,6 +107,13 @@ def _picked(key: str, panels: int, frames: int, on_pick: Callable[[Pick], None])
         return
     if 0 <= pick.panel < panels and 0 <= pick.frame < frames and 0 <= pick.x <= 1 and 0 <= pick.y <= 1:
         on_pick(pick)
+
+
+def _fixed(key: str, frames: int, on_fix: Callable[[int], None]) -> None:
+    """Read the frame that the browser sent, and pass it on if there is such a one."""
+    sent = st.session_state[key].get("fix")
+    if isinstance(sent, int | float) and 0 <= sent < frames:
+        on_fix(int(sent))
 
 
 def snr_text(log_snr: float) -> str:
@@ -98,6 +137,10 @@ def pack(
     charts: Sequence[Chart] = (),
     same: str = "",
     pick: bool = False,
+    marks: Sequence[Mark] = (),
+    button: str = "",
+    lanes: bool = False,
+    plane: Plane | None = None,
 ) -> bytes:
     """The player's payload: header length (4 bytes), header (JSON), one PNG sprite sheet per panel.
 
@@ -120,6 +163,18 @@ def pack(
         "start": start % n,
         "main": main,
         "pick": pick,
+        "marks": [asdict(mark) for mark in marks],
+        "button": button,
+        "lanes": lanes,
+        "plane": plane
+        and {
+            "title": plane.title,
+            "axes": plane.axes,
+            "paths": [
+                {"name": p.name, "series": p.series, "points": p.points.tolist(), "newest": list(p.newest)}
+                for p in plane.paths
+            ],
+        },
         "title": title,
         "readouts": list(readouts),
         "captions": list(captions),
@@ -129,7 +184,7 @@ def pack(
             for c in charts
         ],
         "panels": [
-            {"symbol": p.symbol, "label": p.label, "role": p.role, "bytes": len(s)}
+            {"symbol": p.symbol, "label": p.label, "role": p.role, "locked": p.locked, "bytes": len(s)}
             for p, s in zip(panels, sheets, strict=True)
         ],
     }
@@ -152,7 +207,7 @@ def _component() -> Callable[..., Any]:
         "diffviz_player",
         html=_file("player.html"),
         css=_file("player.css"),
-        js=_file("player.js"),
+        js=_file("plane.js") + _file("player.js"),
     )
 
 
@@ -170,20 +225,31 @@ def play(
     charts: Sequence[Chart] = (),
     same: str = "",
     on_pick: Callable[[Pick], None] | None = None,
+    marks: Sequence[Mark] = (),
+    button: str = "",
+    on_fix: Callable[[int], None] | None = None,
+    lanes: bool = False,
+    plane: Plane | None = None,
 ) -> None:
     """Show the player, with downloads of the run as GIF and as a strip of frames.
 
     `start` is the frame shown first (negative counts from the end); `main` the panel that is large at first; `name`
     begins the file names; `charts` are drawn over the frames' times `t`. With an equal `same` the frame stays where it was,
-    though images change. `on_pick` is called before the page runs again when the large panel is clicked.
+    though images change. `on_pick` is called before the page runs again when the large panel is clicked. `marks` stand on
+    the scrubber; a `button` of this title fixes a frame, with which `on_fix` is called before the page runs again. In
+    `lanes` no panel is larger than the others; a `plane` of paths stands beside them.
     """
-    more = (
-        {}
-        if on_pick is None
-        else {"on_pick_change": lambda: _picked(key, len(panels), len(readouts), on_pick)}
-    )
-    payload = pack(panels, readouts, captions, title, start, main, t, charts, same, on_pick is not None)
+    more: dict[str, Callable[[], None]] = {}
+    if on_pick is not None:
+        more["on_pick_change"] = lambda: _picked(key, len(panels), len(readouts), on_pick)
+    if on_fix is not None:
+        more["on_fix_change"] = lambda: _fixed(key, len(readouts), on_fix)
+    payload = pack(
+        panels, readouts, captions, title, start, main, t, charts, same, on_pick is not None, marks, button, lanes, plane
+    )  # fmt: skip
     _component()(data=payload, key=key, **more)
+    if any(p.locked for p in panels):
+        return  # what is to be guessed is not to be saved
     frames = [p.frames for p in panels]
     with st.container(key=f"saves-{key}"), st.popover("Save", icon=":material/download:", type="tertiary"):
         st.download_button(
@@ -210,12 +276,13 @@ def play(
         )
 
 
-def still(panels: Sequence[Panel], caption: str, main: int = 0) -> str:
+def still(panels: Sequence[Panel], caption: str, main: int = 0, lanes: bool = False) -> str:
     """HTML of the newest frame of a run in progress, laid out as the player will be."""
     height, width = panels[0].frames.shape[1:3]
-    smooth = ' class="smooth"' if width >= FINE else ""
+    smooth = "smooth" if width >= FINE else ""
     boxes = "".join(
-        f'<div class="dv-panel{" main" if i == main else ""}"><img{smooth} alt="{html.escape(p.symbol)} '
+        f'<div class="dv-panel{" main" if i == main else ""}"><img class="{smooth}{" locked" * p.locked}" '
+        f'alt="{html.escape(p.symbol)} '
         f'{html.escape(p.label)}" src="{data_uri(p.frames[-1])}">'
         f'<div class="dv-label"><i class="dv-key" data-role="{p.role}"></i><b>{html.escape(p.symbol)}</b>'
         f"<small>{html.escape(p.label)}</small></div></div>"
@@ -223,7 +290,8 @@ def still(panels: Sequence[Panel], caption: str, main: int = 0) -> str:
     )
     sizes = f"--panels:{len(panels)};--pixels:{width}px;--ratio:{width} / {height}"
     return (
-        f'<style>{_file("player.css")}</style><figure class="dv-player" data-panels="{len(panels)}" style="{sizes}">'
+        f'<style>{_file("player.css")}</style><figure class="dv-player" data-panels="{len(panels)}"'
+        f'{" data-lanes" * lanes} style="{sizes}">'
         f'<div class="dv-stage"><div class="dv-panels">{boxes}</div>'
         f'<div class="dv-info"><p class="dv-caption">{html.escape(caption)}</p></div></div></figure>'
     )

@@ -102,6 +102,7 @@ export default function ({ parentElement, data, setTriggerValue }) {
   const last = header.frames - 1;
   const [height, width] = header.size;
   const memory = (root.memory ??= { smooth: width >= FINE });
+  memory.stop?.(); // Streamlit calls this function again for new data without ending the call before
   // The same run drawn again (a rerun of the page) stays where the learner left it.
   let frame = memory.run === header.run ? Math.min(memory.frame, last) : header.start;
   // What the learner made large stays large as long as the panels are the same ones.
@@ -125,7 +126,24 @@ export default function ({ parentElement, data, setTriggerValue }) {
   const panels = header.panels.map((panel) => makePanel(panel, header.size));
   find("panels").replaceChildren(...panels.map((p) => p.box));
   const charts = header.charts.map((chart) => makeChart(chart, header.t));
+  if (header.plane) charts.push(makePlane(header.plane));
   find("charts").replaceChildren(...charts.map((c) => c.box));
+  root.toggleAttribute("data-lanes", header.lanes);
+  panels.forEach(({ canvas, panel }) => canvas.classList.toggle("locked", panel.locked));
+  find("marks").replaceChildren(...header.marks.map((mark) => {
+    const line = document.createElement("div");
+    const at = last ? mark.frame / last : 0;
+    line.className = at > 0.5 ? "dv-mark left" : "dv-mark";
+    line.style.setProperty("--at", at);
+    line.innerHTML = '<i aria-hidden="true"></i><span></span>';
+    line.querySelector("i").textContent = mark.filled ? "▲" : "△";
+    line.querySelector("span").textContent = mark.text;
+    return line;
+  }));
+  const fix = find("fix");
+  fix.hidden = !header.button;
+  fix.textContent = header.button;
+  on(fix, "click", () => setTriggerValue("fix", frame));
   scrub.max = last;
   play.innerHTML = icon("play");
   for (const name of ["back", "next", "loop", "smooth", "pen", "help", "full"]) find(name).innerHTML = icon(name);
@@ -152,7 +170,8 @@ export default function ({ parentElement, data, setTriggerValue }) {
     if (!ready) return;
     const density = window.devicePixelRatio || 1;
     const [wide, tall] = [thumbs.clientWidth, thumbs.clientHeight];
-    const side = (tall * width) / height;
+    const high = header.lanes ? width : height; // of a lane its image, which stands on top
+    const side = (tall * width) / high;
     const count = Math.max(2, Math.min(last + 1, Math.floor((wide + 4) / (side + 4))));
     [thumbs.width, thumbs.height] = [wide * density, tall * density];
     const pen = thumbs.getContext("2d");
@@ -161,7 +180,7 @@ export default function ({ parentElement, data, setTriggerValue }) {
       const shown = Math.round((k * last) / (count - 1));
       const [y, x] = [Math.floor(shown / header.columns), shown % header.columns];
       const left = (k * (wide - side)) / (count - 1);
-      pen.drawImage(ready[memory.main], x * width, y * height, width, height, left, 0, side, tall);
+      pen.drawImage(ready[memory.main], x * width, y * height, width, high, left, 0, side, tall);
     }
   }
 
@@ -171,7 +190,7 @@ export default function ({ parentElement, data, setTriggerValue }) {
     panels.forEach(({ box, label, panel }, i) => {
       box.classList.toggle("main", i === index);
       label.setAttribute("aria-pressed", i === index);
-      label.title = i === index ? "" : `Show ${panel.symbol} large (${i + 1})`;
+      label.title = i === index || header.lanes ? "" : `Show ${panel.symbol} large (${i + 1})`;
     });
     fit();
   }
@@ -181,7 +200,8 @@ export default function ({ parentElement, data, setTriggerValue }) {
     const [y, x] = [Math.floor(frame / header.columns), frame % header.columns];
     panels.forEach(({ pen, canvas, panel }, i) => {
       pen.drawImage(ready[i], x * width, y * height, width, height, 0, 0, width, height);
-      canvas.setAttribute("aria-label", `${panel.symbol} ${panel.label}, ${header.readouts[frame]}`);
+      const seen = panel.locked ? "hidden until the guess is made" : header.readouts[frame];
+      canvas.setAttribute("aria-label", `${panel.symbol} ${panel.label}, ${seen}`);
     });
     charts.forEach((chart) => chart.show(frame));
     memory.frame = frame;
@@ -386,5 +406,6 @@ export default function ({ parentElement, data, setTriggerValue }) {
   players.add(root);
   sheets.then((images) => { ready = images; draw(); drawThumbs(); root.dataset.ready = header.run; });
 
-  return () => { clearTimeout(timer); abort.abort(); watcher.disconnect(); players.delete(root); };
+  memory.stop = () => { pause(); abort.abort(); watcher.disconnect(); players.delete(root); };
+  return memory.stop;
 }

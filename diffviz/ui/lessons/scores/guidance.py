@@ -30,7 +30,7 @@ BOTH = Mixture(
 )
 CLASS = BOTH.part([0, 1])
 ALL, OF_CLASS = Diffused(BOTH, LINEAR), Diffused(CLASS, LINEAR)
-OPTIONS = ("p(x|c)ʷ·p(x)¹⁻ʷ, exactly", "something narrower or shifted", "p(x|c), as without guidance")
+OPTIONS = ("p(x|c)^w·p(x)^(1−w), exactly", "something narrower or shifted", "p(x|c), as without guidance")
 
 
 @dataclass(frozen=True)
@@ -110,7 +110,7 @@ def show(stage: Stage, w: float, seed: int) -> None:
         player.play(
             shown,
             [f"t = {t:.2f} · w = {w:g}" for t in found.ts],
-            [f"KS distance in x from pₜ(x|c)ʷpₜ(x)¹⁻ʷ, in blue: ODE {a:.3f}, SDE {b:.3f}; exact samples stay below "
+            [f"KS distance in x from pₜ(x|c)^w·pₜ(x)^(1−w), in blue: ODE {a:.3f}, SDE {b:.3f}; exact samples stay below "
              f"{limit:.3f} "
              "in 95 of 100 draws." for a, b in zip(found.far["ode"], found.far["sde"], strict=True)],
             title=f"Guidance at scale {w:g}", key="scores-guided-player", name=f"guidance-{w:g}",
@@ -148,12 +148,12 @@ def _tell(w: float, found: Guided, limit: float, guess: str) -> None:
     right = OPTIONS[2] if w == 1 else guided
     st.markdown(
         f"You said **{guess}**. At w = {w:g}: **{right}**. At t = 0 the ODE's samples have a KS distance of "
-        f"{last['ode']:.3f} in x from p(x|c)ʷp(x)¹⁻ʷ, the SDE's one of {last['sde']:.3f}; a test at the 5 % level "
+        f"{last['ode']:.3f} in x from p(x|c)^w·p(x)^(1−w), the SDE's one of {last['sde']:.3f}; a test at the 5 % level "
         f"finds more than {limit:.3f}. Means of x: {tilted:.2f} of that density, {means['ode']:.2f} of the ODE's "
         f"samples, {means['sde']:.2f} of the SDE's."
     )
     st.markdown(
-        "At each t the guided score is the score of pₜ(x|c)ʷpₜ(x)¹⁻ʷ. But these densities are not those of **one** "
+        "At each t the guided score is the score of pₜ(x|c)^w·pₜ(x)^(1−w). But these densities are not those of **one** "
         "process: adding noise to the one at t = 0 does not give the one at t. So a sampler that follows the scores "
         "does not have them as its marginals, and the ODE and the SDE, which agree without guidance, sample "
         "different distributions (Bradley & Nakkiran 2024, [arXiv 2408.09000](https://arxiv.org/abs/2408.09000)). "
