@@ -10,6 +10,7 @@
 | `/c/CODE/wall` | the counts that the wall shows, as server-sent events |
 | `/c/CODE/images/N/K` | image K of question N |
 | `/host` | the host's link; the secret is in its fragment, which is sent to no server by itself |
+| `/host` | POST: keep the host's secret in a cookie; DELETE: forget it |
 
 POSTs are JSON, and answered with JSON: what was asked for, or `{"error": "a sentence"}`. Cookies are HttpOnly and strict
 about other sites, and have the folder of the address that set them as their path, so all this may lie in a folder.
@@ -105,6 +106,7 @@ class Phones:
             Route(f"{room}/images/{{activity:int}}/{{place:int}}", self._answering(self._image)),
             Route(f"{base}/host", _file("host.html")),
             Route(f"{base}/host", self._answering(self._host), methods=["POST"]),
+            Route(f"{base}/host", self._answering(self._leave), methods=["DELETE"]),
         ]
 
     def end(self) -> None:
@@ -184,6 +186,12 @@ class Phones:
         room = await self._in_thread(rooms.hosted_room, code, secret)
         answer = JSONResponse({"code": room.code})
         _set_cookie(request, answer, HOST, f"{room.code}.{secret}", HOST_COOKIE_SECONDS)
+        return answer
+
+    async def _leave(self, request: Request) -> Response:
+        """Forget which room this browser is the host of; the link brings it back."""
+        answer = JSONResponse({})
+        _set_cookie(request, answer, HOST, "", 0)
         return answer
 
     # --- participants ----------------------------------------------------------------------------------------

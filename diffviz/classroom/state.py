@@ -28,18 +28,17 @@ def of_room(db: Database, room: int) -> tuple[State, State]:
     with db.read() as connection:
         row = connection.execute(sql.select(ROOMS).where(ROOMS.c.id == room)).first()
         if row is None:
-            return GONE, {"open": False, "joined": 0, "lost": 0, "voted": 0, "phase": None, "until": None}
+            return GONE, _wall(False)
         found, activity = room_of(row), activities.current(connection, room)
         cast = votes.of_activity(connection, activity.id) if activity and _shows_votes(activity) else []
         joined = sql.select(sql.func.count()).where(PARTICIPANTS.c.room_id == room)
-        wall: State = {
-            "open": found.is_open(now),
-            "joined": connection.execute(joined).scalar_one(),
-            "lost": results.lost_now(connection, room),
-            "voted": votes.voters(connection, activity.id, activity.round) if activity else 0,
-            "phase": activity.phase if activity else None,
-            "until": activity.discuss_until if activity else None,
-        }
+        wall = _wall(
+            found.is_open(now),
+            joined=connection.execute(joined).scalar_one(),
+            lost=results.lost_now(connection, room),
+            voted=votes.voters(connection, activity.id, activity.round) if activity else 0,
+            activity=activity,
+        )
     phones: State = {
         "open": wall["open"],
         "nicknames": found.nicknames,
@@ -47,6 +46,22 @@ def of_room(db: Database, room: int) -> tuple[State, State]:
         "follow": _link(found.follow) if found.follow else None,
     }
     return phones, wall
+
+
+def _wall(
+    is_open: bool, joined: int = 0, lost: int = 0, voted: int = 0, activity: Activity | None = None
+) -> State:
+    """Counts, and how far the question is: what the host's page compares with what it shows."""
+    return {
+        "open": is_open,
+        "joined": joined,
+        "lost": lost,
+        "voted": voted,
+        "activity": activity.id if activity else None,
+        "phase": activity.phase if activity else None,
+        "shown": activity.shown if activity else False,
+        "until": activity.discuss_until if activity else None,
+    }
 
 
 def mine(db: Database, room: Room, who: Participant) -> State:

@@ -164,6 +164,15 @@ def test_a_hosts_link_becomes_a_cookie_that_no_script_and_no_other_site_can_use(
     run(go())
 
 
+def test_a_browser_can_forget_that_it_is_the_hosts(server, room):
+    async def go():
+        status, headers, _ = await server.phone(room).request("DELETE", "/host")
+        assert status == 200 and dict(headers)["set-cookie"].startswith(f'{routes.HOST}="";')
+        assert "Max-Age=0" in dict(headers)["set-cookie"]
+
+    run(go())
+
+
 # --- hostile clients ---------------------------------------------------------------------------------------
 
 

@@ -237,7 +237,8 @@ def test_the_wall_is_told_counts_and_nothing_else(db, room):
     cast(db, room, a, asked, 2)
     rooms.signal_lost(db, room, a, True)
     assert state.of_room(db, room.id)[1] == {
-        "open": True, "joined": 2, "lost": 1, "voted": 1, "phase": "vote 1", "until": None
+        "open": True, "joined": 2, "lost": 1, "voted": 1, "activity": asked.id, "phase": "vote 1", "shown": False,
+        "until": None,
     }  # fmt: skip
 
 
