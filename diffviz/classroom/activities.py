@@ -108,13 +108,22 @@ def check(question: Draft) -> None:
 
 
 def free_question(
-    kind: str, prompt: str, options: Sequence[str] = (), right: Any = None, unit: str = ""
+    kind: str,
+    prompt: str,
+    options: Sequence[str] = (),
+    right: Any = None,
+    unit: str = "",
+    tolerance: float = 0.0,
 ) -> Draft:
     """A question that the host makes up on the spot. Raises Unfit."""
     lines = (wording.line(text, OPTION_LENGTH) for text in options)
-    texts = tuple(Choice(text) for text in lines if text)
     made = Draft(
-        kind, wording.line(prompt, PROMPT_LENGTH), options=texts, right=right, unit=wording.line(unit, 20)
+        kind,
+        wording.line(prompt, PROMPT_LENGTH),
+        options=tuple(Choice(text) for text in lines if text),
+        right=right,
+        tolerance=tolerance,
+        unit=wording.line(unit, 20),
     )
     check(made)
     return made

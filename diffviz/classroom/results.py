@@ -42,6 +42,19 @@ def flow(cast: Sequence[Vote], options: int) -> list[list[int]]:
     return [[moves[i, j] for j in range(options)] for i in range(options)]
 
 
+def median(numbers: Sequence[float]) -> float:
+    """The median of numbers in ascending order."""
+    half = len(numbers) // 2
+    return numbers[half] if len(numbers) % 2 else (numbers[half - 1] + numbers[half]) / 2
+
+
+def share_right(question: Draft, cast: Sequence[Vote]) -> float | None:
+    """The share of right answers among votes of one round; None without votes or without a right answer."""
+    if question.right is None or not cast:
+        return None
+    return sum(bool(question.is_right(v.answer)) for v in cast) / len(cast)
+
+
 @dataclass(frozen=True)
 class Gain:
     """Shares of right answers of those who cast both votes, and their number.
