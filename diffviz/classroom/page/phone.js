@@ -32,6 +32,8 @@ function say(id, text) {
   if (at(id).textContent !== text) at(id).textContent = text;
 }
 
+const letter = (i) => "ABCDEFGHIJKL"[i];
+
 const wait = (seconds) => new Promise((resolve) => setTimeout(resolve, seconds * 1000));
 
 function keep(value) {
@@ -240,7 +242,7 @@ function drawForm(activity) {
 function choiceForm(form, activity, given) {
   const options = activity.options.map((text, i) => {
     const input = make("input", { type: "radio", name: "option", value: String(i), checked: given === i });
-    return make("label", { className: "option" }, input, make("span", { textContent: text }));
+    return make("label", { className: "option" }, input, make("span", {}, make("b", { textContent: letter(i) }), ` ${text}`));
   });
   form.append(make("fieldset", {}, make("legend", { textContent: "Your vote" }), ...options));
   return () => {
@@ -290,7 +292,7 @@ function drawResult(activity) {
   const rows = (result.counts || []).map((count, i) => {
     const bar = make("span", { className: "bar" });
     bar.style.width = `${(100 * count) / most}%`;
-    return make("li", {}, `${activity.options[i]}: `, make("b", { textContent: String(count) }), bar);
+    return make("li", {}, `${letter(i)} ${activity.options[i]}: `, make("b", { textContent: String(count) }), bar);
   });
   const texts = (result.texts || []).map((text) => make("li", { textContent: text }));
   const numbers = result.numbers && result.numbers.length ? [make("p", { textContent: `Median: ${median(result.numbers)} ${activity.unit}` })] : [];
@@ -306,10 +308,11 @@ function drawAnswer(activity) {
   const place = at("answer");
   if (activity.phase !== "reveal") return place.replaceChildren();
   const parts = [];
+  const given = mine.votes[`${activity.id}/2`] ?? mine.votes[`${activity.id}/1`];
   if (activity.kind === "choice" && activity.right !== null) {
     parts.push(make("ul", {}, ...activity.options.map((text, i) => {
       const right = i === activity.right;
-      return make("li", { className: right ? "right" : "wrong" }, make("b", { textContent: `${right ? "Right" : "Not this"}: ${text} ` }), activity.why[i]);
+      return make("li", { className: right ? "right" : "wrong" }, make("b", { textContent: `${letter(i)} ${text}: ${right ? "right" : "not this"}${i === given ? ", your vote" : ""}. ` }), activity.why[i]);
     })));
   } else if (activity.kind === "order" && activity.right) {
     parts.push(make("ol", {}, ...activity.right.map((i) => make("li", {}, `${activity.options[i]}. `, make("span", { className: "small", textContent: activity.why[i] })))));

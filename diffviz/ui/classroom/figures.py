@@ -42,7 +42,7 @@ def question(asked: Activity, cast: Sequence[Vote]) -> str:
         parts += [f"<p>{escape(text)}</p>" for text in (draft.explanation,) if text]
         if draft.points:
             parts.append("<ul>" + "".join(f"<li>{escape(p)}</li>" for p in draft.points) + "</ul>")
-    return f'<div class="dv-room">{"".join(parts)}</div>'
+    return f'<div class="dv-room{" dv-revealed" if revealed else ""}">{"".join(parts)}</div>'
 
 
 def _choice(draft: Draft, cast: Sequence[Vote], revealed: bool, with_votes: bool) -> str:
@@ -57,7 +57,7 @@ def _choice(draft: Draft, cast: Sequence[Vote], revealed: bool, with_votes: bool
         body = escape(option.text)
         if right:
             body += ' <span class="verdict">✓ right</span>'
-        body += "".join(_bar(r, counts[r][i], len(votes[r]), two=len(rounds) == 2) for r in rounds)
+        body += "".join(_bar(r, counts[r][i], len(votes[r])) for r in rounds)
         if revealed and option.why:
             body += f'<p class="why">{escape(option.why)}</p>'
         if revealed and (behind := content.misconceptions().get(option.misconception)):
@@ -72,13 +72,12 @@ def _item(letter: str, body: str, role: str = "") -> str:
     return f'<li class="{role}"><span class="letter">{letter}</span><div>{body}</div></li>'
 
 
-def _bar(round_: int, count: int, people: int, two: bool) -> str:
+def _bar(round_: int, count: int, people: int) -> str:
     share = count / people if people else 0
-    second = " second" if round_ == 2 else ""
-    name = f"vote {round_}" if two or round_ == 2 else "vote 1"
+    role = "bar second" if round_ == 2 else "bar"
     return (
-        f'<div class="votes"><span>{name}</span><span class="bar{second}" style="width:{100 * share:.1f}%"></span>'
-        f"<span><b>{count}</b> · {share:.0%}</span></div>"
+        f'<div class="votes"><span>vote {round_}</span><div style="--share:{share:.3f}"><span class="{role}"></span>'
+        f"<span><b>{count}</b> · {share:.0%}</span></div></div>"
     )
 
 
@@ -205,17 +204,15 @@ def _ends(
     for i, size in sizes.items():
         tick = " ✓" if i == draft.right else ""
         tall, middle = max(2.0, size * unit), at[i] + size * unit / 2 + 5
-        parts.append(f'<rect x="{x:g}" y="{at[i]:.1f}" width="8" height="{tall:.1f}" fill="currentColor"/>')
+        parts.append(f'<rect x="{x:g}" y="{at[i]:.1f}" width="8" height="{tall:.1f}" class="mark"/>')
         label = f"{LETTERS[i]}{tick} · {size}"
         parts.append(f'<text x="{text_x:g}" y="{middle:.1f}" text-anchor="{anchor}">{label}</text>')
     return parts
 
 
 def _svg(said: str, height: float, body: str) -> str:
-    head = (
-        f'<svg class="flow" viewBox="0 0 600 {height:g}" role="img" aria-label="{escape(said, quote=True)}">'
-    )
-    return f'<div class="dv-room">{head}{body}</svg></div>'
+    label = escape(said, quote=True)
+    return f'<svg viewBox="0 0 600 {height:g}" role="img" aria-label="{label}">{body}</svg>'
 
 
 def curve(points: Sequence[tuple[float, int]], began: float, now: float) -> str:

@@ -7,6 +7,7 @@ another tab is the host too.
 from __future__ import annotations
 
 import ipaddress
+import re
 import socket
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -26,6 +27,7 @@ from diffviz.ui.turns import visitor
 _KEY = "classroom"  # in the session: (code, secret), or () after the host has left the room
 _PROBLEM = "classroom-problem"
 _ADDRESS = "classroom-address"
+_COOKIE = re.compile(r'"?(\w{6})\.([\w-]{20,60})"?')
 _openings = RateLimit(burst=6, per_second=1 / 300)  # by visitor
 
 
@@ -57,8 +59,8 @@ def current() -> Host | None:
 def _credentials() -> tuple[str, str] | None:
     given: tuple[str, ...] | None = st.session_state.get(_KEY)
     if given is None:
-        code, _, secret = st.context.cookies.get(HOST, "").strip('"').partition(".")
-        given = (code, secret) if secret else ()
+        found = _COOKIE.fullmatch(str(st.context.cookies.get(HOST)))
+        given = (found[1], found[2]) if found else ()
     return (given[0], given[1]) if given else None
 
 

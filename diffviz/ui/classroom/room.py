@@ -119,11 +119,12 @@ def _question(mine: Host, asked: Activity, cast: tuple[Vote, ...]) -> None:
         st.html(figures.question(asked, cast))
         if asked.phase == "reveal":
             if draft.demo:
-                common.demo_link(draft.demo, width="content")
+                with st.container(key="settle"):
+                    common.demo_link(draft.demo, width="content")
             for sentence in figures.summary(draft, cast):
                 st.markdown(sentence)
             if draft.kind == "choice" and (ribbons := figures.flow(draft, cast)):
-                st.html(ribbons)
+                wall.draw(ribbons, f"flow-{asked.id}")
         _steps(mine, asked, cast)
         if draft.kind == "text":
             _moderate(mine, asked)
@@ -187,8 +188,9 @@ def _advice(asked: Activity, cast: tuple[Vote, ...]) -> None:
         return
     with st.popover("How many were right?", icon=":material/percent:", type="tertiary"):
         st.markdown(
-            f"**{share:.0%}** were right in vote 1. Discussion has most to gain from about 35 % to 70 %; below, the concept "
-            "may need explaining first, and above, a short reason may do (Crouch & Mazur 2001, doi 10.1119/1.1374249)."
+            f"**{share:.0%}** were right in vote 1. Discussion has most to gain from about 35 % to 70 %; below, the "
+            "concept may need explaining first, and above, a short reason may do (Crouch & Mazur 2001, "
+            "doi 10.1119/1.1374249)."
         )
 
 
@@ -277,7 +279,7 @@ def _lost_curve(mine: Host) -> None:
     points = results.lost_curve(db, mine.room)
     drawn = figures.curve(points, mine.room.opened_at, db.clock())
     if drawn:
-        st.html(drawn)
+        wall.draw(drawn, "lost-curve")
         st.caption("How many had pressed “I’m lost”, over the minutes of the class.")
     else:
         st.caption("Nobody has pressed “I’m lost”.")

@@ -44,6 +44,23 @@ def show(code: str, address: str, qr: str, size: str, counts: dict[str, Any], ke
     _component()(data=data, key=key, on_changed_change=lambda: None)
 
 
+@functools.cache
+def _drawing() -> Callable[..., Any]:
+    return v2.component(
+        "diffviz_drawing",
+        html='<div class="dv-drawing"></div>',
+        css=".dv-drawing svg { max-width: 52rem; width: 100%; height: auto; display: block; } "
+        ".dv-drawing text { fill: var(--st-text-color); font: 15px var(--st-font); } "
+        ".dv-drawing .mark { fill: var(--st-text-color); }",
+        js=(_HERE / "drawing.js").read_text(encoding="utf-8"),
+    )
+
+
+def draw(svg: str, key: str) -> None:
+    """Show a drawing in the page's colours; `svg` is ours, with every text in it escaped."""
+    _drawing()(data={"svg": svg}, key=key)
+
+
 def keep_host(code: str, secret: str, key: str) -> None:
     """Have the browser keep the host's right in a cookie; with an empty code, forget it."""
     _errand()(data={"code": code, "secret": secret}, key=key)

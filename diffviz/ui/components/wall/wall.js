@@ -17,6 +17,10 @@ export default function ({ parentElement, data, setTriggerValue }) {
   if (qr.getAttribute("src") !== data.qr) qr.src = data.qr;
   qr.alt = `QR code of ${data.address}/${data.code}`;
   draw(wall, memory);
+  if (memory.activity !== undefined && memory.activity !== data.counts.activity) {
+    document.querySelector("[data-testid=stMain]")?.scrollTo(0, 0); // a new question is read from its top
+  }
+  memory.activity = data.counts.activity;
   if (memory.code !== data.code) listen(wall, memory);
   memory.tick ??= setInterval(() => {
     if (wall.isConnected) return drawClock(wall, memory);
