@@ -5,7 +5,7 @@ Bars of the first vote are outlined and of the second filled; what is right has 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from html import escape
 from pathlib import Path
 
@@ -240,6 +240,17 @@ def curve(points: Sequence[tuple[float, int]], began: float, now: float) -> str:
         f'<text x="{edge:g}" y="152" text-anchor="end">{span / 60:.0f} min</text>'
     )
     return _svg(f"At most {most} were lost at once; now {last}.", 160, body)
+
+
+def table(rows: Sequence[Mapping[str, str]], name: str) -> str:
+    """Rows with the same columns as a table; where it is wider than its place, the keyboard can scroll it."""
+    head = "".join(f'<th scope="col">{escape(column)}</th>' for column in rows[0])
+    body = "".join("<tr>" + "".join(f"<td>{escape(v)}</td>" for v in row.values()) + "</tr>" for row in rows)
+    label = escape(name, quote=True)
+    return (
+        f'<div class="dv-rows" role="region" tabindex="0" aria-label="{label}"><table><thead><tr>{head}</tr></thead>'
+        f"<tbody>{body}</tbody></table></div>"
+    )
 
 
 def _people(n: int) -> str:

@@ -116,18 +116,28 @@ def _question(mine: Host, asked: Activity, cast: tuple[Vote, ...]) -> None:
     draft = asked.question
     with st.container(key="round"):
         _images(mine, asked)
-        st.html(figures.question(asked, cast))
         if asked.phase == "reveal":
-            if draft.demo:
-                with st.container(key="settle"):
-                    common.demo_link(draft.demo, width="content")
-            for sentence in figures.summary(draft, cast):
-                st.markdown(sentence)
-            if draft.kind == "choice" and (ribbons := figures.flow(draft, cast)):
-                wall.draw(ribbons, f"flow-{asked.id}")
+            answer, aside = st.columns([3, 2], gap="large")
+            answer.html(figures.question(asked, cast))
+            with aside:
+                _settle(asked, cast)
+        else:
+            st.html(figures.question(asked, cast))
         _steps(mine, asked, cast)
         if draft.kind == "text":
             _moderate(mine, asked)
+
+
+def _settle(asked: Activity, cast: tuple[Vote, ...]) -> None:
+    """The run that settles a question, and who changed to what."""
+    draft = asked.question
+    if draft.demo:
+        with st.container(key="settle"):
+            common.demo_link(draft.demo, width="content")
+    for sentence in figures.summary(draft, cast):
+        st.markdown(sentence)
+    if draft.kind == "choice" and (ribbons := figures.flow(draft, cast)):
+        wall.draw(ribbons, f"flow-{asked.id}")
 
 
 def _images(mine: Host, asked: Activity) -> None:
@@ -314,10 +324,11 @@ def _results(mine: Host, asked: list[report.Asked]) -> None:
         # The last question's result is not shown here before it is shown to the class.
         told = [one for one in asked if one.activity.phase == "reveal"]
         if told:
-            st.table([one.line() for one in told])
+            st.html(figures.table([one.line() for one in told], "Results by question"))
         if met := report.misconceptions(told):
             st.markdown("**Misconceptions met in first votes**")
-            st.table([{"Belief": belief, "Votes": str(n)} for belief, n in met])
+            rows = [{"Belief": belief, "Votes": str(n)} for belief, n in met]
+            st.html(figures.table(rows, "Misconceptions"))
         with st.container(horizontal=True, vertical_alignment="center", gap="small"):
             st.download_button(
                 "Every vote (CSV)", partial(results.as_csv, database(), mine.room), f"diffviz-{mine.room.code}.csv",
