@@ -153,7 +153,8 @@ def set_phase(db: Database, room: Room, activity: Activity, phase: str, seconds:
     if not 0 <= seconds <= MAX_DISCUSSION:
         raise Unfit(f"A discussion takes at most {MAX_DISCUSSION // 60} minutes.")
     until = db.clock() + seconds if phase == "discuss" else None
-    return _update(db, room, activity, phase=phase, discuss_until=until)
+    # The second vote begins with the first out of sight: a class follows the tallest bar, right or wrong.
+    return _update(db, room, activity, phase=phase, discuss_until=until, shown=False)
 
 
 def show_first_vote(db: Database, room: Room, activity: Activity, shown: bool) -> Activity:

@@ -11,6 +11,7 @@ from diffviz.classroom import activities, results, rooms, state, votes
 from diffviz.classroom.activities import Choice, Draft, free_question
 from diffviz.classroom.database import database
 from diffviz.lessons import content
+from diffviz.ui.classroom import ask as ask_module
 from diffviz.ui.classroom import figures, host, report
 
 PAGE = "pages/15_classroom.py"
@@ -125,31 +126,41 @@ def test_every_kind_of_question_can_be_asked_from_the_page(kind):
     assert activities.every(database(), room)[0].phase == "reveal"
 
 
-def test_a_question_is_made_up_on_the_spot():
-    app, room = with_room()
+def own_question(app, prompt, options):
     app.segmented_control("ask-way").set_value("Your own")
     run(app)
-    assert app.button("ask-0").disabled
-    app.text_area("own-prompt-0").set_value("Is it <i>noise</i>?")
-    app.text_area("own-options-0").set_value("yes\n\nno\n")
-    run(app)
-    app.selectbox("own-right-0").select("no")
-    run(app)
-    press(app, "ask-0")
+    app.text_area("own-prompt-0").set_value(prompt)
+    app.text_area("own-options-0").set_value(options)
+    return press(app, "ask-own-0")
+
+
+def test_a_question_is_made_up_on_the_spot():
+    app, room = with_room()
+    own_question(app, "Is it <i>noise</i>?", "yes\n\n* no\n")
     (asked,) = activities.every(database(), room)
     assert [o.text for o in asked.question.options] == ["yes", "no"] and asked.question.right == 1
     assert "&lt;i&gt;noise&lt;/i&gt;" in shown(app) and "<i>noise" not in shown(app)
 
 
-def test_a_question_of_ones_own_that_cannot_be_asked_says_why():
-    app, _ = with_room()
-    app.segmented_control("ask-way").set_value("Your own")
-    run(app)
-    app.text_area("own-prompt-0").set_value("Which?")
-    app.text_area("own-options-0").set_value("the same\nthe same")
-    run(app)
-    assert app.button("ask-0").disabled
-    assert any("the same" in c.value for c in app.caption)
+@pytest.mark.parametrize(
+    ("prompt", "options", "says"),
+    [
+        ("", "a\nb", "from 1 to"),
+        ("Which?", "the same\nthe same", "the same"),
+        ("Which?", "* a\n* b", "Only one option"),
+        ("Which?", "a", "from 2 to"),
+    ],
+)
+def test_a_question_of_ones_own_that_cannot_be_asked_says_why(prompt, options, says):
+    app, room = with_room()
+    own_question(app, prompt, options)
+    assert any(says in e.value for e in app.error)
+    assert not activities.every(database(), room)
+
+
+def test_an_opinion_has_no_option_marked_as_right():
+    assert ask_module.marked_options("a\n b \n") == (["a", "b"], None)
+    assert ask_module.marked_options(" a\n *b") == (["a", "b"], 1)
 
 
 def test_a_whole_round_tells_each_thing_when_it_is_due():

@@ -212,9 +212,8 @@ def test_a_phone_is_told_no_answer_and_no_count_before_the_host_says_so(db, room
     assert "result" not in told()
     asked = activities.show_first_vote(db, room, asked, True)
     assert told()["result"] == {"people": 1, "counts": [0, 0, 1]} and not secrets & told().keys()
-    asked = activities.show_first_vote(db, room, asked, False)
     asked = activities.set_phase(db, room, asked, "vote 2")
-    assert "result" not in told()
+    assert "result" not in told() and not asked.shown
     cast(db, room, who, asked, 1, 2)
     activities.set_phase(db, room, asked, "reveal")
     assert secrets <= told().keys() and told()["right"] == 1

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from typing import Any
 
 import streamlit as st
 
@@ -18,7 +18,6 @@ from diffviz.ui.classroom import host
 _COLLECTION, _OWN = "From the collection", "Your own"
 _ALL = "All lessons"
 _FREE = {"choice": "Choice", "number": "Number", "text": "Short text"}
-_NO_RIGHT = "none: an opinion"
 
 
 def show(room: Room, turn: int) -> None:
@@ -74,7 +73,10 @@ def _from_collection(room: Room, turn: int) -> None:
         st.markdown(f"**{draft.prompt}**")
         if draft.options:
             st.markdown("\n".join(f"- {option.text}" for option in draft.options))
-    _button(room, turn, lambda: draft)
+    st.button(
+        "Ask the class", type="primary", icon=":material/campaign:", key=f"ask-{turn}", on_click=host.attempt,
+        args=(put, room, draft),
+    )  # fmt: skip
 
 
 def _prompt(item: content.Item) -> str:
@@ -106,40 +108,45 @@ def _own(room: Room, turn: int) -> None:
         key=f"own-kind-{turn}",
         required=True,
     )
-    prompt = st.text_area("Question", max_chars=activities.PROMPT_LENGTH, height=90, key=f"own-prompt-{turn}")
-    options: list[str] = []
-    right: float | int | None = None
-    unit, tolerance = "", 0.0
-    if kind == "choice":
-        typed = st.text_area("Options, one a line", height=130, key=f"own-options-{turn}")
-        options = [line.strip() for line in typed.splitlines() if line.strip()]
-        picked = (
-            st.selectbox("Right", [_NO_RIGHT, *options], key=f"own-right-{turn}") if options else _NO_RIGHT
-        )
-        right = options.index(picked) if picked in options else None
-    elif kind == "number":
-        with st.container(horizontal=True):
-            right = st.number_input("Right number (if there is one)", value=None, key=f"own-number-{turn}")
-            tolerance = st.number_input("Right within ±", 0.0, value=0.0, key=f"own-tolerance-{turn}")
-            unit = st.text_input("Unit", max_chars=20, key=f"own-unit-{turn}")
-    else:
-        st.caption("Answers come to you first: the class sees those that you let through.")
-
-    def made() -> Draft:
-        return free_question(kind, prompt, options, right, unit, tolerance)
-
-    _button(room, turn, made, disabled=not prompt.strip())
+    with st.form(
+        f"own-{turn}-{kind}", border=False
+    ):  # what is typed is sent with the button, and nothing before
+        st.text_area("Question", max_chars=activities.PROMPT_LENGTH, height=90, key=f"own-prompt-{turn}")
+        if kind == "choice":
+            st.text_area(
+                "Options, one a line, with * before the right one if there is one", height=130, key=f"own-options-{turn}",
+                placeholder="a wrong one\n* the right one\nanother wrong one",
+            )  # fmt: skip
+        elif kind == "number":
+            with st.container(horizontal=True):
+                st.number_input("Right number (if there is one)", value=None, key=f"own-right-{turn}")
+                st.number_input("Right within ±", 0.0, value=0.0, key=f"own-tolerance-{turn}")
+                st.text_input("Unit", max_chars=20, key=f"own-unit-{turn}")
+        else:
+            st.caption("Answers come to you first: the class sees those that you let through.")
+        st.form_submit_button(
+            "Ask the class", type="primary", icon=":material/campaign:", key=f"ask-own-{turn}", on_click=host.attempt,
+            args=(_ask_own, room, turn, kind),
+        )  # fmt: skip
 
 
-def _button(room: Room, turn: int, make: Callable[[], Draft], disabled: bool = False) -> None:
-    problem = ""
-    try:
-        draft = make() if not disabled else None
-    except Unfit as error:
-        draft, problem = None, str(error)
-    st.button(
-        "Ask the class", type="primary", icon=":material/campaign:", key=f"ask-{turn}", disabled=draft is None,
-        on_click=host.attempt, args=(put, room, draft),
-    )  # fmt: skip
-    if problem:
-        st.caption(problem)
+def _ask_own(room: Room, turn: int, kind: str) -> None:
+    """Ask what stands in the form. Raises Unfit."""
+
+    def given(name: str, otherwise: Any) -> Any:
+        return st.session_state.get(f"own-{name}-{turn}", otherwise)
+
+    options, right = marked_options(given("options", "")) if kind == "choice" else ([], given("right", None))
+    made = free_question(
+        kind, given("prompt", ""), options, right, given("unit", ""), given("tolerance", 0.0)
+    )
+    put(room, made)
+
+
+def marked_options(typed: str) -> tuple[list[str], int | None]:
+    """Options typed one a line, and the index of the one with an asterisk before it. Raises Unfit for several such."""
+    lines = [line.strip() for line in typed.splitlines() if line.strip(" *\t")]
+    marked = [i for i, line in enumerate(lines) if line.startswith("*")]
+    if len(marked) > 1:
+        raise Unfit("Only one option can be the right one: put * before one line at most.")
+    return [line.lstrip("* \t") for line in lines], marked[0] if marked else None
