@@ -1,11 +1,11 @@
 // The wall hears the room's counts beside Streamlit, on a line of its own: a vote is on it without a run of the page.
-// When the room has gone on from another device, the page is asked to run again, once for each change.
+// When the room has gone on from another device, the page is asked to run again.
 
 const people = (n) => (n === 1 ? "person" : "people");
 
 export default function ({ parentElement, data, setTriggerValue }) {
   const wall = parentElement.querySelector(".dv-wall");
-  const memory = (wall.dvMemory ??= { ahead: 0, asked: "" });
+  const memory = (wall.dvMemory ??= { ahead: 0, patience: 2 });
   memory.data = data;
   memory.trigger = setTriggerValue;
   memory.counts = data.counts;
@@ -23,7 +23,10 @@ export default function ({ parentElement, data, setTriggerValue }) {
   memory.activity = data.counts.activity;
   if (memory.code !== data.code) listen(wall, memory);
   memory.tick ??= setInterval(() => {
-    if (wall.isConnected) return drawClock(wall, memory);
+    if (wall.isConnected) {
+      drawClock(wall, memory);
+      return compare(memory);
+    }
     memory.source?.close();
     clearInterval(memory.tick);
     memory.tick = memory.code = null;
@@ -44,7 +47,6 @@ function listen(wall, memory) {
     memory.counts = state;
     at(wall, ".cut").textContent = "";
     draw(wall, memory);
-    setTimeout(() => compare(wall, memory), 700); // what the host does here is drawn by then
   };
   source.onerror = () => {
     at(wall, ".cut").textContent = "No connection: trying again …";
@@ -55,11 +57,15 @@ function listen(wall, memory) {
 
 const stage = (counts) => JSON.stringify([counts.open, counts.activity, counts.phase, counts.shown]);
 
-function compare(wall, memory) {
-  const now = stage(memory.counts);
-  if (!wall.isConnected || now === stage(memory.data.counts) || now === memory.asked) return;
-  memory.asked = now;
-  memory.trigger("changed", now);
+// What the host does here is drawn within a moment; what stays different has been done elsewhere. A request that the
+// page was too busy for is made again.
+function compare(memory) {
+  const told = stage(memory.counts);
+  if (told === stage(memory.data.counts)) return (memory.patience = 2);
+  memory.patience -= 1;
+  if (memory.patience > 0) return;
+  memory.patience = 6; // half seconds
+  memory.trigger("changed", told);
 }
 
 function draw(wall, memory) {
