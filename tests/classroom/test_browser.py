@@ -82,7 +82,9 @@ def join(visit, code, **more):
 
 def ask_own(host, prompt="Which is it?", options="this\n* that\nneither"):
     host.get_by_text("Your own", exact=True).click()
-    host.get_by_label("Options, one a line").fill(options)  # when it is there, "Question" is no longer the collection's
+    host.get_by_label("Options, one a line").fill(
+        options
+    )  # when it is there, "Question" is no longer the collection's
     host.get_by_label("Question", exact=True).fill(prompt)
     host.get_by_role("button", name="Ask the class").click()
 
