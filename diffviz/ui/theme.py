@@ -131,7 +131,7 @@ kbd { opacity: 1 !important; }
 [data-testid="stSidebarContent"] { padding-inline: 0; }
 [data-testid="stSidebarUserContent"] { padding: 0 .8rem .4rem; }
 .st-key-menu > .stElementContainer { margin: 0; }
-.st-key-menu .stPageLink a { margin: 0; padding: .3rem .4rem; min-height: 24px; align-items: flex-start; }
+.st-key-menu .stPageLink a { margin: 0; padding: .22rem .4rem; min-height: 24px; align-items: flex-start; }
 .st-key-menu .stPageLink a :is(p, span) { white-space: normal; line-height: 1.3; }
 .st-key-menu .dv-kicker { margin: .5rem 0 .1rem; font-size: .78rem; line-height: 1.3; }
 .st-key-menu .stSelectbox { margin: .3rem 0; }
