@@ -8,7 +8,7 @@
 // A page that is gone to is shown from its top, and the menu of a narrow window closes.
 
 const NARROW = 768; // CSS pixels at which Streamlit's sidebar covers the page
-const LINK = "a[data-testid='stPageLink-NavLink']";
+const LINK = "a[data-testid='stPageLink-NavLink'], a.dv-link";
 const PART = ".st-key-parts [role=radiogroup] > *, .st-key-parts [role=radio], .st-key-next-part button";
 const TABS = ".st-key-parts [role=radiogroup]";
 
