@@ -27,7 +27,7 @@ from diffviz.lessons.pages import BY_SLUG as BY_SLUG
 from diffviz.lessons.pages import HOME, Lesson
 from diffviz.paths import ASSETS
 from diffviz.ui import terms, theme, turns
-from diffviz.ui.components import navigation, symbols
+from diffviz.ui.components import focus, navigation, symbols
 
 T = TypeVar("T")
 
@@ -68,6 +68,7 @@ def setup_page(title: str, lead: str, *, kicker: str = "", slug: str = "") -> Pa
     presenter = _menu(carry)
     st.html(theme.style_sheet(presenter) + f"<style>{terms.CSS}{navigation.CSS}</style>")
     navigation.install()
+    focus.install()
     symbols.install(terms.symbols())
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small", key="head"):
         st.title(title, anchor=False, width="content")

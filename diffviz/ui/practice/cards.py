@@ -191,8 +191,8 @@ CSS = """
 .st-key-cards a { color: inherit; text-decoration: none; }
 .dv-cards { display: grid; grid-template-columns: repeat(4, minmax(0, 1fr)); gap: .8rem; }
 /* The whole card takes the click of its link. */
-.dv-card { position: relative; display: grid; grid-template-columns: 1fr auto; gap: .1rem .8rem; padding: .75rem .9rem .8rem;
-  border: 1px solid var(--dv-line-strong); border-radius: .6rem; background: var(--dv-ground); align-content: start; }
+.dv-card { position: relative; display: grid; grid-template-columns: 1fr auto; gap: .1rem .8rem;
+  padding: .75rem .9rem .8rem; border: 1px solid var(--dv-line-strong); border-radius: .6rem; background: var(--dv-ground); align-content: start; }
 .dv-card a { grid-column: 1 / -1; font-size: 1.15rem; font-weight: 650; line-height: 1.25; }
 .dv-card a::after { content: ""; position: absolute; inset: 0; border-radius: inherit; }
 .dv-card a:focus-visible { outline: none !important; }

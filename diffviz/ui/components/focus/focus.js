@@ -1,0 +1,65 @@
+// When an element that has the focus is taken out of the page, or disabled, browsers give the focus to the body, and a
+// reader with a keyboard or a screen reader has lost the place. Here it goes on
+// - to the same control, where a rerun has made it anew,
+// - else to the place in which it stood: its innermost container that has a key and is still there.
+
+const CONTROLS = "a[href], button, input, select, textarea, summary, [tabindex]";
+const MAIN = "[data-testid=stMain]";
+const FROM_TOP = "exercise"; // a place that is read from its top once something in it was answered
+
+let last = null; // what has, or had, the focus
+let name = ""; // by which it is known again
+let places = []; // keys of the containers it stands in, from the inner ones to the outer
+let stand = null; // the container that holds the focus in its stead
+
+const keyOf = (element) => [...element.classList].find((c) => c.startsWith("st-key-"));
+function inner(element) {
+  for (let e = element; e; e = e.parentElement) if (keyOf(e)) return keyOf(e);
+  return "";
+}
+const label = (element) => [element.tagName, element.type, element.getAttribute("href"),
+  element.getAttribute("aria-label") ?? element.innerText.trim(), inner(element)].join("|");
+const usable = (element) => element.isConnected && !element.disabled && element.getClientRects().length > 0;
+const atLarge = () => !document.activeElement || document.activeElement === document.body;
+
+function remember(event) {
+  const element = event.target;
+  if (!(element instanceof HTMLElement) || element === stand) return;
+  [last, name, places, stand] = [element, label(element), [], null];
+  for (let e = element.parentElement; e; e = e.parentElement) if (keyOf(e)) places.push(keyOf(e));
+}
+
+function recover() {
+  if (!last || !document.hasFocus()) return;
+  if (!(atLarge() && !usable(last)) && document.activeElement !== stand) return;
+  const place = places.map((key) => document.querySelector(`.${CSS.escape(key)}`)).find((e) => e?.getClientRects().length)
+    ?? document.querySelector(MAIN);
+  if (!place) return;
+  const again = [...place.querySelectorAll(CONTROLS)].find((e) => usable(e) && label(e) === name);
+  if (again) return again.focus({ preventScroll: true });
+  if (document.activeElement === place) return;
+  stand = place;
+  if (!place.hasAttribute("tabindex")) place.tabIndex = -1;
+  place.focus({ preventScroll: true });
+  if (keyOf(place) === `st-key-${FROM_TOP}` && place.getBoundingClientRect().top < 0) place.scrollIntoView();
+}
+
+function install() {
+  document.addEventListener("focusin", remember);
+  // A visitor who clicks beside everything leaves the control of their own will.
+  document.addEventListener("focusout", ({ target }) => setTimeout(() => {
+    if (target === last && usable(last) && atLarge() && document.hasFocus()) last = null;
+  }));
+  let planned = false;
+  new MutationObserver(() => {
+    if (planned) return;
+    planned = true;
+    setTimeout(() => { planned = false; recover(); }, 60);
+  }).observe(document.body, { childList: true, subtree: true, attributes: true, attributeFilter: ["disabled"] });
+}
+
+export default function () {
+  if (window.dvFocus) return;
+  window.dvFocus = true;
+  install();
+}
