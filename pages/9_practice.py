@@ -7,7 +7,6 @@ page = frame.setup_page(
     "Answer from memory first, then compare: recall keeps more than rereading. Every question links to the demo that "
     "shows its answer.",
     slug="practice",
-    kicker="Practice",
 )
 
 import streamlit as st

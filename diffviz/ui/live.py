@@ -61,14 +61,14 @@ class Run:
         """What was recorded so far, in float32."""
         kept = self._recorded
         if kept is None:
-            settings, decode = (
-                dataclasses.asdict(self.settings),
-                checkpoints.load(self.settings.model).decode_panel,
-            )
-            return record(self.steps, SCHEDULES[self.settings.schedule], settings, decode)[0]
+            decode = checkpoints.load(self.settings.model).decode_panel
+            # As the library's own recordings: without the pixels of an image that is edited.
+            facts = {k: v for k, v in dataclasses.asdict(self.settings).items() if not isinstance(v, bytes)}
+            return record(self.steps, SCHEDULES[self.settings.schedule], facts, decode)[0]
         if kept.x.dtype == np.float32:
             return kept
         x, x0, eps = (getattr(kept, name).astype(np.float32) for name in PANELS)
+        x[-1] = x0[-1] = self.steps[-1].x[0].float().numpy()  # the finished image is kept to the bit
         return dataclasses.replace(kept, x=x, x0=x0, eps=eps)
 
     @property
@@ -252,11 +252,41 @@ def show(
             key=f"{key}-player",
             name=name,
             main=main,
+            files=_files(run, name) if run.finished else (),
         )
     if run.stopped and not run.finished:
         with st.container(horizontal=True, vertical_alignment="center"):
             st.markdown(f"Stopped after {max(len(run.steps), 0)} of {planned} steps.", width="content")
             st.button("Run it to the end", key=f"{key}-again", on_click=lambda: st.session_state.pop(key))
+
+
+def _files(run: Run, name: str) -> tuple[player.Saved, ...]:
+    """What a finished run is saved as, beside its frames."""
+
+    def npz() -> bytes:
+        from diffviz.export import runs  # with its neighbours' libraries: only when a file is asked for
+
+        return runs.npz(run.trajectory())
+
+    def notebook() -> bytes:
+        from diffviz.export import runs
+
+        return runs.notebook(run.settings, checkpoints.manifest()[run.settings.model].sha256)
+
+    return (
+        player.Saved(
+            "PNG with settings", lambda: run.trajectory().png(), f"{name}-image.png", "image/png",
+            "The finished image; the file holds the prompt and all settings as text",
+        ),
+        player.Saved(
+            "Run as .npz", npz, f"{name}.npz", "application/octet-stream",
+            "Every frame, prediction, timestep and setting, for numpy.load",
+        ),
+        player.Saved(
+            "Code as a notebook", notebook, f"{name}.ipynb", "application/x-ipynb+json",
+            "The call of diffviz's Python API that computes this image",
+        ),
+    )  # fmt: skip
 
 
 def prompt_notices(prompt: str, words: Vocabulary, model: str) -> None:

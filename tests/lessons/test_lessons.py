@@ -233,7 +233,12 @@ def test_a_link_to_an_exercise_that_does_not_exist_opens_the_first_one_and_says_
 def test_every_exercise_lies_in_one_card_and_no_other_exercise_is_there():
     inside = [name for card in cards.CARDS for name in card.exercises]
     assert sorted(inside) == sorted(practice.EXERCISES)
-    assert [card.title for card in cards.CARDS] == ["Quick round", "Explain it", "Put it in order", "Look it up"]
+    assert [card.title for card in cards.CARDS] == [
+        "Quick round",
+        "Explain it",
+        "Put it in order",
+        "Look it up",
+    ]
 
 
 def test_the_cards_tell_the_progress_of_the_answers_that_are_kept():
@@ -247,12 +252,18 @@ def test_the_cards_tell_the_progress_of_the_answers_that_are_kept():
     topics = len({item.concept for kind in PRACTISED for item in load(kind)})
     assert told() == [f"0 of {n} answered", "0 of 9 answered", "not tried yet", f"0 of {topics} topics known"]
     card, check = load("flashcards")[0].id, load("self_check")[0].id
-    kept = [event("flashcards", card, "good"), event("flashcards", card, "again"), event("self_check", check, "partly")]
+    kept = [
+        event("flashcards", card, "good"),
+        event("flashcards", card, "again"),
+        event("self_check", check, "partly"),
+    ]
     assert told(*kept, event("order", "order-process", "wrong"))[:3] == [
         f"1 of {n} answered", "1 of 9 answered", "wrong at the last try",
     ]  # fmt: skip
     assert told(event("order", "order-process", "right"))[2] == "right at the last try"
-    everything = [event(kind, i.id, "right") for kind in PRACTISED if kind != "flashcards" for i in load(kind)]
+    everything = [
+        event(kind, i.id, "right") for kind in PRACTISED if kind != "flashcards" for i in load(kind)
+    ]
     everything += [event("flashcards", i.id, "good") for i in load("flashcards")]
     assert told(*everything)[3] == f"{topics} of {topics} topics known"
 
@@ -260,7 +271,9 @@ def test_the_cards_tell_the_progress_of_the_answers_that_are_kept():
 def test_the_minutes_of_a_card_follow_from_the_length_of_its_texts():
     ours = [item.answer for kind in ("self_check", "predictions") for item in load(kind)]
     words = sum(len(answer.split()) for answer in ours) / len(ours)
-    assert cards.of("self_check").time() == f"about {words / cards.WRITING + words / cards.READING:.0f} min each"
+    assert (
+        cards.of("self_check").time() == f"about {words / cards.WRITING + words / cards.READING:.0f} min each"
+    )
     assert all(re.fullmatch(r"about [1-9]\d? min( each)?", card.time()) for card in cards.CARDS)
     assert cards.words(load("order")[0].stages[0]) == sum(
         len(text.split()) for text in (load("order")[0].stages[0].text, load("order")[0].stages[0].why)
@@ -284,7 +297,9 @@ def test_a_round_of_mixed_practice_ends_with_its_score_and_another_begins(monkey
         elif kind == "Self-check":
             press(app, "Next")
         else:
-            item = next(i for k in ("scenario_quiz", "page_quiz") for i in load(k) if i.prompt == app.header[0].value)
+            item = next(
+                i for k in ("scenario_quiz", "page_quiz") for i in load(k) if i.prompt == app.header[0].value
+            )
             app.radio[0].set_value(next(o.text for o in item.options if o.right)).run()
             press(app, "Answer")
             press(app, "Next")

@@ -192,7 +192,8 @@ CSS = """
 .dv-cards { display: grid; grid-template-columns: repeat(4, minmax(0, 1fr)); gap: .8rem; }
 /* The whole card takes the click of its link. */
 .dv-card { position: relative; display: grid; grid-template-columns: 1fr auto; gap: .1rem .8rem;
-  padding: .75rem .9rem .8rem; border: 1px solid var(--dv-line-strong); border-radius: .6rem; background: var(--dv-ground); align-content: start; }
+  padding: .75rem .9rem .8rem; border: 1px solid var(--dv-line-strong); border-radius: .6rem;
+  background: var(--dv-ground); align-content: start; }
 .dv-card a { grid-column: 1 / -1; font-size: 1.15rem; font-weight: 650; line-height: 1.25; }
 .dv-card a::after { content: ""; position: absolute; inset: 0; border-radius: inherit; }
 .dv-card a:focus-visible { outline: none !important; }
@@ -215,11 +216,14 @@ CSS = """
 .dv-tabs a[aria-current] { border-bottom-color: var(--dv-signal); font-weight: 650; }
 .dv-tabs a:focus-visible { outline-offset: -3px; }
 .st-key-exercise { max-width: 1180px; }
+@media (min-width: 1500px) { .dv-card .line { min-height: 0; } }
 @media (max-width: 1100px) { .dv-cards { grid-template-columns: repeat(2, minmax(0, 1fr)); gap: .6rem; } }
 @media (max-width: 640px) {
   .dv-card { padding: .45rem .6rem; grid-template-columns: 1fr; gap: 0; }
   .dv-card a { font-size: 1.02rem; }
   .dv-card .line { font-size: .88rem; line-height: 1.25; min-height: 0; }
   .dv-card .time { text-align: left; }
+  .dv-tabs { flex-wrap: wrap; }
+  .dv-tabs a { padding: .3rem .55rem; }
 }
 """
