@@ -8,13 +8,15 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import streamlit as st
+from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import RedirectResponse
 from starlette.routing import Route
 
 from diffviz.lessons.pages import FORMER_SLUGS
 from diffviz.serving import security
-from diffviz.ui import errors, turns
+from diffviz.serving.first_paint import StyledStartPage
+from diffviz.ui import errors, frame, turns
 
 START_PAGE = Path(st.__file__).with_name("static") / "index.html"  # Streamlit's, for every address
 EVERY_ADDRESS = (None, "", "0.0.0.0", "::")  # what listens everywhere is reached as localhost
@@ -46,7 +48,7 @@ except ValueError as error:
 app = st.App(
     "home.py",
     routes=[Route(f"/{old}", moved) for old in FORMER_SLUGS],
-    middleware=headers_and_hosts,
+    middleware=[*headers_and_hosts, Middleware(StyledStartPage, head=frame.first_paint())],
     lifespan=opened_browser,
     on_script_error=errors.report,
 )

@@ -66,7 +66,7 @@ def setup_page(title: str, lead: str, *, kicker: str = "", slug: str = "") -> Pa
     carry = _arrive(title)
     st.session_state["slug"] = slug
     presenter = _menu(carry)
-    st.html(theme.style_sheet(presenter) + f"<style>{terms.CSS}{navigation.CSS}</style>")
+    st.html(style_sheet(presenter))
     navigation.install()
     focus.install()
     symbols.install(terms.symbols())
@@ -82,6 +82,16 @@ def setup_page(title: str, lead: str, *, kicker: str = "", slug: str = "") -> Pa
     _term_note(page.notices)
     turns.enter(page.notices)
     return page
+
+
+def style_sheet(presenter: bool) -> str:
+    """HTML of the style of every page."""
+    return theme.style_sheet(presenter) + f"<style>{terms.CSS}{navigation.CSS}</style>"
+
+
+def first_paint() -> str:
+    """HTML for the head of the start page that the server sends: the style, and room for the menu until it comes."""
+    return theme.first_paint(terms.CSS + navigation.CSS, SIDEBAR_WIDTH)
 
 
 def _stopped_note() -> None:
