@@ -27,7 +27,7 @@ from diffviz.lessons.pages import BY_SLUG as BY_SLUG
 from diffviz.lessons.pages import HOME, Lesson
 from diffviz.paths import ASSETS
 from diffviz.ui import terms, theme, turns
-from diffviz.ui.components import focus, navigation, symbols
+from diffviz.ui.components import access, navigation, symbols
 
 T = TypeVar("T")
 
@@ -68,9 +68,11 @@ def setup_page(title: str, lead: str, *, kicker: str = "", slug: str = "") -> Pa
     presenter = _menu(carry)
     st.html(style_sheet(presenter))
     navigation.install()
-    focus.install()
+    access.install()
     symbols.install(terms.symbols())
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small", key="head"):
+        with st.container(key="skip", width="content"):
+            st.html(access.SKIP)
         st.title(title, anchor=False, width="content")
         if kicker:
             st.html(f'<p class="dv-kicker">{kicker}</p>', width="content")

@@ -67,7 +67,9 @@ def style_sheet(presenter: bool) -> str:
 
 
 _ROLES = f":root {{ {''.join(f'--dv-{k}: light-dark({LIGHT[k]}, {DARK[k]});' for k in LIGHT)} }}"
-_KEYFRAMES = "@keyframes dv-wait { from { background-position: 120% 0; } to { background-position: -20% 0; } }"
+_KEYFRAMES = (
+    "@keyframes dv-wait { from { background-position: 120% 0; } to { background-position: -20% 0; } }"
+)
 _PRESENTER = """:root { --dv-presenter: 1; --dv-tall: 66dvh; }
 .dv-lead, .st-key-objectives { display: none; } /* the instructor says it */
 html { font-size: 21px !important; }
@@ -106,7 +108,8 @@ _CSS = """
 .st-key-stage [class*="-player"].stElementContainer:not([data-dv-ready]) {
   background: linear-gradient(100deg, transparent 30%, var(--dv-line) 50%, transparent 70%) 0 / 300% 100%;
   animation: dv-wait 1.6s linear infinite; }
-[class*="-player"]:not([data-dv-ready]) ~ [data-testid="stLayoutWrapper"]:has(> [class*="st-key-saves"]) { visibility: hidden; }
+[class*="-player"]:not([data-dv-ready]) ~ [data-testid="stLayoutWrapper"]:has(> [class*="st-key-saves"]) {
+  visibility: hidden; }
 .st-key-head .stElementContainer:has(> [data-testid="stSkeleton"]) { height: 34px; overflow: hidden; }
 @media (prefers-reduced-motion: reduce) { :is(.st-key-stage, .st-key-stage *) { animation: none !important; } }
 /* A run is saved from the end of the player's bar. */
@@ -146,7 +149,7 @@ kbd { opacity: 1 !important; }
 .st-key-menu > .stElementContainer { margin: 0; }
 .st-key-menu .stPageLink a { margin: 0; padding: .3rem .4rem; min-height: 24px; align-items: flex-start; }
 .st-key-menu .stPageLink a :is(p, span) { white-space: normal; line-height: 1.3; }
-.st-key-menu .stElementContainer:has(> [data-testid="stSkeleton"]) { height: 27.5px; overflow: hidden; } /* as its links are */
+.st-key-menu .stElementContainer:has(> [data-testid="stSkeleton"]) { height: 27.5px; overflow: hidden; }
 .st-key-menu .st-key-find.st-key-find:has(> [data-testid="stSkeleton"]) { height: 49.6px; }
 .st-key-menu .dv-kicker { margin: .5rem 0 .1rem; font-size: .78rem; line-height: 1.3; }
 .st-key-menu .stSelectbox { margin: .3rem 0; }

@@ -1,3 +1,5 @@
+// --- Focus ------------------------------------------------------------------------------------------------------------
+//
 // When an element that has the focus is taken out of the page, or disabled, browsers give the focus to the body, and a
 // reader with a keyboard or a screen reader has lost the place. Here it goes on
 // - to the same control, where a rerun has made it anew,
@@ -45,6 +47,7 @@ function recover() {
 }
 
 function install() {
+  document.addEventListener("click", toPlayer, true);
   document.addEventListener("focusin", remember);
   // A visitor who clicks beside everything leaves the control of their own will.
   document.addEventListener("focusout", ({ target }) => setTimeout(() => {
@@ -54,12 +57,53 @@ function install() {
   new MutationObserver(() => {
     if (planned) return;
     planned = true;
-    setTimeout(() => { planned = false; recover(); }, 60);
+    setTimeout(() => { planned = false; recover(); nameCharts(); }, 60);
   }).observe(document.body, { childList: true, subtree: true, attributes: true, attributeFilter: ["disabled"] });
 }
 
+// --- Names of charts, made of what the reader of the picture reads ---------------------------------------------------
+
+const text = (title) => (title?.text ?? title ?? "").toString().replace(/<[^>]*>/g, "");
+
+function nameOf(plot) {
+  const { layout = {}, data = [] } = plot;
+  const titles = (axis) => [...new Set(Object.keys(layout).filter((key) => key.startsWith(axis))
+    .map((key) => text(layout[key]?.title)).filter(Boolean))].join(", ");
+  const axes = [titles("yaxis"), titles("xaxis")].filter(Boolean).join(" over ");
+  const notes = (layout.annotations ?? []).map(text).filter(Boolean).join(", ");
+  const lines = [...new Set(data.map((trace) => text(trace.name)).filter(Boolean))].join(", ");
+  return `Chart: ${[text(layout.title), axes, lines, notes].filter(Boolean).join("; ") || "no title"}`;
+}
+
+function nameCharts() {
+  for (const plot of document.querySelectorAll(".js-plotly-plot")) {
+    const [box, name] = [plot.closest("[data-testid=stPlotlyChart]") ?? plot, nameOf(plot)];
+    if (box.getAttribute("aria-label") === name) continue;
+    box.setAttribute("role", "figure");
+    box.setAttribute("aria-label", name);
+  }
+  for (const box of document.querySelectorAll("[data-testid=stGraphVizChart]:not([aria-label]):has(svg)")) {
+    const nodes = [...box.querySelectorAll("g.node > title")].map((title) => title.textContent);
+    box.setAttribute("role", "figure");
+    box.setAttribute("aria-label", `Graph of ${nodes.join(", ")}`);
+  }
+}
+
+// --- The way to the player --------------------------------------------------------------------------------------------
+
+function toPlayer(event) {
+  if (!(event.target instanceof Element) || !event.target.closest(".dv-skip")) return;
+  event.preventDefault();
+  event.stopPropagation();
+  for (const host of document.querySelectorAll("[data-dv-ready] *")) {
+    const play = host.shadowRoot?.querySelector(".dv-play");
+    if (play) return play.focus();
+  }
+}
+
 export default function () {
-  if (window.dvFocus) return;
-  window.dvFocus = true;
+  if (window.dvAccess) return;
+  window.dvAccess = true;
   install();
+  nameCharts();
 }
