@@ -156,6 +156,9 @@ def compute(
         with st.container(horizontal=True, vertical_alignment="center"):
             bar = st.progress(0.0, "Starting …")
             st.button("Stop", key=f"{key}-stop", icon=":material/stop:", on_click=_stop, args=(key,))
+    if draw and kept and kept.steps:
+        before = panels(Run(kept.settings, kept.steps[-1:]).trajectory(), names, given)
+        shown.html(_stale(player.still(before, "The image of before, until the new one comes.", main)))
     began, every = pacing.clock(), max(1, settings.frames // MAX_UPDATES)
 
     def waiting(sentence: str) -> None:
@@ -194,18 +197,26 @@ def image_row(
 
     One row is kept per `key`, for as long as `settings` are equal.
     """
-    place = st.empty()
+    place, last = st.empty(), f"{key}-shown"
     made: list[np.ndarray] = memo(key, settings, list)
     torch.set_num_threads(1)
     if made:
         place.html(show(made))
+    elif last in st.session_state:
+        place.html(_stale(st.session_state[last]))
     for i in range(len(made), len(jobs)):
         image = jobs[i]()
         # A click begins the page anew while this run of it ends its job: whichever is first adds the image.
         if i == len(made):
             made.append(image)
         place.html(show(made))
+    st.session_state[last] = show(made)
     return made
+
+
+def _stale(html: str) -> str:
+    """HTML of what was there before, greyed: it stays until the first of the new comes."""
+    return f'<div class="dv-stale" aria-busy="true">{html}</div>'
 
 
 def sample_images(settings: Settings, seeds: Sequence[int]) -> Tensor:

@@ -14,8 +14,9 @@ DEEP = """() => { let e = document.activeElement; while (e?.shadowRoot?.activeEl
   return [e.tagName, e.getAttribute('aria-label') || e.innerText || ''] }"""
 # Shifts of the layout, in windows of at most five seconds with gaps of at most one, the worst of which counts
 # (https://web.dev/articles/cls).
-SHIFTS = """window.shifts = []; new PerformanceObserver((list) => { for (const e of list.getEntries())
-  if (!e.hadRecentInput) window.shifts.push([e.startTime, e.value]); }).observe({ type: 'layout-shift', buffered: true });"""
+SHIFTS = """window.shifts = [];
+new PerformanceObserver((list) => { for (const e of list.getEntries()) if (!e.hadRecentInput)
+  window.shifts.push([e.startTime, e.value]); }).observe({ type: 'layout-shift', buffered: true });"""
 
 
 @pytest.fixture
