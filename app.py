@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import streamlit as st
+from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import RedirectResponse
 from starlette.routing import Route
@@ -15,7 +16,8 @@ from starlette.routing import Route
 from diffviz.classroom.routes import Phones
 from diffviz.lessons.pages import FORMER_SLUGS
 from diffviz.serving import security
-from diffviz.ui import errors, turns
+from diffviz.serving.first_paint import StyledStartPage
+from diffviz.ui import errors, frame, turns
 
 START_PAGE = Path(st.__file__).with_name("static") / "index.html"  # Streamlit's, for every address
 EVERY_ADDRESS = (None, "", "0.0.0.0", "::")  # what listens everywhere is reached as localhost
@@ -51,7 +53,7 @@ base = f"/{folder}" if folder else ""
 app = st.App(
     "home.py",
     routes=[*(Route(f"{base}/{old}", moved) for old in FORMER_SLUGS), *phones.routes(base)],
-    middleware=headers_and_hosts,
+    middleware=[*headers_and_hosts, Middleware(StyledStartPage, head=frame.first_paint())],
     lifespan=running,
     on_script_error=errors.report,
 )

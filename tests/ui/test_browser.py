@@ -350,16 +350,27 @@ def test_a_long_run_can_be_stopped_and_what_was_computed_is_kept(page):
     expect(page.get_by_role("button", name="Run it to the end")).to_be_visible()
 
 
-@pytest.mark.parametrize(("name", "begins"), [("GIF", b"GIF89a"), ("Strip of frames", b"\x89PNG")])
-def test_a_run_can_be_downloaded(page, name, begins):
+@pytest.mark.parametrize(
+    ("name", "begins", "file"),
+    [
+        ("GIF", b"GIF89a", "red-heart-seed0.gif"),
+        ("WebP", b"RIFF", "red-heart-seed0.webp"),
+        ("Strip of frames", b"\x89PNG", "red-heart-seed0.png"),
+        ("PNG with settings", b"\x89PNG", "red-heart-seed0-image.png"),
+        ("Run as .npz", b"PK", "red-heart-seed0.npz"),
+        ("Code as a notebook", b"{", "red-heart-seed0.ipynb"),
+        ("Cite this", b"@softwar", "diffviz.bib"),
+    ],
+)
+def test_a_run_can_be_downloaded(page, name, begins, file):
     page.goto("/reverse?steps=3&prompt=red+heart")
     ready(page)
     page.get_by_role("button", name="Save").click()
     with page.expect_download() as waiting:
         page.get_by_role("button", name=name).click()
-    with open(waiting.value.path(), "rb") as file:
-        assert file.read(8).startswith(begins)
-    assert waiting.value.suggested_filename.startswith("red-heart-seed0")
+    with open(waiting.value.path(), "rb") as saved:
+        assert saved.read(8).startswith(begins)
+    assert waiting.value.suggested_filename == file
 
 
 def test_a_drawing_is_used_as_soon_as_the_pen_is_lifted_and_is_not_lost(page):

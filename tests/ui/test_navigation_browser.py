@@ -228,7 +228,6 @@ def test_a_symbol_explains_itself(visit, by):
     tip = page.locator("div.dv-tip")
     for symbol, says in (
         ("x̂₀", "estimate x̂₀ of the clean image"),
-        ("ε̂", "noise"),
         ("SNR", "Signal-to-noise"),
     ):
         button = page.locator(".dv-player[data-ready]").locator(".dv-symbol", has_text=symbol).first
@@ -331,3 +330,30 @@ def test_a_link_to_the_page_one_is_on_is_the_very_state_too(page):
     found = parse_qs(urlsplit(page.url).query)
     assert found == {key: value for key, value in asked.items() if key in found}
     assert "seed" not in found
+
+
+def test_back_returns_to_the_place_where_a_page_was_left(page):
+    page.goto("/forward?T=10")
+    at(page, "Forward process")
+    rest(page)
+    main = page.get_by_test_id("stMain")
+    main.evaluate("m => m.scrollTo(0, 700)")
+    page.wait_for_timeout(200)  # the browser tells of scrolling with its next frame
+    menu(page, "For teachers")
+    at(page, "For teachers")
+    rest(page)
+    assert main.evaluate("m => m.scrollTop") == 0
+    main.evaluate("m => m.scrollTo(0, 300)")
+    page.wait_for_timeout(200)
+    page.go_back()
+    at(page, "Forward process")
+    page.wait_for_function(
+        "() => Math.abs(document.querySelector('[data-testid=stMain]').scrollTop - 700) < 2"
+    )
+    rest(page)
+    assert abs(main.evaluate("m => m.scrollTop") - 700) < 2
+    page.go_forward()
+    at(page, "For teachers")
+    page.wait_for_function(
+        "() => Math.abs(document.querySelector('[data-testid=stMain]').scrollTop - 300) < 2"
+    )
