@@ -26,6 +26,7 @@ from diffviz.lessons import glossary, pages
 from diffviz.lessons.pages import BY_SLUG as BY_SLUG
 from diffviz.lessons.pages import HOME, Lesson
 from diffviz.paths import ASSETS
+from diffviz.serving import engine
 from diffviz.ui import terms, theme, turns
 from diffviz.ui.components import access, navigation, symbols
 
@@ -249,6 +250,7 @@ def load_torch() -> None:
     if "torch" not in sys.modules:
         with st.spinner("Loading the network: a few seconds, for the first visitor only …"):
             importlib.import_module("diffviz.pipelines.text_to_image")
+    engine.begin()
 
 
 def link(lesson: Lesson, label: str | None = None, icon: str | None = None, **more: Any) -> None:
