@@ -26,6 +26,8 @@ from diffviz.diffusion.process import append_dims, x0_from_v
 from diffviz.diffusion.samplers import SAMPLERS, Step, make_generators, randn_per_seed, timesteps
 from diffviz.diffusion.schedules import SCHEDULES, Schedule, karras_ratio
 from diffviz.imaging.pixels import normalize
+from diffviz.models import checkpoints
+from diffviz.models.autoencoder import Autoencoder
 from diffviz.models.denoiser import Denoiser
 
 Generators = Sequence[torch.Generator]
@@ -87,6 +89,10 @@ def image_values(pixels: Tensor) -> Tensor:
     return normalize(pixels)
 
 
+def to_latents(autoencoder: Autoencoder, images: Tensor) -> Tensor:
+    return autoencoder.encode(images)
+
+
 def first_state(image: Tensor, eps: Tensor, alpha: float, sigma: float) -> Tensor:
     return alpha * image + sigma * eps
 
@@ -128,6 +134,7 @@ class Parts:
     captions: Callable[[Sequence[str]], list[str]] = captions
     noise: Callable[[Generators, Sequence[int]], Tensor] = noise
     image_values: Callable[[Tensor], Tensor] = image_values
+    to_latents: Callable[[Autoencoder, Tensor], Tensor] = to_latents
     first_state: Callable[[Tensor, Tensor, float, float], Tensor] = first_state
     told_time: Callable[[Sequence[float], int], float] = told_time
     network_input: Callable[[Tensor, Tensor, Tensor], Tensor] = network_input
@@ -158,6 +165,10 @@ def one_noise_for_all(rng: Generators, shape: Sequence[int]) -> Tensor:
 
 def image_from_0_to_1(pixels: Tensor) -> Tensor:
     return pixels / 255
+
+
+def latents_not_scaled(autoencoder: Autoencoder, images: Tensor) -> Tensor:
+    return autoencoder.encoder(images)
 
 
 def noise_not_scaled(image: Tensor, eps: Tensor, alpha: float, sigma: float) -> Tensor:
@@ -228,6 +239,7 @@ class Case:
     guidance: float = GUIDANCE
     from_image: bool = False
     start: float = 1.0  # the first time of the run; below 1 with an image, as in image-to-image
+    model: str = checkpoints.QUICK
 
     @property
     def right(self) -> Callable[..., object]:
@@ -251,10 +263,14 @@ def mended(parts: Parts, case: Case) -> Parts:
 
 @dataclass(frozen=True)
 class Frame:
-    """A step of a run, and the root mean square of what the network was given there: (B,), NaN where nothing was."""
+    """A step of a run, and the root mean square of what the network was given there: (B,), NaN where nothing was.
+
+    `images` are those of the step's x0: decoded, where the run is in latents.
+    """
 
     step: Step
     input_rms: np.ndarray
+    images: Tensor
 
 
 def run(
@@ -274,17 +290,22 @@ def run(
     image = torch.zeros_like(eps)
     if case.from_image and pixels is not None:
         values = torch.from_numpy(np.moveaxis(pixels, -1, 0).astype(np.float32))
-        image = parts.image_values(values).expand_as(eps)
+        image = parts.image_values(values)[None]
+        if denoiser.autoencoder:
+            with torch.inference_mode():
+                image = parts.to_latents(denoiser.autoencoder, image)
+        image = image.expand_as(eps)
     x = parts.first_state(image, eps, float(used.alpha(ts[0])), float(used.sigma(ts[0])))
     given: list[np.ndarray] = []
     denoise = _denoise(parts, case, denoiser, used, given)
     for step in SAMPLERS[case.sampler](denoise, x, ts, used, rng=rng):
         if step.i < STEPS:
-            yield Frame(step, given[-1])
+            yield Frame(step, given[-1], denoiser.decode(step.x0))
             continue
         beta = float(used.beta(ts[-2], 0.0))  # variance of the noise of DDPM's last step
         last = parts.last_state(step.x, randn_per_seed(rng, denoiser.shape), beta)
-        yield Frame(dataclasses.replace(step, x=last, x0=last), np.full(len(seeds), np.nan))
+        finished = dataclasses.replace(step, x=last, x0=last)
+        yield Frame(finished, np.full(len(seeds), np.nan), denoiser.decode(last))
 
 
 def _denoise(
@@ -296,6 +317,9 @@ def _denoise(
         [*words, *[""] * len(words)], [*[STYLE] * len(words), *[None] * len(words)]
     )  # (2 B, L): conditional, then unconditional
     ts, calls = case.timesteps, itertools.count()
+    limited = (
+        parts.clip if denoiser.autoencoder is None else lambda x0: x0
+    )  # latents have no range to clip to
 
     @torch.inference_mode()
     def denoise(x: Tensor, t: Tensor) -> Tensor:
@@ -311,8 +335,8 @@ def _denoise(
         x0 = parts.read_output(
             unit, output, append_dims(torch.cos(level), x), append_dims(torch.sin(level), x)
         )
-        cond, uncond = parts.split(parts.clip(x0))
-        return parts.clip(parts.guide(cond, uncond, case.guidance))
+        cond, uncond = parts.split(limited(x0))
+        return limited(parts.guide(cond, uncond, case.guidance))
 
     return denoise
 
@@ -464,6 +488,19 @@ _EVERY = (
         "+ w·(cond − uncond), where w = 1 is off. A scale tuned for one is off by one in the other.",
         source=Source(
             "“Implementation does not match the paper?”: the two conventions", _github("huggingface/diffusers", 5882)
+        ),
+    ),
+    Case(
+        "latents-unscaled", "The latents are not scaled to unit variance", "to_latents", latents_not_scaled,
+        from_image=True, start=0.65, model="emoji128",
+        sign="The images are paler, and x̂₀ has a smaller RMS at every step.",
+        why="The encoder's raw latents have a standard deviation of 0.65 to 0.94, by channel, and a mean of their own. The "
+        "network was trained on latents of mean 0 and variance 1: raw ones are to it an image of less contrast. Those of "
+        "Stable Diffusion have a standard deviation near 5.5, hence its factor 0.18215 = 1 / 5.49.",
+        source=Source(
+            "Unconditional latent diffusion in diffusers: the scaling factor was missing before the decoder, the same "
+            "mismatch the other way round",
+            _github("huggingface/diffusers", 5166),
         ),
     ),
 )  # fmt: skip

@@ -117,17 +117,34 @@ class GenerativeModel(Protocol):
 
 
 class Adam:
-    """Adam over the parameters of several networks, with a learning rate that is given at each step."""
+    """Adam over the parameters of several networks, with a learning rate that is given at each step.
+
+    Kingma & Ba 2015 (arXiv 1412.6980, algorithm 1), operation by operation as torch.optim.Adam, whose numbers it has to
+    the bit: torch's optimizers import its compiler on first use, which kept a server's first visitor waiting for seconds.
+    """
+
+    EPSILON = 1e-8
 
     def __init__(self, *nets: nn.Module, betas: tuple[float, float] = (0.9, 0.999)) -> None:
-        self._adam = torch.optim.Adam([p for net in nets for p in net.parameters()], RATE, betas)
+        self._params = [p for net in nets for p in net.parameters()]
+        self._moments = [(torch.zeros_like(p), torch.zeros_like(p)) for p in self._params]
+        self._betas, self._steps = betas, 0
 
     def step(self, loss: Tensor, rate: float) -> float:
         """One step on this loss at `rate` times RATE; returns the loss as a number."""
-        self._adam.param_groups[0]["lr"] = RATE * rate
-        self._adam.zero_grad()
+        for p in self._params:
+            p.grad = None
         loss.backward()
-        self._adam.step()
+        self._steps += 1
+        (beta1, beta2), n = self._betas, self._steps
+        size, root = RATE * rate / (1 - beta1**n), (1 - beta2**n) ** 0.5
+        with torch.no_grad():
+            for p, (mean, square) in zip(self._params, self._moments, strict=True):
+                if p.grad is None:
+                    continue
+                mean.lerp_(p.grad, 1 - beta1)
+                square.mul_(beta2).addcmul_(p.grad, p.grad, value=1 - beta2)
+                p.addcdiv_(mean, (square.sqrt() / root).add_(self.EPSILON), value=-size)
         return float(loss.detach())
 
 

@@ -28,7 +28,7 @@ from diffviz.lessons.pages import HOME, Lesson
 from diffviz.paths import ASSETS
 from diffviz.serving import engine
 from diffviz.ui import terms, theme, turns
-from diffviz.ui.components import navigation, symbols
+from diffviz.ui.components import access, navigation, symbols
 
 T = TypeVar("T")
 
@@ -67,10 +67,13 @@ def setup_page(title: str, lead: str, *, kicker: str = "", slug: str = "") -> Pa
     carry = _arrive(title)
     st.session_state["slug"] = slug
     presenter = _menu(carry)
-    st.html(theme.style_sheet(presenter) + f"<style>{terms.CSS}{navigation.CSS}</style>")
+    st.html(style_sheet(presenter))
     navigation.install()
+    access.install()
     symbols.install(terms.symbols())
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small", key="head"):
+        with st.container(key="skip", width="content"):
+            st.html(access.SKIP)
         st.title(title, anchor=False, width="content")
         if kicker:
             st.html(f'<p class="dv-kicker">{kicker}</p>', width="content")
@@ -82,6 +85,16 @@ def setup_page(title: str, lead: str, *, kicker: str = "", slug: str = "") -> Pa
     _term_note(page.notices)
     turns.enter(page.notices)
     return page
+
+
+def style_sheet(presenter: bool) -> str:
+    """HTML of the style of every page."""
+    return theme.style_sheet(presenter) + f"<style>{terms.CSS}{navigation.CSS}</style>"
+
+
+def first_paint() -> str:
+    """HTML for the head of the start page that the server sends: the style, and room for the menu until it comes."""
+    return theme.first_paint(terms.CSS + navigation.CSS, SIDEBAR_WIDTH)
 
 
 def _stopped_note() -> None:

@@ -6,13 +6,17 @@ import inspect
 import numpy as np
 import pytest
 import torch
+from helpers import make_tiny
 
 from diffviz.analysis import broken_pipelines as workshop
 from diffviz.analysis.broken_pipelines import CASES, PARTS, PROMPTS, STEPS, broken, mended, run
 from diffviz.diffusion.samplers import final_step
 from diffviz.diffusion.schedules import SCHEDULES
+from diffviz.imaging import samples
 from diffviz.models import checkpoints
+from diffviz.models.autoencoder import Autoencoder, AutoencoderConfig
 from diffviz.models.denoiser import Denoiser
+from diffviz.models.unet import UNet
 from diffviz.pipelines.text_to_image import Settings, sample_steps
 
 SEEDS = [3, 4, 5, 6]
@@ -23,7 +27,7 @@ def pixels(size):
 
 
 def frames(parts, case, denoiser):
-    return list(run(parts, case, denoiser, SEEDS, pixels(denoiser.shape[1])))
+    return list(run(parts, case, denoiser, SEEDS, pixels(denoiser.image_size)))
 
 
 class Spy(torch.nn.Module):
@@ -49,6 +53,27 @@ def case(request):
     return request.param
 
 
+@pytest.fixture(scope="module")
+def latent():
+    """An untrained latent network; of raw latents its autoencoder takes the mean as 0.3, the standard deviation as 0.5."""
+    tiny = make_tiny()
+    autoencoder = Autoencoder(AutoencoderConfig(size=64, latent_channels=4, channels=(16, 32))).eval()
+    net = UNet(dataclasses.replace(tiny.net.config, size=8, in_channels=4, patch=1))
+    with torch.no_grad():
+        for p in [*net.parameters(), *autoencoder.parameters()]:
+            if not p.any():
+                p.normal_(std=0.05)
+        autoencoder.mean.fill_(0.3)
+        autoencoder.std.fill_(0.5)
+    return Denoiser(net.eval().requires_grad_(False), tiny.vocabulary, autoencoder.requires_grad_(False))
+
+
+@pytest.fixture
+def network(case, tiny, latent):
+    """An untrained network of the kind that the case runs on."""
+    return latent if case.part == "to_latents" else tiny
+
+
 def test_there_are_at_least_ten_mistakes_each_in_a_part_of_its_own():
     assert len(CASES) >= 10
     assert len({c.wrong for c in CASES.values()}) == len(CASES)
@@ -68,17 +93,17 @@ def test_a_mistake_has_a_source_that_can_be_opened(case):
     assert case.source.text and case.sign.endswith(".") and case.why.endswith(".")
 
 
-def test_the_repair_restores_the_healthy_run_to_the_bit(case, tiny):
-    healthy, repaired = frames(PARTS, case, tiny), frames(mended(broken(case), case), case, tiny)
+def test_the_repair_restores_the_healthy_run_to_the_bit(case, network):
+    healthy, repaired = frames(PARTS, case, network), frames(mended(broken(case), case), case, network)
     assert mended(broken(case), case) == PARTS
     for a, b in zip(healthy, repaired, strict=True):
         assert torch.equal(a.step.x, b.step.x) and torch.equal(a.step.x0, b.step.x0)
         assert np.array_equal(a.input_rms, b.input_rms, equal_nan=True)
 
 
-def test_a_mistake_changes_the_finished_images(case, tiny):
-    healthy, wrong = frames(PARTS, case, tiny)[-1], frames(broken(case), case, tiny)[-1]
-    assert not torch.equal(healthy.step.x, wrong.step.x)
+def test_a_mistake_changes_the_finished_images(case, network):
+    healthy, wrong = frames(PARTS, case, network)[-1], frames(broken(case), case, network)[-1]
+    assert not torch.equal(healthy.step.x, wrong.step.x) and not torch.equal(healthy.images, wrong.images)
     assert torch.isfinite(wrong.step.x).all()
 
 
@@ -146,6 +171,28 @@ def test_pixels_from_0_to_1_are_half_as_strong_and_above_zero(tiny):
     x = [frames(parts, case, tiny)[0].step.x for parts in (PARTS, broken(case))]
     shift = float(SCHEDULES["cosine"].alpha(case.start)) * (1 - (pixels(16) / 127.5 - 1)) / 2
     assert torch.allclose(x[1] - x[0], torch.from_numpy(np.moveaxis(shift, -1, 0)).float(), atol=1e-5)
+
+
+def test_latents_that_are_not_scaled_are_those_of_the_encoder_alone(latent):
+    case = CASES["latents-unscaled"]
+    x = [frames(parts, case, latent)[0].step.x for parts in (PARTS, broken(case))]
+    image = torch.from_numpy(np.moveaxis(pixels(64) / 127.5 - 1, -1, 0)).float()[None]
+    with torch.inference_mode():
+        unit = latent.autoencoder.encode(image)
+    expected = float(SCHEDULES["cosine"].alpha(case.start)) * (0.5 * unit + 0.3 - unit)
+    assert torch.allclose(x[1] - x[0], expected.expand_as(x[0]), atol=1e-5)
+
+
+@pytest.mark.slow
+def test_latents_that_are_not_scaled_make_paler_images():
+    """What its `sign` says, on the shipped network."""
+    case = CASES["latents-unscaled"]
+    denoiser = checkpoints.load(case.model)
+    image = samples.pixels("cat-face-noto.png", denoiser.image_size)
+    healthy, wrong = (list(run(parts, case, denoiser, range(4), image)) for parts in (PARTS, broken(case)))
+    assert (wrong[-1].images.mean((1, 2, 3)) > healthy[-1].images.mean((1, 2, 3))).all()
+    for a, b in zip(healthy, wrong, strict=True):
+        assert b.step.x0.square().mean() < a.step.x0.square().mean()
 
 
 def test_outputs_are_v_and_what_they_are_taken_for_is_not():

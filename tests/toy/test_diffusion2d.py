@@ -1,10 +1,13 @@
 """Points in the plane: drawn as asked, learned with each target, and compared by a distance whose value is known."""
 
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
 import torch
+from helpers import ROOT
 
 from diffviz.analysis.prediction_targets import TARGETS
 from diffviz.toy import diffusion2d
@@ -122,3 +125,29 @@ def test_trails_lead_from_a_path_s_beginning_to_its_end():
     on_the_way = (np.isclose(found[:, 1], 0)) | (np.isclose(found[:, 0], 1))
     assert on_the_way.all()
     assert len(diffusion2d.paths(path[:1], 1)) == 0
+
+
+@pytest.mark.parametrize("betas", [(0.9, 0.999), (0.5, 0.99)])
+def test_adam_is_torchs_to_the_bit(betas):
+    nets = [diffusion2d.init_model(diffusion2d.PointNet, 0) for _ in range(2)]
+    own = diffusion2d.Adam(nets[0], betas=betas)
+    theirs = torch.optim.Adam(nets[1].parameters(), diffusion2d.RATE, betas, foreach=False)
+    x, angle = torch.randn(64, 2, generator=torch.Generator().manual_seed(0)), torch.linspace(0, 1.5, 64)
+    for step in range(20):
+        rate = 1 - step / 20
+        own.step(nets[0](x, angle).pow(2).mean(), rate)
+        theirs.param_groups[0]["lr"] = diffusion2d.RATE * rate
+        theirs.zero_grad()
+        nets[1](x, angle).pow(2).mean().backward()
+        theirs.step()
+    for a, b in zip(nets[0].parameters(), nets[1].parameters(), strict=True):
+        assert torch.equal(a, b)
+
+
+def test_training_does_not_import_torchs_compiler():
+    """Which takes seconds, before the first frame of a server's first visitor."""
+    code = (
+        "import sys, numpy as np; from diffviz.toy import diffusion2d as d; m = d.Diffusion('v'); "
+        "[*d.train(m, d.points('ring', 20, 0), 2, 0, (0, 2))]; sys.exit('torch._dynamo' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False).returncode == 0

@@ -77,9 +77,17 @@ def test_four_steps_are_unstable_for_the_sde_and_more_are_better():
     assert few.far["sde"][-1] > many.far["sde"][-1]
 
 
-def test_heun_overtakes_euler_as_evaluations_grow():
+def test_heun_begins_worse_at_equal_cost_and_gains_more_by_each_doubling():
     far = samplers.orders("three clusters", 0)
-    assert far["Heun"][0] > far["Euler"][0] and far["Heun"][-1] < far["Euler"][-1]
+    assert far["Heun"][0] > far["Euler"][0]
+    assert far["Heun"][-2] / far["Heun"][-1] > 1.3 * far["Euler"][-2] / far["Euler"][-1]
+
+
+def test_at_equal_steps_distances_shrink_and_share_and_median_agree():
+    for by_steps in samplers.errors("narrow clusters", 0).values():
+        few, many = by_steps[4], by_steps[64]
+        assert few.w1 > many.w1 and few.share > 0.5 > many.share
+        assert few.median > samplers.FAILS > many.median
 
 
 # --- points of one's own -----------------------------------------------------------------------------------------

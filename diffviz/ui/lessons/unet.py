@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import html
+import json
 from collections.abc import Sequence
 from functools import partial
 
@@ -20,6 +21,7 @@ from diffviz.imaging.pixels import to_uint8
 from diffviz.models import checkpoints
 from diffviz.models.denoiser import Denoiser
 from diffviz.models.text_encoder import Vocabulary
+from diffviz.paths import CURVES
 from diffviz.pipelines.text_to_image import Settings, sample_steps
 from diffviz.pipelines.trajectory import Trajectory, record
 from diffviz.ui import charts, live, source, theme
@@ -187,6 +189,35 @@ def _versus_dit() -> None:
             "drawings a convolution's locality comes for free, and a transformer must learn it: a comparison at "
             "equal cost has to be measured for each size."
         )
+        _patches_measured()
+
+
+def _patches_measured() -> None:
+    """What `diffviz.training.ablations --recipes` found of our one attempt with patches alone."""
+    measured = json.loads((CURVES / "recipes.json").read_text(encoding="utf-8"))
+    rows = {
+        name: measured[key]
+        for name, key in (
+            ("U-Net (emoji32's recipe)", "plain"),
+            ("the same, another seed", "plain-again"),
+            ("4 × 4 patches, one level", "x-prediction"),
+        )
+    }
+    st.table(
+        {
+            "network": list(rows),
+            "weights (millions)": [f"{r['million_weights']:.2f}" for r in rows.values()],
+            "CPU minutes": [f"{r['cpu_minutes']:.2f}" for r in rows.values()],
+            "held-out loss": [f"{r['heldout_loss']:.3f}" for r in rows.values()],
+        }
+    )
+    st.markdown(
+        f"Our own first try, each after {rows['4 × 4 patches, one level']['images']:,} training images at 32 × 32, one run "
+        "each, at nearly the same cost: four transformer blocks on 8 × 8 tokens lost by far. It is no clean comparison of "
+        "the two architectures: that network predicted x₀ and the others v, its blocks have convolutions beside the "
+        "attention, and so short a run says what learns fastest at first, not what ends best "
+        "(`python -m diffviz.training.ablations --recipes`)."
+    )
 
 
 # --- switches -----------------------------------------------------------------------------------------------

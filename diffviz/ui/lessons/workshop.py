@@ -21,7 +21,9 @@ from diffviz.ui.cache import memo
 from diffviz.ui.components import gallery, player
 from diffviz.ui.stage import Stage
 
-MODEL = checkpoints.QUICK  # four images, guided, twice: the sharp network would take half a minute
+MODEL = (
+    checkpoints.QUICK
+)  # of most cases: four images, guided, twice; the sharp network would take half a minute
 TITLES = {name: f"Run {n + 1}" for n, name in enumerate(CASES)}
 IMAGE = "cat-face-noto.png"  # what the run starts from where a case starts from an image
 
@@ -38,7 +40,7 @@ def show(stage: Stage, name: str, seed: int) -> None:
 
 
 def _start(parts: Parts, case: Case, seed: int) -> Iterator[Frame]:
-    denoiser = checkpoints.load(MODEL)
+    denoiser = checkpoints.load(case.model)
     pixels = samples.pixels(IMAGE, denoiser.image_size) if case.from_image else None
     return broken_pipelines.run(parts, case, denoiser, range(seed, seed + len(PROMPTS)), pixels)
 
@@ -65,7 +67,7 @@ def _both(case: Case, seed: int) -> tuple[list[Frame], list[Frame]]:
 
 def _panels(healthy: list[Frame], wrong: list[Frame]) -> list[player.Panel]:
     def frames(run: list[Frame]) -> np.ndarray:
-        return np.stack([mosaic(f.step.x0.numpy()) for f in run])
+        return np.stack([mosaic(f.images.numpy()) for f in run])
 
     return [
         player.Panel("Healthy", "x̂₀ of the four images", "prediction", frames(healthy)),
@@ -151,15 +153,16 @@ def _body(function: Callable[..., object]) -> str:
 
 
 def _mend(case: Case, seed: int, healthy: list[Frame]) -> None:
-    def again() -> np.ndarray:
+    def again() -> Frame:
         with st.spinner("Running the mended pipeline …"):
             parts = broken_pipelines.mended(broken_pipelines.broken(case), case)
             *_, last = _start(parts, case, seed)
-            return last.step.x.numpy()
+            return last
 
-    images, before = memo("workshop-mended", (case.id, seed), again), healthy[-1].step.x.numpy()
-    st.html(gallery.row(list(to_uint8(images)), PROMPTS, [""] * len(PROMPTS)))
-    differ = int((images != before).sum())
+    repaired = memo("workshop-mended", (case.id, seed), again)
+    st.html(gallery.row(list(to_uint8(repaired.images.numpy())), PROMPTS, [""] * len(PROMPTS)))
+    differ = int((repaired.step.x != healthy[-1].step.x).sum())
     st.markdown(
-        f"Run again just now with that part put right: **{differ} of {images.size:,}** values differ from the healthy run."
+        f"Run again just now with that part put right: **{differ} of {repaired.step.x.numel():,}** values differ from the "
+        "healthy run."
     )

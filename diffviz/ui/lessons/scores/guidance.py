@@ -16,7 +16,7 @@ from diffviz.ui.cache import memo
 from diffviz.ui.components import player
 from diffviz.ui.lessons.scores import LINEAR, noise, tensor
 from diffviz.ui.plane import Plane
-from diffviz.ui.prediction import ask_prediction
+from diffviz.ui.prediction import ask_prediction, verdict
 from diffviz.ui.stage import Stage
 
 STEPS, POINTS, SHOWN, FRAMES = 200, 1500, 500, 25
@@ -30,7 +30,7 @@ BOTH = Mixture(
 )
 CLASS = BOTH.part([0, 1])
 ALL, OF_CLASS = Diffused(BOTH, LINEAR), Diffused(CLASS, LINEAR)
-OPTIONS = ("p(x|c)^w·p(x)^(1−w), exactly", "something narrower or shifted", "p(x|c), as without guidance")
+OPTIONS = ("p(x|c)^w·p(x)^(1−w)", "neither", "p(x|c)")
 
 
 @dataclass(frozen=True)
@@ -95,8 +95,7 @@ def show(stage: Stage, w: float, seed: int) -> None:
     """Guided samples of two samplers over the density they are said to have, after a prediction."""
     with stage.question:
         guess = ask_prediction(
-            "The scores of class and of everything are exact, and so is the solver. What does scale w sample?",
-            OPTIONS, "guess-scores-guidance",
+            "Exact scores and solver: what does scale w sample?", OPTIONS, "guess-scores-guidance"
         )  # fmt: skip
     if guess is None:
         with stage.picture:
@@ -144,10 +143,10 @@ def _tell(w: float, found: Guided, limit: float, guess: str) -> None:
     middle = (edges[1:] + edges[:-1]) / 2
     tilted = float((found.marginal[-1] * middle).sum() / found.marginal[-1].sum())
     off = [name.upper() for name, d in last.items() if d > limit]
-    guided = OPTIONS[1] if off else "nothing that this test could tell from it"
+    guided = OPTIONS[1] if off else "nothing that this test could tell from the first of these"
     right = OPTIONS[2] if w == 1 else guided
     st.markdown(
-        f"You said **{guess}**. At w = {w:g}: **{right}**. At t = 0 the ODE's samples have a KS distance of "
+        f"{verdict(guess, right)} (w = {w:g}). At t = 0 the ODE's samples have a KS distance of "
         f"{last['ode']:.3f} in x from p(x|c)^w·p(x)^(1−w), the SDE's one of {last['sde']:.3f}; a test at the 5 % level "
         f"finds more than {limit:.3f}. Means of x: {tilted:.2f} of that density, {means['ode']:.2f} of the ODE's "
         f"samples, {means['sde']:.2f} of the SDE's."
