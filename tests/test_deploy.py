@@ -26,11 +26,13 @@ DEPLOY = ROOT / "deploy"
 HAPROXY = shutil.which("haproxy", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
 
 
-def needs_haproxy():
+def haproxy() -> str:
+    """The path of HAProxy; skips the test without it."""
     if HAPROXY is None:
         if os.environ.get("CI"):
             pytest.fail("CI must run HAProxy, and there is none here")
         pytest.skip("no HAProxy found: install Debian's package haproxy to run this test")
+    return HAPROXY
 
 
 def free_ports(n: int) -> list[int]:
@@ -72,7 +74,7 @@ def wait_for(*ports: int) -> None:
 @pytest.fixture
 def everything(tmp_path):
     """`deploy/local.sh` running: its address, its folder."""
-    needs_haproxy()
+    haproxy()
     port, first = free_ports(1)[0], neighbours()
     environment = {
         **os.environ,
@@ -147,13 +149,12 @@ def test_a_visitor_whose_process_dies_goes_on_at_another_with_all_answers(everyt
 
 
 def test_haproxy_accepts_its_configuration():
-    needs_haproxy()
     environment = {
         "DIFFVIZ_BIND": "127.0.0.1:1",
         "DIFFVIZ_APP1": "127.0.0.1:2",
         "DIFFVIZ_APP2": "127.0.0.1:3",
     }
-    subprocess.run([HAPROXY, "-c", "-f", DEPLOY / "haproxy.cfg"], env=environment, check=True)
+    subprocess.run([haproxy(), "-c", "-f", DEPLOY / "haproxy.cfg"], env=environment, check=True)
 
 
 def test_local_says_what_is_missing():
