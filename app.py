@@ -8,13 +8,16 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import streamlit as st
+from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import RedirectResponse
 from starlette.routing import Route
 
+from diffviz.classroom.routes import Phones
 from diffviz.lessons.pages import FORMER_SLUGS
-from diffviz.serving import security
-from diffviz.ui import errors, turns
+from diffviz.serving import engine, security
+from diffviz.serving.first_paint import StyledStartPage
+from diffviz.ui import errors, frame, turns
 
 START_PAGE = Path(st.__file__).with_name("static") / "index.html"  # Streamlit's, for every address
 EVERY_ADDRESS = (None, "", "0.0.0.0", "::")  # what listens everywhere is reached as localhost
@@ -27,26 +30,31 @@ async def moved(request: Request) -> RedirectResponse:
 
 
 @asynccontextmanager
-async def opened_browser(_: st.App) -> AsyncIterator[None]:
-    """Opens the start page, as `streamlit run` does for a script but not for an st.App."""
+async def running(_: st.App) -> AsyncIterator[None]:
+    """Opens the start page, as `streamlit run` does for a script but not for an st.App, and serves a classroom's phones."""
     if not st.get_option("server.headless"):
         address = st.get_option("server.address")
         host = "localhost" if address in EVERY_ADDRESS else address
         url = f"http://{host}:{st.get_option('server.port')}"
         asyncio.get_running_loop().call_later(0.5, webbrowser.open, url)  # when the port is listened on
-    yield
+    with phones.ended_on_signals():
+        yield
 
 
 try:
     turns.scheduler()
+    engine.choose(engine.from_environment())
     headers_and_hosts = security.middleware(START_PAGE.read_text())
 except ValueError as error:
     sys.exit(f"diffviz cannot start: {error}.")
 
+phones = Phones()
+folder = (st.get_option("server.baseUrlPath") or "").strip("/")
+base = f"/{folder}" if folder else ""
 app = st.App(
     "home.py",
-    routes=[Route(f"/{old}", moved) for old in FORMER_SLUGS],
-    middleware=headers_and_hosts,
-    lifespan=opened_browser,
+    routes=[*(Route(f"{base}/{old}", moved) for old in FORMER_SLUGS), *phones.routes(base)],
+    middleware=[*headers_and_hosts, Middleware(StyledStartPage, head=frame.first_paint())],
+    lifespan=running,
     on_script_error=errors.report,
 )

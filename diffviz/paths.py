@@ -16,6 +16,9 @@ def _in_wheel_or_clone(packaged: str, cloned: str) -> Path:
 
 ASSETS = _in_wheel_or_clone("assets", "assets")
 WEBAPP = _in_wheel_or_clone("webapp", ".")  # app.py, home.py, pages, static files and Streamlit's settings
+CITATION = (
+    ASSETS / "CITATION.cff" if (ASSETS / "CITATION.cff").is_file() else ROOT / "CITATION.cff"
+)  # how to cite the project
 CURVES = ASSETS / "curves"  # measured figures
 FONTS = ASSETS / "fonts"
 LESSONS = ASSETS / "lessons"

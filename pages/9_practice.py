@@ -1,4 +1,4 @@
-"""Practice: recall, ordering, quizzes, predictions, flashcards, interview questions and a dictionary."""
+"""Practice: a quick round, answers in one's own words, the process put in order, and a dictionary."""
 
 from diffviz.ui import frame
 
@@ -7,20 +7,26 @@ page = frame.setup_page(
     "Answer from memory first, then compare: recall keeps more than rereading. Every question links to the demo that "
     "shows its answer.",
     slug="practice",
-    kicker="Practice",
 )
 
+import streamlit as st
+
+from diffviz.lessons.pages import TEACHING
 from diffviz.ui import learner, practice
 from diffviz.ui.controls import Controls
-from diffviz.ui.practice import handouts
+from diffviz.ui.practice import cards
 
-chosen = Controls(page).parts("way", practice.TITLES, practice.FORMERLY, "Exercise")
+chosen = Controls(page).linked("Exercise", "way", practice.TITLES, practice.FORMERLY)
 exercise = practice.EXERCISES[chosen]
 learner.identify()
-exercise.show()
+cards.show(chosen, practice.TITLES, learner.events())
+with st.container(key="exercise"):
+    exercise.show()
 if exercise.progress_key:
     learner.save_progress(exercise.progress_key)
 else:
     learner.report()
-handouts.show()
+frame.link(
+    TEACHING, "These questions as files: Anki, Canvas, Moodle, GIFT, CSV, PDF", icon=":material/download:"
+)
 frame.read_more()

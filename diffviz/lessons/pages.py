@@ -125,6 +125,14 @@ TEACHING = Lesson(
     "Class plans, handouts, question files",
     "Teaching",
 )
+CLASSROOM = Lesson(
+    "pages/15_classroom.py",
+    "Classroom",
+    ":material/groups:",
+    "A room for phones: vote, discuss, vote again",
+    "Teaching",
+)
+PAGES = (*LESSONS, TEACHING, CLASSROOM)  # all but the start page
 BY_SLUG = {lesson.slug: lesson for lesson in LESSONS}
 # Addresses that people may have saved, and the slugs that answer them now.
 FORMER_SLUGS = {"copies": "memorization", "relatives": "generative_models", "practise": "practice"}
@@ -132,5 +140,5 @@ FORMER_SLUGS = {"copies": "memorization", "relatives": "generative_models", "pra
 
 def groups() -> Iterator[tuple[str, tuple[Lesson, ...]]]:
     """The pages after the start page, in the groups of the menu with their names."""
-    for name, lessons in groupby((*LESSONS, TEACHING), key=lambda lesson: lesson.group):
+    for name, lessons in groupby(PAGES, key=lambda lesson: lesson.group):
         yield name, tuple(lessons)

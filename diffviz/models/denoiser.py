@@ -16,6 +16,23 @@ from diffviz.models.autoencoder import PATCH, Autoencoder
 from diffviz.models.text_encoder import Vocabulary
 from diffviz.models.unet import UNet
 
+# evaluate(net, x, angle, tokens) -> v_hat: who computes what `net(x, angle, tokens)` is.
+Evaluate = Callable[[UNet, Tensor, Tensor, Tensor], Tensor]
+
+
+def by_torch(net: UNet, x: Tensor, angle: Tensor, tokens: Tensor) -> Tensor:
+    """The network evaluated by itself, the reference."""
+    return net(x, angle, tokens)
+
+
+_evaluate: Evaluate = by_torch
+
+
+def evaluate_by(evaluate: Evaluate | None) -> None:
+    """From now on the networks of all denoisers are evaluated by this; None: by torch (see `serving.engine`)."""
+    global _evaluate
+    _evaluate = evaluate or by_torch
+
 
 @dataclass(frozen=True)
 class Denoiser:
@@ -88,7 +105,7 @@ class Denoiser:
             alpha, sigma = schedule.alpha(t), schedule.sigma(t)
             scale = append_dims(torch.rsqrt(alpha**2 + sigma**2), x)
             angle = torch.atan2(sigma, alpha)
-            v = self.net(x * scale, angle.to(x.dtype).to(x.device), tokens.to(x.device))
+            v = _evaluate(self.net, x * scale, angle.to(x.dtype).to(x.device), tokens.to(x.device))
             x0 = x0_from_v(x * scale, v, append_dims(torch.cos(angle), x), append_dims(torch.sin(angle), x))
             # Images live in [-1, 1]: an estimate outside it is an error we can see. Latents have no such bounds.
             return x0 if self.autoencoder else x0.clamp(-1, 1)

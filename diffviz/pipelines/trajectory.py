@@ -123,11 +123,18 @@ class Trajectory:
         as JSON ("diffviz:settings"), which `Image.open(path).text` reads. Raises ValueError for a `zoom` that
         `check_size` refuses.
         """
-        path, image = Path(path), self.image
+        path = Path(path)
+        path.write_bytes(self.png(zoom))
+        return path
+
+    def png(self, zoom: int = 6) -> bytes:
+        """The file that `save_png` writes."""
+        image = self.image
         check_size(image.width, image.height, zoom)
         enlarged = image.resize((image.width * zoom, image.height * zoom), Image.Resampling.NEAREST)
-        enlarged.save(path, "PNG", pnginfo=self._provenance())
-        return path
+        buffer = io.BytesIO()
+        enlarged.save(buffer, "PNG", pnginfo=self._provenance())
+        return buffer.getvalue()
 
     def _provenance(self) -> PngInfo:
         info = PngInfo()
@@ -186,20 +193,38 @@ def strip(frames: np.ndarray, count: int = 8, zoom: int = 4) -> bytes:
     return encode_png(np.kron(np.concatenate(frames[chosen], axis=1), np.ones((zoom, zoom, 1), np.uint8)))
 
 
+def _side_by_side(panels: Sequence[np.ndarray], zoom: int) -> list[Image.Image]:
+    return [
+        Image.fromarray(f).resize((f.shape[1] * zoom, f.shape[0] * zoom), Image.Resampling.NEAREST)
+        for f in np.concatenate(list(panels), axis=2)
+    ]
+
+
+def _durations(frames: int, frame_ms: int, rest_ms: int) -> list[int]:
+    return [frame_ms] * (frames - 1) + [rest_ms]
+
+
+def webp(panels: Sequence[np.ndarray], zoom: int = 4, frame_ms: int = 80, rest_ms: int = 1600) -> bytes:
+    """As `gif`, in all colours: a lossless animated WebP."""
+    first, *rest = _side_by_side(panels, zoom)
+    buffer = io.BytesIO()
+    first.save(
+        buffer, "WEBP", save_all=True, append_images=rest, duration=_durations(len(rest) + 1, frame_ms, rest_ms),
+        loop=0, lossless=True, method=0, quality=20,
+    )  # fmt: skip
+    return buffer.getvalue()
+
+
 def gif(panels: Sequence[np.ndarray], zoom: int = 6, frame_ms: int = 80, rest_ms: int = 1600) -> bytes:
     """Panels of frames (F, H, W, 3) side by side as an endless animation with a rest on the last frame."""
-    side_by_side = np.concatenate(list(panels), axis=2)
-    pictures = [
-        Image.fromarray(f).resize((f.shape[1] * zoom, f.shape[0] * zoom), Image.Resampling.NEAREST)
-        for f in side_by_side
-    ]
+    pictures = _side_by_side(panels, zoom)
     # Every frame gets the palette of its own colours: one shared palette would band the noise.
     quantized = [p.quantize(256, dither=Image.Dither.NONE) for p in pictures]
     buffer = io.BytesIO()
-    durations = [frame_ms] * (len(quantized) - 1) + [rest_ms]
     quantized[0].save(
-        buffer, "GIF", save_all=True, append_images=quantized[1:], duration=durations, loop=0, disposal=1
-    )
+        buffer, "GIF", save_all=True, append_images=quantized[1:],
+        duration=_durations(len(quantized), frame_ms, rest_ms), loop=0, disposal=1,
+    )  # fmt: skip
     return buffer.getvalue()
 
 

@@ -83,7 +83,10 @@ def content_policy(page: str, embed: Sequence[str] = ()) -> str:
 
 
 class SecurityHeaders:
-    """Adds the security headers to every answer, and answers for `/_stcore/metrics` where that is closed."""
+    """Adds the security headers to every answer, and answers for `/_stcore/metrics` where that is closed.
+
+    A route that sets a header of these itself keeps its own: the phones' page of a classroom has a stricter policy.
+    """
 
     def __init__(self, app: ASGIApp, policy: str, open_metrics: bool = False) -> None:
         self.app, self.open_metrics = app, open_metrics
@@ -104,7 +107,7 @@ class SecurityHeaders:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
                 for name, value in self.headers.items():
-                    headers[name] = value
+                    headers.setdefault(name, value)
             await send(message)
 
         closed = not self.open_metrics and scope["path"].rstrip("/").endswith("/_stcore/metrics")

@@ -110,6 +110,26 @@ class Controls:
                 label_visibility="collapsed", wrap=False, width="stretch",
             )  # fmt: skip
 
+    def linked(
+        self, label: str, key: str, titles: Mapping[str, str], formerly: Mapping[str, str] | None = None
+    ) -> str:
+        """One of a few names that links of the page set (`?key=title`), with no widget of its own; the first by default."""
+        default = next(iter(titles))
+        frame.restore_control(key, self.page.carry, titles[default])
+        raw = st.query_params.get(key)
+        found = next((name for name, title in titles.items() if title == raw), None)
+        if raw is not None and found is None:
+            if found := (formerly or {}).get(raw):
+                st.query_params[key] = titles[found]  # the address as it is written today
+            else:
+                shown = (raw if len(raw) <= 40 else f"{raw[:40]}…").replace("`", "")
+                self.page.notices.warning(
+                    f"The link asks for {label.lower()} `{shown}`, which is not one of {', '.join(titles.values())}. "
+                    f"Using “{titles[default]}” instead."
+                )
+        chosen = found or default
+        return frame.remember_control(key, chosen, default, titles[chosen])
+
     def integer(self, label: str, key: str, default: int, low: int, high: int, **more: Any) -> int:
         """A whole number to be typed."""
         common = self._prepare(key, label, default, lambda raw: out_of_range(raw, low, high))

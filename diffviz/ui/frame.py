@@ -26,8 +26,9 @@ from diffviz.lessons import glossary, pages
 from diffviz.lessons.pages import BY_SLUG as BY_SLUG
 from diffviz.lessons.pages import HOME, Lesson
 from diffviz.paths import ASSETS
+from diffviz.serving import engine
 from diffviz.ui import terms, theme, turns
-from diffviz.ui.components import navigation, symbols
+from diffviz.ui.components import access, navigation, symbols
 
 T = TypeVar("T")
 
@@ -66,10 +67,13 @@ def setup_page(title: str, lead: str, *, kicker: str = "", slug: str = "") -> Pa
     carry = _arrive(title)
     st.session_state["slug"] = slug
     presenter = _menu(carry)
-    st.html(theme.style_sheet(presenter) + f"<style>{terms.CSS}{navigation.CSS}</style>")
+    st.html(style_sheet(presenter))
     navigation.install()
+    access.install()
     symbols.install(terms.symbols())
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small", key="head"):
+        with st.container(key="skip", width="content"):
+            st.html(access.SKIP)
         st.title(title, anchor=False, width="content")
         if kicker:
             st.html(f'<p class="dv-kicker">{kicker}</p>', width="content")
@@ -81,6 +85,16 @@ def setup_page(title: str, lead: str, *, kicker: str = "", slug: str = "") -> Pa
     _term_note(page.notices)
     turns.enter(page.notices)
     return page
+
+
+def style_sheet(presenter: bool) -> str:
+    """HTML of the style of every page."""
+    return theme.style_sheet(presenter) + f"<style>{terms.CSS}{navigation.CSS}</style>"
+
+
+def first_paint() -> str:
+    """HTML for the head of the start page that the server sends: the style, and room for the menu until it comes."""
+    return theme.first_paint(terms.CSS + navigation.CSS, SIDEBAR_WIDTH)
 
 
 def _stopped_note() -> None:
@@ -236,6 +250,7 @@ def load_torch() -> None:
     if "torch" not in sys.modules:
         with st.spinner("Loading the network: a few seconds, for the first visitor only …"):
             importlib.import_module("diffviz.pipelines.text_to_image")
+    engine.begin()
 
 
 def link(lesson: Lesson, label: str | None = None, icon: str | None = None, **more: Any) -> None:

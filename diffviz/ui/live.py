@@ -61,14 +61,14 @@ class Run:
         """What was recorded so far, in float32."""
         kept = self._recorded
         if kept is None:
-            settings, decode = (
-                dataclasses.asdict(self.settings),
-                checkpoints.load(self.settings.model).decode_panel,
-            )
-            return record(self.steps, SCHEDULES[self.settings.schedule], settings, decode)[0]
+            decode = checkpoints.load(self.settings.model).decode_panel
+            # As the library's own recordings: without the pixels of an image that is edited.
+            facts = {k: v for k, v in dataclasses.asdict(self.settings).items() if not isinstance(v, bytes)}
+            return record(self.steps, SCHEDULES[self.settings.schedule], facts, decode)[0]
         if kept.x.dtype == np.float32:
             return kept
         x, x0, eps = (getattr(kept, name).astype(np.float32) for name in PANELS)
+        x[-1] = x0[-1] = self.steps[-1].x[0].float().numpy()  # the finished image is kept to the bit
         return dataclasses.replace(kept, x=x, x0=x0, eps=eps)
 
     @property
@@ -156,6 +156,9 @@ def compute(
         with st.container(horizontal=True, vertical_alignment="center"):
             bar = st.progress(0.0, "Starting …")
             st.button("Stop", key=f"{key}-stop", icon=":material/stop:", on_click=_stop, args=(key,))
+    if draw and kept and kept.steps:
+        before = panels(Run(kept.settings, kept.steps[-1:]).trajectory(), names, given)
+        shown.html(_stale(player.still(before, "The image of before, until the new one comes.", main)))
     began, every = pacing.clock(), max(1, settings.frames // MAX_UPDATES)
 
     def waiting(sentence: str) -> None:
@@ -194,18 +197,26 @@ def image_row(
 
     One row is kept per `key`, for as long as `settings` are equal.
     """
-    place = st.empty()
+    place, last = st.empty(), f"{key}-shown"
     made: list[np.ndarray] = memo(key, settings, list)
     torch.set_num_threads(1)
     if made:
         place.html(show(made))
+    elif last in st.session_state:
+        place.html(_stale(st.session_state[last]))
     for i in range(len(made), len(jobs)):
         image = jobs[i]()
         # A click begins the page anew while this run of it ends its job: whichever is first adds the image.
         if i == len(made):
             made.append(image)
         place.html(show(made))
+    st.session_state[last] = show(made)
     return made
+
+
+def _stale(html: str) -> str:
+    """HTML of what was there before, greyed: it stays until the first of the new comes."""
+    return f'<div class="dv-stale" aria-busy="true">{html}</div>'
 
 
 def sample_images(settings: Settings, seeds: Sequence[int]) -> Tensor:
@@ -252,11 +263,41 @@ def show(
             key=f"{key}-player",
             name=name,
             main=main,
+            files=_files(run, name) if run.finished else (),
         )
     if run.stopped and not run.finished:
         with st.container(horizontal=True, vertical_alignment="center"):
             st.markdown(f"Stopped after {max(len(run.steps), 0)} of {planned} steps.", width="content")
             st.button("Run it to the end", key=f"{key}-again", on_click=lambda: st.session_state.pop(key))
+
+
+def _files(run: Run, name: str) -> tuple[player.Saved, ...]:
+    """What a finished run is saved as, beside its frames."""
+
+    def npz() -> bytes:
+        from diffviz.export import runs  # with its neighbours' libraries: only when a file is asked for
+
+        return runs.npz(run.trajectory())
+
+    def notebook() -> bytes:
+        from diffviz.export import runs
+
+        return runs.notebook(run.settings, checkpoints.manifest()[run.settings.model].sha256)
+
+    return (
+        player.Saved(
+            "PNG with settings", lambda: run.trajectory().png(), f"{name}-image.png", "image/png",
+            "The finished image; the file holds the prompt and all settings as text",
+        ),
+        player.Saved(
+            "Run as .npz", npz, f"{name}.npz", "application/octet-stream",
+            "Every frame, prediction, timestep and setting, for numpy.load",
+        ),
+        player.Saved(
+            "Code as a notebook", notebook, f"{name}.ipynb", "application/x-ipynb+json",
+            "The call of diffviz's Python API that computes this image",
+        ),
+    )  # fmt: skip
 
 
 def prompt_notices(prompt: str, words: Vocabulary, model: str) -> None:

@@ -62,11 +62,14 @@ def palette() -> dict[str, str]:
 
 def style_sheet(presenter: bool) -> str:
     """CSS for the whole page: the roles as variables, spacing, and the presenter's large type."""
-    roles = "".join(f"--dv-{k}: light-dark({LIGHT[k]}, {DARK[k]});" for k in LIGHT)
     size = _PRESENTER if presenter else ""
-    return f"<style>:root {{ {roles} }} {size} {_CSS}</style>"
+    return f"<style>{_ROLES} {_KEYFRAMES} {size} {_CSS}</style>"
 
 
+_ROLES = f":root {{ {''.join(f'--dv-{k}: light-dark({LIGHT[k]}, {DARK[k]});' for k in LIGHT)} }}"
+_KEYFRAMES = (
+    "@keyframes dv-wait { from { background-position: 120% 0; } to { background-position: -20% 0; } }"
+)
 _PRESENTER = """:root { --dv-presenter: 1; --dv-tall: 66dvh; }
 .dv-lead, .st-key-objectives { display: none; } /* the instructor says it */
 html { font-size: 21px !important; }
@@ -96,10 +99,24 @@ _CSS = """
 .st-key-strip > .stElementContainer:has(.stTextInput) { flex: 2 1 200px; max-width: 340px; }
 .st-key-strip > .stElementContainer:has(:is(.stSelectbox, .stSlider)) { flex: 1 1 130px; max-width: 260px; }
 .st-key-strip > .st-key-more { order: 9; margin-left: auto; }
+/* Until a page, and a player, is there for the first time, its room is kept, so that nothing below it moves. */
+.stApp:not(:has(.dv-complete)) .st-key-stage { display: flex !important; }
+.stApp:not(:has(.dv-complete)) .st-key-stage,
+.st-key-stage [class*="-player"].stElementContainer:not([data-dv-ready]) {
+  min-height: calc(min(var(--dv-tall, 60dvh), 72cqw) + 134px); border-radius: .5rem; }
+.stApp:not(:has(.dv-complete)) .st-key-stage:not(:has(.dv-player, .stBidiComponent)),
+.st-key-stage [class*="-player"].stElementContainer:not([data-dv-ready]) {
+  background: linear-gradient(100deg, transparent 30%, var(--dv-line) 50%, transparent 70%) 0 / 300% 100%;
+  animation: dv-wait 1.6s linear infinite; }
+[class*="-player"]:not([data-dv-ready]) ~ [data-testid="stLayoutWrapper"]:has(> [class*="st-key-saves"]) {
+  visibility: hidden; }
+.st-key-head .stElementContainer:has(> [data-testid="stSkeleton"]) { height: 34px; overflow: hidden; }
+@media (prefers-reduced-motion: reduce) { :is(.st-key-stage, .st-key-stage *) { animation: none !important; } }
 /* A run is saved from the end of the player's bar. */
 [class*="st-key-saves"] { position: relative; z-index: 2; margin-top: -3.5rem; margin-left: auto; width: max-content; }
 /* A question above takes some of the image's height, so that the scrubber stays in sight. */
 .stMainBlockContainer:has(.st-key-question button) { --dv-tall: 55dvh; }
+.dv-stale { opacity: .45; filter: saturate(.3); }
 /* Results behind a question. */
 [class*="st-key-locked"] { filter: blur(max(11px, 1.2vw)) saturate(.6); opacity: .75; pointer-events: none;
   user-select: none; }
@@ -131,8 +148,10 @@ kbd { opacity: 1 !important; }
 [data-testid="stSidebarContent"] { padding-inline: 0; }
 [data-testid="stSidebarUserContent"] { padding: 0 .8rem .4rem; }
 .st-key-menu > .stElementContainer { margin: 0; }
-.st-key-menu .stPageLink a { margin: 0; padding: .3rem .4rem; min-height: 24px; align-items: flex-start; }
+.st-key-menu .stPageLink a { margin: 0; padding: .22rem .4rem; min-height: 24px; align-items: flex-start; }
 .st-key-menu .stPageLink a :is(p, span) { white-space: normal; line-height: 1.3; }
+.st-key-menu .stElementContainer:has(> [data-testid="stSkeleton"]) { height: 27.5px; overflow: hidden; }
+.st-key-menu .st-key-find.st-key-find:has(> [data-testid="stSkeleton"]) { height: 49.6px; }
 .st-key-menu .dv-kicker { margin: .5rem 0 .1rem; font-size: .78rem; line-height: 1.3; }
 .st-key-menu .stSelectbox { margin: .3rem 0; }
 .st-key-menu .stCheckbox { margin-top: .7rem; }
@@ -156,3 +175,13 @@ kbd { opacity: 1 !important; }
     background: var(--dv-ground); padding-bottom: .3rem; }
 }
 """
+
+
+def first_paint(rest: str, menu_width: int) -> str:
+    """The style for the head of the start page: that of the pages, `rest` included, and room for a menu of so many pixels.
+
+    Streamlit's own rules come after it there, and would win at equal specificity: so it is nested in `html`.
+    """
+    room = f".stAppViewContainer:not(:has([data-testid='stSidebar'])) {{ padding-left: {menu_width}px; }}"
+    nested = f"html {{ {_CSS} {rest} @media (min-width: 769px) {{ {room} }} }}"
+    return f"<style>{_ROLES} {_KEYFRAMES} {nested}</style>"

@@ -1,3 +1,4 @@
+import re
 from datetime import UTC, datetime, timedelta
 from graphlib import TopologicalSorter
 from itertools import pairwise, permutations
@@ -11,10 +12,11 @@ from streamlit.testing.v1 import AppTest
 
 from diffviz.evaluation.results import load_quality_curve
 from diffviz.lessons import content, grading, scheduling
-from diffviz.lessons.content import KINDS, ContentError, load
+from diffviz.lessons.content import KINDS, PRACTISED, ContentError, load
 from diffviz.lessons.live_questions import QUESTIONS
-from diffviz.lessons.store import Event
+from diffviz.lessons.store import Event, History
 from diffviz.ui import learner, practice
+from diffviz.ui.practice import cards
 
 EVERY = [item for kind in KINDS for item in load(kind)]
 COUNTS = {"self_check": 6, "order": 1, "predictions": 3, "flashcards": 10, "scenario_quiz": 5, "page_quiz": 103, "live": 16,
@@ -197,6 +199,12 @@ def practise(way):
     return app
 
 
+def opened(app):
+    """The titles of the card and of the exercise that are marked as the open ones."""
+    found = next(h.proto.body for h in app.get("html") if "dv-cards" in h.proto.body)
+    return re.findall(r'aria-current="true">([^<]+)<', found)
+
+
 def press(app, label):
     next(b for b in app.button if b.label == label).click().run()
     assert not app.exception, [e.value for e in app.exception]
@@ -209,7 +217,96 @@ def press(app, label):
 def test_every_exercise_opens_by_its_title_and_by_its_former_one(link, exercise):
     app = practise(link)
     assert not app.warning
-    assert app.segmented_control(key="way").value == exercise
+    assert opened(app) == [cards.of(exercise).title, practice.TITLES[exercise]][: len(opened(app))]
+    assert len(opened(app)) == (2 if len(cards.of(exercise).exercises) > 1 else 1)
+    assert not practice.EXERCISES[exercise].progress_key or (
+        f"practice-{practice.EXERCISES[exercise].progress_key}" in app.session_state
+    )
+
+
+def test_a_link_to_an_exercise_that_does_not_exist_opens_the_first_one_and_says_so():
+    app = practise("Exam <b>1</b>")
+    assert "is not one of Mixed practice" in app.warning[0].value
+    assert opened(app) == ["Quick round", "Mixed practice"]
+
+
+def test_every_exercise_lies_in_one_card_and_no_other_exercise_is_there():
+    inside = [name for card in cards.CARDS for name in card.exercises]
+    assert sorted(inside) == sorted(practice.EXERCISES)
+    assert [card.title for card in cards.CARDS] == [
+        "Quick round",
+        "Explain it",
+        "Put it in order",
+        "Look it up",
+    ]
+
+
+def test_the_cards_tell_the_progress_of_the_answers_that_are_kept():
+    def told(*events):
+        return [card.progress(History(events)).text for card in cards.CARDS]
+
+    def event(kind, item, result):
+        return Event(kind, item, result, None, NOW)
+
+    n = sum(COUNTS[kind] for kind in ("flashcards", "scenario_quiz", "page_quiz", "live"))
+    topics = len({item.concept for kind in PRACTISED for item in load(kind)})
+    assert told() == [f"0 of {n} answered", "0 of 9 answered", "not tried yet", f"0 of {topics} topics known"]
+    card, check = load("flashcards")[0].id, load("self_check")[0].id
+    kept = [
+        event("flashcards", card, "good"),
+        event("flashcards", card, "again"),
+        event("self_check", check, "partly"),
+    ]
+    assert told(*kept, event("order", "order-process", "wrong"))[:3] == [
+        f"1 of {n} answered", "1 of 9 answered", "wrong at the last try",
+    ]  # fmt: skip
+    assert told(event("order", "order-process", "right"))[2] == "right at the last try"
+    everything = [
+        event(kind, i.id, "right") for kind in PRACTISED if kind != "flashcards" for i in load(kind)
+    ]
+    everything += [event("flashcards", i.id, "good") for i in load("flashcards")]
+    assert told(*everything)[3] == f"{topics} of {topics} topics known"
+
+
+def test_the_minutes_of_a_card_follow_from_the_length_of_its_texts():
+    ours = [item.answer for kind in ("self_check", "predictions") for item in load(kind)]
+    words = sum(len(answer.split()) for answer in ours) / len(ours)
+    assert (
+        cards.of("self_check").time() == f"about {words / cards.WRITING + words / cards.READING:.0f} min each"
+    )
+    assert all(re.fullmatch(r"about [1-9]\d? min( each)?", card.time()) for card in cards.CARDS)
+    assert cards.words(load("order")[0].stages[0]) == sum(
+        len(text.split()) for text in (load("order")[0].stages[0].text, load("order")[0].stages[0].why)
+    )
+
+
+def test_the_exports_are_on_the_page_for_teachers_and_practice_links_to_it():
+    app = practise("Flashcards")
+    assert not app.get("download_button")
+    assert any("Anki" in link.proto.label and "teaching" in link.proto.page for link in app.get("page_link"))
+
+
+def test_a_round_of_mixed_practice_ends_with_its_score_and_another_begins(monkeypatch):
+    monkeypatch.setattr("diffviz.ui.practice.mixed_practice.ROUND", 3)
+    app = practise("Mixed practice")
+    for _ in range(3):
+        kind = app.caption[0].value.split(" · ")[0]
+        if kind == "Flashcard":
+            press(app, "Flip")
+            press(app, "Good")
+        elif kind == "Self-check":
+            press(app, "Next")
+        else:
+            item = next(
+                i for k in ("scenario_quiz", "page_quiz") for i in load(k) if i.prompt == app.header[0].value
+            )
+            app.radio[0].set_value(next(o.text for o in item.options if o.right)).run()
+            press(app, "Answer")
+            press(app, "Next")
+    assert app.header[0].value == "2 of 3 right"  # the self-check was not compared with the model answer
+    press(app, "Another round")
+    assert app.header[0].value != "2 of 3 right" and "practice-now" in app.session_state
+    assert app.session_state["practice-now"]["credits"] == []
 
 
 def test_a_whole_quiz_can_be_answered_missed_and_retried():

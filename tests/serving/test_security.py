@@ -36,6 +36,16 @@ def test_every_answer_has_the_headers():
     assert client().get("/nowhere").headers["x-content-type-options"] == "nosniff"
 
 
+def test_a_route_with_a_stricter_policy_keeps_it_and_gets_the_other_headers():
+    async def strict(request):
+        return PlainTextResponse("here", headers={"Content-Security-Policy": "default-src 'none'"})
+
+    app = Starlette(routes=[Route("/", strict)], middleware=security.middleware(PAGE, {}))
+    answer = TestClient(app).get("/")
+    assert answer.headers.get_list("content-security-policy") == ["default-src 'none'"]
+    assert answer.headers["permissions-policy"].startswith("camera=()")
+
+
 def test_the_policy_allows_no_other_server_no_eval_and_no_inline_script_but_streamlits():
     rules = policy(client().get("/"))
     digest = base64.b64encode(hashlib.sha256(b"window.one = 1").digest()).decode()

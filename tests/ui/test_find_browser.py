@@ -73,6 +73,6 @@ def test_the_menu_fits_a_small_screen_and_cuts_no_title_off(start):
     expect(start.get_by_text("Presenter view", exact=True)).to_be_in_viewport(ratio=1, timeout=120_000)
     menu = start.get_by_test_id("stSidebarContent")
     assert menu.evaluate("e => e.scrollHeight - e.clientHeight") <= 0
-    for lesson in (*pages.LESSONS, pages.TEACHING):
+    for lesson in pages.PAGES:
         title = start.locator(".st-key-menu a", has_text=lesson.title).locator("p, span").last
         assert title.evaluate("e => e.scrollWidth - e.clientWidth") <= 0, lesson.title

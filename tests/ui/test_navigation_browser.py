@@ -90,7 +90,7 @@ TITLES = {  # menu label -> title of the page
     "8 · VAE": "VAE, GAN, flow matching, distillation",
     "9 · Latent": "Latent diffusion",
     "10 · Inside": "Inside the U-Net",
-    "11 · Find": "Workshop: find the bug",
+    "12 · Find": "Workshop: find the bug",
     "For teachers": "For teachers",
 }
 
@@ -105,7 +105,7 @@ def test_twelve_pages_on_and_twelve_presses_back(page):
     left = []
     for n, (label, title) in enumerate(TITLES.items()):
         if n == 4:
-            page.get_by_text("Presenter view").click()
+            page.get_by_text("Presenter view", exact=True).click()
             page.wait_for_function("location.search.includes('presenter=true')")
             rest(page)
         left.append((page.locator("h1").inner_text(), state(page)))
@@ -228,7 +228,6 @@ def test_a_symbol_explains_itself(visit, by):
     tip = page.locator("div.dv-tip")
     for symbol, says in (
         ("x̂₀", "estimate x̂₀ of the clean image"),
-        ("ε̂", "noise"),
         ("SNR", "Signal-to-noise"),
     ):
         button = page.locator(".dv-player[data-ready]").locator(".dv-symbol", has_text=symbol).first
@@ -297,14 +296,14 @@ def test_the_menu_has_a_link_to_every_page(page):
 def test_presenter_view_goes_along_from_the_start_page_and_back(page):
     page.goto("/")
     at(page, "How diffusion models generate images")
-    page.get_by_text("Presenter view").click()
+    page.get_by_text("Presenter view", exact=True).click()
     page.wait_for_function("location.search.includes('presenter=true')")
     rest(page)
     menu(page, "1 · Forward")
     at(page, "Forward process")
     assert parse_qs(urlsplit(page.url).query) == {"presenter": ["true"]}
     expect(page.get_by_role("switch").or_(page.get_by_role("checkbox")).first).to_be_checked()
-    page.get_by_text("Presenter view").click()
+    page.get_by_text("Presenter view", exact=True).click()
     page.wait_for_function("!location.search.includes('presenter')")
     rest(page)
     page.go_back()
@@ -331,3 +330,30 @@ def test_a_link_to_the_page_one_is_on_is_the_very_state_too(page):
     found = parse_qs(urlsplit(page.url).query)
     assert found == {key: value for key, value in asked.items() if key in found}
     assert "seed" not in found
+
+
+def test_back_returns_to_the_place_where_a_page_was_left(page):
+    page.goto("/forward?T=10")
+    at(page, "Forward process")
+    rest(page)
+    main = page.get_by_test_id("stMain")
+    main.evaluate("m => m.scrollTo(0, 700)")
+    page.wait_for_timeout(200)  # the browser tells of scrolling with its next frame
+    menu(page, "For teachers")
+    at(page, "For teachers")
+    rest(page)
+    assert main.evaluate("m => m.scrollTop") == 0
+    main.evaluate("m => m.scrollTo(0, 300)")
+    page.wait_for_timeout(200)
+    page.go_back()
+    at(page, "Forward process")
+    page.wait_for_function(
+        "() => Math.abs(document.querySelector('[data-testid=stMain]').scrollTop - 700) < 2"
+    )
+    rest(page)
+    assert abs(main.evaluate("m => m.scrollTop") - 700) < 2
+    page.go_forward()
+    at(page, "For teachers")
+    page.wait_for_function(
+        "() => Math.abs(document.querySelector('[data-testid=stMain]').scrollTop - 300) < 2"
+    )

@@ -4,11 +4,14 @@ import struct
 
 import numpy as np
 import pytest
+from helpers import open_page
 
 from diffviz.diffusion.samplers import ddim, make_generators, randn_per_seed, timesteps
 from diffviz.diffusion.schedules import SCHEDULES
+from diffviz.export import runs
 from diffviz.models import checkpoints
-from diffviz.pipelines.trajectory import record
+from diffviz.pipelines.trajectory import Trajectory, record
+from diffviz.ui.components import player
 from diffviz.ui.components.player import Chart, Mark, Panel, Plane, PlanePath, pack, snr_text, still
 from diffviz.ui.live import panels, readouts
 
@@ -116,3 +119,33 @@ def test_ratios_are_written_for_readers(log_snr, text):
 def test_the_live_image_escapes_what_it_is_told():
     page = still([Panel("<script>", "x", "state", frames(1))], "a & b")
     assert "<script>" not in page and "a &amp; b" in page
+
+
+def test_a_file_is_made_when_it_is_asked_for_and_not_when_a_page_runs(monkeypatch, idle_network):
+    def refuse(*args, **more):
+        raise AssertionError("nobody asked for a file")
+
+    for name in ("gif", "webp", "strip"):
+        monkeypatch.setattr(player, name, refuse)
+    for name in ("npz", "notebook", "bibtex"):
+        monkeypatch.setattr(runs, name, refuse)
+    monkeypatch.setattr(Trajectory, "png", refuse)
+    app = open_page("reverse", {"steps": "2"})
+    app.run()
+    assert not app.exception
+    offered = [button.proto.label for button in app.get("download_button")]
+    assert offered == [
+        "GIF",
+        "WebP",
+        "Strip of frames",
+        "PNG with settings",
+        "Run as .npz",
+        "Code as a notebook",
+        "Cite this",
+    ]
+
+
+def test_a_page_without_a_run_offers_its_frames_and_what_to_cite(idle_network):
+    app = open_page("forward", {"T": "10"})
+    offered = [button.proto.label for button in app.get("download_button")]
+    assert offered == ["GIF", "WebP", "Strip of frames", "Cite this"]

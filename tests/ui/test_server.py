@@ -29,7 +29,7 @@ def test_a_former_address_leads_on_with_all_its_parameters(server, old, new):
 
 
 def test_every_page_of_the_list_is_a_file_and_every_file_on_the_list():
-    listed = {lesson.file for lesson in (*pages.LESSONS, pages.TEACHING)}
+    listed = {lesson.file for lesson in pages.PAGES}
     assert listed == {f"pages/{path.name}" for path in (ROOT / "pages").glob("*.py")}
 
 
@@ -37,7 +37,7 @@ def test_the_groups_of_the_menu_hold_every_page_once():
     names = [name for name, _ in pages.groups()]
     assert {"Basics", "Steering", "Beyond", "Practice", "Teaching"} <= set(names)
     assert len(set(names)) == len(names)  # the pages of a group stand together
-    assert [page for _, group in pages.groups() for page in group] == [*pages.LESSONS, pages.TEACHING]
+    assert [page for _, group in pages.groups() for page in group] == [*pages.PAGES]
 
 
 @pytest.mark.browser

@@ -37,7 +37,7 @@ def busy(scheduler, units=100):
 
 FORWARD = UNet.forward
 LINKS = [
-    *((lesson.slug, {}) for lesson in (*pages.LESSONS, pages.TEACHING)),
+    *((lesson.slug, {}) for lesson in pages.PAGES),
     ("training", {"learn": "Train a small network"}),
     ("guidance", {"show": "Guidance scale"}),
     ("guidance", {"show": "Guidance interval"}),

@@ -188,6 +188,7 @@ def card() -> str:
             vocabulary=vocabulary,
             common_labels=sum(label["everyday"] for label in vocabulary.labels),
             ablation_log=ablation_log(),
+            engines=read_json(CURVES / "engine.json"),
             **ablations(),
         )
     )

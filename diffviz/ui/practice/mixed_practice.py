@@ -20,6 +20,7 @@ KIND_TITLES = {
     "page_quiz": "Lesson question",
     "live": "Answered by a live run",
 }
+ROUND = 10  # questions
 
 
 def _new() -> dict:
@@ -30,26 +31,29 @@ def _new() -> dict:
         "own": {},
         "marks": {},
         "done": 0,
+        "credits": [],  # of the questions of this round
         "seed": random.randrange(10**6),
     }
 
 
 def show() -> None:
-    """The next question: kinds and concepts alternate while they can (see `scheduling.next_item`)."""
+    """A round of questions; kinds and concepts alternate while they can (see `scheduling.next_item`)."""
     kind_of = {i.id: kind for kind in KINDS for i in content.load(kind)}
     items = {i.id: i for kind in KINDS for i in content.load(kind)}
     state = learner.load_progress("now", _new)
     events, now = learner.events(), datetime.now(UTC)
     # A card is done as soon as it has one rating more than when it was shown.
     times = Counter(e.item for e in events)
-    rated = kind_of.get(state["item"]) == "flashcards" and times[state["item"]] > state["rated_before"]
-    if state["item"] not in items or rated:
+    if kind_of.get(state["item"]) == "flashcards" and times[state["item"]] > state["rated_before"]:
+        rating = next(e.result for e in reversed(events) if e.item == state["item"])
+        _done(state, scheduling.CREDIT[rating])
+    if len(state["credits"]) >= ROUND:
+        _summary(state)
+        return
+    if state["item"] not in items:
         found = scheduling.next_item(events, list(items.values()), now, kind_of)
         state.update(
-            item=found.id if found else None,
-            given=None,
-            rated_before=times[found.id] if found else 0,
-            done=state["done"] + rated,
+            item=found.id if found else None, given=None, rated_before=times[found.id] if found else 0
         )
     if state["item"] is None:
         st.header("All done for now", anchor=False)
@@ -60,7 +64,9 @@ def show() -> None:
         return
     item = items[state["item"]]
     kind = kind_of[item.id]
-    st.caption(f"{KIND_TITLES[kind]} · {item.concept} · {state['done']} answered in this round")
+    n = len(state["credits"])
+    st.progress(n / ROUND, f"{n + 1} of {ROUND}")
+    st.caption(f"{KIND_TITLES[kind]} · {item.concept}")
     if isinstance(item, content.Flashcard):
         flashcards.ask(item, events, now)
     elif isinstance(item, content.SelfCheck):
@@ -72,7 +78,8 @@ def show() -> None:
             quiz.ask(asked, f"now-{item.id}-{state['done']}", lambda *answer: _answer(state, *answer))
         else:
             quiz.explain(asked, *state["given"])
-            st.button("Next", type="primary", on_click=_next, args=(state,), key=f"now-next-{item.id}")
+            credit = float(state["given"][0] == asked.right.text)
+            st.button("Next", type="primary", on_click=_done, args=(state, credit), key=f"now-next-{item.id}")
 
 
 def _answer(state: dict, asked: quiz.PosedQuestion, picked: str, sure: str | None) -> None:
@@ -85,12 +92,28 @@ def _turn(state: dict) -> str:
     return f"{state['seed']} {state['done']}"
 
 
-def _next(state: dict) -> None:
-    state.update(item=None, given=None, done=state["done"] + 1)
+def _done(state: dict, credit: float) -> None:
+    """Leave a question with the credit of its answer, from 0 to 1."""
+    state.update(item=None, given=None, done=state["done"] + 1, credits=[*state["credits"], credit])
 
 
 def _next_check(state: dict, item: content.SelfCheck) -> None:
     # An answer that was never compared counts as missed: it will be asked again.
-    mark, turn = state["marks"].pop(item.id, "missed"), _turn(state)
-    _next(state)
-    learner.log("self_check", item.id, self_check.RESULT_OF_MARK[mark], turn=turn, key="now")
+    result, turn = self_check.RESULT_OF_MARK[state["marks"].pop(item.id, "missed")], _turn(state)
+    _done(state, scheduling.CREDIT[result])
+    learner.log("self_check", item.id, result, turn=turn, key="now")
+
+
+def _summary(state: dict) -> None:
+    credits = state["credits"]
+    st.header(f"{sum(c == 1 for c in credits)} of {len(credits)} right", anchor=False)
+    partly = sum(0 < c < 1 for c in credits)
+    also = (
+        f" {partly} more partly: a self-check with some of its points, or a card rated “hard”."
+        if partly
+        else ""
+    )
+    st.markdown(
+        f"A card counts as right where you rated it “good” or “easy”.{also} What was wrong comes back after ten minutes."
+    )
+    st.button("Another round", type="primary", on_click=lambda: state.update(credits=[]))

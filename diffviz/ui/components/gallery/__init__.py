@@ -47,6 +47,21 @@ def _component() -> Callable[..., Any]:
     )
 
 
+def _cells(sources: Sequence[str], titles: Sequence[str], notes: Sequence[str]) -> str:
+    return "".join(
+        f'<figure><img alt="{html.escape(title)}" src="{source}"><figcaption><b>{html.escape(title)}</b>'
+        f"<small>{html.escape(note)}</small></figcaption></figure>"
+        for source, title, note in zip(sources, titles, notes, strict=True)
+    )
+
+
+def row_of_png(pngs: Sequence[bytes], titles: Sequence[str], notes: Sequence[str], wanted: int = SIDE) -> str:
+    """As `row`, of images that are PNG files already, each `wanted` CSS pixels wide."""
+    sources = [f"data:image/png;base64,{base64.b64encode(png).decode()}" for png in pngs]
+    cells = _cells(sources, titles, notes)
+    return f'<style>{_css()}</style><div class="dv-gallery" style="--side:{wanted}px">{cells}</div>'
+
+
 def row(
     images: Sequence[np.ndarray],
     titles: Sequence[str],
@@ -60,11 +75,7 @@ def row(
     With `fill` they are as large as so many fit side by side, at most half as tall as the window, and smoothed.
     `together` keeps them in one row whatever the width of the screen, by whole multiples of their pixels.
     """
-    cells = "".join(
-        f'<figure><img alt="{html.escape(title)}" src="{_kept_uri(p)}"><figcaption><b>{html.escape(title)}</b>'
-        f"<small>{html.escape(note)}</small></figcaption></figure>"
-        for p, title, note in zip(images, titles, notes, strict=True)
-    )
+    cells = _cells([_kept_uri(p) for p in images], titles, notes)
     side = side_of(images[0], wanted) if len(images) else wanted
     if fill:
         narrow = fill if fill < 3 else 2 if fill == 4 else 3

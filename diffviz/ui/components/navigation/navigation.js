@@ -5,15 +5,54 @@
 // - a push that stays on the page replaces the entry in its place,
 // - a link to a page is followed by one push of its very address, read by Streamlit as it reads Back and Forward,
 // - a part of a lesson, chosen among the tabs or by the link to the next one, gets an entry of its own.
-// A page that is gone to is shown from its top, and the menu of a narrow window closes.
+// A page that is gone to is shown from its top, one that is come back to where it was left, and the menu of a narrow window
+// closes.
 
 const NARROW = 768; // CSS pixels at which Streamlit's sidebar covers the page
-const LINK = "a[data-testid='stPageLink-NavLink']";
+const LINK = "a[data-testid='stPageLink-NavLink'], a.dv-link";
 const PART = ".st-key-parts [role=radiogroup] > *, .st-key-parts [role=radio], .st-key-next-part button";
 const TABS = ".st-key-parts [role=radiogroup]";
 
+const MAIN = "[data-testid=stMain]";
+const OWN_MOVES = ["wheel", "touchmove", "pointerdown", "keydown"]; // by which a visitor scrolls
+
 function toTop() {
-  document.querySelector("[data-testid=stMain]")?.scrollTo(0, 0);
+  document.querySelector(MAIN)?.scrollTo(0, 0);
+}
+
+// Where each entry of the history was left; an entry is known by a number in its state, which Streamlit's own writing keeps.
+const left = new Map();
+let entry = 0;
+let count = 0;
+let returning = null; // what ends the wait for a page that is come back to
+
+function restore(to) {
+  returning?.();
+  toTop();
+  if (!to) return;
+  const watch = new MutationObserver(attempt);
+  function end() {
+    watch.disconnect();
+    for (const kind of OWN_MOVES) window.removeEventListener(kind, end, true);
+    clearTimeout(limit);
+    returning = null;
+  }
+  // The page is as tall as before only once its elements are there again; until it is done it may still change.
+  function attempt() {
+    const main = document.querySelector(MAIN);
+    if (!main) return;
+    const tall = main.scrollHeight - main.clientHeight >= to;
+    if (tall && Math.abs(main.scrollTop - to) > 1) main.scrollTo(0, to);
+    if (tall && document.querySelector("[data-test-script-state=notRunning]") && document.querySelector(".dv-complete")) {
+      clearTimeout(settle);
+      settle = setTimeout(end, 400);
+    }
+  }
+  let settle = null;
+  const limit = setTimeout(end, 60_000);
+  for (const kind of OWN_MOVES) window.addEventListener(kind, end, true);
+  watch.observe(document.body, { childList: true, subtree: true, attributes: true, attributeFilter: ["data-test-script-state"] });
+  returning = end;
 }
 
 function closeMenu() {
@@ -32,7 +71,14 @@ function destination(link, carry) {
 }
 
 function install(carry) {
-  const push = window.history.pushState.bind(window.history);
+  const [pushed, replaced] = ["pushState", "replaceState"].map((name) => window.history[name].bind(window.history));
+  count = entry = window.history.state?.dvEntry ?? 0;
+  const push = (state, title, url) => {
+    returning?.();
+    entry = ++count;
+    return pushed({ ...state, dvEntry: entry }, title, url);
+  };
+  window.history.replaceState = (state, title, url) => replaced({ ...state, dvEntry: entry }, title, url);
   window.history.pushState = (state, title, url) => {
     const to = new URL(url ?? document.location.href, document.location.href);
     if (to.pathname === document.location.pathname) return window.history.replaceState(state, title, url);
@@ -64,7 +110,14 @@ function install(carry) {
       push({}, "", document.location.href);
     }
   }, true);
-  window.addEventListener("popstate", toTop);
+  document.addEventListener("scroll", ({ target }) => {
+    if (!returning && target instanceof Element && target.matches(MAIN)) left.set(entry, target.scrollTop);
+  }, true);
+  window.addEventListener("popstate", (event) => {
+    if (!event.isTrusted) return toTop(); // a link, which has an entry of its own by now
+    entry = event.state?.dvEntry ?? 0;
+    restore(left.get(entry) ?? 0);
+  });
 }
 
 export default function ({ data }) {

@@ -13,6 +13,7 @@ import json
 import struct
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -20,7 +21,7 @@ import numpy as np
 import streamlit as st
 from streamlit.components import v2
 
-from diffviz.pipelines.trajectory import gif, sprite_sheet, strip
+from diffviz.pipelines.trajectory import gif, sprite_sheet, strip, webp
 from diffviz.ui.cache import by_content
 from diffviz.ui.components.gallery import data_uri
 
@@ -87,6 +88,17 @@ class Plane:
     title: str
     axes: tuple[str, str]
     paths: Sequence[PlanePath]
+
+
+@dataclass(frozen=True)
+class Saved:
+    """A file that the player offers to save; it is made when it is asked for."""
+
+    title: str
+    make: Callable[[], bytes | str]
+    name: str
+    mime: str
+    help: str
 
 
 class Pick(NamedTuple):
@@ -230,8 +242,9 @@ def play(
     on_fix: Callable[[int], None] | None = None,
     lanes: bool = False,
     plane: Plane | None = None,
+    files: Sequence[Saved] = (),
 ) -> None:
-    """Show the player, with downloads of the run as GIF and as a strip of frames.
+    """Show the player, with downloads of the frames as GIF, as WebP and as a strip, of `files`, and of what to cite.
 
     `start` is the frame shown first (negative counts from the end); `main` the panel that is large at first; `name`
     begins the file names; `charts` are drawn over the frames' times `t`. With an equal `same` the frame stays where it was,
@@ -251,29 +264,38 @@ def play(
     if any(p.locked for p in panels):
         return  # what is to be guessed is not to be saved
     frames = [p.frames for p in panels]
+    offered = (
+        Saved("GIF", lambda: gif(frames), f"{name}.gif", "image/gif", "All frames as an animation of 256 colours"),
+        Saved("WebP", lambda: webp(frames), f"{name}.webp", "image/webp", "All frames as a lossless animation"),
+        Saved(
+            "Strip of frames", lambda: strip(np.concatenate(frames, axis=1)), f"{name}.png", "image/png",
+            "Eight frames side by side as a PNG",
+        ),
+        *files,
+        Saved(
+            "Cite this", partial(_bibtex, st.session_state.get("slug", "")), "diffviz.bib", "application/x-bibtex",
+            "BibTeX of diffviz and of the papers of this lesson",
+        ),
+    )  # fmt: skip
     with st.container(key=f"saves-{key}"), st.popover("Save", icon=":material/download:", type="tertiary"):
-        st.download_button(
-            "GIF",
-            lambda: gif(frames),
-            f"{name}.gif",
-            "image/gif",
-            key=f"{key}-gif",
-            on_click="ignore",
-            icon=":material/download:",
-            type="tertiary",
-            help="The whole run as an animation",
-        )
-        st.download_button(
-            "Strip of frames",
-            lambda: strip(np.concatenate(frames, axis=1)),
-            f"{name}.png",
-            "image/png",
-            key=f"{key}-strip",
-            on_click="ignore",
-            icon=":material/download:",
-            type="tertiary",
-            help="Eight frames side by side as a PNG",
-        )
+        for file in offered:
+            st.download_button(
+                file.title,
+                file.make,
+                file.name,
+                file.mime,
+                key=f"{key}-{file.title.lower().replace(' ', '-')}",
+                on_click="ignore",
+                icon=":material/download:",
+                type="tertiary",
+                help=file.help,
+            )
+
+
+def _bibtex(lesson: str) -> str:
+    from diffviz.export.runs import bibtex  # with its neighbours' libraries: only when it is asked for
+
+    return bibtex(lesson)
 
 
 def still(panels: Sequence[Panel], caption: str, main: int = 0, lanes: bool = False) -> str:

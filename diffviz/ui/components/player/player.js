@@ -41,6 +41,7 @@ function makePanel(panel, size) {
   const canvas = document.createElement("canvas");
   [canvas.height, canvas.width] = size;
   canvas.setAttribute("role", "img");
+  canvas.setAttribute("aria-label", `${panel.symbol} ${panel.label}`);
   const label = document.createElement("button");
   label.type = "button";
   label.className = "dv-label";
@@ -404,7 +405,14 @@ export default function ({ parentElement, data, setTriggerValue }) {
   on(window, "resize", fit); // its height counts as well
   enlarge(memory.main);
   players.add(root);
-  sheets.then((images) => { ready = images; draw(); drawThumbs(); root.dataset.ready = header.run; });
+  sheets.then((images) => {
+    ready = images;
+    draw();
+    drawThumbs();
+    root.dataset.ready = header.run;
+    // The page keeps room until then (theme.py).
+    (root.getRootNode().host ?? root).closest(".stElementContainer")?.setAttribute("data-dv-ready", "");
+  });
 
   memory.stop = () => { pause(); abort.abort(); watcher.disconnect(); players.delete(root); };
   return memory.stop;

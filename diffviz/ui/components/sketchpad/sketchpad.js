@@ -14,6 +14,8 @@ export default function ({ parentElement, data, setStateValue }) {
   const abort = new AbortController();
   const on = (target, event, action) => target.addEventListener(event, action, { signal: abort.signal });
   const memory = (root.memory ??= { undo: [], colour: data.colours[0][1], cursor: [16, 16], turn: null });
+  memory.stop?.(); // Streamlit calls this function again at each rerun without ending the call before
+  memory.stop = () => abort.abort();
 
   function restore(base64) {
     const bytes = Uint8Array.from(atob(base64), (c) => c.charCodeAt(0));
@@ -119,5 +121,5 @@ export default function ({ parentElement, data, setStateValue }) {
     paint(data.paper, 0, 0, SIDE, SIDE);
     send();
   });
-  return () => abort.abort();
+  return memory.stop;
 }

@@ -1,0 +1,48 @@
+"""The kinds of question that can be voted on, and what an answer to each must be."""
+
+from __future__ import annotations
+
+import math
+from typing import Any, TypeGuard, cast
+
+from diffviz.classroom import wording
+from diffviz.classroom.errors import Unfit
+
+KINDS = {
+    "choice": "one of several options",
+    "order": "stages put in order",
+    "number": "a number",
+    "text": "a short text",
+}
+TEXT_LENGTH = 200
+LARGEST_NUMBER = 1e12
+
+Answer = int | float | str | list[int]
+
+
+def checked(kind: str, options: int, raw: Any) -> Answer:
+    """An answer to a question of this kind with so many options, of what a phone sent. Raises Unfit.
+
+    A choice is the index of an option; an order the indices of all options, first to last.
+    """
+    if kind == "choice" and _is_index(raw, options):
+        return raw
+    if kind == "order" and isinstance(raw, list):
+        given = cast("list[Any]", raw)
+        if all(_is_index(i, options) for i in given) and sorted(given) == list(range(options)):
+            return given
+    if kind == "number" and _is_number(raw):
+        return float(raw)
+    if kind == "text" and isinstance(raw, str) and (text := wording.line(raw, TEXT_LENGTH)):
+        return text
+    raise Unfit(f"This is no answer to this question: it asks for {KINDS[kind]}.")
+
+
+def _is_index(raw: Any, options: int) -> bool:
+    return isinstance(raw, int) and not isinstance(raw, bool) and 0 <= raw < options
+
+
+def _is_number(raw: Any) -> TypeGuard[int | float]:
+    # The size first: an int may be too large to be made a float.
+    is_real = isinstance(raw, int | float) and not isinstance(raw, bool)
+    return is_real and abs(raw) <= LARGEST_NUMBER and math.isfinite(raw)

@@ -1,0 +1,230 @@
+"""One host and three phones in a real browser, through a whole round; what is lost and comes back."""
+
+import re
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import expect
+
+from bench.server import AppServer
+
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
+PHONE = {"width": 390, "height": 844}
+# Streamlit asks for these beside every page first and then at the root: its own way of finding its server.
+STREAMLITS_OWN = ("/_stcore/health", "/_stcore/host-config")
+ANY_TIME = 60_000
+
+
+@pytest.fixture(scope="module")
+def app(tmp_path_factory):
+    with AppServer(environment={"DIFFVIZ_DATA": str(tmp_path_factory.mktemp("data"))}) as running:
+        yield running
+
+
+@pytest.fixture
+def visit(browser, app):
+    """Opens a page of its own browser; an error in its console, or a request to elsewhere, fails the test at its end."""
+    contexts, wrong = [], []
+
+    def opened(path, **more):
+        context = browser.new_context(base_url=app.url, **{"viewport": PHONE, **more})
+        contexts.append(context)
+        page = context.new_page()
+        page.on("pageerror", lambda error: wrong.append(str(error)))
+        page.on("console", lambda message: is_an_error(message) and wrong.append(message.text))
+        page.on(
+            "request",
+            lambda r: None if r.url.startswith((app.url, "data:", "blob:")) else wrong.append(r.url),
+        )
+        page.goto(path)
+        return page
+
+    yield opened
+    for context in contexts:
+        context.close()
+    assert not wrong
+
+
+def is_an_error(message):
+    """An error of ours: neither of Streamlit's probes nor of a request that a test cut off."""
+    probe = message.location.get("url", "").endswith(STREAMLITS_OWN)
+    return message.type == "error" and not probe and not message.text.endswith("net::ERR_FAILED")
+
+
+def is_sound(page):
+    """Axe finds nothing serious, and nothing runs off the side."""
+    found = Axe().run(page).response["violations"]
+    assert not [(v["id"], v["nodes"][0]["target"]) for v in found if v["impact"] in ("serious", "critical")]
+    assert (
+        page.evaluate(
+            "() => { const e = document.querySelector('[data-testid=stMain]') ?? document.documentElement;"
+            " return e.scrollWidth - e.clientWidth; }"
+        )
+        <= 1
+    )
+
+
+def open_room(visit, **more):
+    """The host's page with an open room, and its code."""
+    host = visit("/classroom", viewport={"width": 1280, "height": 800}, **more)
+    host.get_by_role("button", name="Open a room").click(timeout=ANY_TIME)
+    expect(host.locator(".dv-wall[data-ready] .code")).to_have_text(
+        re.compile(r"\w{3} \w{3}"), timeout=ANY_TIME
+    )
+    return host, host.locator(".dv-wall .code").inner_text().replace(" ", "")
+
+
+def join(visit, code, **more):
+    phone = visit(f"/c/{code}", **more)
+    expect(phone.get_by_role("heading")).to_contain_text("You are in")
+    return phone
+
+
+def ask_own(host, prompt="Which is it?", options="this\n* that\nneither"):
+    host.get_by_text("Your own", exact=True).click()
+    host.get_by_label("Options, one a line").fill(
+        options
+    )  # when it is there, "Question" is no longer the collection's
+    host.get_by_label("Question", exact=True).fill(prompt)
+    host.get_by_role("button", name="Ask the class").click()
+
+
+def vote(phone, option):
+    phone.get_by_role("radio").nth(option).check()
+    phone.get_by_role("button", name=re.compile("Vote|Change my vote")).click()
+    expect(phone.locator("#said")).to_have_text("Your vote is counted.")
+
+
+def voted(host, number):
+    expect(host.locator(".dv-wall .voted b")).to_have_text(str(number))
+
+
+def test_a_class_goes_through_a_whole_round(visit):
+    host, code = open_room(visit)
+    phones = [join(visit, code, color_scheme="dark" if n else "light") for n in range(3)]
+    expect(host.locator(".dv-wall .joined b")).to_have_text("3")
+    is_sound(host)
+    is_sound(phones[0])
+
+    ask_own(host)
+    for phone, option in zip(phones, (0, 2, 1), strict=True):
+        expect(phone.get_by_role("heading")).to_have_text("Which is it?")
+        vote(phone, option)
+    voted(host, 3)
+    vote(phones[0], 1)  # changed: still three
+    phones[0].reload()
+    expect(phones[0].get_by_role("radio").nth(1)).to_be_checked()
+    voted(host, 3)
+    for phone in phones[:2]:
+        is_sound(phone)
+
+    phones[2].get_by_role("button", name="lost").click()
+    expect(host.locator(".dv-wall .lost")).to_have_text("1 lost")
+
+    host.get_by_role("button", name="Close the vote, discuss").click()
+    for phone in phones:
+        expect(phone.locator("#phase")).to_contain_text("Discuss it")
+        expect(phone.locator("#result")).to_be_empty()
+    expect(host.locator(".dv-wall .left")).to_have_text(re.compile(r"1:\d\d|2:00"))
+    assert not host.get_by_text("vote 1", exact=True).count()
+    host.get_by_role("button", name="Show vote 1").click()
+    expect(phones[0].locator("#result")).to_contain_text("3 people have voted.")
+    expect(host.get_by_text("vote 1", exact=True)).to_have_count(3)
+
+    host.get_by_role("button", name="Vote again").click()
+    for phone in phones:
+        expect(phone.locator("#result")).to_be_empty()
+        vote(phone, 1)
+    voted(host, 3)
+    host.get_by_role("button", name="Reveal").click()
+    for phone in phones:
+        expect(phone.locator("#answer .right")).to_contain_text("that: right, your vote")
+    expect(host.get_by_text("Right: 67% in vote 1, 100% in vote 2, normalised gain 1.00")).to_be_visible()
+    expect(host.locator(".dv-drawing svg")).to_be_visible()
+    is_sound(host)
+    is_sound(phones[0])
+    is_sound(phones[1])
+    host.get_by_text("Results of this class").click()
+    host.set_viewport_size(PHONE)
+    is_sound(host)
+
+    host.get_by_role("button", name="Close the room").click()
+    host.get_by_role("button", name="Close it now").click()
+    for phone in phones:
+        expect(phone.get_by_role("heading")).to_have_text(re.compile("ended"))
+    expect(host.get_by_text("has ended")).to_be_visible()
+
+
+def test_a_vote_outlives_a_network_that_is_gone_and_a_reload(visit):
+    host, code = open_room(visit)
+    phone = join(visit, code)
+    ask_own(host)
+    expect(phone.get_by_role("radio").first).to_be_visible()
+    phone.route("**/vote", lambda route: route.abort())  # the line is down for votes
+    phone.get_by_role("radio").nth(2).check()
+    phone.get_by_role("button", name="Vote", exact=True).click()
+    expect(phone.locator("#said")).to_contain_text("Not sent yet")
+    phone.unroute("**/vote")
+    phone.reload()
+    expect(phone.locator("#said")).to_have_text("Your vote is counted.", timeout=ANY_TIME)
+    expect(phone.get_by_role("radio").nth(2)).to_be_checked()
+    voted(host, 1)
+
+
+def test_the_hosts_link_makes_a_second_device_the_host_and_both_go_on_together(visit):
+    host, code = open_room(visit)
+    host.get_by_role("button", name="Your host's link").click()
+    link = host.get_by_test_id("stCode").locator("code").inner_text()
+    path = link[link.index("/host#") :]
+    second = visit(path, viewport={"width": 1280, "height": 800})
+    expect(second.locator(".dv-wall .code")).to_have_text(f"{code[:3]} {code[3:]}", timeout=ANY_TIME)
+    assert "#" not in second.url
+    host.keyboard.press("Escape")
+    ask_own(host)
+    expect(second.get_by_role("heading", name="Which is it?")).to_be_visible(timeout=ANY_TIME)
+    second.get_by_role("button", name="Reveal").click()
+    expect(host.get_by_text("✓ right")).to_be_visible(timeout=ANY_TIME)
+
+
+def test_a_reload_of_the_page_is_the_host_still_and_erasing_forgets_it(visit):
+    host, code = open_room(visit)
+    kept = [c for c in host.context.cookies() if c["name"] == "diffviz-host"]
+    assert kept and kept[0]["httpOnly"] and kept[0]["sameSite"] == "Strict"
+    host.reload()
+    expect(host.locator(".dv-wall .code")).to_have_text(f"{code[:3]} {code[3:]}", timeout=ANY_TIME)
+    phone = join(visit, code)
+    host.get_by_role("button", name="Erase", exact=True).click()
+    host.get_by_role("button", name="Erase everything now").click()
+    expect(host.get_by_role("button", name="Open a room")).to_be_visible()
+    expect(phone.get_by_role("heading")).to_have_text("This room was erased.")
+    host.reload()
+    expect(host.get_by_role("button", name="Open a room")).to_be_visible(timeout=ANY_TIME)
+
+
+def test_the_box_for_the_code_leads_to_the_room_and_a_wrong_code_is_said(visit):
+    _, code = open_room(visit)
+    phone = visit("/c")
+    is_sound(phone)
+    phone.get_by_label("The code on the wall").fill(f"{code[:3].lower()}-{code[3:]}")
+    phone.get_by_role("button", name="Join").click()
+    expect(phone.get_by_role("heading")).to_contain_text("You are in")
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("size", [(390, 844), (1920, 1080)])
+def test_the_wall_fits_any_screen(visit, size, scheme):
+    host, _ = open_room(visit, color_scheme=scheme)
+    host.set_viewport_size({"width": size[0], "height": size[1]})
+    expect(host.locator(".dv-wall .qr")).to_be_visible()
+    is_sound(host)
+
+
+def test_presenter_view_shows_code_and_qr_without_scrolling_and_large(visit):
+    host = visit("/classroom?presenter=true", viewport={"width": 1920, "height": 1080})
+    host.get_by_role("button", name="Open a room").click(timeout=ANY_TIME)
+    code, qr = host.locator(".dv-wall .code"), host.locator(".dv-wall .qr")
+    expect(qr).to_be_visible(timeout=ANY_TIME)
+    for part in (code, qr):
+        box = part.bounding_box()
+        assert box["y"] + box["height"] <= 1080
+    assert code.bounding_box()["height"] >= 0.1 * 1080

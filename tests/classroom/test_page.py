@@ -1,0 +1,312 @@
+"""The host's page as Streamlit runs it, without a browser: a whole round, and what is told when."""
+
+import csv
+import io
+
+import pytest
+from helpers import ROOT
+from streamlit.testing.v1 import AppTest
+
+from diffviz.classroom import activities, results, rooms, state, votes
+from diffviz.classroom.activities import Choice, Draft, free_question
+from diffviz.classroom.database import database
+from diffviz.lessons import content
+from diffviz.ui.classroom import ask as ask_module
+from diffviz.ui.classroom import figures, host, report
+
+PAGE = "pages/15_classroom.py"
+
+
+@pytest.fixture(autouse=True)
+def own_database(monkeypatch, tmp_path):
+    """A database of its own for each test, and no limit on rooms from the test before."""
+    monkeypatch.delenv("DIFFVIZ_DATABASE_URL", raising=False)
+    monkeypatch.setenv("DIFFVIZ_DATA", str(tmp_path))
+    monkeypatch.setattr(host, "_openings", host.RateLimit(burst=3, per_second=1e-9))
+    yield
+    database().close()
+
+
+def open_page(page=PAGE):
+    app = AppTest.from_file(str(ROOT / "home.py"), default_timeout=60)
+    app.switch_page(page)
+    return run(app)
+
+
+def run(app):
+    app.run()
+    assert not app.exception, [e.value for e in app.exception]
+    return app
+
+
+def press(app, key):
+    app.button(key).click()
+    return run(app)
+
+
+def with_room():
+    """The page of a host with an open room, and the room."""
+    app = press(open_page(), "open")
+    return app, rooms.hosted_room(database(), *app.session_state["classroom"])
+
+
+def class_of(room, n):
+    return [rooms.join(database(), room.code, None)[1] for _ in range(n)]
+
+
+def ask(app, room, draft):
+    asked = activities.ask(database(), room, draft)
+    return run(app), asked
+
+
+def vote(room, people, asked, answers, round_=1):
+    for who, answer in zip(people, answers, strict=True):
+        votes.cast_vote(database(), room, who, asked.id, round_, f"token-{who.id}-{round_}", answer)
+
+
+def shown(app):
+    """All HTML on the page."""
+    return "".join(element.proto.body for element in app.get("html"))
+
+
+QUESTION = Draft(
+    "choice",
+    "Which <b>?",
+    options=(
+        Choice("first", "no", "guidance-is-free"),
+        Choice("second", "that is why"),
+        Choice("third", "nor this"),
+    ),
+    right=1,
+)
+
+
+def test_a_room_is_open_after_one_press_and_its_link_is_told_until_it_is_kept():
+    app, room = with_room()
+    assert room.is_open(database().clock()) and not app.error
+    code, secret = app.session_state["classroom"]
+    assert any(f"/host#{code}.{secret}" in block.value for block in app.code)
+    press(app, "link-kept")
+    assert not app.code
+    assert secret not in shown(app)
+
+
+def test_another_visitor_sees_nothing_of_a_room():
+    _, room = with_room()
+    other = open_page()
+    assert room.code not in shown(other) and [b.key for b in other.button if b.key == "open"]
+
+
+def test_a_question_of_the_collection_is_asked_with_its_right_answer_and_demo():
+    app, room = with_room()
+    item = next(i for i in content.load("page_quiz") if i.demo)
+    app.selectbox("ask-lesson-page_quiz").select(item.demo.page)
+    run(app)
+    app.selectbox(f"ask-item-0-page_quiz-{item.demo.page}").select(item.id)
+    run(app)
+    press(app, "ask-0")
+    (asked,) = activities.every(database(), room)
+    assert (asked.question.source, asked.phase) == (item.id, "vote 1")
+    assert asked.question.chosen(asked.question.right).text == next(o.text for o in item.options if o.right)
+    assert "that is why" not in shown(app)
+
+
+@pytest.mark.parametrize("kind", ["scenario_quiz", "predictions", "order", "self_check", "interview"])
+def test_every_kind_of_question_can_be_asked_from_the_page(kind):
+    app, room = with_room()
+    app.selectbox("ask-kind").select(kind)
+    run(app)
+    item = content.load(kind)[0]
+    app.selectbox(f"ask-item-0-{kind}-").select(item.id)
+    run(app)
+    press(app, "ask-0")
+    (asked,) = activities.every(database(), room)
+    assert asked.question.source == item.id and not app.error
+    press(app, f"reveal-{asked.id}")
+    assert activities.every(database(), room)[0].phase == "reveal"
+
+
+def own_question(app, prompt, options):
+    app.segmented_control("ask-way").set_value("Your own")
+    run(app)
+    app.text_area("own-prompt-0").set_value(prompt)
+    app.text_area("own-options-0").set_value(options)
+    return press(app, "ask-own-0")
+
+
+def test_a_question_is_made_up_on_the_spot():
+    app, room = with_room()
+    own_question(app, "Is it <i>noise</i>?", "yes\n\n* no\n")
+    (asked,) = activities.every(database(), room)
+    assert [o.text for o in asked.question.options] == ["yes", "no"] and asked.question.right == 1
+    assert "&lt;i&gt;noise&lt;/i&gt;" in shown(app) and "<i>noise" not in shown(app)
+
+
+@pytest.mark.parametrize(
+    ("prompt", "options", "says"),
+    [
+        ("", "a\nb", "from 1 to"),
+        ("Which?", "the same\nthe same", "the same"),
+        ("Which?", "* a\n* b", "Only one option"),
+        ("Which?", "a", "from 2 to"),
+    ],
+)
+def test_a_question_of_ones_own_that_cannot_be_asked_says_why(prompt, options, says):
+    app, room = with_room()
+    own_question(app, prompt, options)
+    assert any(says in e.value for e in app.error)
+    assert not activities.every(database(), room)
+
+
+def test_an_opinion_has_no_option_marked_as_right():
+    assert ask_module.marked_options("a\n b \n") == (["a", "b"], None)
+    assert ask_module.marked_options(" a\n *b") == (["a", "b"], 1)
+
+
+def test_a_whole_round_tells_each_thing_when_it_is_due():
+    app, room = with_room()
+    people = class_of(room, 4)
+    app, asked = ask(app, room, QUESTION)
+    vote(room, people, asked, [0, 0, 1, 2])
+    assert "vote 1" not in shown(run(app))
+    press(app, f"discuss-{asked.id}")
+    assert "vote 1" not in shown(app) and "that is why" not in shown(app)
+    press(app, f"show-{asked.id}")
+    assert "<b>2</b> · 50%" in shown(app) and "that is why" not in shown(app)
+    press(app, f"show-{asked.id}")
+    assert "vote 1" not in shown(app)
+    press(app, f"vote 2-{asked.id}")
+    vote(room, people, asked, [1, 0, 1, 1], 2)
+    press(app, f"reveal-{asked.id}")
+    told = shown(app)
+    assert "✓ right" in told and "that is why" in told and "<b>3</b> · 75%" in told
+    assert content.misconceptions()["guidance-is-free"].belief in told
+    said = [m.value for m in app.markdown]
+    assert (
+        "Right: 25% in vote 1, 75% in vote 2, normalised gain 0.67 (4 people who voted both times)." in said
+    )
+    assert any("2 of 4 people changed their vote: 2 to the right answer, 0 away" in s for s in said)
+
+
+def test_two_devices_that_go_on_at_once_are_told_and_nothing_is_skipped():
+    app, room = with_room()
+    app, asked = ask(app, room, QUESTION)
+    activities.set_phase(database(), room, asked, "discuss", 60)  # from the other device
+    press(app, f"discuss-{asked.id}")
+    assert any("gone on meanwhile" in e.value or "further on" in e.value for e in app.error)
+    assert activities.every(database(), room)[0].phase == "discuss"
+
+
+def test_texts_reach_the_wall_only_when_they_are_let_through():
+    app, room = with_room()
+    (a, b) = class_of(room, 2)
+    app, asked = ask(app, room, free_question("text", "Why?"))
+    vote(room, [a, b], asked, ["a good <one>", "a bad one"])
+    run(app)
+    good = next(c for c in app.checkbox if c.label == "a good <one>")
+    good.check()
+    run(app)
+    press(app, f"reveal-{asked.id}")
+    assert "a good &lt;one&gt;" in shown(app) and "a bad one" not in shown(app)
+
+
+def test_a_room_is_closed_keeps_its_results_and_is_erased():
+    app, room = with_room()
+    people = class_of(room, 2)
+    app, asked = ask(app, room, QUESTION)
+    vote(room, people, asked, [0, 1])
+    press(app, f"reveal-{asked.id}")
+    press(app, "close")
+    assert any("has ended" in i.value for i in app.info)
+    assert len(list(csv.DictReader(io.StringIO(results.as_csv(database(), room))))) == 2
+    press(app, "erase")
+    assert [b.key for b in app.button if b.key == "open"]
+    assert state.of_room(database(), room.id)[0]["gone"]
+
+
+def test_a_room_that_was_erased_elsewhere_is_no_error():
+    app, room = with_room()
+    rooms.erase_room(database(), room)
+    run(app)
+    assert not app.error and [b.key for b in app.button if b.key == "open"]
+
+
+def test_nobody_opens_rooms_without_end():
+    app = open_page()
+    for _ in range(3):
+        press(app, "open")
+        host_leaves = app.session_state["classroom"]
+        assert host_leaves
+        app.session_state["classroom"] = ()
+        run(app)
+    press(app, "open")
+    assert any("too often" in e.value for e in app.error)
+
+
+def test_the_printed_page_has_every_question_and_escapes_what_people_wrote():
+    app, room = with_room()
+    people = class_of(room, 3)
+    app, asked = ask(app, room, QUESTION)
+    vote(room, people, asked, [0, 0, 1])
+    collected = report.collect(database(), room)
+    page = report.page(room, collected)
+    assert "Which &lt;b&gt;?" in page and "second <b>(right)</b>" in page
+    assert report.misconceptions(collected) == [(content.misconceptions()["guidance-is-free"].belief, 2)]
+    assert collected[0].line()["Right 1"] == "33%"
+
+
+# --- figures -----------------------------------------------------------------------------------------------------
+
+
+def cast(*pairs):
+    """Votes of both rounds: participant i answers pairs[i]."""
+    return [
+        votes.Vote(2 * i + r, 1, i, r + 1, answer, False, 0.0)
+        for i, pair in enumerate(pairs)
+        for r, answer in enumerate(pair)
+        if answer is not None
+    ]
+
+
+def test_the_ribbons_are_as_wide_together_as_those_who_voted_twice():
+    made = cast((0, 1), (0, 1), (1, 1), (2, 0), (2, None))
+    drawn = figures.flow(QUESTION, made)
+    widths = [float(part.split('"')[0]) for part in drawn.split('stroke-width="')[1:]]
+    assert sum(widths) == pytest.approx(300 - 2 * 14, abs=0.3)
+    assert figures.flow(QUESTION, cast((0, None))) == ""
+
+
+def test_an_opinion_has_no_right_answer_in_its_summary():
+    (line,) = figures.summary(free_question("choice", "?", ["a", "b"]), cast((0, 1), (1, 1)))
+    assert line == "1 of 2 people changed their vote."
+
+
+def test_a_number_is_summed_up():
+    asked = activities.Activity(
+        1, Draft("number", "How many?", right=20, tolerance=1, unit="steps"), "reveal", False, None, 0
+    )
+    told = figures.question(asked, cast((19, None), (25, None), (20, None)))
+    assert "Median <b>20</b>" in told and "2 of 3 were right" in told
+
+
+# --- addresses -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("url", "found"),
+    [
+        ("http://localhost:8501/classroom", "http://10.1.2.3:8501"),
+        ("http://127.0.0.1:8501/lessons/classroom", "http://10.1.2.3:8501/lessons"),
+        ("https://diffviz.school.edu/classroom", "https://diffviz.school.edu"),
+        ("http://192.168.1.7:8501/classroom", "http://192.168.1.7:8501"),
+    ],
+)
+def test_phones_are_sent_to_an_address_that_they_can_reach(monkeypatch, url, found):
+    monkeypatch.setattr(host, "network_address", lambda: "10.1.2.3")
+    assert host.reachable(url) == found
+
+
+def test_a_computer_without_a_network_keeps_the_address(monkeypatch):
+    monkeypatch.setattr(host, "network_address", lambda: None)
+    assert host.reachable("http://localhost:8501/classroom") == "http://localhost:8501"
+    assert host.is_local("[::1]") and not host.is_local("192.168.1.7")

@@ -1,0 +1,165 @@
+"""What a reader with a keyboard, a screen reader or large type needs, tried in a real browser."""
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import expect
+
+from diffviz.lessons import pages
+
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
+QUICK = "net=32+×+32,+quick&steps=4"
+PAGES = ["/", *(f"/{page.slug}" for page in (*pages.LESSONS, pages.TEACHING))]
+# What has the focus, through the shadow trees of components.
+DEEP = """() => { let e = document.activeElement; while (e?.shadowRoot?.activeElement) e = e.shadowRoot.activeElement;
+  return [e.tagName, e.getAttribute('aria-label') || e.innerText || ''] }"""
+# Shifts of the layout, in windows of at most five seconds with gaps of at most one, the worst of which counts
+# (https://web.dev/articles/cls).
+SHIFTS = """window.shifts = [];
+new PerformanceObserver((list) => { for (const e of list.getEntries()) if (!e.hadRecentInput)
+  window.shifts.push([e.startTime, e.value]); }).observe({ type: 'layout-shift', buffered: true });"""
+
+
+@pytest.fixture
+def visit(browser, server):
+    """Opens a path in a window of a size; no error in it until the end."""
+    contexts, wrong = [], []
+
+    def opened(path, width=1280, height=800, script="", **more):
+        context = browser.new_context(
+            viewport={"width": width, "height": height}, base_url=server.url, **more
+        )
+        context.set_default_timeout(90_000)  # other tests may keep both cores busy
+        contexts.append(context)
+        page = context.new_page()
+        page.add_init_script(script)
+        page.on("pageerror", lambda error: wrong.append(str(error)))
+        page.goto(path)
+        page.wait_for_selector("h1")
+        rest(page)
+        return page
+
+    yield opened
+    for context in contexts:
+        context.close()
+    assert not wrong
+
+
+def rest(page):
+    """Wait until no script runs, and the browser has been told so twice in a row."""
+    for _ in range(2):
+        page.wait_for_selector("[data-testid=stApp][data-test-script-state=notRunning]")
+        page.wait_for_timeout(300)
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_every_page_passes_axe_at_1024_in_both_themes_and_loses_nothing_at_twice_the_size(visit, path):
+    page = visit(path, 1024, 768)
+    for scheme in ("light", "dark"):
+        page.emulate_media(color_scheme=scheme)
+        page.wait_for_timeout(500)  # colours fade from one theme to the other
+        found = Axe().run(page).response["violations"]
+        assert not [
+            (v["id"], v["nodes"][0]["target"]) for v in found if v["impact"] in ("serious", "critical")
+        ]
+    # A window of 1280 × 800 at 200 %.
+    page.set_viewport_size({"width": 640, "height": 400})
+    page.wait_for_timeout(500)
+    main = page.get_by_test_id("stMain")
+    assert main.evaluate("m => m.scrollWidth - m.clientWidth") <= 1
+    # Controls may lie in a part that scrolls by itself, as tabs do; the toolbars of tables are over them.
+    assert (
+        main.evaluate(
+            """m => [...m.querySelectorAll('button, input, select, textarea, a[href], [role=slider]')].filter((e) => {
+          const box = e.getBoundingClientRect();
+          if (!box.width || e.closest('[data-testid=stElementToolbar]') || (box.left >= -1 && box.right <= innerWidth + 1))
+            return false;
+          for (let s = e.parentElement; s && s !== m; s = s.parentElement)
+            if (['auto', 'scroll'].includes(getComputedStyle(s).overflowX) && s.scrollWidth > s.clientWidth) return false;
+          return true;
+        }).map((e) => e.outerHTML.slice(0, 120))"""
+        )
+        == []
+    )
+
+
+@pytest.mark.parametrize("path", ["/", f"/reverse?{QUICK}", "/forward?T=10", "/editing", "/steps", "/unet"])
+def test_the_play_button_is_within_six_tabs_of_the_top_of_main(visit, path):
+    page = visit(path)
+    page.wait_for_selector("[data-dv-ready]")
+    page.get_by_test_id("stMain").evaluate("m => { m.tabIndex = -1; m.focus() }")
+    page.keyboard.press("Tab")
+    skip = page.locator(".dv-skip")
+    expect(skip).to_be_focused()
+    assert skip.bounding_box()["width"] > 60
+    page.keyboard.press("Enter")
+    assert page.evaluate(DEEP)[1] == "Play"
+    page.keyboard.press("Enter")
+    expect(page.locator(".dv-play").first).to_have_attribute("aria-label", "Pause")
+
+
+def test_where_there_is_no_player_nothing_leads_to_it(visit):
+    page = visit("/teaching")
+    assert page.locator(".dv-skip").count() and page.locator(".dv-skip:visible").count() == 0
+
+
+def test_the_focus_never_falls_to_the_body_when_a_lesson_runs_again(visit):
+    page = visit(f"/reverse?{QUICK}")
+    page.wait_for_selector("[data-dv-ready]")
+    new_seed = page.get_by_role("button", name="New seed")
+    new_seed.focus()
+    for key in ("Enter", "Enter"):
+        before = page.url
+        page.keyboard.press(key)
+        page.wait_for_function("url => location.href !== url", arg=before)
+        rest(page)
+        expect(new_seed).to_be_focused()
+    # A button that goes away with what it did: a run that is stopped.
+    page.goto("/reverse?steps=250")
+    stop = page.get_by_test_id("stMain").get_by_role("button", name="Stop")
+    stop.focus()
+    page.keyboard.press("Enter")
+    expect(page.get_by_text("Run it to the end")).to_be_visible()
+    rest(page)
+    page.wait_for_timeout(300)
+    assert page.evaluate(
+        "document.activeElement !== document.body && document.activeElement.closest('[data-testid=stMain]') !== null"
+    )
+
+
+def test_every_chart_has_a_name_that_says_what_it_shows(visit):
+    page = visit("/forward?T=10")
+    charts = page.get_by_test_id("stPlotlyChart")
+    expect(charts.first).to_be_visible()
+    page.wait_for_function(
+        "() => [...document.querySelectorAll('[data-testid=stPlotlyChart]')].every((c) => c.hasAttribute('aria-label'))"
+    )
+    names = [charts.nth(n).get_attribute("aria-label") for n in range(charts.count())]
+    assert len(names) >= 2 and len(set(names)) == len(names)
+    for name in names:
+        assert name.startswith("Chart: ") and len(name) > 40, name
+    page.goto("/practice?way=Progress")
+    graph = page.get_by_test_id("stGraphVizChart")
+    page.wait_for_function("() => document.querySelector('[data-testid=stGraphVizChart][aria-label]')")
+    assert "forward process" in graph.get_attribute("aria-label")
+
+
+@pytest.mark.parametrize("path", ["/practice", "/forward?T=10", f"/reverse?{QUICK}"])
+def test_the_first_paint_does_not_jump(visit, path):
+    visit(path)  # the server has loaded what the page needs
+    page = visit(path, script=SHIFTS)
+    page.wait_for_timeout(1500)
+    windows = []
+    for at, value in page.evaluate("window.shifts"):
+        if windows and at - windows[-1][1] < 1000 and at - windows[-1][0] < 5000:
+            windows[-1][1:] = at, windows[-1][2] + value
+        else:
+            windows.append([at, at, value])
+    assert max((total for *_, total in windows), default=0) <= 0.1
+
+
+def test_nothing_moves_by_itself_under_reduced_motion(visit):
+    page = visit("/reverse?steps=250", reduced_motion="reduce")
+    moving = page.evaluate(
+        "() => document.getAnimations().filter((a) => a.animationName === 'dv-wait').map((a) => a.animationName)"
+    )
+    assert moving == []

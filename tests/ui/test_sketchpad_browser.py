@@ -1,0 +1,47 @@
+"""The drawing pad in a real browser: each button does its work once, whatever number of reruns came before."""
+
+import pytest
+from playwright.sync_api import expect
+
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
+
+
+def painted(pad):
+    """How many of the pad's pixels are not white."""
+    return pad.evaluate(
+        "c => { const d = c.getContext('2d').getImageData(0, 0, c.width, c.height).data;"
+        " let n = 0; for (let i = 0; i < d.length; i += 4) n += d[i] + d[i + 1] + d[i + 2] < 765; return n }"
+    )
+
+
+def rest(page):
+    for _ in range(2):
+        page.wait_for_selector("[data-testid=stApp][data-test-script-state=notRunning]")
+        page.wait_for_timeout(300)
+
+
+def test_one_undo_takes_back_one_stroke_after_several_reruns(browser, server):
+    context = browser.new_context(viewport={"width": 1280, "height": 1000}, base_url=server.url)
+    context.set_default_timeout(60_000)
+    page = context.new_page()
+    page.goto("/forward?picture=Draw&T=10")
+    pad = page.locator(".dv-sketch canvas")
+    expect(pad).to_be_visible()
+    rest(page)
+    pad.scroll_into_view_if_needed()
+    seen = [painted(pad)]
+    for row in range(3):  # each stroke is sent, and the page runs again
+        box = pad.bounding_box()
+        page.mouse.move(box["x"] + 20, box["y"] + 40 + 60 * row)
+        page.mouse.down()
+        page.mouse.move(box["x"] + 120, box["y"] + 40 + 60 * row, steps=4)
+        page.mouse.up()
+        rest(page)
+        seen.append(painted(pad))
+    assert seen[0] == 0 and seen == sorted(set(seen))
+    undo = page.get_by_role("button", name="Undo")
+    for left in (seen[2], seen[1], 0):
+        undo.click()
+        assert painted(pad) == left
+        rest(page)
+    context.close()
