@@ -88,7 +88,10 @@ def _player(case: Case, healthy: list[Frame], wrong: list[Frame]) -> None:
         for d, h, w in zip(far[:-1], healthy[:-1], wrong[:-1], strict=True)
     ]
     words = ", ".join(f"“{p}”" for p in PROMPTS)
-    said.append(f"The finished images differ by {far[-1]:.2f} (RMSE). Row by row they should be {words}.")
+    asked = "Row by row they should be"
+    if case.from_image:
+        asked = "All began at one noisy image of a cat; row by row the prompts are"
+    said.append(f"The finished images differ by {far[-1]:.2f} (RMSE). {asked} {words}.")
     player.play(
         _panels(healthy, wrong), readouts, said, title="A healthy and a broken run", key="workshop-player",
         name=f"workshop-{TITLES[case.id].lower().replace(' ', '-')}", main=1,
@@ -96,8 +99,8 @@ def _player(case: Case, healthy: list[Frame], wrong: list[Frame]) -> None:
 
 
 def _distance(healthy: list[Frame], wrong: list[Frame]) -> np.ndarray:
-    """RMSE between the x0_hat of both runs at each step, over all four images: (steps + 1,)."""
-    return np.array([rmse(h.step.x0.numpy(), w.step.x0.numpy()) for h, w in zip(healthy, wrong, strict=True)])
+    """RMSE between the x0_hat of both runs at each step, as images, over all four of them: (steps + 1,)."""
+    return np.array([rmse(h.images.numpy(), w.images.numpy()) for h, w in zip(healthy, wrong, strict=True)])
 
 
 def _curves(healthy: list[Frame], wrong: list[Frame]) -> go.Figure:

@@ -184,7 +184,7 @@ def _tell(setup: Setup, result: Result) -> None:
     )
     largest = {n: max(r) for n, r in result.rates.items()}
     st.markdown(
-        "**Stiffness.** λ is the rate at which neighbouring points approach each other under the drift. An explicit "
+        "**Stiffness.** λ is the rate at which neighbouring points approach each other under the drift. Euler's "
         "step of length h multiplies their distance by 1 − h·λ, so above h·λ = 2 it grows: the step is unstable. "
         f"Its largest value in the steps shown is {largest['sde']:.2f} for the reverse SDE and {largest['ode']:.2f} "
         "for the ODE. At t = 1, where β = 20, the SDE's drift has λ = β/2 = 10, so fewer than 5 equal steps are "
@@ -242,13 +242,15 @@ def _equal_steps(setup: Setup) -> None:
         }
     )
     failed = {s: [n for n in steps if found[s][n].share > MANY] for s in found}
-    only = [n for n in failed["Euler"] if n not in failed["Heun"]]
+    euler = [n for n in failed["Euler"] if n not in failed["Heun"]]
+    heun = [n for n in failed["Heun"] if n not in failed["Euler"]]
     st.markdown(
         f"**With equal steps.** The share of {ENDS} end points that are farther than {FAILS} from the exact ones of the "
         "same noise, and the Wasserstein distance W₁ of the two distributions of x. Count more than "
-        f"{MANY:.0%} as failure: "
-        + (f"Euler fails and Heun does not with {_numbers(only)} steps, though a Heun step costs two evaluations. "
-           if only else "at none of these does Euler fail and Heun not. ")
+        f"{100 * MANY:.0f} % as failure: "
+        + (f"Euler fails and Heun does not with {_numbers(euler)} steps; a Heun step costs two evaluations. "
+           if euler else "at none of these does Euler fail and Heun not. ")
+        + (f"Heun fails and Euler does not with {_numbers(heun)} steps. " if heun else "")
         + "It is no matter of stability: the Jacobian of this ODE is symmetric, so its eigenvalues are real, and for real "
         "ones both methods are stable up to the same h·λ = 2. Few points with a large error are points near the border "
         "between two clusters, that a step led to the other one; W₁ hardly sees them."
