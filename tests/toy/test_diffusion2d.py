@@ -1,5 +1,6 @@
 """Points in the plane: drawn as asked, learned with each target, and compared by a distance whose value is known."""
 
+import copy
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -129,7 +130,8 @@ def test_trails_lead_from_a_path_s_beginning_to_its_end():
 
 @pytest.mark.parametrize("betas", [(0.9, 0.999), (0.5, 0.99)])
 def test_adam_is_torchs_to_the_bit(betas):
-    nets = [diffusion2d.init_model(diffusion2d.PointNet, 0) for _ in range(2)]
+    net = diffusion2d.PointNet()
+    nets = [net, copy.deepcopy(net)]
     own = diffusion2d.Adam(nets[0], betas=betas)
     theirs = torch.optim.Adam(nets[1].parameters(), diffusion2d.RATE, betas, foreach=False)
     x, angle = torch.randn(64, 2, generator=torch.Generator().manual_seed(0)), torch.linspace(0, 1.5, 64)

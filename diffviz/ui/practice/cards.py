@@ -61,7 +61,6 @@ def _minutes(minutes: float) -> str:
 
 
 _QUICK = ("flashcards", "self_check", "scenario_quiz", "page_quiz", "live")
-_EXPLAIN = ("self_check", "predictions")
 
 
 def _time_of_a_round() -> str:
@@ -73,7 +72,7 @@ def _time_of_a_round() -> str:
 
 def _time_of_an_answer() -> str:
     """Of an answer as long as ours, written, and compared with ours."""
-    answers = [item.answer for kind in _EXPLAIN for item in content.load(kind)]
+    answers = [item.answer for item in (*content.load("self_check"), *content.load("predictions"))]
     ours = words(answers) / len(answers)
     return f"{_minutes(ours / WRITING + ours / READING)} each"
 
@@ -122,7 +121,7 @@ CARDS = (
         "In your own words; then compare with an answer",
         ("self_check", "predict", "interview"),
         _time_of_an_answer,
-        _answered(*_EXPLAIN),
+        _answered("self_check", "predictions"),
     ),
     Card(
         "Put it in order",
