@@ -92,7 +92,7 @@ def notebook(settings: Settings, weights: str = "") -> bytes:
     title = f"# {_plain(settings.prompt) or 'No prompt'}, seed {settings.seed}"
     same = f" The network is `{settings.model}`" + (f" with SHA-256 `{weights}`." if weights else ".")
     about = (
-        f"{title}\n\nThe call below computes the run that was saved in diffviz {__version__}, and the same picture.{same}"
+        f"{title}\n\nThe call below computes the run that was saved in diffviz {__version__}, and the same image.{same}"
         "\n\nInstall diffviz from a clone of its repository: `pip install .`"
     )
     gap = [""] if loads else []

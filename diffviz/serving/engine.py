@@ -70,12 +70,12 @@ _begun = threading.Lock()  # taken once, by whoever applies the choice
 
 
 def choose(name: str) -> None:
-    """The engine that `begin` will use: the server chooses before torch is loaded."""
+    """The engine that `activate` will use: the server chooses before torch is loaded."""
     global _chosen
     _chosen = name
 
 
-def begin() -> None:
+def activate() -> None:
     """Use the engine that was chosen; imports torch. Further calls do nothing."""
     if _begun.acquire(blocking=False) and _chosen != TORCH:
         use(_chosen)

@@ -16,9 +16,9 @@ The network for 128-pixel images works on latents, which are encoded beforehand:
         --channels 128 192 --patch 1 --attention-blocks 3 --flip 0.5 --recolour 0.2 \\
         --oversample-from 0.15 --oversample-share 0
 
-It trains on the CPU or, where there is one, on a CUDA device. In --out it keeps `log.csv`, `last.pt` (all
-that --resume needs), `ema.safetensors` (the averaged weights; of several lengths, the one with the lowest
-held-out loss) and `grid-*.png` (fixed prompts and seeds).
+It trains on the CPU or, where there is one, on a CUDA device. In --out it keeps `log.csv`, `last.pt` (all that --resume
+needs; where it is lost, --resume goes on from the shipped weights of the folder's name), `ema.safetensors` (the averaged
+weights; of several lengths, the one with the lowest held-out loss) and `grid-*.png` (fixed prompts and seeds).
 
 The length of a run is given in minutes of training or in images seen, and the learning rate follows the
 share of it that is done: flat, then down to nothing over the last `decay` of it.
@@ -356,6 +356,22 @@ class Training:
         if (saved["session"], saved["planned"]) != (self.session, self.planned):
             self.state["earlier"].append({"images": self.state["images"], **saved["session"]})
 
+    def resume_shipped(self, name: str, assets: Path) -> None:
+        """Go on from the weights in `assets`, for a `last.pt` that was lost: the optimizer's moments begin anew.
+
+        What ships is an average, so the averages go on from it as after all its steps. Raises CheckpointError where
+        there are no such weights, RuntimeError where they are of another shape.
+        """
+        trained = checkpoints.load(name, assets).net.state_dict()
+        _, facts = checkpoints.metadata(assets / checkpoints.manifest(assets)[name].file)
+        self.net.load_state_dict(trained)
+        for average in self.averages.values():
+            average.module.load_state_dict(trained)
+            average.n_averaged.fill_(facts["step"] + 1)
+        self.state = {key: facts[key] for key in self.state}
+        session = {key: facts[key] for key in self.session}
+        self.state["earlier"].append({"images": self.state["images"], **session})
+
 
 def current_checkpoint(saved: dict) -> dict:
     """The content of a `last.pt`, by present names: older files name parts otherwise and hold plain averages."""
@@ -508,8 +524,12 @@ def worker(rank: int, args: argparse.Namespace, recipe: Recipe) -> None:
         session={"recipe": asdict(recipe), "workers": args.workers, "data": args.data.stem},
         planned=[args.minutes, args.images],
     )
-    if args.resume:
+    if args.resume and (args.out / "last.pt").exists():
         training.resume(args.out / "last.pt", device)
+    elif args.resume:
+        training.resume_shipped(args.out.name, ASSETS)
+        if rank == 0:
+            shutil.copyfile(ASSETS / "curves" / f"training-{args.out.name}.csv", args.out / "log.csv")
     state, per_worker = training.state, recipe.batch // args.workers
     batches = Batches(data, vocabulary, recipe, per_worker, stream_seed(recipe.seed, rank, state["step"]))
     log = Log(args.out / "log.csv", append=args.resume) if rank == 0 else None
@@ -568,7 +588,11 @@ def main() -> None:
     parser.add_argument(
         "--evaluate-every", type=float, default=5, help="minutes between grids and checkpoints"
     )
-    parser.add_argument("--resume", action="store_true", help="go on from last.pt in --out")
+    parser.add_argument(
+        "--resume",
+        action="store_true",
+        help="go on from last.pt in --out, or without one from the weights in assets/ of that folder's name",
+    )
     parser.add_argument(
         "--publish", action="store_true", help="copy the averaged weights to assets/ and stop"
     )

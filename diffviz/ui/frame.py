@@ -250,7 +250,7 @@ def load_torch() -> None:
     if "torch" not in sys.modules:
         with st.spinner("Loading the network: a few seconds, for the first visitor only …"):
             importlib.import_module("diffviz.pipelines.text_to_image")
-    engine.begin()
+    engine.activate()
 
 
 def link(lesson: Lesson, label: str | None = None, icon: str | None = None, **more: Any) -> None:

@@ -1,6 +1,7 @@
 import csv
 import dataclasses
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -127,6 +128,35 @@ def test_a_run_can_be_stopped_and_resumed(tmp_path, monkeypatch, workers):
     assert config["channels"] == [8, 8] and facts["images"] == 80
     assert [s["images"] for s in facts["earlier"]] == [40]
     assert facts["earlier"][0]["recipe"]["batch"] == 4
+
+
+def test_a_run_whose_checkpoint_was_lost_goes_on_from_the_shipped_weights(tmp_path, monkeypatch):
+    """The averages begin at the shipped weights and stay near them; the count of images and the log go on."""
+    path, out, assets = tiny_data(tmp_path / "data.npz"), tmp_path / "tiny", tmp_path / "assets"
+    (assets / "curves").mkdir(parents=True)
+    (assets / "vocabulary.json").write_bytes((train.ASSETS / "vocabulary.json").read_bytes())
+    arguments = ["train", "--data", str(path), "--out", str(out), "--channels", "8", "8", "--batch", "4"]
+    monkeypatch.setattr("sys.argv", [*arguments, "--images", "40"])
+    train.main()
+    checkpoints.publish(out / "ema.safetensors", "tiny", assets)
+    shutil.copyfile(out / "log.csv", assets / "curves" / "training-tiny.csv")
+    shipped = checkpoints.load("tiny", assets).net.state_dict()
+    shutil.rmtree(out)
+
+    monkeypatch.setattr(train, "ASSETS", assets)
+    monkeypatch.setattr("sys.argv", [*arguments, "--images", "80", "--resume"])
+    train.main()
+    last = torch.load(out / "last.pt", weights_only=True)
+    assert (last["state"]["images"], last["state"]["step"]) == (80, 20)
+    assert [session["images"] for session in last["state"]["earlier"]] == [40]
+    slowest = last["averages"][max(last["averages"])]
+    assert int(slowest["n_averaged"]) == 21
+    name = "conv_in.weight"
+    fresh = UNet(UNetConfig(**checkpoints.metadata(out / "ema.safetensors")[0])).state_dict()[name]
+    moved = [(other - shipped[name]).norm() for other in (slowest[f"module.{name}"], fresh)]
+    assert 0 < moved[0] < 0.5 * moved[1]
+    rows = list(csv.DictReader((out / "log.csv").read_text().splitlines()))
+    assert [row["images"] for row in rows if row["heldout_loss"]] == ["40", "80"]
 
 
 def test_a_run_that_was_interrupted_is_one_session(tmp_path, monkeypatch):
