@@ -20,7 +20,7 @@ from diffviz.ui.controls import Controls
 
 ADDRESSES = int(os.environ.get("DIFFVIZ_ADDRESSES", "200"))
 SLUGS = [lesson.slug for lesson in pages.PAGES]
-METHODS = ("text", "choice", "integer", "slider", "select")
+METHODS = ("text", "choice", "linked", "integer", "slider", "select")
 ODD = [
     "inf", "-inf", "1e400", "-1e400", "nan", "Infinity", "1e308", "1e-400", "9" * 40, "9" * 5000, "-1", "2.5", "1_0", "٣",
     "0x10", "", " ", "0", "-0.0", "1e3", "True", "null", "[1]", "{}", "%00", "\x00", "\ufffe", "<script>", "../../etc",
@@ -90,6 +90,8 @@ def in_bounds(method: str, told: dict, value: object) -> bool:
         return isinstance(value, str) and len(value) <= told.get("limit", 120)
     if method in ("choice", "select"):
         return value in told["options"]
+    if method == "linked":
+        return value in told["titles"]
     return type(value) in (int, float) and told["low"] <= value <= told["high"]
 
 

@@ -61,7 +61,7 @@ def test_a_control_that_pages_share_takes_the_same_values_on_each(request):
         for control in (*app.selectbox, *app.select_slider, *app.get("button_group")):
             if control.proto.query_param_key:
                 seen.setdefault(control.key, {}).setdefault(tuple(control.options), []).append(page)
-    assert {"style", "shape", "train", "way"} <= set(seen)
+    assert {"style", "shape", "train", "T"} <= set(seen)
     assert not {key: found for key, found in seen.items() if len(found) > 1}
 
 
