@@ -196,10 +196,11 @@ def lesson_list() -> None:
     """Links to all pages in the groups of the menu, each with a line on what it shows."""
     with st.container(key="lessons", gap=None):
         for group, lessons in pages.groups():
-            st.html(f'<h3 class="dv-kicker">{group}</h3>')
-            for lesson in lessons:
-                link(lesson, label=f"**{lesson.title}**")
-                st.caption(lesson.blurb)
+            with st.container(gap=None):
+                st.html(f'<h3 class="dv-kicker">{group}</h3>')
+                for lesson in lessons:
+                    link(lesson, label=f"**{lesson.title}**")
+                    st.caption(lesson.blurb)
 
 
 def _find() -> None:

@@ -155,9 +155,9 @@ kbd { opacity: 1 !important; }
 .st-key-menu .dv-kicker { margin: .5rem 0 .1rem; font-size: .78rem; line-height: 1.3; }
 .st-key-menu .stSelectbox { margin: .3rem 0; }
 .st-key-menu .stCheckbox { margin-top: .7rem; }
-.st-key-lessons { display: block; columns: 250px; column-gap: 2.4rem; }
-.st-key-lessons > .stElementContainer { break-inside: avoid; }
-.st-key-lessons > .stElementContainer:has(.stPageLink, .dv-kicker) { break-after: avoid; }
+.st-key-lessons { display: grid; grid-template-columns: repeat(auto-fill, minmax(250px, 1fr)); gap: .4rem 2.4rem; }
+.st-key-lessons .stPageLink a { align-items: flex-start; }
+.st-key-lessons .stPageLink a :is(p, span) { white-space: normal; line-height: 1.35; }
 .st-key-lessons h3.dv-kicker { padding: .7rem 0 .15rem; font-size: .85rem; font-weight: 600; }
 .st-key-lessons [data-testid="stCaptionContainer"] { padding: 0 0 .3rem 2.15rem; line-height: 1.35; }
 .st-key-lessons .stPageLink a { padding-block: .1rem; }
