@@ -92,6 +92,7 @@ def browser():
             pytest.fail("CI must run the browser tests, and there is no Chromium here")
         pytest.skip("no Chromium found: install Debian's package chromium to run the browser tests")
     sync_api = pytest.importorskip("playwright.sync_api")
+    sync_api.expect.set_options(timeout=60_000)  # what passes waits no longer; a busy machine takes its time
     with sync_api.sync_playwright() as playwright:
         running = playwright.chromium.launch(executable_path=CHROMIUM, args=CHROMIUM_FLAGS)
         # Playwright waits by evaluating text in the page, which our policy forbids; test_headers tries the policy itself.

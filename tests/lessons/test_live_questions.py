@@ -1,6 +1,7 @@
 """Questions answered by a run: what is called right must be what the run shows."""
 
 import dataclasses
+import itertools
 
 import numpy as np
 import pytest
@@ -14,8 +15,8 @@ from diffviz.lessons.live_questions import QUESTIONS
 from diffviz.pipelines import text_to_image
 
 
-@pytest.mark.parametrize("seed", [0, pytest.param(11, marks=pytest.mark.slow)])
-@pytest.mark.parametrize("name", QUESTIONS)
+@pytest.mark.slow
+@pytest.mark.parametrize(("name", "seed"), zip(QUESTIONS, itertools.cycle([0, 11]), strict=False))
 def test_every_question_has_one_right_option_and_a_reason_for_each(name, seed):
     q = QUESTIONS[name](seed)
     assert len(set(q.options)) == len(q.options) == len(q.feedback) >= 3

@@ -1,7 +1,7 @@
 """Whatever stands in the address, no control of any page answers with a traceback or a value out of its bounds.
 
 The controls are recorded from the pages as they are, each part of a lesson opened, and then made from random addresses
-without the rest of their page. Some hundred addresses in the daily round; DIFFVIZ_ADDRESSES=10000 for as many.
+without the rest of their page. A hundred addresses in the daily round; DIFFVIZ_ADDRESSES=10000 for as many.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from streamlit.testing.v1 import AppTest
 from diffviz.lessons import pages
 from diffviz.ui.controls import Controls
 
-ADDRESSES = int(os.environ.get("DIFFVIZ_ADDRESSES", "200"))
+ADDRESSES = int(os.environ.get("DIFFVIZ_ADDRESSES", "100"))
 SLUGS = [lesson.slug for lesson in pages.PAGES]
 METHODS = ("text", "choice", "linked", "integer", "slider", "select")
 ODD = [
