@@ -15,24 +15,31 @@ MIN_ALPHA = (
 )
 
 
-def classifier_free_guidance(conditional: Denoise, unconditional: Denoise, scale: float) -> Denoise:
+def _extrapolated(conditional: Tensor, base: Tensor, scale: float, *, clip: bool) -> Tensor:
+    guided = base + scale * (conditional - base)
+    return guided.clamp(-1, 1) if clip else guided
+
+
+def classifier_free_guidance(
+    conditional: Denoise, unconditional: Denoise, scale: float, *, clip: bool = True
+) -> Denoise:
     """Classifier-free guidance: `scale` times the difference of the conditional and unconditional predictions.
 
     x0_hat = unconditional + scale * (conditional - unconditional): Ho & Salimans 2022 (arXiv 2207.12598,
     eq. 6), written as in Imagen (arXiv 2205.11487, eq. 2) so that scale 1 is off. Scale 1 takes one network
-    evaluation, any other scale two. The result is clipped to [-1, 1], the range of images.
+    evaluation, any other scale two. The result is clipped to [-1, 1], the range of images, unless `clip` is off: latents
+    have no such bounds, and a third of their values lie outside it.
     """
     if scale == 1.0:
         return conditional
 
     def denoise(x: Tensor, t: Tensor) -> Tensor:
-        base = unconditional(x, t)
-        return (base + scale * (conditional(x, t) - base)).clamp(-1, 1)
+        return _extrapolated(conditional(x, t), unconditional(x, t), scale, clip=clip)
 
     return denoise
 
 
-def batched_cfg(both: Denoise, scale: float) -> Denoise:
+def batched_cfg(both: Denoise, scale: float, *, clip: bool = True) -> Denoise:
     """`classifier_free_guidance` with both predictions in one batch, which takes a third less time than one by one.
 
     `both` takes a batch twice as long: conditional first, then unconditional. It still counts as two evaluations.
@@ -40,7 +47,7 @@ def batched_cfg(both: Denoise, scale: float) -> Denoise:
 
     def denoise(x: Tensor, t: Tensor) -> Tensor:
         conditional, base = both(torch.cat([x, x]), torch.cat([t, t])).chunk(2)
-        return (base + scale * (conditional - base)).clamp(-1, 1)
+        return _extrapolated(conditional, base, scale, clip=clip)
 
     return denoise
 

@@ -142,7 +142,7 @@ def build_denoiser(settings: Settings, denoiser: Denoiser, n: int = 1) -> Denois
     if not settings.guided:
         return denoiser.conditioned(words, style, schedule)
     both = denoiser.conditioned([*words, *[settings.negative] * n], [*style, *[None] * n], schedule)
-    guided = batched_cfg(both, settings.guidance)
+    guided = batched_cfg(both, settings.guidance, clip=denoiser.autoencoder is None)
     if settings.interval == FULL_INTERVAL:
         return guided
     return limited_interval(guided, denoiser.conditioned(words, style, schedule), *settings.interval)

@@ -30,6 +30,7 @@ def guided_denoiser(
         denoiser.conditioned(prompts, styles, schedule),
         denoiser.conditioned([""] * n, [None] * n, schedule),
         guidance,
+        clip=denoiser.autoencoder is None,
     )
 
 

@@ -43,7 +43,10 @@ def images(denoiser: Denoiser, words: list[str], settings: Settings) -> np.ndarr
         both = denoiser.conditioned(
             [*part, *[""] * n], [STYLE] * n + [None] * n, SCHEDULES[settings.schedule]
         )
-        x, guided = randn_per_seed(rng, denoiser.shape), batched_cfg(both, settings.guidance)
+        x, guided = (
+            randn_per_seed(rng, denoiser.shape),
+            batched_cfg(both, settings.guidance, clip=denoiser.autoencoder is None),
+        )
         made.append(
             denoiser.decode(final_step(sample(settings, guided, x, settings.timesteps, rng)).x).numpy()
         )

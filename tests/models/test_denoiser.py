@@ -72,6 +72,9 @@ def test_guidance_follows_its_formula():
     guided = classifier_free_guidance(lambda x, t: 3 * x, lambda x, t: x, 2.0)
     assert torch.allclose(guided(x, t), x + 2.0 * (3 * x - x))
     assert classifier_free_guidance(lambda x, t: 30 * x, lambda x, t: x, 9.0)(x, t).max() <= 1
+    # 0.1 + 9 (3 - 0.1): latents are not clipped.
+    unclipped = classifier_free_guidance(lambda x, t: 30 * x, lambda x, t: x, 9.0, clip=False)(x, t)
+    assert torch.allclose(unclipped, torch.full_like(x, 26.2))
 
 
 def test_a_classifier_s_push_follows_its_formula():

@@ -118,3 +118,13 @@ def test_numbers_of_numpy_are_held_as_plain_ones():
 def test_importing_diffviz_does_not_import_torch():
     code = "import sys, diffviz, diffviz.ui.frame, diffviz.pipelines.trajectory; assert 'torch' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_guided_latents_are_not_clipped_and_lose_no_contrast():
+    """Latents have unit variance and no bounds: clipped as images are, guided ones lost their contrast."""
+    plain, guided = (
+        sample_trajectory(Settings("red heart", "noto", model="emoji128", steps=6, guidance=w)).x0[-1]
+        for w in (1.0, 3.0)
+    )
+    assert abs(guided).max() > 1.5
+    assert guided.std() > plain.std()
