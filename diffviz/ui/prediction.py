@@ -19,9 +19,7 @@ def ask_prediction(question: str, options: Sequence[str], key: str) -> str | Non
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
         picked = st.pills(question, options, key=key, persist_state="session", wrap=True, width="content")
         if picked is None and not st.session_state.get(shown):
-            told = {"on_click": st.session_state.update, "args": ({shown: True},)}
-            st.caption("Guess first.", width="content")
-            st.button("Show me", key=f"{key}-show", type="tertiary", **told)
+            _offer_to_show(key, shown)
     return picked or (UNASKED if st.session_state.get(shown) else None)
 
 
@@ -33,10 +31,15 @@ def ask_on_stage(question: str, key: str) -> str | None:
         if guess is not None or st.session_state.get(shown):
             st.button("Guess again", key=f"{key}-anew", type="tertiary", on_click=_forget, args=(key, shown))
         else:
-            told = {"on_click": st.session_state.update, "args": ({shown: True},)}
-            st.caption("Guess first.", width="content")
-            st.button("Show me", key=f"{key}-show", type="tertiary", **told)
+            _offer_to_show(key, shown)
     return guess or (UNASKED if st.session_state.get(shown) else None)
+
+
+def _offer_to_show(key: str, shown: str) -> None:
+    with st.container(horizontal=True, vertical_alignment="center", gap="small", width="content"):
+        st.caption("Guess first.", width="content")
+        args = ({shown: True},)
+        st.button("Show me", key=f"{key}-show", type="tertiary", on_click=st.session_state.update, args=args)
 
 
 def _forget(*keys: str) -> None:
