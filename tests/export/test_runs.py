@@ -119,6 +119,7 @@ def test_a_webp_keeps_every_colour_of_every_frame_and_rests_on_the_last(run):
         assert np.array_equal(np.asarray(shown.convert("RGB"))[::2, : 2 * frame.shape[1] : 2], frame)
 
 
+@pytest.mark.slow
 def test_the_finished_image_of_a_long_run_is_saved_to_the_bit():
     """Long runs are kept at half precision."""
     settings = dataclasses.replace(PLAIN, steps=live.EXACT_STEPS + 2)

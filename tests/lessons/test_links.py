@@ -30,6 +30,7 @@ LINKS = dict(
 )  # where one may not say anything, none may
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("page", "state", "may_speak"),
     [(*link, may_speak) for link, may_speak in LINKS.items()],

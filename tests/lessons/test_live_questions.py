@@ -16,7 +16,7 @@ from diffviz.pipelines import text_to_image
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("name", "seed"), zip(QUESTIONS, itertools.cycle([0, 11]), strict=False))
+@pytest.mark.parametrize(("name", "seed"), list(zip(QUESTIONS, itertools.cycle([0, 11]), strict=False)))
 def test_every_question_has_one_right_option_and_a_reason_for_each(name, seed):
     q = QUESTIONS[name](seed)
     assert len(set(q.options)) == len(q.options) == len(q.feedback) >= 3
@@ -79,6 +79,7 @@ def test_heuns_calls_are_counted_and_not_looked_up(monkeypatch):
     assert QUESTIONS["heun_calls"](0).options[QUESTIONS["heun_calls"](0).right] == "20 evaluations"
 
 
+@pytest.mark.slow
 def test_the_order_of_words_is_decided_by_the_images():
     q = QUESTIONS["word_order"](4)
     a, b = (q.titles.index(letter) for letter in q.options[q.right].split(" and "))

@@ -134,6 +134,7 @@ def test_no_number_in_a_link_is_a_traceback(number):
     )  # what is chosen now is in the address
 
 
+@pytest.mark.slow
 @settings(max_examples=int(os.environ.get("DIFFVIZ_FUZZ", "30")), deadline=None)
 @given(
     st.dictionaries(
@@ -146,6 +147,7 @@ def test_no_link_is_a_traceback(link):
     checked(link)
 
 
+@pytest.mark.slow
 # A link or two a page here; DIFFVIZ_FUZZ=1000 gives that many to each. Short runs, or they would take the time.
 @pytest.mark.parametrize("slug", sorted(p.stem.partition("_")[2] for p in (ROOT / "pages").glob("*.py")))
 def test_no_page_answers_a_link_of_odd_numbers_with_a_traceback(slug):

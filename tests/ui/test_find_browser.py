@@ -58,6 +58,7 @@ def test_a_term_is_found_in_two_clicks_and_its_page_says_what_it_is(start, term)
     expect(start.get_by_text("The link asks for")).to_have_count(0)
 
 
+@pytest.mark.slow
 def test_a_misspelt_term_finds_what_comes_near_and_nonsense_is_told_so(start):
     search(start, "classifer free guidence").press("Enter")
     expect(start.locator(".st-key-menu").get_by_text("Classifier-free guidance.")).to_be_visible(
@@ -69,6 +70,7 @@ def test_a_misspelt_term_finds_what_comes_near_and_nonsense_is_told_so(start):
     expect(results(start)).to_have_count(0)
 
 
+@pytest.mark.slow
 def test_the_menu_fits_a_small_screen_and_cuts_no_title_off(start):
     expect(start.get_by_text("Presenter view", exact=True)).to_be_in_viewport(ratio=1, timeout=120_000)
     menu = start.get_by_test_id("stSidebarContent")

@@ -62,6 +62,7 @@ def test_the_cost_is_counted_for_the_chosen_steps_and_timed_here():
     assert len(many.metric) == 3
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("part", list(ELSEWHERE))
 def test_every_part_of_the_pipeline_opens_and_can_be_changed(part):
     app = opened(latent="Parts of Stable Diffusion", open=part)

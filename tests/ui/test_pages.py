@@ -334,6 +334,7 @@ def open_steps(part, **state):
     return app
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "part", ["Number of steps", "Samplers at equal NFE", "Measured quality", "One step or many", "Blind test"]
 )
@@ -674,6 +675,7 @@ def test_image_to_image_waits_for_a_prediction_and_then_runs_every_strength():
     assert measured != ("not measured" in said(app))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("hole", list(editing.MASKS.values()))
 def test_every_mask_can_be_inpainted(hole):
     app = open_page(EDITING, do="Inpainting", hole=hole, **QUICK_NET)
@@ -689,6 +691,7 @@ def test_inpainting_compares_resampling_steps_once_predicted_and_counts_them():
     assert not app.exception and "You said **no difference**" in said(app)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("query", "says"),
     [({"strength": "0"}, "0.05"), ({"hole": "the nose"}, "the nose"), ({"rounds": "3"}, "3"), ({"do": "Dance"}, "Dance")],
@@ -700,6 +703,7 @@ def test_editing_says_what_of_a_link_it_cannot_use(query, says):
     assert says in app.warning[0].value
 
 
+@pytest.mark.slow
 def test_an_example_sets_the_image_the_prompt_and_the_mask():
     app = open_page(EDITING, do="Inpainting", picture="Upload", **QUICK_NET)
     app.pills(key="inpaint-idea").set_value("half dog, half cat").run()

@@ -188,6 +188,7 @@ def test_optimal_pairs_are_straighter_and_need_fewer_evaluations():
     assert matched.far[0] < free.far[0]
 
 
+@pytest.mark.slow
 def test_guidance_samples_something_else_than_the_tilted_density_unless_it_is_off():
     off, on = guidance.run(1.0, 0), guidance.run(3.0, 0)
     limit = 1.3 * guidance.scores.ks_limit(
@@ -198,6 +199,7 @@ def test_guidance_samples_something_else_than_the_tilted_density_unless_it_is_of
     assert abs(on.far["ode"][-1] - on.far["sde"][-1]) > limit
 
 
+@pytest.mark.slow
 def test_guidance_answers_after_a_prediction():
     app = open_page(scores=scores.PARTS["guidance"])
     assert "You said" not in said(app)
