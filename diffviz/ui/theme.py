@@ -163,6 +163,9 @@ kbd { opacity: 1 !important; }
 .st-key-lessons [data-testid="stCaptionContainer"] { padding: 0 0 .3rem 2.15rem; line-height: 1.35; }
 .st-key-lessons .stPageLink a { padding-block: .1rem; }
 .st-key-phases h2 { font-size: 1.12rem; padding: 0 0 .3rem; }
+/* The room of the cards of Practice until they are there: their own style comes with them. */
+.st-key-cards:not(:has(.dv-cards)) { min-height: 12.6rem; }
+@media (max-width: 1100px) { .st-key-cards:not(:has(.dv-cards)) { min-height: 20.6rem; } }
 .st-key-way button { padding-inline: .62rem; }
 .stPageLink a { padding: .35rem .6rem; }
 @media (max-width: 640px) {

@@ -215,7 +215,6 @@ CSS = """
 .dv-tabs a[aria-current] { border-bottom-color: var(--dv-signal); font-weight: 650; }
 .dv-tabs a:focus-visible { outline-offset: -3px; }
 .st-key-exercise { max-width: 1180px; }
-.st-key-cards:not(:has(.dv-cards)) { min-height: 13.6rem; } /* until they are there */
 @media (min-width: 1500px) { .dv-card .line { min-height: 0; } }
 @media (max-width: 1100px) { .dv-cards { grid-template-columns: repeat(2, minmax(0, 1fr)); gap: .6rem; } }
 @media (max-width: 640px) {
