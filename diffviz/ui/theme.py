@@ -116,7 +116,7 @@ _CSS = """
 [class*="st-key-saves"] { position: relative; z-index: 2; margin-top: -3.5rem; margin-left: auto; width: max-content; }
 /* A question above takes some of the image's height, so that the scrubber stays in sight. */
 .stMainBlockContainer:has(.st-key-question button) { --dv-tall: 55dvh; }
-.stMainBlockContainer:has(.st-key-question button):has(.st-key-parts) { --dv-tall: 52dvh; }
+.stMainBlockContainer:has(.st-key-question button):has(.st-key-parts) { --dv-tall: 53dvh; }
 .dv-stale { opacity: .45; filter: saturate(.3); }
 /* Results behind a question. */
 [class*="st-key-locked"] { filter: blur(max(11px, 1.2vw)) saturate(.6); opacity: .75; pointer-events: none;

@@ -61,7 +61,7 @@ def test_every_part_fits_and_is_accessible(open_at, title):
         ]
         first = page.locator(".dv-panel.main, .js-plotly-plot").first.bounding_box()
         assert first["y"] < 420  # the picture comes before the controls
-        assert first["width"] >= min(440, 0.65 * width)
+        assert first["width"] >= min(420, 0.65 * width)
 
 
 @pytest.mark.parametrize("width", [1280, 390])
