@@ -65,6 +65,7 @@ class Recipe:
     channels: tuple[int, ...] = (64, 192)
     patch: int = 2
     attention_blocks: int = 2
+    text_dim: int = 128
     batch: int = 48  # over all workers together
     # Orthogonalised momentum for the weight matrices, AdamW for all the rest (embeddings, biases, norms).
     lr_muon: float = 4e-3
@@ -91,6 +92,7 @@ class Recipe:
 ADJUSTABLE = (
     "patch",
     "attention_blocks",
+    "text_dim",
     "batch",
     "lr_muon",
     "lr_adam",
@@ -488,6 +490,7 @@ def build_network(data: Dataset, vocabulary: Vocabulary, recipe: Recipe) -> UNet
         channels=recipe.channels,
         patch=recipe.patch,
         attention_blocks=recipe.attention_blocks,
+        text_dim=recipe.text_dim,
         n_tokens=len(vocabulary),
     )
     torch.manual_seed(recipe.seed)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterator
+from functools import partial
 
 import numpy as np
 import plotly.graph_objects as go
@@ -16,8 +17,8 @@ from diffviz.evaluation.metrics import PER_IMAGE, rmse
 from diffviz.imaging import samples
 from diffviz.imaging.pixels import mosaic, to_uint8
 from diffviz.models import checkpoints
-from diffviz.ui import charts, source, theme
-from diffviz.ui.cache import memo
+from diffviz.ui import charts, source, theme, turns
+from diffviz.ui.cache import digest, memo, share, shared
 from diffviz.ui.components import gallery, player
 from diffviz.ui.stage import Stage
 
@@ -31,6 +32,11 @@ IMAGE = "cat-face-noto.png"  # what the run starts from where a case starts from
 def show(stage: Stage, name: str, seed: int) -> None:
     """One case: both runs, the question, and what it was once that is answered or asked for."""
     case = CASES[name]
+    try:
+        broken_pipelines.load(case)
+    except checkpoints.CheckpointError as error:
+        st.error(str(error), icon=":material/error:")
+        st.stop()
     with stage.picture:
         healthy, wrong = _both(case, seed)
         _player(case, healthy, wrong)
@@ -40,29 +46,45 @@ def show(stage: Stage, name: str, seed: int) -> None:
 
 
 def _start(parts: Parts, case: Case, seed: int) -> Iterator[Frame]:
-    denoiser = checkpoints.load(case.model)
+    denoiser, last = broken_pipelines.load(case)
     pixels = samples.pixels(IMAGE, denoiser.image_size) if case.from_image else None
-    return broken_pipelines.run(parts, case, denoiser, range(seed, seed + len(PROMPTS)), pixels)
+    return broken_pipelines.run(parts, case, denoiser, range(seed, seed + len(PROMPTS)), pixels, last)
 
 
 def _both(case: Case, seed: int) -> tuple[list[Frame], list[Frame]]:
-    """The frames of both runs, step by step together, shown as they come."""
+    """The frames of both runs, step by step together, shown as they come; runs of equal settings are made once."""
+    return memo("workshop-runs", (case.id, seed, case.steps), lambda: _run_both(case, seed))
+
+
+def _run_both(case: Case, seed: int) -> tuple[list[Frame], list[Frame]]:
     torch.set_num_threads(1)
-    pairs: list[tuple[Frame, Frame]] = memo("workshop-runs", (case.id, seed), list)
-    if not pairs:
-        made: list[tuple[Frame, Frame]] = []  # kept once complete: a click may begin the page anew meanwhile
-        place = st.empty()
-        with place.container():
-            image, bar = st.empty(), st.progress(0.0)
-        runs = zip(_start(PARTS, case, seed), _start(broken_pipelines.broken(case), case, seed), strict=True)
-        for pair in runs:
-            made.append(pair)
+    keys = digest("workshop", case.healthy, seed), digest("workshop", case.id, case.steps, seed)
+    kept: list[list[Frame] | None] = [shared(key) for key in keys]
+    starts = [_start(parts, case, seed) for parts in (PARTS, broken_pipelines.broken(case))]
+    runs = [frames or start for frames, start in zip(kept, starts, strict=True)]
+    made: tuple[list[Frame], list[Frame]] = [], []
+    place = st.empty()
+    with place.container():
+        image, bar = st.empty(), st.progress(0.0)
+    units = 2 * len(PROMPTS) * case.steps * kept.count(None)  # conditional and unconditional
+    for pair in turns.paced(
+        zip(*runs, strict=True), (case.model, "workshop"), units, say=partial(bar.progress, 0.0)
+    ):
+        for frames, frame in zip(made, pair, strict=True):
+            frames.append(frame)
+        if units:
             panels = _panels([pair[0]], [pair[1]])
             image.html(player.still(panels, "Both pipelines are at work.", main=1))
-            bar.progress(pair[0].step.i / broken_pipelines.STEPS, f"step {pair[0].step.i}")
-        place.empty()
-        pairs[:] = made
-    return [h for h, _ in pairs], [w for _, w in pairs]
+            bar.progress(pair[0].step.i / case.steps, f"step {pair[0].step.i} of {case.steps}")
+    place.empty()
+    for key, frames in zip(keys, made, strict=True):
+        share(key, frames, sum(map(_nbytes, frames)))
+    return made
+
+
+def _nbytes(frame: Frame) -> int:
+    tensors = frame.step.x, frame.step.x0, frame.step.eps, frame.images
+    return sum(tensor.nbytes for tensor in tensors)
 
 
 def _panels(healthy: list[Frame], wrong: list[Frame]) -> list[player.Panel]:
@@ -76,7 +98,7 @@ def _panels(healthy: list[Frame], wrong: list[Frame]) -> list[player.Panel]:
 
 
 def _player(case: Case, healthy: list[Frame], wrong: list[Frame]) -> None:
-    last = broken_pipelines.STEPS
+    last = case.steps
     far = _distance(healthy, wrong)
     readouts = [
         "finished" if f.step.i == last else f"step {f.step.i + 1} of {last} · t = {f.step.t:.2f}"
