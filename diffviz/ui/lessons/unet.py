@@ -480,8 +480,8 @@ def embeddings(stage: Stage, settings: Settings, vocabulary: Vocabulary) -> None
     st.markdown(
         "The vectors were learned from our captions alone, so neighbours are words with a like effect on images, or "
         "chance for rare words. Beside the attention to single words, their mean joins the noise level. A mean has no "
-        f"order: over the orders of the words in this prompt ({len(words)}) it changes by {effect:.0e} at most, which is "
-        "rounding."
+        f"order: over the orders of the words in this prompt ({len(words)}) it changes by {_power(effect)} at most, which "
+        "is rounding."
     )
     vectors = unet_probe.pooled_text(ORDERS, denoiser)
     first, *others = unet_probe.cosine_similarity(vectors[0], vectors)[1:]
@@ -493,12 +493,22 @@ def embeddings(stage: Stage, settings: Settings, vocabulary: Vocabulary) -> None
     )
     st.markdown(
         f"Measured on this network: “{ORDERS[0]}” and “{ORDERS[1]}” have the same mean, up to "
-        f"{np.abs(vectors[1] - vectors[0]).max():.0e}, and cross-attention has no positions for words, so they are one "
-        "prompt to it, while a cat that wears sunglasses is no pair of sunglasses with a cat. “with” has no token at all. "
-        "The mean of two words lies near each of them, so what belongs to which gets lost too. CLIP and T5 have position "
-        "embeddings and read the order."
+        f"{_power(float(np.abs(vectors[1] - vectors[0]).max()))}, and cross-attention has no positions for words, so they "
+        "are one prompt to it, while a cat that wears sunglasses is no pair of sunglasses with a cat. “with” has no token "
+        "at all. The mean of two words lies near each of them, so what belongs to which gets lost too. CLIP and T5 have "
+        "position embeddings and read the order."
     )
     source.show(unet_probe.time_embedding, unet_probe.pooled_text, unet_probe.nearest_words)
+
+
+def _power(value: float) -> str:
+    """A tiny number as "6·10⁻⁸"; 0 as "0"."""
+    digits, _, power = f"{value:.0e}".partition("e")
+    return (
+        f"{digits}·10{str(int(power)).translate(str.maketrans('-0123456789', '⁻⁰¹²³⁴⁵⁶⁷⁸⁹'))}"
+        if value
+        else "0"
+    )
 
 
 def _beyond(ts: np.ndarray, similar: np.ndarray, at: float, reach: float) -> float:
