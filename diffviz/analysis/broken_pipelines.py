@@ -29,7 +29,6 @@ from diffviz.imaging.pixels import normalize
 from diffviz.models import checkpoints, early_weights
 from diffviz.models.autoencoder import Autoencoder
 from diffviz.models.denoiser import Denoiser
-from diffviz.models.early_weights import Trained
 from diffviz.models.unet import UNet
 
 Generators = Sequence[torch.Generator]
@@ -69,6 +68,14 @@ def zero_terminal_snr(schedule: Schedule) -> Schedule:
         return ((schedule.alpha(t) - last) / (1 - last)).clamp(0, 1)
 
     return dataclasses.replace(schedule, _alpha=alpha, _sigma=lambda t: torch.sqrt(1 - alpha(t) ** 2))
+
+
+@dataclass(frozen=True)
+class Trained:
+    """What a training keeps of a network: the weights of a step, and their exponential moving average."""
+
+    step: UNet
+    averaged: UNet
 
 
 # --- the parts of the pipeline, as they should be -----------------------------------------------------------
@@ -158,8 +165,8 @@ PARTS = Parts()
 # --- the mistakes -------------------------------------------------------------------------------------------
 
 
-def weights_of_last_step(trained: Trained) -> UNet:
-    return trained.last
+def weights_of_one_step(trained: Trained) -> UNet:
+    return trained.step
 
 
 def schedule_as_it_came(given: Schedule) -> Schedule:
@@ -303,14 +310,11 @@ class Frame:
 
 
 def load(case: Case) -> tuple[Denoiser, UNet | None]:
-    """The network that a case runs on, and the same without averaging where its weights are kept (else None).
+    """The network that a case runs on, and where it is about them, the same with weights that are not averaged.
 
     Raises CheckpointError like `checkpoints.load`.
     """
-    if case.model != early_weights.NAME:
-        return checkpoints.load(case.model), None
-    trained = early_weights.load()
-    return Denoiser(trained.averaged, early_weights.vocabulary()), trained.last
+    return checkpoints.load(case.model), early_weights.load() if case.part == "weights" else None
 
 
 def run(
@@ -319,19 +323,21 @@ def run(
     denoiser: Denoiser,
     seeds: Sequence[int],
     pixels: np.ndarray | None = None,
-    last: UNet | None = None,
+    step_net: UNet | None = None,
 ) -> Iterator[Frame]:
     """The steps of a run made of these parts, one image for each of PROMPTS.
 
     `seeds` are as many as PROMPTS; `pixels` (S, S, 3) from 0 to 255 is the image to start from, for cases that do. The
-    denoiser's weights are averaged ones; `last` has those of the last training step, where they are known. Raises
+    denoiser's weights are averaged ones; `step_net` has those of one training step, for the case about them. Raises
     ValueError where a seed or the image is missing.
     """
     if len(seeds) != len(PROMPTS):
         raise ValueError(f"one seed for each of the {len(PROMPTS)} prompts, please")
     if case.from_image and pixels is None:
         raise ValueError("this run starts from an image: give its pixels")
-    denoiser = dataclasses.replace(denoiser, net=parts.weights(Trained(last or denoiser.net, denoiser.net)))
+    denoiser = dataclasses.replace(
+        denoiser, net=parts.weights(Trained(step_net or denoiser.net, denoiser.net))
+    )
     used, ts, rng = parts.schedule(case.given), case.timesteps, make_generators(seeds)
     eps = parts.noise(rng, denoiser.shape)
     image = torch.zeros_like(eps)
@@ -551,7 +557,7 @@ _EVERY = (
         ),
     ),
     Case(
-        "no-average", "The average of the weights is left out", "weights", weights_of_last_step, model=early_weights.NAME,
+        "no-average", "The average of the weights is left out", "weights", weights_of_one_step,
         sign="TODO",
         why="TODO",
         source=Source(

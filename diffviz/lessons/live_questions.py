@@ -336,9 +336,12 @@ def find_the_bug(seed: int) -> Question:
     """A healthy and a broken pipeline of four images: which mistake is in it?"""
     cases = [c for c in broken_pipelines.CASES.values() if not c.from_image and c.id not in NEEDS_MORE]
     case = cases[seed % len(cases)]
-    (denoiser, last), seeds = broken_pipelines.load(case), range(seed, seed + len(broken_pipelines.PROMPTS))
+    (denoiser, step_net), seeds = (
+        broken_pipelines.load(case),
+        range(seed, seed + len(broken_pipelines.PROMPTS)),
+    )
     runs = [
-        list(broken_pipelines.run(parts, case, denoiser, seeds, None, last))
+        list(broken_pipelines.run(parts, case, denoiser, seeds, None, step_net))
         for parts in (broken_pipelines.PARTS, broken_pipelines.broken(case))
     ]
     half = case.steps // 2

@@ -65,7 +65,6 @@ class Recipe:
     channels: tuple[int, ...] = (64, 192)
     patch: int = 2
     attention_blocks: int = 2
-    text_dim: int = 128
     batch: int = 48  # over all workers together
     # Orthogonalised momentum for the weight matrices, AdamW for all the rest (embeddings, biases, norms).
     lr_muon: float = 4e-3
@@ -92,7 +91,6 @@ class Recipe:
 ADJUSTABLE = (
     "patch",
     "attention_blocks",
-    "text_dim",
     "batch",
     "lr_muon",
     "lr_adam",
@@ -370,8 +368,10 @@ class Training:
         for average in self.averages.values():
             average.module.load_state_dict(trained)
             average.n_averaged.fill_(facts["step"] + 1)
-        self.state = {key: facts[key] for key in self.state}
-        session = {key: facts[key] for key in self.session}
+        self.state = {
+            key: facts.get(key, value) for key, value in self.state.items()
+        }  # older weights say less
+        session = {key: facts[key] for key in self.session if key in facts}
         self.state["earlier"].append({"images": self.state["images"], **session})
 
 
@@ -490,7 +490,6 @@ def build_network(data: Dataset, vocabulary: Vocabulary, recipe: Recipe) -> UNet
         channels=recipe.channels,
         patch=recipe.patch,
         attention_blocks=recipe.attention_blocks,
-        text_dim=recipe.text_dim,
         n_tokens=len(vocabulary),
     )
     torch.manual_seed(recipe.seed)

@@ -26,8 +26,12 @@ def pixels(size):
     return np.random.default_rng(0).integers(0, 256, (size, size, 3), np.uint8)
 
 
+STEP_NET = make_tiny(seed=1).net  # stands for weights that are not averaged
+
+
 def frames(parts, case, denoiser):
-    return list(run(parts, case, denoiser, SEEDS, pixels(denoiser.image_size)))
+    step_net = STEP_NET if case.part == "weights" else None
+    return list(run(parts, case, denoiser, SEEDS, pixels(denoiser.image_size), step_net))
 
 
 class Spy(torch.nn.Module):
@@ -261,6 +265,29 @@ def test_a_schedule_that_ends_above_zero_brings_the_brightnesses_together():
     assert wrong.max() - wrong.min() < healthy.max() - healthy.min()
     darkest = int(healthy.argmin())
     assert PROMPTS[darkest] == "red heart" and wrong[darkest] > healthy[darkest]
+
+
+def test_without_the_average_another_network_is_evaluated_from_the_same_noise(tiny):
+    case = CASES["no-average"]
+    healthy, wrong = frames(PARTS, case, tiny), frames(broken(case), case, tiny)
+    only = list(run(PARTS, case, Denoiser(STEP_NET, tiny.vocabulary), SEEDS))
+    assert torch.equal(wrong[0].step.x, healthy[0].step.x)
+    for a, b in zip(wrong, only, strict=True):
+        assert torch.equal(a.step.x, b.step.x) and torch.equal(a.step.x0, b.step.x0)
+
+
+def test_cases_that_agree_in_their_healthy_run_have_it_to_the_bit(tiny):
+    """The page makes it once for all of them."""
+    a, b, other = (CASES[name] for name in ("captions-shifted", "no-average", "last-noise"))
+    assert a.healthy == b.healthy != other.healthy
+    first, second = (frames(PARTS, case, tiny)[-1].step.x for case in (a, b))
+    assert torch.equal(first, second)
+
+
+def test_a_case_can_have_fewer_steps(tiny):
+    case = dataclasses.replace(CASES["one-noise"], fewer_steps=5)
+    assert len(frames(PARTS, case, tiny)) == 6 and CASES["one-noise"].steps == STEPS
+    assert case.healthy != CASES["one-noise"].healthy
 
 
 def test_what_a_run_lacks_is_said(tiny):

@@ -46,9 +46,9 @@ def show(stage: Stage, name: str, seed: int) -> None:
 
 
 def _start(parts: Parts, case: Case, seed: int) -> Iterator[Frame]:
-    denoiser, last = broken_pipelines.load(case)
+    denoiser, step_net = broken_pipelines.load(case)
     pixels = samples.pixels(IMAGE, denoiser.image_size) if case.from_image else None
-    return broken_pipelines.run(parts, case, denoiser, range(seed, seed + len(PROMPTS)), pixels, last)
+    return broken_pipelines.run(parts, case, denoiser, range(seed, seed + len(PROMPTS)), pixels, step_net)
 
 
 def _both(case: Case, seed: int) -> tuple[list[Frame], list[Frame]]:
