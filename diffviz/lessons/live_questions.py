@@ -329,6 +329,7 @@ def word_order(seed: int) -> Question:
 NEEDS_MORE = {
     "terminal-snr",
     "guidance-off-by-one",
+    "no-average",
 }  # too slight to be seen without the curves of the workshop
 
 

@@ -70,6 +70,7 @@ def main() -> None:
         "images": saved["state"]["images"],
         "session": saved["session"],
         "average": decay,
+        "generated": IMAGES,
     }
     early_weights.write(target, saved["net"], state, facts)
     checkpoints.enter(target)

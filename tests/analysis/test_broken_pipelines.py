@@ -255,6 +255,22 @@ def test_the_schedule_of_stable_diffusion_does_not_end_at_zero_and_its_repair_do
 
 
 @pytest.mark.slow
+def test_without_the_average_the_heart_is_a_colder_red_and_the_input_as_it_should_be():
+    """What its `sign` says, on the shipped network and the weights of a step: less green in the heart for every seed."""
+    case = CASES["no-average"]
+    denoiser, step_net = workshop.load(case)
+    healthy, wrong = (
+        list(run(parts, case, denoiser, range(20, 24), None, step_net)) for parts in (PARTS, broken(case))
+    )
+    heart = PROMPTS.index("red heart")
+    green = [float(frames[-1].images[heart, 1].mean()) for frames in (healthy, wrong)]
+    assert green[1] < green[0] - 0.05
+    for a, b in zip(healthy[:-1], wrong[:-1], strict=True):
+        assert np.allclose(a.input_rms, b.input_rms, atol=0.05)
+    assert (wrong[-1].images - healthy[-1].images).square().mean() > 0.1**2
+
+
+@pytest.mark.slow
 def test_a_schedule_that_ends_above_zero_brings_the_brightnesses_together():
     """What its `sign` says, on the shipped network: the spread of the four means is smaller, the darkest is paler."""
     case, denoiser = CASES["terminal-snr"], checkpoints.load(checkpoints.QUICK)

@@ -32,7 +32,9 @@ def test_what_ships_is_another_network_of_the_same_shape_in_every_layer(monkeypa
     early, shipped = early_weights.load(), checkpoints.load(early_weights.OF).net
     assert early.config == shipped.config
     matrices = {name for name, weight in shipped.state_dict().items() if weight.dim() > 1}
-    same = {n for n, w in shipped.state_dict().items() if n in matrices and torch.equal(early.state_dict()[n], w)}
+    same = {
+        n for n, w in shipped.state_dict().items() if n in matrices and torch.equal(early.state_dict()[n], w)
+    }
     assert not same
     assert (ASSETS / early_weights.FILE).stat().st_size < 3e6
     assert checkpoints.listed()[early_weights.FILE] == checkpoints.sha256_of(ASSETS / early_weights.FILE)

@@ -16,7 +16,7 @@ from diffviz.analysis.broken_pipelines import CASES, PARTS, PROMPTS, Case, Frame
 from diffviz.evaluation.metrics import PER_IMAGE, rmse
 from diffviz.imaging import samples
 from diffviz.imaging.pixels import mosaic, to_uint8
-from diffviz.models import checkpoints
+from diffviz.models import checkpoints, early_weights
 from diffviz.ui import charts, source, theme, turns
 from diffviz.ui.cache import digest, memo, share, shared
 from diffviz.ui.components import gallery, player
@@ -161,6 +161,8 @@ def _named(case: Case) -> bool:
 
 def _explain(case: Case, seed: int, healthy: list[Frame]) -> None:
     st.markdown(f"**{case.title}.** {case.sign}\n\n{case.why}")
+    if case.part == "weights":
+        st.markdown(_averaging())
     for column, function, title in zip(
         st.columns(2), (case.wrong, case.right), ("Broken", "Healthy"), strict=True
     ):
@@ -171,6 +173,21 @@ def _explain(case: Case, seed: int, healthy: list[Frame]) -> None:
     if st.toggle("Mend it and run again", key=f"workshop-mend-{case.id}", persist_state="session"):
         _mend(case, seed, healthy)
     source.show(broken_pipelines.run, broken_pipelines._denoise, title="The pipeline around it")
+
+
+def _averaging() -> str:
+    """What the average of the weights was measured to bring (`diffviz.training.publish_early`)."""
+    facts = early_weights.facts()
+    step, average, shipped = (facts["measured"][name] for name in ("rounded", "average", "shipped"))
+    return (
+        f"Measured: these are the weights after {facts['steps']} more steps of this network's training, at the peak of the "
+        f"rate. Their held-out loss is **{step['heldout_loss']:.3f}**, that of the average which the same run keeps (decay "
+        f"{facts['average']} a step) **{average['heldout_loss']:.3f}**, that of the average that ships, at whose end the "
+        f"rate had fallen to 0, {shipped['heldout_loss']:.3f}. Of {facts['generated']} images by each, our classifier "
+        f"has the caption among its first five labels for {step['label_top5']['value']:.0%}, "
+        f"{average['label_top5']['value']:.0%} and {shipped['label_top5']['value']:.0%}. (The weights of the step are "
+        f"stored rounded; unrounded their loss is {facts['measured']['step']['heldout_loss']:.3f}.)"
+    )
 
 
 def _body(function: Callable[..., object]) -> str:
