@@ -45,7 +45,8 @@ def show(stage: Stage, name: str, seed: int) -> None:
         _explain(case, seed, healthy)
 
 
-def _start(parts: Parts, case: Case, seed: int) -> Iterator[Frame]:
+def start(parts: Parts, case: Case, seed: int) -> Iterator[Frame]:
+    """A run of a case with these parts, from the page's image where it begins with one."""
     denoiser, step_net = broken_pipelines.load(case)
     pixels = samples.pixels(IMAGE, denoiser.image_size) if case.from_image else None
     return broken_pipelines.run(parts, case, denoiser, range(seed, seed + len(PROMPTS)), pixels, step_net)
@@ -60,7 +61,7 @@ def _run_both(case: Case, seed: int) -> tuple[list[Frame], list[Frame]]:
     torch.set_num_threads(1)
     keys = digest("workshop", case.healthy, seed), digest("workshop", case.id, case.steps, seed)
     kept: list[list[Frame] | None] = [shared(key) for key in keys]
-    starts = [_start(parts, case, seed) for parts in (PARTS, broken_pipelines.broken(case))]
+    starts = [start(parts, case, seed) for parts in (PARTS, broken_pipelines.broken(case))]
     runs = [frames or start for frames, start in zip(kept, starts, strict=True)]
     made: tuple[list[Frame], list[Frame]] = [], []
     place = st.empty()
@@ -198,7 +199,7 @@ def _mend(case: Case, seed: int, healthy: list[Frame]) -> None:
     def again() -> Frame:
         with st.spinner("Running the mended pipeline …"):
             parts = broken_pipelines.mended(broken_pipelines.broken(case), case)
-            *_, last = _start(parts, case, seed)
+            *_, last = start(parts, case, seed)
             return last
 
     repaired = memo("workshop-mended", (case.id, seed), again)
