@@ -20,8 +20,9 @@ def ask_prediction(question: str, options: Sequence[str], key: str) -> str | Non
         picked = st.pills(question, options, key=key, persist_state="session", wrap=True, width="content")
         if picked is None and not st.session_state.get(shown):
             told = {"on_click": st.session_state.update, "args": ({shown: True},)}
-            st.caption("Guess first.", width="content")
-            st.button("Show me", key=f"{key}-show", type="tertiary", **told)
+            with st.container(horizontal=True, vertical_alignment="center", gap="small", width="content"):
+                st.caption("Guess first.", width="content")
+                st.button("Show me", key=f"{key}-show", type="tertiary", **told)
     return picked or (UNASKED if st.session_state.get(shown) else None)
 
 

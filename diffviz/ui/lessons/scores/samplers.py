@@ -14,9 +14,9 @@ from torch import Tensor
 from diffviz.diffusion.samplers import timesteps
 from diffviz.toy import scores
 from diffviz.ui import charts, plane, source, theme
-from diffviz.ui.cache import by_content, memo
+from diffviz.ui.cache import by_content
 from diffviz.ui.components import player
-from diffviz.ui.lessons.scores import LINEAR, diffused, noise, tensor
+from diffviz.ui.lessons.scores import LINEAR, diffused, memo_on_stage, noise, tensor
 from diffviz.ui.plane import Plane
 from diffviz.ui.stage import Stage
 
@@ -140,8 +140,16 @@ def _enumerate(names: list[str]) -> str:
 
 def show(stage: Stage, setup: Setup) -> None:
     """The three samplers in one player, with their distances from the exact density; then the order of the solvers."""
-    result = memo("scores-three", setup, lambda: run(setup))
-    shown = memo("scores-three-panels", setup, lambda: panels(setup, result))
+
+    def first() -> list[player.Panel]:
+        start = noise(setup.seed, POINTS).numpy()[None]
+        return panels(setup, Result([1.0], dict.fromkeys(TITLES, start), {}, {}))
+
+    def make() -> tuple[Result, list[player.Panel]]:
+        result = run(setup)
+        return result, panels(setup, result)
+
+    result, shown = memo_on_stage(stage, "scores-three", setup, make, first)
     top = max(0.12, *(max(far) for far in result.far.values())) * 1.05
     lines = [
         player.Chart(SHORT[name], ROLES[name], far, [f"{d:.3f}" for d in far], (0, top))
