@@ -136,9 +136,7 @@ def _curves(healthy: list[Frame], wrong: list[Frame]) -> go.Figure:
         title: np.array([rmse(f.step.x0.numpy(), 0.0, PER_IMAGE).mean() for f in run[:-1]])
         for title, run in (("healthy", healthy), ("broken", wrong))
     }
-    return charts.paired_lines(
-        {"RMS of the network's input": given, "RMS of x̂₀": spread}, steps, theme.palette()
-    )
+    return charts.paired_lines({"Network input, RMS": given, "x̂₀, RMS": spread}, steps, theme.palette())
 
 
 def _named(case: Case) -> bool:
