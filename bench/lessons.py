@@ -1,11 +1,11 @@
-"""Speed of two things that a learner waits for, as ratios and seconds of this machine.
+"""Speed of three things that a learner waits for, as ratios and seconds of this machine.
 
     python -m bench.lessons
 
 Times are of the processor, so that other programs on the machine count less. A run with a switch in the network against the
-plain run of the same seed, one after the other, several times: the median ratio should be at most 1.5. And training on
-points of one's own: seconds to the first samples, which should be below 1, and to the end. The first training of a process
-also imports torch's optimizers; a page shows the points meanwhile.
+plain run of the same seed, one after the other, several times: the median ratio should be at most 1.5. Training on points
+of one's own: seconds to the first samples, which should be below 1, and to the end. And each run of the workshop with a bug
+in it: seconds, its decoding included; the healthy run beside it is kept for all cases that agree in it.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ import time
 
 import torch
 
-from diffviz.analysis import unet_probe
+from diffviz.analysis import broken_pipelines, unet_probe
 from diffviz.diffusion.samplers import final_step
 from diffviz.models import checkpoints
 from diffviz.models.denoiser import Denoiser
 from diffviz.pipelines.text_to_image import Settings, sample_steps
-from diffviz.ui.lessons import unet
+from diffviz.ui.lessons import unet, workshop
 from diffviz.ui.lessons.scores import own
 
 ROUNDS = 5
@@ -61,6 +61,20 @@ def training_seconds(seed: int) -> tuple[float, float]:
     return first, time.process_time() - began
 
 
+def workshop_seconds() -> dict[str, float]:
+    """Seconds of processor of the broken run of each case, with its weights read before."""
+    found: dict[str, float] = {}
+    for case in broken_pipelines.CASES.values():
+        steps = workshop.start(broken_pipelines.broken(case), case, 0)
+        next(steps)
+        began = time.process_time()
+        *_, last = steps
+        # The first step was before the clock was started: the others stand for it.
+        found[case.id] = (time.process_time() - began) * case.steps / (case.steps - 1)
+        assert last.step.i == case.steps
+    return found
+
+
 def main(argv: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -75,6 +89,8 @@ def main(argv: list[str] | None = None) -> None:
         )
     for name, ratio in switch_ratios(args.rounds).items():
         print(f"switch {name:12}×{ratio:5.2f} of a plain run (aim: at most 1.5)")
+    for name, took in workshop_seconds().items():
+        print(f"workshop {name:20} {took:.2f} s")
 
 
 if __name__ == "__main__":

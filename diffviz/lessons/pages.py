@@ -107,7 +107,7 @@ LESSONS = (
         "pages/11_workshop.py",
         "12 · Find the bug",
         ":material/bug_report:",
-        "Fifteen mistakes in a real pipeline",
+        "Sixteen mistakes in a real pipeline",
         "Under the hood",
     ),
     Lesson(

@@ -97,6 +97,13 @@ def with_weights(make: Callable[[], Net], tensors: Mapping[str, Tensor]) -> Net:
     return net
 
 
+def tensors(path: Path) -> dict[str, Tensor]:
+    """The tensors of a safetensors file as they are. Raises OSError or SafetensorError."""
+    opened: Any = safe_open(path, "pt")
+    with opened as file:
+        return {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+
+
 def parts(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
     """The tensors of a safetensors file in float32, and its metadata. Raises OSError or SafetensorError."""
     opened: Any = safe_open(path, "pt")

@@ -368,8 +368,10 @@ class Training:
         for average in self.averages.values():
             average.module.load_state_dict(trained)
             average.n_averaged.fill_(facts["step"] + 1)
-        self.state = {key: facts[key] for key in self.state}
-        session = {key: facts[key] for key in self.session}
+        self.state = {
+            key: facts.get(key, value) for key, value in self.state.items()
+        }  # older weights say less
+        session = {key: facts[key] for key in self.session if key in facts}
         self.state["earlier"].append({"images": self.state["images"], **session})
 
 

@@ -42,7 +42,7 @@ def by_content(function: Callable[P, T]) -> Callable[P, T]:
     name = f"{function.__module__}.{function.__qualname__}"
 
     @functools.wraps(function)
-    def shared(*args: P.args, **kwargs: P.kwargs) -> T:
+    def once(*args: P.args, **kwargs: P.kwargs) -> T:
         key = name, digest(args, kwargs)
         found = _shared.get(key)
         if found is None:
@@ -50,7 +50,18 @@ def by_content(function: Callable[P, T]) -> Callable[P, T]:
             found = _shared.put(key, (value,), len(pickle.dumps(value)))
         return found[0]
 
-    return shared
+    return once
+
+
+def shared(key: bytes) -> Any | None:
+    """What `share` has kept under a key, whichever visitor it was made for, or None. It must not be changed."""
+    found = _shared.get(key)
+    return None if found is None else found[0]
+
+
+def share(key: bytes, value: T, nbytes: int) -> T:
+    """Keep a value of this size for all visitors under a key, a `digest` of what it follows from; returns it."""
+    return _shared.put(key, (value,), nbytes)[0]
 
 
 def digest(*values: object) -> bytes:

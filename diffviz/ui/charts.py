@@ -650,7 +650,7 @@ def densities(
     colours: Mapping[str, str],
 ) -> go.Figure:
     """Densities over x (N,), one chart below the other: name -> (role, dash, values). A mark is (x, text, role)."""
-    figure = make_subplots(len(panels), 1, shared_xaxes=True, vertical_spacing=0.16)
+    figure = make_subplots(len(panels), 1, shared_xaxes=True, vertical_spacing=0.09)
     for row, lines in enumerate(panels, 1):
         for name, (role, dash, y) in lines.items():
             figure.add_scatter(
@@ -672,7 +672,8 @@ def densities(
     return figure.update_layout(
         margin={"t": 46},
         legend={"y": 1.02},
-        legend2={"orientation": "h", "y": 0.43, "yanchor": "bottom", "x": 0},
+        # Below the axis it may take as many lines as a narrow screen makes of it.
+        legend2={"orientation": "h", "y": -0.1, "yanchor": "top", "x": 0},
     )
 
 

@@ -98,6 +98,8 @@ _CSS = """
 .st-key-strip { border-top: 1px solid var(--dv-line); padding-top: .5rem; }
 .st-key-strip > .stElementContainer:has(.stTextInput) { flex: 2 1 200px; max-width: 340px; }
 .st-key-strip > .stElementContainer:has(:is(.stSelectbox, .stSlider)) { flex: 1 1 130px; max-width: 260px; }
+/* The switches of the U-Net have long names. */
+.st-key-strip > .stElementContainer.st-key-switch:has(.stSelectbox) { flex: 2 1 280px; max-width: 440px; }
 .st-key-strip > .st-key-more { order: 9; margin-left: auto; }
 /* Until a page, and a player, is there for the first time, its room is kept, so that nothing below it moves. */
 .stApp:not(:has(.dv-complete)) .st-key-stage { display: flex !important; }

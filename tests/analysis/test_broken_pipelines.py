@@ -26,8 +26,12 @@ def pixels(size):
     return np.random.default_rng(0).integers(0, 256, (size, size, 3), np.uint8)
 
 
+STEP_NET = make_tiny(seed=1).net  # stands for weights that are not averaged
+
+
 def frames(parts, case, denoiser):
-    return list(run(parts, case, denoiser, SEEDS, pixels(denoiser.image_size)))
+    step_net = STEP_NET if case.part == "weights" else None
+    return list(run(parts, case, denoiser, SEEDS, pixels(denoiser.image_size), step_net))
 
 
 class Spy(torch.nn.Module):
@@ -251,6 +255,22 @@ def test_the_schedule_of_stable_diffusion_does_not_end_at_zero_and_its_repair_do
 
 
 @pytest.mark.slow
+def test_without_the_average_the_heart_is_a_colder_red_and_the_input_as_it_should_be():
+    """What its `sign` says, on the shipped network and the weights of a step: less green in the heart for every seed."""
+    case = CASES["no-average"]
+    denoiser, step_net = workshop.load(case)
+    healthy, wrong = (
+        list(run(parts, case, denoiser, range(20, 24), None, step_net)) for parts in (PARTS, broken(case))
+    )
+    heart = PROMPTS.index("red heart")
+    green = [float(frames[-1].images[heart, 1].mean()) for frames in (healthy, wrong)]
+    assert green[1] < green[0] - 0.05
+    for a, b in zip(healthy[:-1], wrong[:-1], strict=True):
+        assert np.allclose(a.input_rms, b.input_rms, atol=0.05)
+    assert (wrong[-1].images - healthy[-1].images).square().mean() > 0.1**2
+
+
+@pytest.mark.slow
 def test_a_schedule_that_ends_above_zero_brings_the_brightnesses_together():
     """What its `sign` says, on the shipped network: the spread of the four means is smaller, the darkest is paler."""
     case, denoiser = CASES["terminal-snr"], checkpoints.load(checkpoints.QUICK)
@@ -261,6 +281,29 @@ def test_a_schedule_that_ends_above_zero_brings_the_brightnesses_together():
     assert wrong.max() - wrong.min() < healthy.max() - healthy.min()
     darkest = int(healthy.argmin())
     assert PROMPTS[darkest] == "red heart" and wrong[darkest] > healthy[darkest]
+
+
+def test_without_the_average_another_network_is_evaluated_from_the_same_noise(tiny):
+    case = CASES["no-average"]
+    healthy, wrong = frames(PARTS, case, tiny), frames(broken(case), case, tiny)
+    only = list(run(PARTS, case, Denoiser(STEP_NET, tiny.vocabulary), SEEDS))
+    assert torch.equal(wrong[0].step.x, healthy[0].step.x)
+    for a, b in zip(wrong, only, strict=True):
+        assert torch.equal(a.step.x, b.step.x) and torch.equal(a.step.x0, b.step.x0)
+
+
+def test_cases_that_agree_in_their_healthy_run_have_it_to_the_bit(tiny):
+    """The page makes it once for all of them."""
+    a, b, other = (CASES[name] for name in ("captions-shifted", "no-average", "last-noise"))
+    assert a.healthy == b.healthy != other.healthy
+    first, second = (frames(PARTS, case, tiny)[-1].step.x for case in (a, b))
+    assert torch.equal(first, second)
+
+
+def test_a_case_can_have_fewer_steps(tiny):
+    case = dataclasses.replace(CASES["one-noise"], fewer_steps=5)
+    assert len(frames(PARTS, case, tiny)) == 6 and CASES["one-noise"].steps == STEPS
+    assert case.healthy != CASES["one-noise"].healthy
 
 
 def test_what_a_run_lacks_is_said(tiny):

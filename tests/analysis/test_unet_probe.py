@@ -5,6 +5,7 @@ import dataclasses
 import numpy as np
 import pytest
 import torch
+from torch.utils.flop_counter import FlopCounterMode
 
 from diffviz.analysis import unet_probe
 from diffviz.analysis.unet_probe import Switches, switched
@@ -124,6 +125,29 @@ def test_a_told_time_is_the_one_the_network_hears_at_every_step(tiny, run):
     conditional(run, frozen)
     expected = unet_probe.time_embedding([0.3] * run.steps)
     assert np.allclose(seen[0].numpy(), expected, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    "switches",
+    [
+        Switches(skips=dict.fromkeys(range(4), 0.5)), Switches(backbone={0: 0.0}), Switches(self_attention=False),
+        Switches(cross_attention=False), Switches(told_time=0.5),
+    ],
+    ids=["skips", "backbone", "self", "cross", "time"],
+)  # fmt: skip
+def test_a_switch_costs_no_operation_more(tiny, run, switches):
+    """What `bench.lessons` measures in time: no convolution, linear layer or evaluation is added."""
+
+    def flops(denoiser):
+        evaluations = []
+        handle = denoiser.net.register_forward_pre_hook(lambda *given: evaluations.append(1))
+        with FlopCounterMode(display=False) as counter:
+            sample_trajectory(SETTINGS, denoiser)
+        handle.remove()
+        return counter.get_total_flops(), len(evaluations)
+
+    plain = flops(tiny)
+    assert plain[0] > 0 and flops(switched(tiny, switches)) == plain
 
 
 def test_a_block_that_is_not_there_is_refused(tiny):

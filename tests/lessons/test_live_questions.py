@@ -91,7 +91,7 @@ def test_every_mistake_that_can_be_seen_is_asked_for_by_some_seed(monkeypatch):
     blank = torch.zeros(4, 3, 8, 8)
     frame = broken_pipelines.Frame(Step(0, 1.0, blank, blank, blank), np.ones(4), blank)
     monkeypatch.setattr(broken_pipelines, "run", lambda *args: [frame] * (broken_pipelines.STEPS + 1))
-    asked = [QUESTIONS["find_the_bug"](seed) for seed in range(20)]
+    asked = [QUESTIONS["find_the_bug"](seed) for seed in range(26)]
     cases = broken_pipelines.CASES
     seen = {c.title for c in cases.values() if not c.from_image and c.id not in live_questions.NEEDS_MORE}
     assert len(seen) >= 10 and set(cases) >= live_questions.NEEDS_MORE

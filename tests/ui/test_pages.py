@@ -15,7 +15,7 @@ from diffviz.evaluation import categories, nearest_neighbors, results
 from diffviz.evaluation.metrics import rmse
 from diffviz.lessons import content, staircase
 from diffviz.models import checkpoints
-from diffviz.ui import live
+from diffviz.ui import cache, live
 from diffviz.ui.lessons import editing, memorization, reverse, steps, teaching, training, unet, workshop
 
 PAGES = [None, *(f"pages/{p.name}" for p in sorted((ROOT / "pages").glob("*.py")))]
@@ -911,6 +911,52 @@ def test_attention_can_be_looked_at_by_block_and_head(kind, few_steps):
     for label, value in (("Block", 1), ("Head", 2)):
         next(s for s in app.selectbox if s.label == label).set_value(value).run()
         assert not app.exception
+
+
+@pytest.mark.parametrize("kind", ["Cross-attention (to the prompt)", "Self-attention (to other places)"])
+def test_a_place_says_what_it_takes_and_its_shares_of_the_tokens_are_a_whole(kind, few_steps, monkeypatch):
+    shown = []
+    monkeypatch.setattr(
+        unet.player, "play", lambda panels, readouts, captions, **more: shown.append((captions, more))
+    )
+    open_page(UNET, inside="Attention", attention=kind, prompt="red cat")
+    captions, more = shown[-1]
+    assert more["on_pick"] is not None and len(captions) == unet.STEPS
+    for said in captions:
+        told = said.partition("the marked place (row 4, column 4)")[2]
+        assert told
+        if kind.startswith("Cross"):
+            shares = re.findall(r"(noto|red|cat) (\d+)%", told.partition(". ")[0])
+            assert [word for word, _ in shares] == ["noto", "red", "cat"]
+            assert abs(sum(int(share) for _, share in shares) - 100) <= 2  # each is rounded
+
+
+def test_a_run_with_a_switch_is_made_once_for_all_visitors(few_steps, monkeypatch):
+    open_switch("self", **{"guess-unet-self": "the shape"})
+    monkeypatch.setattr(unet, "sample_steps", lambda *args: pytest.fail("it was made before"))
+    app = open_switch("self", **{"guess-unet-self": "the shape"})
+    assert app.session_state["unet-switched"][1].steps == 3
+
+
+def test_a_workshop_run_is_made_once_and_its_healthy_half_serves_other_bugs(short_runs, monkeypatch):
+    cache._shared.clear()
+    ran = []
+    monkeypatch.setattr(
+        broken_pipelines,
+        "run",
+        lambda parts, *rest, run=broken_pipelines.run: counted(ran, parts, run(parts, *rest)),
+    )
+    for name in ("captions-shifted", "halves-swapped", "captions-shifted"):
+        open_page(WORKSHOP, bug=workshop.TITLES[name])
+    assert ran == [broken_pipelines.PARTS, *(
+        broken_pipelines.broken(broken_pipelines.CASES[name]) for name in ("captions-shifted", "halves-swapped")
+    )]  # fmt: skip
+
+
+def counted(ran, parts, frames):
+    """The frames; `parts` are noted when the first of them is asked for."""
+    ran.append(parts)
+    yield from frames
 
 
 def test_the_network_can_be_opened_without_a_prompt(few_steps):

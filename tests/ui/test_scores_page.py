@@ -83,6 +83,32 @@ def test_heun_begins_worse_at_equal_cost_and_gains_more_by_each_doubling():
     assert far["Heun"][-2] / far["Heun"][-1] > 1.3 * far["Euler"][-2] / far["Euler"][-1]
 
 
+def test_where_euler_fails_and_heun_does_not_is_said_with_its_figures():
+    """On the default data there is no such number of steps; the page then says where there is one."""
+    assert samplers.fails_alone("three clusters", 0)[0] == []
+    (steps,), _ = samplers.fails_alone(samplers.ALONE, 0)
+    found = samplers.errors(samplers.ALONE, 0)
+    assert found["Euler"][steps].share > samplers.MANY >= found["Heun"][steps].share
+    text = said(open_page(scores=scores.PARTS["samplers"]))
+    assert (
+        f"On the data “{samplers.ALONE}” it does: with {steps} steps {found['Euler'][steps].share:.0%}"
+        in text
+    )
+
+
+def test_the_first_frames_of_a_visit_have_something_before_them(monkeypatch):
+    """A still of the start stands where the player will be, and only before the first of them."""
+    drawn = []
+    monkeypatch.setattr(
+        scores.player, "still", lambda panels, text, main=0: drawn.append(panels) or "<p>still</p>"
+    )
+    app = open_page(scores=scores.PARTS["samplers"])
+    assert len(drawn) == 1 and len(drawn[0]) == len(samplers.TITLES)
+    assert all(len(panel.frames) == 1 for panel in drawn[0])
+    app.select_slider(key="grid").set_value("16").run()
+    assert not app.exception and len(drawn) == 1
+
+
 def test_at_equal_steps_distances_shrink_and_share_and_median_agree():
     for by_steps in samplers.errors("narrow clusters", 0).values():
         few, many = by_steps[4], by_steps[64]

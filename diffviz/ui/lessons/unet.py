@@ -24,14 +24,23 @@ from diffviz.models.text_encoder import Vocabulary
 from diffviz.paths import CURVES
 from diffviz.pipelines.text_to_image import Settings, sample_steps
 from diffviz.pipelines.trajectory import Trajectory, record
-from diffviz.ui import charts, live, source, theme
-from diffviz.ui.cache import by_content, memo
-from diffviz.ui.components import player
+from diffviz.ui import charts, live, source, theme, turns
+from diffviz.ui.cache import by_content, digest, memo, share, shared
+from diffviz.ui.components import gallery, player
 from diffviz.ui.controls import Controls
 from diffviz.ui.prediction import UNASKED, ask_prediction
 from diffviz.ui.stage import Stage
 
 STEPS = 16
+# Prompts whose mean vectors are compared with the first one's.
+ORDERS = (
+    "cat with sunglasses",
+    "sunglasses with cat",
+    "cat",
+    "sunglasses",
+    "dog with sunglasses",
+    "red heart",
+)
 CHANNELS = 16  # of a block, shown as small images, four by four
 PARTS = {
     "blocks": "Blocks and activations",
@@ -45,18 +54,24 @@ SIDES = {"down": "encoder", "middle": "bottleneck", "up": "decoder"}
 def run_of(
     stage: Stage, settings: Settings, switch: str = "", denoiser: Denoiser | None = None
 ) -> Trajectory:
-    """The trajectory of these settings, shown while it is computed, and kept; `switch` names the denoiser's."""
+    """The trajectory of these settings, shown while it is computed, and kept for all; `switch` names the denoiser's."""
+    asked = digest("unet", settings, switch)
 
     def make() -> Trajectory:
+        if (kept := shared(asked)) is not None:
+            return kept
         torch.set_num_threads(1)
         place, steps = stage.picture.empty(), list[Step]()
-        for step in sample_steps(settings, denoiser):
+        for step in turns.paced(
+            sample_steps(settings, denoiser), (settings.model, settings.guided), settings.nfe
+        ):
             steps.append(step)
             now = record([step], SCHEDULES[settings.schedule])[0]
             panel = player.Panel("x̂₀", f"step {step.i} of {settings.frames}", "prediction", now.frames("x0"))
             place.html(player.still([panel], "The network is at work."))
         place.empty()
-        return record(steps, SCHEDULES[settings.schedule], dataclasses.asdict(settings))[0]
+        found = record(steps, SCHEDULES[settings.schedule], dataclasses.asdict(settings))[0]
+        return share(asked, found, found.x.nbytes + found.x0.nbytes + found.eps.nbytes)
 
     return memo("unet-switched" if switch else "unet-run", (settings, switch), make)
 
@@ -102,6 +117,9 @@ def activations(stage: Stage, settings: Settings, name: str) -> None:
             [f"The values of {name} have a standard deviation of {s:.2f} at this step. Mid grey is 0." for s in spread],
             title=f"Activations of {name}", key="unet-player", name=f"activations-{name}", start=run.steps // 2, main=1,
         )  # fmt: skip
+    st.header(f"Channel {enlarged} over all steps", anchor=False)
+    film = _grey(acts[:, enlarged], scale)
+    st.html(gallery.row(list(film), [f"t = {t:.2f}" for t in run.t[:-1]], [""] * len(film), wanted=64))
     st.header("The network that ran", anchor=False)
     st.html(diagram(_blocks(settings.model), unet_probe.skip_sources(denoiser.net), name))
     total = sum(b.flops for b in _blocks(settings.model))
@@ -350,40 +368,44 @@ def attention(stage: Stage, settings: Settings, vocabulary: Vocabulary, kind: st
         if kind == "cross":
             words = [settings.style or "no style", *vocabulary.read(settings.prompt).words]
             words += ["no words"] * (weights.shape[-1] - len(words))
-            token = st.selectbox("Token", range(len(words)), len(words) - 1, format_func=words.__getitem__,
+            most = 1 + int(
+                weights.mean((0, 1, 2, 3))[1:].argmax()
+            )  # of the words; the style takes more than any
+            token = st.selectbox("Token", range(len(words)), most, format_func=words.__getitem__,
                                  key=f"attention-token-{settings.prompt}")  # fmt: skip
-        else:
-            row = st.number_input("Row", 1, side, side // 2, key="attention-row")
-            column = st.number_input("Column", 1, side, side // 2, key="attention-column")
+        row = st.number_input("Row", 1, side, side // 2, key="attention-row")
+        column = st.number_input("Column", 1, side, side // 2, key="attention-column")
     chosen = weights[block].mean(1) if head is None else weights[block, :, head]  # (steps, positions, M)
-    if kind == "cross":
-        maps, what = chosen[..., token], f"“{words[token]}”"
-    else:
-        at = (row - 1) * side + column - 1
-        maps, what = chosen[:, at], f"the marked place (row {row}, column {column})"
-    maps = maps.reshape(-1, side, side)
+    looks = chosen[:, (row - 1) * side + column - 1]  # from the marked place: (steps, M)
+    maps = (chosen[..., token] if kind == "cross" else looks).reshape(-1, side, side)
     lit = _lit(run.x0[:-1], maps)
-    if kind == "self":
-        _mark(lit, row - 1, column - 1, side)
+    _mark(lit, row - 1, column - 1, side)
+    marked = f"the marked place (row {row}, column {column})"
     entropy = -(chosen * np.log2(chosen.clip(1e-12))).sum(-1).mean(1)
-    share = maps.mean((1, 2)) if kind == "cross" else maps.max((1, 2))
+    if kind == "cross":
+        found = [
+            f"“{words[token]}” gets {m.mean():.0%} of the attention of all places, on average. Of {marked}: "
+            + ", ".join(f"{word} {part:.0%}" for word, part in zip(words, look, strict=True)) + "."
+            for m, look in zip(maps, looks, strict=True)
+        ]  # fmt: skip
+    else:
+        found = [f"From {marked}, the place looked at most gets {m.max():.0%}." for m in maps]
+    spread = f"of {weights.shape[-1]} (2 to the power of its entropy)."
     said = [
-        (f"{what} gets {s:.0%} of the attention of all places, on average." if kind == "cross"
-         else f"From {what}, the place looked at most gets {s:.0%}.")
-        + f" Attention is spread over {2**e:.1f} of {weights.shape[-1]} (2 to the power of its entropy)."
-        for s, e in zip(share, entropy, strict=True)
-    ]  # fmt: skip
+        f"{told} Attention is spread over {2**e:.1f} {spread}" for told, e in zip(found, entropy, strict=True)
+    ]
     with stage.picture:
         player.play(
             [player.Panel("x̂₀", "the prediction", "prediction", run.frames("x0")[:-1]),
              player.Panel("x̂₀, lit", f"{kind}-attention", "conditional", lit)],
             live.readouts(run, run.steps)[:-1], said, title=f"{kind}-attention", key=f"unet-{kind}",
             name=f"{kind}-attention", start=run.steps // 2, main=1, same=f"{kind}-attention",
-            on_pick=partial(_look_from, side) if kind == "self" else None,
+            on_pick=partial(_look_from, side),
         )  # fmt: skip
     st.markdown(
         f"Attention works at the lowest resolution, {side} × {side} places. "
-        + ("Each place takes from the tokens of style and prompt; bright places take most from the token chosen."
+        + ("Each place takes from the tokens of style and prompt; bright places take most from the token chosen. Click on "
+           "the large image for what a place takes from each token."
            if kind == "cross" else "Each place takes from all places; the marked one, which a click on the large image "
            "chooses, takes most from the bright ones.")
         + " Such weights say where something is read, not what it does: the switches do."
@@ -392,16 +414,19 @@ def attention(stage: Stage, settings: Settings, vocabulary: Vocabulary, kind: st
 
 
 def _look_from(side: int, pick: player.Pick) -> None:
-    """Choose the place that was clicked, of side × side, for self-attention to look from."""
+    """Choose the place that was clicked, of side × side, for attention to look from."""
     st.session_state["attention-row"] = min(int(pick.y * side), side - 1) + 1
     st.session_state["attention-column"] = min(int(pick.x * side), side - 1) + 1
 
 
 def _lit(x0: np.ndarray, maps: np.ndarray) -> np.ndarray:
-    """Predictions (F, C, S, S) lit by maps (F, h, h), the brightest place of each frame at full brightness."""
+    """Predictions (F, C, S, S) lit by maps (F, h, h), the brightest twentieth of each frame at full brightness."""
     zoom = x0.shape[-1] // maps.shape[-1]
-    light = np.kron(maps / maps.max((1, 2), keepdims=True), np.ones((1, zoom, zoom)))[:, None]
-    return to_uint8((x0 + 1) * (0.12 + 0.88 * light) - 1)
+    full = np.quantile(
+        maps, 0.95, (1, 2), keepdims=True
+    )  # one place far above the others would leave them in the dark
+    light = np.kron((maps / full.clip(1e-9)).clip(0, 1), np.ones((1, zoom, zoom)))[:, None]
+    return to_uint8((x0 + 1) * (0.15 + 0.85 * light) - 1)
 
 
 def _mark(frames: np.ndarray, row: int, column: int, side: int) -> None:
@@ -418,18 +443,24 @@ def _mark(frames: np.ndarray, row: int, column: int, side: int) -> None:
 
 def embeddings(stage: Stage, settings: Settings, vocabulary: Vocabulary) -> None:
     """The time embedding as a heat map with its similarities, and the words with their neighbours."""
-    ts = np.linspace(0, 1, 101)
+    ts = np.linspace(0, 1, 401)
     at = stage.controls.slider("Compare with t", 0.0, 1.0, 0.5, 0.01, key="embedding-t")
     table = unet_probe.time_embedding(ts)
     similar = unet_probe.cosine_similarity(unet_probe.time_embedding([at])[0], table)
     with stage.picture:
         charts.show(charts.embedding_map(ts, table, similar, at, theme.palette()), "embedding-map")
-    near = similar[np.abs(ts - at) <= 0.0501].min()
+    beside = unet_probe.time_embedding([at, at - 0.01 if at > 0.5 else at + 0.01])
+    inner = float(beside[0] @ beside[1])
+    half = unet_probe.EMBEDDING // 2
     st.markdown(
         f"The network is told the noise level as {unet_probe.EMBEDDING} numbers: sines and cosines of the level "
         "at frequencies from high to low. One number between 0 and 1 would hardly change from step to step; here "
-        "the fast waves tell neighbours apart, and the slow ones say roughly where one is. Within 0.05 of t = "
-        f"{at:.2f} the similarity falls to {near:.2f}."
+        "the fast waves tell neighbours apart, and the slow ones say roughly where one is.\n\n"
+        f"Why **sinusoids**: sin² + cos² = 1 for each of the {half} frequencies, so every t has an embedding of the same "
+        f"length, √{half}, and the inner product of two is Σ cos(ωₖ·Δ): it depends on how far apart two noise levels are "
+        f"and not on where they lie. At t = {at:.2f} the inner product with the t 0.01 away is {inner:.1f} of {half}, a "
+        f"cosine similarity of {inner / half:.2f}; farther than 0.05 away it is {_beyond(ts, similar, at, 0.05):.2f} on "
+        "average. The level is told as the angle arctan(σ/α), which on the cosine schedule grows nearly evenly with t."
     )
     st.header("The words", anchor=False)
     denoiser = checkpoints.load(settings.model)
@@ -447,10 +478,39 @@ def embeddings(stage: Stage, settings: Settings, vocabulary: Vocabulary) -> None
     )  # fmt: skip
     effect = unet_probe.largest_order_effect(settings.prompt, denoiser)
     st.markdown(
-        "Beside the attention to single words, their mean joins the noise level. A mean has no order: over the "
-        f"orders of these {len(words)} words it changes by {effect:.0e} at most, which is rounding. This network "
-        "has no positions for its words either, so “cat with sunglasses” and “sunglasses with cat” are one "
-        "prompt to it. CLIP and T5 read the order. The vectors were learned from our captions alone, so "
-        "neighbours are words with a like effect on images, or chance for rare words."
+        "The vectors were learned from our captions alone, so neighbours are words with a like effect on images, or "
+        "chance for rare words. Beside the attention to single words, their mean joins the noise level. A mean has no "
+        f"order: over the orders of the words in this prompt ({len(words)}) it changes by {_power(effect)} at most, which "
+        "is rounding."
     )
-    source.show(unet_probe.time_embedding, unet_probe.nearest_words)
+    vectors = unet_probe.pooled_text(ORDERS, denoiser)
+    first, *others = unet_probe.cosine_similarity(vectors[0], vectors)[1:]
+    st.table(
+        {
+            "prompt": [f"“{prompt}”" for prompt in ORDERS[1:]],
+            f"cosine similarity of its mean to that of “{ORDERS[0]}”": [f"{s:.3f}" for s in (first, *others)],
+        }
+    )
+    st.markdown(
+        f"Measured on this network: “{ORDERS[0]}” and “{ORDERS[1]}” have the same mean, up to "
+        f"{_power(float(np.abs(vectors[1] - vectors[0]).max()))}, and cross-attention has no positions for words, so they "
+        "are one prompt to it, while a cat that wears sunglasses is no pair of sunglasses with a cat. “with” has no token "
+        "at all. The mean of two words lies near each of them, so what belongs to which gets lost too. CLIP and T5 have "
+        "position embeddings and read the order."
+    )
+    source.show(unet_probe.time_embedding, unet_probe.pooled_text, unet_probe.nearest_words)
+
+
+def _power(value: float) -> str:
+    """A tiny number as "6·10⁻⁸"; 0 as "0"."""
+    digits, _, power = f"{value:.0e}".partition("e")
+    return (
+        f"{digits}·10{str(int(power)).translate(str.maketrans('-0123456789', '⁻⁰¹²³⁴⁵⁶⁷⁸⁹'))}"
+        if value
+        else "0"
+    )
+
+
+def _beyond(ts: np.ndarray, similar: np.ndarray, at: float, reach: float) -> float:
+    """The mean similarity of the times farther than `reach` from `at`."""
+    return float(similar[np.abs(ts - at) > reach].mean())

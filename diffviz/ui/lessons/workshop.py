@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterator
+from functools import partial
 
 import numpy as np
 import plotly.graph_objects as go
@@ -15,9 +16,9 @@ from diffviz.analysis.broken_pipelines import CASES, PARTS, PROMPTS, Case, Frame
 from diffviz.evaluation.metrics import PER_IMAGE, rmse
 from diffviz.imaging import samples
 from diffviz.imaging.pixels import mosaic, to_uint8
-from diffviz.models import checkpoints
-from diffviz.ui import charts, source, theme
-from diffviz.ui.cache import memo
+from diffviz.models import checkpoints, early_weights
+from diffviz.ui import charts, source, theme, turns
+from diffviz.ui.cache import digest, memo, share, shared
 from diffviz.ui.components import gallery, player
 from diffviz.ui.stage import Stage
 
@@ -31,6 +32,11 @@ IMAGE = "cat-face-noto.png"  # what the run starts from where a case starts from
 def show(stage: Stage, name: str, seed: int) -> None:
     """One case: both runs, the question, and what it was once that is answered or asked for."""
     case = CASES[name]
+    try:
+        broken_pipelines.load(case)
+    except checkpoints.CheckpointError as error:
+        st.error(str(error), icon=":material/error:")
+        st.stop()
     with stage.picture:
         healthy, wrong = _both(case, seed)
         _player(case, healthy, wrong)
@@ -39,30 +45,47 @@ def show(stage: Stage, name: str, seed: int) -> None:
         _explain(case, seed, healthy)
 
 
-def _start(parts: Parts, case: Case, seed: int) -> Iterator[Frame]:
-    denoiser = checkpoints.load(case.model)
+def start(parts: Parts, case: Case, seed: int) -> Iterator[Frame]:
+    """A run of a case with these parts, from the page's image where it begins with one."""
+    denoiser, step_net = broken_pipelines.load(case)
     pixels = samples.pixels(IMAGE, denoiser.image_size) if case.from_image else None
-    return broken_pipelines.run(parts, case, denoiser, range(seed, seed + len(PROMPTS)), pixels)
+    return broken_pipelines.run(parts, case, denoiser, range(seed, seed + len(PROMPTS)), pixels, step_net)
 
 
 def _both(case: Case, seed: int) -> tuple[list[Frame], list[Frame]]:
-    """The frames of both runs, step by step together, shown as they come."""
+    """The frames of both runs, step by step together, shown as they come; runs of equal settings are made once."""
+    return memo("workshop-runs", (case.id, seed, case.steps), lambda: _run_both(case, seed))
+
+
+def _run_both(case: Case, seed: int) -> tuple[list[Frame], list[Frame]]:
     torch.set_num_threads(1)
-    pairs: list[tuple[Frame, Frame]] = memo("workshop-runs", (case.id, seed), list)
-    if not pairs:
-        made: list[tuple[Frame, Frame]] = []  # kept once complete: a click may begin the page anew meanwhile
-        place = st.empty()
-        with place.container():
-            image, bar = st.empty(), st.progress(0.0)
-        runs = zip(_start(PARTS, case, seed), _start(broken_pipelines.broken(case), case, seed), strict=True)
-        for pair in runs:
-            made.append(pair)
+    keys = digest("workshop", case.healthy, seed), digest("workshop", case.id, case.steps, seed)
+    kept: list[list[Frame] | None] = [shared(key) for key in keys]
+    starts = [start(parts, case, seed) for parts in (PARTS, broken_pipelines.broken(case))]
+    runs = [frames or start for frames, start in zip(kept, starts, strict=True)]
+    made: tuple[list[Frame], list[Frame]] = [], []
+    place = st.empty()
+    with place.container():
+        image, bar = st.empty(), st.progress(0.0)
+    units = 2 * len(PROMPTS) * case.steps * kept.count(None)  # conditional and unconditional
+    for pair in turns.paced(
+        zip(*runs, strict=True), (case.model, "workshop"), units, say=partial(bar.progress, 0.0)
+    ):
+        for frames, frame in zip(made, pair, strict=True):
+            frames.append(frame)
+        if units:
             panels = _panels([pair[0]], [pair[1]])
             image.html(player.still(panels, "Both pipelines are at work.", main=1))
-            bar.progress(pair[0].step.i / broken_pipelines.STEPS, f"step {pair[0].step.i}")
-        place.empty()
-        pairs[:] = made
-    return [h for h, _ in pairs], [w for _, w in pairs]
+            bar.progress(pair[0].step.i / case.steps, f"step {pair[0].step.i} of {case.steps}")
+    place.empty()
+    for key, frames in zip(keys, made, strict=True):
+        share(key, frames, sum(map(_nbytes, frames)))
+    return made
+
+
+def _nbytes(frame: Frame) -> int:
+    tensors = frame.step.x, frame.step.x0, frame.step.eps, frame.images
+    return sum(tensor.nbytes for tensor in tensors)
 
 
 def _panels(healthy: list[Frame], wrong: list[Frame]) -> list[player.Panel]:
@@ -76,7 +99,7 @@ def _panels(healthy: list[Frame], wrong: list[Frame]) -> list[player.Panel]:
 
 
 def _player(case: Case, healthy: list[Frame], wrong: list[Frame]) -> None:
-    last = broken_pipelines.STEPS
+    last = case.steps
     far = _distance(healthy, wrong)
     readouts = [
         "finished" if f.step.i == last else f"step {f.step.i + 1} of {last} · t = {f.step.t:.2f}"
@@ -113,9 +136,7 @@ def _curves(healthy: list[Frame], wrong: list[Frame]) -> go.Figure:
         title: np.array([rmse(f.step.x0.numpy(), 0.0, PER_IMAGE).mean() for f in run[:-1]])
         for title, run in (("healthy", healthy), ("broken", wrong))
     }
-    return charts.paired_lines(
-        {"RMS of the network's input": given, "RMS of x̂₀": spread}, steps, theme.palette()
-    )
+    return charts.paired_lines({"Network input, RMS": given, "x̂₀, RMS": spread}, steps, theme.palette())
 
 
 def _named(case: Case) -> bool:
@@ -139,6 +160,8 @@ def _named(case: Case) -> bool:
 
 def _explain(case: Case, seed: int, healthy: list[Frame]) -> None:
     st.markdown(f"**{case.title}.** {case.sign}\n\n{case.why}")
+    if case.part == "weights":
+        st.markdown(_averaging())
     for column, function, title in zip(
         st.columns(2), (case.wrong, case.right), ("Broken", "Healthy"), strict=True
     ):
@@ -151,6 +174,21 @@ def _explain(case: Case, seed: int, healthy: list[Frame]) -> None:
     source.show(broken_pipelines.run, broken_pipelines._denoise, title="The pipeline around it")
 
 
+def _averaging() -> str:
+    """What the average of the weights was measured to bring (`diffviz.training.publish_early`)."""
+    facts = early_weights.facts()
+    step, average, shipped = (facts["measured"][name] for name in ("rounded", "average", "shipped"))
+    return (
+        f"Measured: these are the weights after {facts['steps']} more steps of this network's training, at the peak of the "
+        f"rate. Their held-out loss is **{step['heldout_loss']:.3f}**, that of the average which the same run keeps (decay "
+        f"{facts['average']} a step) **{average['heldout_loss']:.3f}**, that of the average that ships, at whose end the "
+        f"rate had fallen to 0, {shipped['heldout_loss']:.3f}. Of {facts['generated']} images by each, our classifier "
+        f"has the caption among its first five labels for {step['label_top5']['value']:.0%}, "
+        f"{average['label_top5']['value']:.0%} and {shipped['label_top5']['value']:.0%}. (The weights of the step are "
+        f"stored rounded; unrounded their loss is {facts['measured']['step']['heldout_loss']:.3f}.)"
+    )
+
+
 def _body(function: Callable[..., object]) -> str:
     return inspect.getsource(function).strip()
 
@@ -159,7 +197,7 @@ def _mend(case: Case, seed: int, healthy: list[Frame]) -> None:
     def again() -> Frame:
         with st.spinner("Running the mended pipeline …"):
             parts = broken_pipelines.mended(broken_pipelines.broken(case), case)
-            *_, last = _start(parts, case, seed)
+            *_, last = start(parts, case, seed)
             return last
 
     repaired = memo("workshop-mended", (case.id, seed), again)

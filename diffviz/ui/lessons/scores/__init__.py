@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import TypeVar
 
 import numpy as np
+import streamlit as st
 import torch
 from torch import Tensor
 
 from diffviz.diffusion.schedules import SCHEDULES
 from diffviz.toy import diffusion2d
 from diffviz.toy.scores import Diffused, Mixture
+from diffviz.ui.cache import memo
+from diffviz.ui.components import player
+from diffviz.ui.stage import Stage
 
+T = TypeVar("T")
 PARTS = {
     "field": "Score and density",
     "samplers": "Three samplers",
@@ -60,6 +66,25 @@ def diffused(name: str, schedule: str = "linear") -> Diffused:
 def noise(seed: int, n: int) -> Tensor:
     """Standard normal noise (n, 2) in float64: the start of every sampler here."""
     return diffusion2d.initial_noise(seed, n).double()
+
+
+def memo_on_stage(
+    stage: Stage,
+    key: str,
+    settings: object,
+    make: Callable[[], T],
+    first: Callable[[], Sequence[player.Panel]],
+) -> T:
+    """As `cache.memo`; while the first value is made, the stage shows the panels of `first`, which must take no time.
+
+    Later on the frames of before stay where they are until the new ones come.
+    """
+    place = stage.picture.empty()  # always there: what stands below it must not move in the page's tree
+    if key not in st.session_state:
+        place.html(player.still(first(), "Computing the frames …"))
+    found = memo(key, settings, make)
+    place.empty()
+    return found
 
 
 def tensor(points: np.ndarray) -> Tensor:

@@ -90,7 +90,7 @@ def _tell(
         f"Step **t = {t}** of {chain.steps}: βₜ = {float(chain.beta[t]):.3f}, ᾱₜ = {bar:.3f}. Above: x₀ is scaled to "
         f"√ᾱₜ·x₀ = {math.sqrt(bar) * x0:.2f}, with noise of standard deviation {math.sqrt(1 - bar):.2f}. Below, the "
         f"step back from xₜ = {x_t:.2f}: the posterior that knows x₀ has its mean at {post[0]:.2f}; the model knows "
-        f"only E[x₀|xₜ] = {guess:.2f}, and has the same variance around {model[0]:.2f}. The **black** curve is the "
+        f"only E[x₀|xₜ] = {guess:.2f}, and has the same variance around {model[0]:.2f}. The **solid** curve is the "
         f"exact step back for an unknown x₀: in general no Gaussian. The model's is off by {apart:.0%} of its mass "
         "here (total variation). With more steps the exact step comes nearer to a Gaussian: that is why DDPM takes "
         "many."

@@ -14,7 +14,7 @@ from diffviz.ui import plane, source
 from diffviz.ui.cache import by_content, memo
 from diffviz.ui.components import player
 from diffviz.ui.controls import Controls
-from diffviz.ui.lessons.scores import LINEAR, MIXTURES, diffused, tensor
+from diffviz.ui.lessons.scores import LINEAR, MIXTURES, diffused, memo_on_stage, tensor
 from diffviz.ui.plane import Plane
 from diffviz.ui.stage import Stage
 
@@ -22,6 +22,7 @@ FRAMES = 40  # steps of t
 FINER = 6  # solver steps for each of them
 RANDOM = 3  # paths of each SDE
 ARROWS = {"score": "score ∇ log pₜ", "tweedie": "to E[x₀|xₜ]"}
+TITLE = "density in blue, arrows as chosen"
 REACH, STEP = 2.5, 0.05  # of the coordinates that can be chosen
 
 
@@ -66,21 +67,21 @@ def data_control(c: Controls) -> str:
 @by_content
 def backgrounds(name: str, arrows: str) -> np.ndarray:
     """The density at each of the times in bands, with arrows on a grid: (FRAMES + 1, SIDE, SIDE, 3)."""
+    return np.stack([_background(name, arrows, t) for t in times()])
+
+
+def _background(name: str, arrows: str, t: float) -> np.ndarray:
     data, fine = diffused(name), tensor(plane.grid())
     coarse = plane.grid(n=19 if arrows == "score" else 13)
-    spacing = 2 * plane.LIMIT / 19
-    found = []
-    for t in times():
-        at = data.at(t)
-        picture = Plane().bands(at.log_density(fine).exp().numpy(), "signal")
-        if arrows == "score":
-            score = at.score(tensor(coarse)).numpy()
-            length = np.linalg.norm(score, axis=1, keepdims=True).clip(1e-9)
-            picture.arrows(coarse, coarse + score / length * 0.85 * spacing * np.tanh(length / 3), "text")
-        else:
-            picture.arrows(coarse, data.posterior_mean(tensor(coarse), t).numpy(), "prediction", 0.7)
-        found.append(picture.picture())
-    return np.stack(found)
+    spacing, at = 2 * plane.LIMIT / 19, data.at(t)
+    picture = Plane().bands(at.log_density(fine).exp().numpy(), "signal")
+    if arrows == "score":
+        score = at.score(tensor(coarse)).numpy()
+        length = np.linalg.norm(score, axis=1, keepdims=True).clip(1e-9)
+        picture.arrows(coarse, coarse + score / length * 0.85 * spacing * np.tanh(length / 3), "text")
+    else:
+        picture.arrows(coarse, data.posterior_mean(tensor(coarse), t).numpy(), "prediction", 0.7)
+    return picture.picture()
 
 
 @dataclass(frozen=True)
@@ -140,7 +141,10 @@ def _captions(name: str, paths: Paths) -> list[str]:
 def show(stage: Stage, name: str, arrows: str, start: Start) -> None:
     """The field at every t with the paths through the start, in a player over t; formulas and text below."""
     paths = memo("scores-paths", (name, start), lambda: trace(name, start))
-    frames = memo("scores-field", (name, arrows, start), lambda: _draw(name, arrows, start, paths))
+    frames = memo_on_stage(
+        stage, "scores-field", (name, arrows, start), lambda: _draw(name, arrows, start, paths),
+        lambda: [player.Panel("pₜ", TITLE, "signal", _background(name, arrows, start.t)[None])],
+    )  # fmt: skip
     told = [
         f"t = {t:.2f} · √ᾱ = {float(LINEAR.alpha(t)):.2f} · √(1−ᾱ) = {float(LINEAR.sigma(t)):.2f}"
         for t in times()
@@ -158,7 +162,7 @@ def show(stage: Stage, name: str, arrows: str, start: Start) -> None:
     ]
     with stage.picture:
         player.play(
-            [player.Panel("pₜ", "density in blue, arrows as chosen", "signal", frames)],
+            [player.Panel("pₜ", TITLE, "signal", frames)],
             told, _captions(name, paths), title=f"Score of {name}", key="scores-field-player", name="score-field",
             start=start.frame, same=f"{name} {arrows}", on_pick=_start_at, t=np.linspace(0, 1, len(told)), charts=lines,
         )  # fmt: skip

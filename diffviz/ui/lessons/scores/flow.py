@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,9 +16,9 @@ from diffviz.toy import diffusion2d, scores
 from diffviz.toy.baselines import path_length_ratio
 from diffviz.toy.couplings import PAIR_STD, Pairs, couple
 from diffviz.ui import charts, plane, source, theme
-from diffviz.ui.cache import by_content, memo
+from diffviz.ui.cache import by_content
 from diffviz.ui.components import player
-from diffviz.ui.lessons.scores import noise, tensor
+from diffviz.ui.lessons.scores import memo_on_stage, noise, tensor
 from diffviz.ui.plane import Plane
 from diffviz.ui.stage import Stage
 
@@ -83,8 +84,8 @@ def measure(setup: Setup) -> Measured:
     return Measured(pairs(setup).cost(), path_length_ratio(path), far)
 
 
-def _panels(setup: Setup) -> list[player.Panel]:
-    found, velocity, ts = pairs(setup), field_of(setup), timesteps(STEPS)
+def _panels(setup: Setup, ts: Sequence[float]) -> list[player.Panel]:
+    found, velocity = pairs(setup), field_of(setup)
     middles = np.stack([found.middle(t).numpy() for t in ts])
     start = noise(setup.seed + 2, SAMPLES)
     states = torch.stack(list(scores.integrate(velocity, start, ts))).numpy()
@@ -109,7 +110,9 @@ def _panels(setup: Setup) -> list[player.Panel]:
 
 def show(stage: Stage, setup: Setup) -> None:
     """Conditional paths beside the marginal field; then what each coupling costs and how straight its trajectories are."""
-    shown = memo("scores-flow", setup, lambda: _panels(setup))
+    shown = memo_on_stage(
+        stage, "scores-flow", setup, lambda: _panels(setup, timesteps(STEPS)), lambda: _panels(setup, [1.0])
+    )
     with stage.picture:
         player.play(
             shown, [f"t = {t:.2f}" for t in timesteps(STEPS)], [_caption(t) for t in timesteps(STEPS)],

@@ -14,9 +14,9 @@ from torch import Tensor
 from diffviz.diffusion.samplers import timesteps
 from diffviz.toy import scores
 from diffviz.ui import charts, plane, source, theme
-from diffviz.ui.cache import by_content, memo
+from diffviz.ui.cache import by_content
 from diffviz.ui.components import player
-from diffviz.ui.lessons.scores import LINEAR, diffused, noise, tensor
+from diffviz.ui.lessons.scores import LINEAR, diffused, memo_on_stage, noise, tensor
 from diffviz.ui.plane import Plane
 from diffviz.ui.stage import Stage
 
@@ -28,6 +28,7 @@ LANGEVIN_SIZE = 0.1  # of a Langevin step, in units of the smallest variance of 
 NFES = (4, 8, 16, 32, 64, 128)
 ENDS = 400  # end points that solvers are compared by
 MANY = 0.05  # of the end points: from there on a solver is said to fail at equal steps
+ALONE = "spiral"  # data on which Euler fails alone
 FAILS = 0.1  # an error from which on an end point is off: half the standard deviation of a cluster is 0.11
 TITLES = {"sde": "reverse SDE", "ode": "probability-flow ODE", "langevin": "annealed Langevin"}
 SHORT = {"sde": "SDE", "ode": "ODE", "langevin": "Langevin"}
@@ -121,7 +122,7 @@ def _captions(setup: Setup, result: Result) -> list[str]:
     for i, t in enumerate(result.ts):
         off = [TITLES[name] for name in result.far if result.far[name][i] > limit]
         verb = "differ" if len(off) > 1 else "differs"
-        told = f"In x, {_enumerate(off) or 'none'} {verb} from pₜ at the 5 % level ({limit:.3f})."
+        told = f"KS distance of x from pₜ: {_enumerate(off) or 'none'} {verb} at the 5 % level ({limit:.3f})."
         unstable = [TITLES[name] for name, r in result.rates.items() if i < len(r) and r[i] > 2]
         if unstable:
             told += f" Of {_enumerate(unstable)} h·λ is above 2 here: a step overshoots."
@@ -139,11 +140,19 @@ def _enumerate(names: list[str]) -> str:
 
 def show(stage: Stage, setup: Setup) -> None:
     """The three samplers in one player, with their distances from the exact density; then the order of the solvers."""
-    result = memo("scores-three", setup, lambda: run(setup))
-    shown = memo("scores-three-panels", setup, lambda: panels(setup, result))
+
+    def first() -> list[player.Panel]:
+        start = noise(setup.seed, POINTS).numpy()[None]
+        return panels(setup, Result([1.0], dict.fromkeys(TITLES, start), {}, {}))
+
+    def make() -> tuple[Result, list[player.Panel]]:
+        result = run(setup)
+        return result, panels(setup, result)
+
+    result, shown = memo_on_stage(stage, "scores-three", setup, make, first)
     top = max(0.12, *(max(far) for far in result.far.values())) * 1.05
     lines = [
-        player.Chart(f"KS: {SHORT[name]}", ROLES[name], far, [f"{d:.3f}" for d in far], (0, top))
+        player.Chart(SHORT[name], ROLES[name], far, [f"{d:.3f}" for d in far], (0, top))
         for name, far in result.far.items()
     ]
     with stage.picture:
@@ -241,20 +250,34 @@ def _equal_steps(setup: Setup) -> None:
             **{f"{s}: W₁ in x": [f"{found[s][n].w1:.3f}" for n in steps] for s in found},
         }
     )
-    failed = {s: [n for n in steps if found[s][n].share > MANY] for s in found}
-    euler = [n for n in failed["Euler"] if n not in failed["Heun"]]
-    heun = [n for n in failed["Heun"] if n not in failed["Euler"]]
+    euler, heun = fails_alone(setup.name, setup.seed)
+    elsewhere = ""
+    if not euler and setup.name != ALONE:
+        there, counts = errors(ALONE, setup.seed), fails_alone(ALONE, setup.seed)[0]
+        elsewhere = "".join(
+            f"On the data “{ALONE}” it does: with {n} steps {there['Euler'][n].share:.0%} of "
+            f"Euler's end points are off, and {there['Heun'][n].share:.0%} of Heun's. "
+            for n in counts[:1]
+        )
     st.markdown(
         f"**With equal steps.** The share of {ENDS} end points that are farther than {FAILS} from the exact ones of the "
         "same noise, and the Wasserstein distance W₁ of the two distributions of x. Count more than "
         f"{100 * MANY:.0f} % as failure: "
         + (f"Euler fails and Heun does not with {_numbers(euler)} steps; a Heun step costs two evaluations. "
            if euler else "at none of these does Euler fail and Heun not. ")
+        + elsewhere
         + (f"Heun fails and Euler does not with {_numbers(heun)} steps. " if heun else "")
         + "It is no matter of stability: the Jacobian of this ODE is symmetric, so its eigenvalues are real, and for real "
         "ones both methods are stable up to the same h·λ = 2. Few points with a large error are points near the border "
         "between two clusters, that a step led to the other one; W₁ hardly sees them."
     )  # fmt: skip
+
+
+def fails_alone(name: str, seed: int) -> tuple[list[int], list[int]]:
+    """The numbers of equal steps with which Euler fails and Heun does not, and the other way round."""
+    found = errors(name, seed)
+    euler, heun = ([n for n in NFES[:-1] if found[s][n].share > MANY] for s in ("Euler", "Heun"))
+    return [n for n in euler if n not in heun], [n for n in heun if n not in euler]
 
 
 def _numbers(of: Sequence[int]) -> str:
