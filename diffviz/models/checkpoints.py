@@ -166,6 +166,12 @@ def _raw_manifest(assets: Path) -> dict[str, dict[str, Any]]:
     path = assets / MANIFEST
     if not path.exists():
         raise CheckpointError(f"The list of weights, {MANIFEST}, is missing: restore it from the repository.")
+    changed = path.stat()
+    return _parsed_manifest(path, changed.st_mtime_ns, changed.st_size)
+
+
+@functools.lru_cache(maxsize=4)
+def _parsed_manifest(path: Path, mtime: int, size: int) -> dict[str, dict[str, Any]]:
     try:
         return tomllib.loads(path.read_text(encoding="utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import TypeVar
+from functools import partial
+from typing import Any, TypeVar
 
 import numpy as np
 import streamlit as st
@@ -23,11 +24,12 @@ from diffviz.models.text_encoder import Vocabulary
 from diffviz.pipelines.text_to_image import Settings, sample_steps
 from diffviz.pipelines.trajectory import PANELS, Trajectory, record
 from diffviz.ui import turns
-from diffviz.ui.cache import digest, memo
+from diffviz.ui.cache import by_content, digest, frozen, memo
 from diffviz.ui.components import player
 from diffviz.ui.controls import Controls
 
 S = TypeVar("S", bound=Settings)
+T = TypeVar("T")
 EXACT_STEPS = 100  # longer runs are kept at half precision
 MAX_UPDATES = 60  # frames sent to the browser during a run; more would only slow it down
 
@@ -44,6 +46,7 @@ class Run:
     stopped: bool = False
     seconds: float = 0.0
     _recorded: Trajectory | None = None
+    _derived: dict[Hashable, Any] = field(default_factory=dict[Hashable, Any])
 
     @property
     def finished(self) -> bool:
@@ -71,10 +74,35 @@ class Run:
         x[-1] = x0[-1] = self.steps[-1].x[0].float().numpy()  # the finished image is kept to the bit
         return dataclasses.replace(kept, x=x, x0=x0, eps=eps)
 
+    def derive(self, make: Callable[..., T], *more: Hashable) -> T:
+        """`make`(trajectory, *more): of a finished run computed once and kept with it, so not to be changed.
+
+        `make` may be a `functools.partial`, known by the content of what it binds. Raises ValueError for a function within
+        another, which is a new one each time.
+        """
+        function, bound = make, b""
+        if isinstance(make, partial):
+            function, bound = make.func, digest(make.args, make.keywords)
+        if "<locals>" in function.__qualname__:
+            raise ValueError(f"{function.__qualname__} is made anew at each call: nothing can be kept under it")
+        if not self.finished:
+            return make(self.trajectory(), *more)
+        key = function, bound, more
+        if key not in self._derived:
+            self._derived[key] = frozen(make(self.trajectory(), *more))
+        return self._derived[key]
+
+    @property
+    def frames(self) -> int:
+        """How many frames there are."""
+        return len(self.steps if self._recorded is None else self._recorded.t)
+
     @property
     def nbytes(self) -> int:
-        """What a finished run keeps of the memory."""
-        return sum(getattr(self._recorded, name).nbytes for name in PANELS) if self._recorded else 0
+        """What a finished run keeps of the memory: what was recorded, and as much again in frames of bytes."""
+        if self._recorded is None:
+            return 0
+        return sum(getattr(self._recorded, name).nbytes + getattr(self._recorded, name).size for name in PANELS)
 
 
 # Finished runs of all visitors: who asks for what was asked before is given that, and a class that opens one link
@@ -114,6 +142,11 @@ def panels(
         return shown
     frames = np.repeat(given.frames, len(run.t), axis=0)
     return [dataclasses.replace(given, frames=frames), *shown]
+
+
+@by_content
+def _repeated(frames: np.ndarray, times: int) -> np.ndarray:
+    return np.repeat(frames, times, axis=0)
 
 
 def readouts(run: Trajectory, planned: int) -> list[str]:
@@ -252,13 +285,13 @@ def show(
     if not run.steps:
         st.info("Stopped before the first step.", icon=":material/stop_circle:")
     else:
-        recorded = run.trajectory()
+        still = given and dataclasses.replace(given, frames=_repeated(given.frames, run.frames))
         title = f"Reverse process, {run.settings.prompt or 'no prompt'}, seed {run.settings.seed}"
         name = "-".join([*(run.settings.prompt.lower().split() or ["no-prompt"]), f"seed{run.settings.seed}"])
         player.play(
-            [*panels(recorded, names, given), *extra],
-            readouts(recorded, planned),
-            captions(recorded, planned),
+            [*([still] if still else []), *run.derive(panels, names), *extra],
+            run.derive(readouts, planned),
+            run.derive(captions, planned),
             title=title,
             key=f"{key}-player",
             name=name,

@@ -162,9 +162,13 @@ def code(stage: Stage, image: np.ndarray, c: Controls) -> None:
         column = c.select("Column", "column", 9, range(1, found.z.shape[2] + 1))
         by = c.slider("Move it by … standard deviations", "by", 3.0, -6.0, 6.0, 0.5)
     moved = latents.moved(found.z, channel - 1, row - 1, column - 1, by)
-    other = latents.encode(autoencoder, image[:, ::-1].copy())
-    mixed = latents.swapped(found.z, other, row - 1, column - 1, 4)
-    after, patched = latents.decode(autoencoder, moved), latents.decode(autoencoder, mixed)
+
+    def decoded() -> tuple[np.ndarray, np.ndarray]:
+        other = latents.encode(autoencoder, image[:, ::-1].copy())
+        mixed = latents.swapped(found.z, other, row - 1, column - 1, 4)
+        return latents.decode(autoencoder, moved), latents.decode(autoencoder, mixed)
+
+    after, patched = memo("latent-moved", (image.tobytes(), channel, row, column, by), decoded)
     with right:
         st.html(
             gallery.row(

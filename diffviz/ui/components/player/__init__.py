@@ -166,9 +166,10 @@ def pack(
     (n, height, width, _) = shapes.pop()
     if not n == len(readouts) == len(captions):
         raise ValueError(f"{n} frames, {len(readouts)} readouts and {len(captions)} captions do not match")
-    sheets = [_sheet(p.frames) for p in panels]
+    encoded = [_sheet(p.frames) for p in panels]
+    sheets = [sheet for sheet, _ in encoded]
     header = {
-        "run": same or hashlib.sha256(b"".join(sheets)).hexdigest()[:16],
+        "run": same or "".join(known for _, known in encoded),
         "size": [height, width],
         "frames": n,
         "columns": int(np.ceil(np.sqrt(n))),
@@ -205,7 +206,11 @@ def pack(
 
 
 # Encoding costs a hundred times what it costs to see that the frames are those of the run before.
-_sheet = by_content(sprite_sheet)
+@by_content
+def _sheet(frames: np.ndarray) -> tuple[bytes, str]:
+    """The sprite sheet of frames, and by what it is known."""
+    sheet = sprite_sheet(frames)
+    return sheet, hashlib.sha256(sheet).hexdigest()[:16]
 
 
 @functools.cache

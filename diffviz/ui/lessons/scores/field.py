@@ -11,7 +11,7 @@ import torch
 from diffviz.diffusion.samplers import timesteps
 from diffviz.toy import scores
 from diffviz.ui import plane, source
-from diffviz.ui.cache import by_content, memo
+from diffviz.ui.cache import by_content, frozen, memo
 from diffviz.ui.components import player
 from diffviz.ui.controls import Controls
 from diffviz.ui.lessons.scores import LINEAR, MIXTURES, diffused, tensor
@@ -137,16 +137,21 @@ def _captions(name: str, paths: Paths) -> list[str]:
     return found
 
 
+def _steepness(name: str, paths: Paths) -> list[float]:
+    """The length of the score along the ODE's path."""
+    path = zip(paths.ode, times(), strict=True)
+    return [float(diffused(name).score(tensor(x[None]), t).norm()) for x, t in path]
+
+
 def show(stage: Stage, name: str, arrows: str, start: Start) -> None:
     """The field at every t with the paths through the start, in a player over t; formulas and text below."""
     paths = memo("scores-paths", (name, start), lambda: trace(name, start))
-    frames = memo("scores-field", (name, arrows, start), lambda: _draw(name, arrows, start, paths))
+    frames = memo("scores-field", (name, arrows, start), lambda: frozen(_draw(name, arrows, start, paths)))
     told = [
         f"t = {t:.2f} · √ᾱ = {float(LINEAR.alpha(t)):.2f} · √(1−ᾱ) = {float(LINEAR.sigma(t)):.2f}"
         for t in times()
     ]
-    path = zip(paths.ode, times(), strict=True)
-    steep = [float(diffused(name).score(tensor(x[None]), t).norm()) for x, t in path]
+    steep, captions = memo("scores-told", (name, start), lambda: (_steepness(name, paths), _captions(name, paths)))
     far = np.linalg.norm(paths.ode - paths.mean, axis=1).tolist()
     lines = [
         player.Chart(
@@ -159,7 +164,7 @@ def show(stage: Stage, name: str, arrows: str, start: Start) -> None:
     with stage.picture:
         player.play(
             [player.Panel("pₜ", "density in blue, arrows as chosen", "signal", frames)],
-            told, _captions(name, paths), title=f"Score of {name}", key="scores-field-player", name="score-field",
+            told, captions, title=f"Score of {name}", key="scores-field-player", name="score-field",
             start=start.frame, same=f"{name} {arrows}", on_pick=_start_at, t=np.linspace(0, 1, len(told)), charts=lines,
         )  # fmt: skip
     with stage.below:
