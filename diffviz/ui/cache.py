@@ -7,7 +7,7 @@ import functools
 import hashlib
 import pickle
 import weakref
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 import numpy as np
@@ -57,6 +57,31 @@ def by_content(function: Callable[P, T]) -> Callable[P, T]:
     return shared
 
 
+def derived(owner: Any, make: Callable[..., T], *more: Hashable, shown: Callable[[], Any] | None = None) -> T:
+    """`make`(owner, *more), computed once and kept for as long as `owner` lives; neither is to be changed after.
+
+    With `shown` it is `make`(shown(), *more). `make` may be a `functools.partial`, known by the content of what it binds.
+    Raises ValueError for a function within another, which is a new one each time.
+    """
+    function, bound = make, b""
+    if isinstance(make, functools.partial):
+        function, bound = make.func, digest(make.args, make.keywords)
+    if "<locals>" in function.__qualname__:
+        raise ValueError(f"{function.__qualname__} is made anew at each call: nothing can be kept under it")
+    at = id(owner)
+    found = _derived.get(at)
+    if found is None or found[0]() is not owner:
+        found = _derived[at] = weakref.ref(owner, lambda _: _derived.pop(at, None)), {}
+    key = function, bound, more
+    if key not in found[1]:
+        found[1][key] = frozen(make(shown() if shown else owner, *more))
+    return found[1][key]
+
+
+_derived: dict[int, tuple[weakref.ref[Any], dict[Hashable, Any]]] = {}
+
+
+@by_content
 def table(columns: Mapping[str, Any]) -> pa.Table:
     """Columns of equal length as what `st.dataframe` sends: to make it of a dict takes milliseconds at every rerun."""
     import pandas as pd  # not needed for the first image of a page
@@ -128,7 +153,7 @@ def _array_digest(array: np.ndarray) -> bytes:
     if fixed and (known := _known.get(id(array))) is not None and known[0]() is array:
         return known[1]
     hashed = hashlib.blake2b(f"array {array.dtype} {array.shape};".encode(), digest_size=16)
-    hashed.update(np.ascontiguousarray(array).view(np.uint8))
+    hashed.update(memoryview(np.ascontiguousarray(array).view(np.uint8)))
     found = hashed.digest()
     if fixed:
         key = id(array)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import dataclass, field
-from functools import partial
-from typing import Any, TypeVar
+from functools import lru_cache
+from typing import TypeVar
 
 import numpy as np
 import streamlit as st
@@ -24,7 +24,7 @@ from diffviz.models.text_encoder import Vocabulary
 from diffviz.pipelines.text_to_image import Settings, sample_steps
 from diffviz.pipelines.trajectory import PANELS, Trajectory, record
 from diffviz.ui import turns
-from diffviz.ui.cache import by_content, digest, frozen, memo
+from diffviz.ui.cache import by_content, derived, digest, memo
 from diffviz.ui.components import player
 from diffviz.ui.controls import Controls
 
@@ -46,7 +46,6 @@ class Run:
     stopped: bool = False
     seconds: float = 0.0
     _recorded: Trajectory | None = None
-    _derived: dict[Hashable, Any] = field(default_factory=dict[Hashable, Any])
 
     @property
     def finished(self) -> bool:
@@ -75,22 +74,10 @@ class Run:
         return dataclasses.replace(kept, x=x, x0=x0, eps=eps)
 
     def derive(self, make: Callable[..., T], *more: Hashable) -> T:
-        """`make`(trajectory, *more): of a finished run computed once and kept with it, so not to be changed.
-
-        `make` may be a `functools.partial`, known by the content of what it binds. Raises ValueError for a function within
-        another, which is a new one each time.
-        """
-        function, bound = make, b""
-        if isinstance(make, partial):
-            function, bound = make.func, digest(make.args, make.keywords)
-        if "<locals>" in function.__qualname__:
-            raise ValueError(f"{function.__qualname__} is made anew at each call: nothing can be kept under it")
+        """`make`(trajectory, *more): of a finished run computed once, by the rules of `cache.derived`."""
         if not self.finished:
             return make(self.trajectory(), *more)
-        key = function, bound, more
-        if key not in self._derived:
-            self._derived[key] = frozen(make(self.trajectory(), *more))
-        return self._derived[key]
+        return derived(self, make, *more, shown=self.trajectory)
 
     @property
     def frames(self) -> int:
@@ -102,7 +89,9 @@ class Run:
         """What a finished run keeps of the memory: what was recorded, and as much again in frames of bytes."""
         if self._recorded is None:
             return 0
-        return sum(getattr(self._recorded, name).nbytes + getattr(self._recorded, name).size for name in PANELS)
+        return sum(
+            getattr(self._recorded, name).nbytes + getattr(self._recorded, name).size for name in PANELS
+        )
 
 
 # Finished runs of all visitors: who asks for what was asked before is given that, and a class that opens one link
@@ -333,6 +322,11 @@ def _files(run: Run, name: str) -> tuple[player.Saved, ...]:
     )  # fmt: skip
 
 
+@lru_cache(maxsize=256)
+def _category(words: tuple[str, ...], model: str) -> str | None:
+    return categories.category_of_prompt(words, checkpoints.load(model).vocabulary)
+
+
 def prompt_notices(prompt: str, words: Vocabulary, model: str) -> None:
     """Say which words of a prompt have no token, which near ones have, and for what the network was measured to be weak."""
     read = words.read(prompt)
@@ -352,7 +346,7 @@ def prompt_notices(prompt: str, words: Vocabulary, model: str) -> None:
     measured = categories.category_results(model, checkpoints.manifest()[model].sha256)
     weak = {kind: found for kind, found in measured.items() if found.weak}
     # To find the category of a prompt every label is compared, at each rerun: only where it can matter.
-    if weak and (found := weak.get(categories.category_of_prompt(read.words, words) or "")):
+    if weak and (found := weak.get(_category(tuple(read.words), model) or "")):
         st.info(
             f"This network is weak at {found.category}: on {found.n} generated test images of them our classifier has a "
             f"top-5 accuracy of {found.value:.0%}, on real images of {found.real:.0%}.",

@@ -147,6 +147,7 @@ def code(stage: Stage, image: np.ndarray, c: Controls) -> None:
                 ],
                 f"{SIDE} × {SIDE} × 3 values become {len(found.z)} channels of {found.z.shape[1]} × {found.z.shape[2]}. "
                 f"The decoded image differs from the first by an RMSE of {found.rmse:.3f}.",
+                stays=True,
             )
         )
     st.markdown(

@@ -25,7 +25,7 @@ from diffviz.paths import CURVES
 from diffviz.pipelines.text_to_image import Settings, sample_steps
 from diffviz.pipelines.trajectory import Trajectory, record
 from diffviz.ui import charts, live, source, theme
-from diffviz.ui.cache import by_content, memo
+from diffviz.ui.cache import by_content, derived, frozen, memo
 from diffviz.ui.components import player
 from diffviz.ui.controls import Controls
 from diffviz.ui.prediction import UNASKED, ask_prediction
@@ -80,24 +80,29 @@ def activations(stage: Stage, settings: Settings, name: str) -> None:
     """The channels of a block at every step, and the U they lie in."""
     denoiser, run = checkpoints.load(settings.model), run_of(stage, settings)
     acts = memo("unet-acts", (settings, name), lambda: unet_probe.activations(run, settings, denoiser, name))
-    order = unet_probe.by_variance(acts)[:CHANNELS]
+    order = derived(acts, unet_probe.by_variance)[:CHANNELS]
     titles = {int(channel): f"channel {channel}" for channel in order}
     enlarged = stage.controls.selectbox(
         "Channel to enlarge", list(titles), format_func=titles.__getitem__, key=f"channel-{settings.model}-{name}",
         help="The one that varies most over the image comes first",
     )  # fmt: skip
-    side = 4 * acts.shape[-1]
-    scale = np.quantile(np.abs(acts[:, order]), 0.995)  # a few outliers would leave everything else grey
-    x0 = _enlarge(run.frames("x0")[:-1], side)
-    panels = [
-        player.Panel("x̂₀", "the prediction", "prediction", x0),
-        player.Panel(name, f"{len(order)} of {acts.shape[1]} channels", "conditional", _tiles(acts[:, order], scale)),
-        player.Panel(f"channel {enlarged}", "enlarged", "conditional", _enlarge(_grey(acts[:, enlarged], scale), side)),
-    ]  # fmt: skip
-    spread = acts.std((1, 2, 3))
+
+    def panels() -> list[player.Panel]:
+        side = 4 * acts.shape[-1]
+        scale = np.quantile(np.abs(acts[:, order]), 0.995)  # a few outliers would leave everything else grey
+        x0, tiles = _enlarge(run.frames("x0")[:-1], side), _tiles(acts[:, order], scale)
+        one = _enlarge(_grey(acts[:, enlarged], scale), side)
+        shown = [
+            player.Panel("x̂₀", "the prediction", "prediction", x0),
+            player.Panel(name, f"{len(order)} of {acts.shape[1]} channels", "conditional", tiles),
+            player.Panel(f"channel {enlarged}", "enlarged", "conditional", one),
+        ]
+        return frozen(shown)
+
+    spread = derived(acts, _spread)
     with stage.picture:
         player.play(
-            panels,
+            memo("unet-panels", (settings, name, enlarged), panels),
             live.readouts(run, run.steps)[:-1],
             [f"The values of {name} have a standard deviation of {s:.2f} at this step. Mid grey is 0." for s in spread],
             title=f"Activations of {name}", key="unet-player", name=f"activations-{name}", start=run.steps // 2, main=1,
@@ -111,6 +116,11 @@ def activations(stage: Stage, settings: Settings, name: str) -> None:
     )
     _versus_dit()
     source.show(unet_probe.activations)
+
+
+def _spread(acts: np.ndarray) -> np.ndarray:
+    """The standard deviation of the values at each step: (steps,)."""
+    return acts.std((1, 2, 3))
 
 
 def _enlarge(frames: np.ndarray, side: int) -> np.ndarray:

@@ -6,7 +6,6 @@ import inspect
 from collections.abc import Callable, Iterator
 
 import numpy as np
-import plotly.graph_objects as go
 import streamlit as st
 import torch
 
@@ -17,7 +16,7 @@ from diffviz.imaging import samples
 from diffviz.imaging.pixels import mosaic, to_uint8
 from diffviz.models import checkpoints
 from diffviz.ui import charts, source, theme
-from diffviz.ui.cache import memo
+from diffviz.ui.cache import frozen, memo
 from diffviz.ui.components import gallery, player
 from diffviz.ui.stage import Stage
 
@@ -33,8 +32,10 @@ def show(stage: Stage, name: str, seed: int) -> None:
     case = CASES[name]
     with stage.picture:
         healthy, wrong = _both(case, seed)
-        _player(case, healthy, wrong)
-    charts.show(_curves(healthy, wrong), "workshop-curves")
+        _player(case, seed, healthy, wrong)
+    levels = memo("workshop-levels", (case.id, seed), lambda: _levels(healthy, wrong))
+    steps = np.arange(1, len(healthy))
+    charts.show(charts.paired_lines(levels, steps, theme.palette()), "workshop-curves")
     if _named(case):
         _explain(case, seed, healthy)
 
@@ -75,9 +76,9 @@ def _panels(healthy: list[Frame], wrong: list[Frame]) -> list[player.Panel]:
     ]
 
 
-def _player(case: Case, healthy: list[Frame], wrong: list[Frame]) -> None:
+def _player(case: Case, seed: int, healthy: list[Frame], wrong: list[Frame]) -> None:
     last = broken_pipelines.STEPS
-    far = _distance(healthy, wrong)
+    far = memo("workshop-distance", (case.id, seed), lambda: _distance(healthy, wrong))
     readouts = [
         "finished" if f.step.i == last else f"step {f.step.i + 1} of {last} · t = {f.step.t:.2f}"
         for f in healthy
@@ -93,7 +94,8 @@ def _player(case: Case, healthy: list[Frame], wrong: list[Frame]) -> None:
         asked = "All began at one noisy image of a cat; row by row the prompts are"
     said.append(f"The finished images differ by {far[-1]:.2f} (RMSE). {asked} {words}.")
     player.play(
-        _panels(healthy, wrong), readouts, said, title="A healthy and a broken run", key="workshop-player",
+        memo("workshop-panels", (case.id, seed), lambda: frozen(_panels(healthy, wrong))),
+        readouts, said, title="A healthy and a broken run", key="workshop-player",
         name=f"workshop-{TITLES[case.id].lower().replace(' ', '-')}", main=1,
     )  # fmt: skip
 
@@ -103,8 +105,8 @@ def _distance(healthy: list[Frame], wrong: list[Frame]) -> np.ndarray:
     return np.array([rmse(h.images.numpy(), w.images.numpy()) for h, w in zip(healthy, wrong, strict=True)])
 
 
-def _curves(healthy: list[Frame], wrong: list[Frame]) -> go.Figure:
-    steps = np.arange(1, len(healthy))
+def _levels(healthy: list[Frame], wrong: list[Frame]) -> dict[str, dict[str, np.ndarray]]:
+    """RMS of the network's input and of x̂₀ at each step, of both runs."""
     given = {
         "healthy": np.array([f.input_rms.mean() for f in healthy[:-1]]),
         "broken": np.array([f.input_rms.mean() for f in wrong[:-1]]),
@@ -113,9 +115,7 @@ def _curves(healthy: list[Frame], wrong: list[Frame]) -> go.Figure:
         title: np.array([rmse(f.step.x0.numpy(), 0.0, PER_IMAGE).mean() for f in run[:-1]])
         for title, run in (("healthy", healthy), ("broken", wrong))
     }
-    return charts.paired_lines(
-        {"RMS of the network's input": given, "RMS of x̂₀": spread}, steps, theme.palette()
-    )
+    return {"RMS of the network's input": given, "RMS of x̂₀": spread}
 
 
 def _named(case: Case) -> bool:

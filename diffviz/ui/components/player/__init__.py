@@ -23,7 +23,7 @@ from streamlit.components import v2
 
 from diffviz.pipelines.trajectory import gif, sprite_sheet, strip, webp
 from diffviz.ui.cache import by_content
-from diffviz.ui.components.gallery import data_uri
+from diffviz.ui.components.gallery import data_uri, kept_uri
 
 _HERE = Path(__file__).parent
 FINE = 128  # pixels: from here on an image is enlarged smoothly, as in player.js
@@ -303,14 +303,20 @@ def _bibtex(lesson: str) -> str:
     return bibtex(lesson)
 
 
-def still(panels: Sequence[Panel], caption: str, main: int = 0, lanes: bool = False) -> str:
-    """HTML of the newest frame of a run in progress, laid out as the player will be."""
+def still(
+    panels: Sequence[Panel], caption: str, main: int = 0, lanes: bool = False, stays: bool = False
+) -> str:
+    """HTML of the newest frame of a run in progress, laid out as the player will be.
+
+    With `stays` it stands on the page until something is changed: its images are encoded once.
+    """
+    uri = kept_uri if stays else data_uri
     height, width = panels[0].frames.shape[1:3]
     smooth = "smooth" if width >= FINE else ""
     boxes = "".join(
         f'<div class="dv-panel{" main" if i == main else ""}"><img class="{smooth}{" locked" * p.locked}" '
         f'alt="{html.escape(p.symbol)} '
-        f'{html.escape(p.label)}" src="{data_uri(p.frames[-1])}">'
+        f'{html.escape(p.label)}" src="{uri(p.frames[-1])}">'
         f'<div class="dv-label"><i class="dv-key" data-role="{p.role}"></i><b>{html.escape(p.symbol)}</b>'
         f"<small>{html.escape(p.label)}</small></div></div>"
         for i, p in enumerate(panels)

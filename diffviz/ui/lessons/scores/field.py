@@ -151,7 +151,9 @@ def show(stage: Stage, name: str, arrows: str, start: Start) -> None:
         f"t = {t:.2f} · √ᾱ = {float(LINEAR.alpha(t)):.2f} · √(1−ᾱ) = {float(LINEAR.sigma(t)):.2f}"
         for t in times()
     ]
-    steep, captions = memo("scores-told", (name, start), lambda: (_steepness(name, paths), _captions(name, paths)))
+    steep, captions = memo(
+        "scores-told", (name, start), lambda: (_steepness(name, paths), _captions(name, paths))
+    )
     far = np.linalg.norm(paths.ode - paths.mean, axis=1).tolist()
     lines = [
         player.Chart(
