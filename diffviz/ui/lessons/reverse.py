@@ -42,18 +42,25 @@ VIEWS_HELP = (
 
 
 @lru_cache(maxsize=4)
-def _by_category(model: str) -> dict[str, list[dict]]:
-    """The labels of a shipped network's vocabulary by category."""
+def _labels_by_category(model: str) -> dict[str, str]:
+    """The labels of a shipped network's vocabulary by category, the common ones and a few others, as text."""
     labels: dict[str, list[dict]] = {kind: [] for kind in categories.CATEGORIES}
     for label in checkpoints.load(model).vocabulary.labels:
         labels[categories.category_of(label["subgroup"])].append(label)
-    return labels
+    texts = {}
+    for kind, found in labels.items():
+        names = [x["label"] for x in found if x["everyday"]]
+        others = [x["label"] for x in found if not x["everyday"]]
+        names += others[: max(0, MIN_LISTED - len(names))]
+        more = len(found) - len(names)
+        texts[kind] = ", ".join(names) + (f", and {more} more" if more else "")
+    return texts
 
 
 def prompt_guide(words: Vocabulary, model: str) -> None:
     """Which prompts the network was trained on, by category, with its measured accuracy on each."""
     measured = categories.category_results(model, checkpoints.manifest()[model].sha256)
-    labels = _by_category(model)
+    labels = _labels_by_category(model)
     best_first = sorted(
         labels, key=lambda kind: measured[kind].value if kind in measured else 0, reverse=True
     )
@@ -69,15 +76,9 @@ def prompt_guide(words: Vocabulary, model: str) -> None:
                 "In brackets: the top-5 accuracy of our classifier on images generated for held-out captions, and on the "
                 "held-out images themselves."
             )
-        for kind in best_first:
-            names = [x["label"] for x in labels[kind] if x["everyday"]]
-            others = [x["label"] for x in labels[kind] if not x["everyday"]]
-            names += others[: max(0, MIN_LISTED - len(names))]
-            more = len(labels[kind]) - len(names)
-            st.markdown(
-                f"**{kind}**{_accuracy(measured.get(kind))}: {', '.join(names)}"
-                + (f", and {more} more" if more else "")
-            )
+        st.markdown(
+            "\n\n".join(f"**{kind}**{_accuracy(measured.get(kind))}: {labels[kind]}" for kind in best_first)
+        )
         if measured:
             st.caption(f"Measured by `python -m diffviz.training.evaluate --model {model}`.")
 
@@ -109,9 +110,10 @@ def _conditional_x0(run: Run) -> np.ndarray:
 
     def compute() -> np.ndarray:
         torch.set_num_threads(1)
-        return reverse_trajectory.conditional_x0(
-            run.trajectory(), run.settings, checkpoints.load(run.settings.model)
-        )
+        with st.spinner("The conditional prediction at each state …"):
+            return reverse_trajectory.conditional_x0(
+                run.trajectory(), run.settings, checkpoints.load(run.settings.model)
+            )
 
     return memo("reverse-conditional", (run.settings, len(run.steps)), compute)
 
@@ -147,12 +149,11 @@ def predictions_by_step(run: Run) -> None:
         )
     lines = {"x0": detail[:-1]}
     if settings.guided:
-        with st.spinner("The conditional prediction at each state …"):
-            lines["cond"] = memo(
-                "reverse-conditional-detail",
-                (settings, len(run.steps)),
-                lambda: reverse_trajectory.detail_rms(_conditional_x0(run)),
-            )
+        lines["cond"] = memo(
+            "reverse-conditional-detail",
+            (settings, len(run.steps)),
+            lambda: reverse_trajectory.detail_rms(_conditional_x0(run)),
+        )
     charts.show(charts.detail_by_step(lines, finished, theme.palette()), "detail")
     done = run.derive(frame_captions.convergence)
     half = [int(np.argmax(part >= 0.5)) + 1 for part in (done.layout, done.detail)]
