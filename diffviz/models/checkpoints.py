@@ -13,6 +13,7 @@ import hashlib
 import json
 import os
 import tomllib
+import weakref
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -239,7 +240,17 @@ def load(name: str = DEFAULT, assets: Path = ASSETS) -> Denoiser:
     for file in (entry.file, entry.vocabulary):
         verify(assets / file)
     autoencoder = load_autoencoder(Path(entry.autoencoder).stem, assets) if entry.autoencoder else None
-    return Denoiser(read(assets / entry.file), Vocabulary.load(assets / entry.vocabulary), autoencoder)
+    net = read(assets / entry.file)
+    _digests[net] = entry.sha256
+    return Denoiser(net, Vocabulary.load(assets / entry.vocabulary), autoencoder)
+
+
+_digests: weakref.WeakKeyDictionary[UNet, str] = weakref.WeakKeyDictionary()
+
+
+def digest_of(net: UNet) -> str | None:
+    """The SHA-256 of the weights file that `load` made this very network of; None of any other network."""
+    return _digests.get(net)
 
 
 def publish(weights: Path, name: str, assets: Path = ASSETS) -> str:
