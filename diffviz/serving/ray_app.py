@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+from typing import Any
 
 import torch
 from ray import serve  # pyright: ignore[reportMissingImports]
@@ -38,11 +39,12 @@ class Denoisers:
         self.networks = Networks("cuda" if _GPU else "cpu")
 
     async def __call__(self, http: Request) -> Response:
-        return await respond(http, self.networks, self.evaluate)
+        evaluate: Any = self.evaluate  # which takes one each, and is given those that come together
+        return await respond(http, self.networks, evaluate)
 
     @serve.batch(max_batch_size=int(os.environ.get("DIFFVIZ_RAY_BATCH", "8")), batch_wait_timeout_s=0.002)
     async def evaluate(self, asked: list[Asked]) -> list[Tensor]:
         return await asyncio.to_thread(self.networks.evaluate, asked)
 
 
-app = Denoisers.bind()
+app = Denoisers.bind()  # pyright: ignore[reportAttributeAccessIssue]

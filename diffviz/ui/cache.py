@@ -153,7 +153,7 @@ def _array_digest(array: np.ndarray) -> bytes:
     if fixed and (known := _known.get(id(array))) is not None and known[0]() is array:
         return known[1]
     hashed = hashlib.blake2b(f"array {array.dtype} {array.shape};".encode(), digest_size=16)
-    hashed.update(memoryview(np.ascontiguousarray(array).view(np.uint8)))
+    hashed.update(np.ascontiguousarray(array).view(np.uint8).data)
     found = hashed.digest()
     if fixed:
         key = id(array)

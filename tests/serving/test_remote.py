@@ -3,6 +3,7 @@
 import contextlib
 import http.client
 import http.server
+import os
 import pickle
 import re
 import socket
@@ -208,7 +209,7 @@ def post(url, path, body):
     try:
         connection.request("POST", path, body)
         answer = connection.getresponse()
-        return answer.status, answer.read().decode()
+        return answer.status, answer.read().decode(errors="replace")
     finally:
         connection.close()
 
@@ -304,7 +305,8 @@ def test_ray_serve_answers_as_the_network_here_does(quick, tmp_path):
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     process = subprocess.Popen(
-        [sys.executable, "-c", code, str(port)], cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+        [sys.executable, "-c", code, str(port)], cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+        env={**os.environ, "PYTHONPATH": str(ROOT)}, text=True,
     )  # fmt: skip
     try:
         assert any(line.startswith("ready") for line in process.stdout)
@@ -327,6 +329,7 @@ def test_ray_serve_answers_as_the_network_here_does(quick, tmp_path):
     finally:
         process.stdin.close()
         process.wait(timeout=60)
+        process.stdout.close()
     given = asked(quick)
     gone = remote.Remote(f"http://127.0.0.1:{port}", by_torch)
     with torch.inference_mode():
