@@ -5,8 +5,9 @@
 
 It speaks Streamlit's own websocket protocol, as bench.load does. A visitor opens a page, waits until nothing more is
 computed, and then runs it again and again with nothing changed. Counted are the processor seconds of the whole server, so
-the script, what Streamlit makes of it and what is sent. The program ends with an error where the mean of a page is over
-the limit.
+the script, what Streamlit makes of it and what is sent. The program ends with an error where a page is over the limit.
+
+Given is the best of four rounds: what else runs on the machine takes caches and clock from this and can only add.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from bench.server import AppServer
 from diffviz.lessons.pages import HOME, PAGES
 
 LIMIT = 0.020  # processor seconds
+ROUNDS = 4
 
 
 def targets(only: Iterable[str] = ()) -> list[Target]:
@@ -33,17 +35,20 @@ def targets(only: Iterable[str] = ()) -> list[Target]:
 
 
 def cost(server: AppServer, target: Target, reruns: int) -> float:
-    """Processor seconds of an unchanged rerun, the mean of so many."""
+    """Processor seconds of an unchanged rerun: the mean of so many, in the best of ROUNDS rounds."""
     process = psutil.Process(server.process.pid)
     visitor = Visitor(server.port, target)
     for _ in range(2):
         visitor.rerun()
-    before = sum(process.cpu_times()[:2])
-    for _ in range(reruns):
-        visitor.rerun()
-    time.sleep(0.2)  # what is done after the last answer belongs to it
+    rounds = []
+    for _ in range(ROUNDS):
+        before = sum(process.cpu_times()[:2])
+        for _ in range(reruns):
+            visitor.rerun()
+        time.sleep(0.2)  # what is done after the last answer belongs to it
+        rounds.append((sum(process.cpu_times()[:2]) - before) / reruns)
     visitor.socket.close()
-    return (sum(process.cpu_times()[:2]) - before) / reruns
+    return min(rounds)
 
 
 def main() -> None:
@@ -51,7 +56,7 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--pages", nargs="+", default=[], help="their slugs, or home; by default all")
-    parser.add_argument("--reruns", type=int, default=40, help="of each page")
+    parser.add_argument("--reruns", type=int, default=15, help="of each page in a round")
     args = parser.parse_args()
     slow = []
     with AppServer() as server:

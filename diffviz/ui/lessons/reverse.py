@@ -42,6 +42,11 @@ VIEWS_HELP = (
 
 
 @lru_cache(maxsize=4)
+def _common_labels(model: str) -> int:
+    return sum(label["everyday"] for label in checkpoints.load(model).vocabulary.labels)
+
+
+@lru_cache(maxsize=4)
 def _labels_by_category(model: str) -> dict[str, str]:
     """The labels of a shipped network's vocabulary by category, the common ones and a few others, as text."""
     labels: dict[str, list[dict]] = {kind: [] for kind in categories.CATEGORIES}
@@ -64,7 +69,7 @@ def prompt_guide(words: Vocabulary, model: str) -> None:
     best_first = sorted(
         labels, key=lambda kind: measured[kind].value if kind in measured else 0, reverse=True
     )
-    common = sum(label["everyday"] for label in words.labels)
+    common = _common_labels(model)
     with st.expander("Prompts to try, by category", icon=":material/menu_book:"):
         st.markdown(
             f"The vocabulary has {len(words.words):,} words, from the captions of {len(words.labels):,} emoji. Any of them "

@@ -193,7 +193,7 @@ def pack(
         "captions": list(captions),
         "t": [float(v) for v in t],
         "charts": [
-            {**asdict(c), "values": [float(np.clip(v, *c.range)) for v in c.values], "texts": list(c.texts)}
+            {**vars(c), "values": np.clip(c.values, *c.range).tolist(), "texts": list(c.texts)}
             for c in charts
         ],
         "panels": [
