@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 import streamlit as st
@@ -137,6 +138,15 @@ def _captions(name: str, paths: Paths) -> list[str]:
     return found
 
 
+@lru_cache(maxsize=1)
+def _readouts() -> tuple[str, ...]:
+    """The noise level of each frame."""
+    return tuple(
+        f"t = {t:.2f} · √ᾱ = {float(LINEAR.alpha(t)):.2f} · √(1−ᾱ) = {float(LINEAR.sigma(t)):.2f}"
+        for t in times()
+    )
+
+
 def _steepness(name: str, paths: Paths) -> list[float]:
     """The length of the score along the ODE's path."""
     path = zip(paths.ode, times(), strict=True)
@@ -147,10 +157,7 @@ def show(stage: Stage, name: str, arrows: str, start: Start) -> None:
     """The field at every t with the paths through the start, in a player over t; formulas and text below."""
     paths = memo("scores-paths", (name, start), lambda: trace(name, start))
     frames = memo("scores-field", (name, arrows, start), lambda: frozen(_draw(name, arrows, start, paths)))
-    told = [
-        f"t = {t:.2f} · √ᾱ = {float(LINEAR.alpha(t)):.2f} · √(1−ᾱ) = {float(LINEAR.sigma(t)):.2f}"
-        for t in times()
-    ]
+    told = _readouts()
     steep, captions = memo(
         "scores-told", (name, start), lambda: (_steepness(name, paths), _captions(name, paths))
     )
