@@ -15,7 +15,7 @@ from starlette.routing import Route
 
 from diffviz.classroom.routes import Phones
 from diffviz.lessons.pages import FORMER_SLUGS
-from diffviz.serving import engine, security
+from diffviz.serving import engine, remote, security
 from diffviz.serving.first_paint import StyledStartPage
 from diffviz.ui import errors, frame, turns
 
@@ -43,7 +43,7 @@ async def running(_: st.App) -> AsyncIterator[None]:
 
 try:
     turns.scheduler()
-    engine.choose(engine.from_environment())
+    engine.choose(engine.from_environment(), remote.from_environment())
     headers_and_hosts = security.middleware(START_PAGE.read_text())
 except ValueError as error:
     sys.exit(f"diffviz cannot start: {error}.")

@@ -97,7 +97,9 @@ class Visitor:
         return took
 
     def found(self, label: str) -> Any:
-        """The control whose label begins so. Raises WrongPageError where the last run had none."""
+        """The control of this label, or else the first whose label begins so. Raises WrongPageError where there is none."""
+        if label in self.elements:  # “Step” is not “Steps”
+            return self.elements[label]
         for name, element in self.elements.items():
             if name.startswith(label):
                 return element

@@ -22,10 +22,13 @@ def records(size: int = 64) -> tuple[dict[str, str], ...]:
     return tuple(json.loads((_folder(size) / "attribution.json").read_text(encoding="utf-8")))
 
 
+@functools.lru_cache(maxsize=64)
 def pixels(file: str, size: int = 64) -> np.ndarray:
-    """An image by its `file`, at `size` pixels a side: (size, size, 3) uint8."""
+    """An image by its `file`, at `size` pixels a side: (size, size, 3) uint8, read-only as it is read once for all."""
     with Image.open(_folder(size) / file) as image:
-        return uploads.resize(image, size)
+        found = uploads.resize(image, size)
+    found.setflags(write=False)
+    return found
 
 
 def _folder(size: int) -> Path:

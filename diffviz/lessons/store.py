@@ -66,6 +66,12 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         "ALTER TABLE events ADD COLUMN batch INTEGER NOT NULL DEFAULT 0",
         "UPDATE events SET batch = -id",
     ),
+    (
+        # One-time codes (`lessons.moving`), as hashes, and the wrong ones that were tried. Times are seconds since 1970.
+        "CREATE TABLE move_codes (code VARCHAR(64) NOT NULL PRIMARY KEY, learner VARCHAR(64) NOT NULL, "
+        "until FLOAT NOT NULL)",
+        "CREATE TABLE move_tries (id INTEGER NOT NULL PRIMARY KEY, visitor VARCHAR(64) NOT NULL, at FLOAT NOT NULL)",
+    ),
 )
 VERSION = len(MIGRATIONS)
 
@@ -89,6 +95,20 @@ _PLACES = sql.Table(
     sql.Column("learner", sql.String(64), primary_key=True),
     sql.Column("key", sql.String(64), primary_key=True),
     sql.Column("value", sql.Text, nullable=False),
+)
+_MOVE_CODES = sql.Table(
+    "move_codes",
+    _SCHEMA,
+    sql.Column("code", sql.String(64), primary_key=True),
+    sql.Column("learner", sql.String(64), nullable=False),
+    sql.Column("until", sql.Float, nullable=False),
+)
+_MOVE_TRIES = sql.Table(
+    "move_tries",
+    _SCHEMA,
+    sql.Column("id", sql.Integer, primary_key=True),
+    sql.Column("visitor", sql.String(64), nullable=False),
+    sql.Column("at", sql.Float, nullable=False),
 )
 _OF_AN_EVENT = (_EVENTS.c.id, _EVENTS.c.kind, _EVENTS.c.item, _EVENTS.c.result, _EVENTS.c.sure, _EVENTS.c.at,
                 _EVENTS.c.batch)  # fmt: skip
@@ -353,6 +373,8 @@ class Store:
     def erase(self, learner: str) -> None:
         """Forget a learner, in the backups too."""
         with self._transaction("Your answers could not be erased") as connection:
+            if not self.problem:  # a newer version may keep its codes otherwise
+                connection.execute(sql.delete(_MOVE_CODES).where(_MOVE_CODES.c.learner == learner))
             for table in (_EVENTS, _PLACES):
                 connection.execute(sql.delete(table).where(table.c.learner == learner))
         self._read.forget(learner)
@@ -362,7 +384,11 @@ class Store:
                 contextlib.closing(sqlite3.connect(backup)) as copy,
                 copy,
             ):
-                for table in ("events", "places"):
+                for table in (
+                    "events",
+                    "places",
+                    "move_codes",
+                ):  # the last is not in backups of earlier versions
                     copy.execute(f"DELETE FROM {table} WHERE learner = ?", (learner,))
 
     def rename(self, learner: str, to: str) -> None:
@@ -372,6 +398,7 @@ class Store:
                 mine = table.c.learner == learner
                 connection.execute(sql.update(table).where(mine).values(learner=to).prefix_with("OR IGNORE"))
                 connection.execute(sql.delete(table).where(mine))
+            connection.execute(sql.delete(_MOVE_CODES).where(_MOVE_CODES.c.learner == learner))
 
     def copy_to(self, other: Store) -> None:
         """Add everything kept here to another store."""
@@ -385,6 +412,40 @@ class Store:
                 connection.execute(insert.on_conflict_do_nothing(["learner", "token"]))
             for row in places:
                 connection.execute(sqlite.insert(_PLACES).values(**row).on_conflict_do_nothing())
+
+    # --- one-time codes ------------------------------------------------------------------------------------
+
+    def add_move_code(self, code: str, learner: str, until: float, now: float) -> None:
+        """Keep the hash of a one-time code, in place of an earlier one of the learner."""
+        self._may_write()
+        of = _MOVE_CODES.c
+        with self._transaction("No code could be made") as connection:
+            connection.execute(sql.delete(_MOVE_CODES).where((of.until <= now) | (of.learner == learner)))
+            connection.execute(sql.insert(_MOVE_CODES).values(code=code, learner=learner, until=until))
+
+    def take_move_code(
+        self, code: str, visitor: str, now: float, lifetime: float, each: int, of_all: int
+    ) -> str | None:
+        """Use up the code of this hash: the learner whose it is, or None, which is counted as a try of this visitor.
+
+        Raises PermissionError, whatever the code, where within `lifetime` seconds this visitor has tried `each` wrong
+        ones, or all visitors `of_all`. Processes that share the file share codes and tries.
+        """
+        self._may_write()
+        of, tried = _MOVE_CODES.c, _MOVE_TRIES.c
+        with self._transaction("The code could not be looked up") as connection:
+            connection.execute(sql.delete(_MOVE_TRIES).where(tried.at <= now - lifetime))
+            connection.execute(sql.delete(_MOVE_CODES).where(of.until <= now))
+            count = sql.select(sql.func.count()).select_from(_MOVE_TRIES)
+            own = connection.execute(count.where(tried.visitor == visitor)).scalar_one()
+            if own >= each or connection.execute(count).scalar_one() >= of_all:
+                raise PermissionError("too many wrong codes")
+            found: str | None = connection.execute(sql.select(of.learner).where(of.code == code)).scalar()
+            if found is None:
+                connection.execute(sql.insert(_MOVE_TRIES).values(visitor=visitor, at=now))
+            else:
+                connection.execute(sql.delete(_MOVE_CODES).where(of.code == code))
+        return found
 
     # --- backups -------------------------------------------------------------------------------------------
 

@@ -13,6 +13,7 @@ import hashlib
 import json
 import os
 import tomllib
+import weakref
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -173,6 +174,12 @@ def _raw_manifest(assets: Path) -> dict[str, dict[str, Any]]:
     path = assets / MANIFEST
     if not path.exists():
         raise CheckpointError(f"The list of weights, {MANIFEST}, is missing: restore it from the repository.")
+    changed = path.stat()
+    return _parsed_manifest(path, changed.st_mtime_ns, changed.st_size)
+
+
+@functools.lru_cache(maxsize=4)
+def _parsed_manifest(path: Path, mtime: int, size: int) -> dict[str, dict[str, Any]]:
     try:
         return tomllib.loads(path.read_text(encoding="utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
@@ -240,7 +247,17 @@ def load(name: str = DEFAULT, assets: Path = ASSETS) -> Denoiser:
     for file in (entry.file, entry.vocabulary):
         verify(assets / file)
     autoencoder = load_autoencoder(Path(entry.autoencoder).stem, assets) if entry.autoencoder else None
-    return Denoiser(read(assets / entry.file), Vocabulary.load(assets / entry.vocabulary), autoencoder)
+    net = read(assets / entry.file)
+    _digests[net] = entry.sha256
+    return Denoiser(net, Vocabulary.load(assets / entry.vocabulary), autoencoder)
+
+
+_digests: weakref.WeakKeyDictionary[UNet, str] = weakref.WeakKeyDictionary()
+
+
+def digest_of(net: UNet) -> str | None:
+    """The SHA-256 of the weights file that `load` made this very network of; None of any other network."""
+    return _digests.get(net)
 
 
 def publish(weights: Path, name: str, assets: Path = ASSETS) -> str:

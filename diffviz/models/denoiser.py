@@ -34,6 +34,11 @@ def evaluate_by(evaluate: Evaluate | None) -> None:
     _evaluate = evaluate or by_torch
 
 
+def evaluated_by() -> Evaluate:
+    """What evaluates the networks of all denoisers at present."""
+    return _evaluate
+
+
 @dataclass(frozen=True)
 class Denoiser:
     """Network and vocabulary together; `conditioned` gives the function a sampler calls.

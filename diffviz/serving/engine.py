@@ -32,6 +32,7 @@ from collections.abc import Mapping
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
+from diffviz.serving.remote import Remote
 from diffviz.serving.scheduler import Limits
 
 if TYPE_CHECKING:  # the choice is made when the server starts, before torch is loaded
@@ -65,20 +66,43 @@ def from_environment(environment: Mapping[str, str] = os.environ) -> str:
     return name
 
 
-_chosen = TORCH
+_chosen, _url = TORCH, None
+_remote: Remote | None = None
 _begun = threading.Lock()  # taken once, by whoever applies the choice
 
 
-def choose(name: str) -> None:
-    """The engine that `activate` will use: the server chooses before torch is loaded."""
-    global _chosen
-    _chosen = name
+def choose(name: str, url: str | None = None) -> None:
+    """The engine that `activate` will use: the server chooses before torch is loaded.
+
+    With the `url` of a denoiser elsewhere (`remote`) the engine evaluates what that does not.
+    """
+    global _chosen, _url
+    _chosen, _url = name, url
 
 
 def activate() -> None:
     """Use the engine that was chosen; imports torch. Further calls do nothing."""
-    if _begun.acquire(blocking=False) and _chosen != TORCH:
+    if not _begun.acquire(blocking=False):
+        return
+    if _chosen != TORCH:
         use(_chosen)
+    if _url is not None:
+        use_remote(_url)
+
+
+def use_remote(url: str) -> Remote:
+    """From now on the denoiser at this address evaluates what it can, what is used until now the rest."""
+    global _remote
+    from diffviz.models import denoiser
+
+    _remote = Remote(url, denoiser.evaluated_by())
+    denoiser.evaluate_by(_remote.evaluate)
+    return _remote
+
+
+def remote_away() -> bool:
+    """Whether a denoiser elsewhere is used that does not answer at present."""
+    return _remote is not None and _remote.away
 
 
 def use(name: str, permits: int | None = None) -> None:

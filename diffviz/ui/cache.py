@@ -6,13 +6,17 @@ import dataclasses
 import functools
 import hashlib
 import pickle
-from collections.abc import Callable, Mapping
-from typing import Any, ParamSpec, TypeVar
+import weakref
+from collections.abc import Callable, Hashable, Mapping
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 import numpy as np
 import streamlit as st
 
 from diffviz.bounded import BoundedCache
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 T = TypeVar("T")
 P = ParamSpec("P")
@@ -36,8 +40,8 @@ def by_content(function: Callable[P, T]) -> Callable[P, T]:
     """A function of its arguments alone, computed once for equal ones, whoever asks.
 
     Arguments may be arrays, texts, numbers, None, and lists, tuples, dicts or dataclasses of them; others raise
-    TypeError. All visitors get the same object back, which must not be changed. Results are kept within SHARED_BYTES,
-    those asked for least lately are dropped.
+    TypeError. All visitors get the same object back, which must not be changed: its arrays are made read-only. Results
+    are kept within SHARED_BYTES, those asked for least lately are dropped.
     """
     name = f"{function.__module__}.{function.__qualname__}"
 
@@ -46,7 +50,7 @@ def by_content(function: Callable[P, T]) -> Callable[P, T]:
         key = name, digest(args, kwargs)
         found = _shared.get(key)
         if found is None:
-            value = function(*args, **kwargs)
+            value = frozen(function(*args, **kwargs))
             found = _shared.put(key, (value,), len(pickle.dumps(value)))
         return found[0]
 
@@ -64,6 +68,58 @@ def share(key: bytes, value: T, nbytes: int) -> T:
     return _shared.put(key, (value,), nbytes)[0]
 
 
+def derived(owner: Any, make: Callable[..., T], *more: Hashable, shown: Callable[[], Any] | None = None) -> T:
+    """`make`(owner, *more), computed once and kept for as long as `owner` lives; neither is to be changed after.
+
+    With `shown` it is `make`(shown(), *more). `make` may be a `functools.partial`, known by the content of what it binds.
+    Raises ValueError for a function within another, which is a new one each time.
+    """
+    function, bound = make, b""
+    if isinstance(make, functools.partial):
+        function, bound = make.func, digest(make.args, make.keywords)
+    if "<locals>" in function.__qualname__:
+        raise ValueError(f"{function.__qualname__} is made anew at each call: nothing can be kept under it")
+    at = id(owner)
+    found = _derived.get(at)
+    if found is None or found[0]() is not owner:
+        found = _derived[at] = weakref.ref(owner, lambda _: _derived.pop(at, None)), {}
+    key = function, bound, more
+    if key not in found[1]:
+        found[1][key] = frozen(make(shown() if shown else owner, *more))
+    return found[1][key]
+
+
+_derived: dict[int, tuple[weakref.ref[Any], dict[Hashable, Any]]] = {}
+
+
+@by_content
+def table(columns: Mapping[str, Any]) -> pa.Table:
+    """Columns of equal length as what `st.dataframe` sends: to make it of a dict takes milliseconds at every rerun."""
+    import pandas as pd  # not needed for the first image of a page
+    import pyarrow as pa
+
+    return pa.Table.from_pandas(pd.DataFrame(dict(columns)))
+
+
+def frozen(value: T) -> T:
+    """The same value; the arrays in it, in lists, tuples, dicts and dataclasses too, can no longer be written to.
+
+    Such an array is hashed once for as long as it lives, see `digest`.
+    """
+    if isinstance(value, np.ndarray):
+        value.setflags(write=False)
+    elif isinstance(value, list | tuple):
+        for part in value:
+            frozen(part)
+    elif isinstance(value, dict):
+        for part in value.values():
+            frozen(part)
+    elif dataclasses.is_dataclass(value) and not isinstance(value, type):
+        for field in dataclasses.fields(value):
+            frozen(getattr(value, field.name))
+    return value
+
+
 def digest(*values: object) -> bytes:
     """A hash of values by their content; different kinds with equal bytes differ."""
     hashed = hashlib.blake2b(digest_size=16)
@@ -74,8 +130,7 @@ def digest(*values: object) -> bytes:
 
 def _feed(update: Callable[[Any], None], value: object) -> None:
     if isinstance(value, np.ndarray):
-        update(f"array {value.dtype} {value.shape};".encode())
-        update(np.ascontiguousarray(value).view(np.uint8))
+        update(_array_digest(value))
     elif isinstance(value, str | bytes):
         data = value.encode() if isinstance(value, str) else value
         update(f"{type(value).__name__} {len(data)};".encode())
@@ -96,3 +151,31 @@ def _feed(update: Callable[[Any], None], value: object) -> None:
         _feed(update, [getattr(value, field.name) for field in dataclasses.fields(value)])
     else:
         raise TypeError(f"a {type(value).__name__} has no content to be known by")
+
+
+# Digests of large arrays that cannot be written to, by id, for as long as they live: a page shows the same frames at
+# every rerun, and to hash them again costs more than all else of it.
+_LARGE = 10_000  # bytes
+_known: dict[int, tuple[weakref.ref[np.ndarray], bytes]] = {}
+
+
+def _array_digest(array: np.ndarray) -> bytes:
+    fixed = array.nbytes >= _LARGE and _unwritable(array)
+    if fixed and (known := _known.get(id(array))) is not None and known[0]() is array:
+        return known[1]
+    hashed = hashlib.blake2b(f"array {array.dtype} {array.shape};".encode(), digest_size=16)
+    hashed.update(np.ascontiguousarray(array).view(np.uint8).data)
+    found = hashed.digest()
+    if fixed:
+        key = id(array)
+        _known[key] = weakref.ref(array, lambda _: _known.pop(key, None)), found
+    return found
+
+
+def _unwritable(array: np.ndarray) -> bool:
+    """Whether neither the array nor one that it is a view of can be written to."""
+    while array.base is not None and isinstance(array.base, np.ndarray):
+        if array.flags.writeable:
+            return False
+        array = array.base
+    return not array.flags.writeable

@@ -5,6 +5,8 @@ Imports nothing that imports torch: the frame of a page is on screen before the 
 
 from __future__ import annotations
 
+import base64
+import functools
 import importlib
 import os
 import sys
@@ -59,7 +61,7 @@ def setup_page(title: str, lead: str, *, kicker: str = "", slug: str = "") -> Pa
     """
     st.set_page_config(
         page_title=f"{title} · diffviz",
-        page_icon=str(ICON),  # a file of ours: Streamlit would fetch a named icon from elsewhere
+        page_icon=_icon(),
         layout="wide",
         initial_sidebar_state=SIDEBAR_WIDTH,
         menu_items={"About": "diffviz shows a small diffusion model at work, live on this computer's CPU."},
@@ -87,6 +89,13 @@ def setup_page(title: str, lead: str, *, kicker: str = "", slug: str = "") -> Pa
     return page
 
 
+@functools.cache
+def _icon() -> str:
+    """Our icon as a data URL: Streamlit would fetch a named one from elsewhere, and read a file at every rerun."""
+    return f"data:image/png;base64,{base64.b64encode(ICON.read_bytes()).decode()}"
+
+
+@functools.cache
 def style_sheet(presenter: bool) -> str:
     """HTML of the style of every page."""
     return theme.style_sheet(presenter) + f"<style>{terms.CSS}{navigation.CSS}</style>"

@@ -119,7 +119,7 @@ def identify() -> str:
 
 
 def move_code() -> str:
-    """A one-time code with which another browser goes on as this learner."""
+    """A one-time code with which another browser goes on as this learner. Raises StoreError where it cannot be kept."""
     return _codes.issue(current_id())
 
 
@@ -137,7 +137,7 @@ def go_on_as(code: str) -> int:
     return len(events())
 
 
-_codes = MoveCodes()
+_codes = MoveCodes(store)
 
 
 def _take_along(fresh: str, known: str) -> None:

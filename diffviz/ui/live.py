@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import TypeVar
 
 import numpy as np
@@ -23,11 +24,12 @@ from diffviz.models.text_encoder import Vocabulary
 from diffviz.pipelines.text_to_image import Settings, sample_steps
 from diffviz.pipelines.trajectory import PANELS, Trajectory, record
 from diffviz.ui import turns
-from diffviz.ui.cache import digest, memo
+from diffviz.ui.cache import by_content, derived, digest, memo
 from diffviz.ui.components import player
 from diffviz.ui.controls import Controls
 
 S = TypeVar("S", bound=Settings)
+T = TypeVar("T")
 EXACT_STEPS = 100  # longer runs are kept at half precision
 MAX_UPDATES = 60  # frames sent to the browser during a run; more would only slow it down
 
@@ -71,10 +73,25 @@ class Run:
         x[-1] = x0[-1] = self.steps[-1].x[0].float().numpy()  # the finished image is kept to the bit
         return dataclasses.replace(kept, x=x, x0=x0, eps=eps)
 
+    def derive(self, make: Callable[..., T], *more: Hashable) -> T:
+        """`make`(trajectory, *more): of a finished run computed once, by the rules of `cache.derived`."""
+        if not self.finished:
+            return make(self.trajectory(), *more)
+        return derived(self, make, *more, shown=self.trajectory)
+
+    @property
+    def frames(self) -> int:
+        """How many frames there are."""
+        return len(self.steps if self._recorded is None else self._recorded.t)
+
     @property
     def nbytes(self) -> int:
-        """What a finished run keeps of the memory."""
-        return sum(getattr(self._recorded, name).nbytes for name in PANELS) if self._recorded else 0
+        """What a finished run keeps of the memory: what was recorded, and as much again in frames of bytes."""
+        if self._recorded is None:
+            return 0
+        return sum(
+            getattr(self._recorded, name).nbytes + getattr(self._recorded, name).size for name in PANELS
+        )
 
 
 # Finished runs of all visitors: who asks for what was asked before is given that, and a class that opens one link
@@ -114,6 +131,11 @@ def panels(
         return shown
     frames = np.repeat(given.frames, len(run.t), axis=0)
     return [dataclasses.replace(given, frames=frames), *shown]
+
+
+@by_content
+def _repeated(frames: np.ndarray, times: int) -> np.ndarray:
+    return np.repeat(frames, times, axis=0)
 
 
 def readouts(run: Trajectory, planned: int) -> list[str]:
@@ -252,13 +274,13 @@ def show(
     if not run.steps:
         st.info("Stopped before the first step.", icon=":material/stop_circle:")
     else:
-        recorded = run.trajectory()
+        still = given and dataclasses.replace(given, frames=_repeated(given.frames, run.frames))
         title = f"Reverse process, {run.settings.prompt or 'no prompt'}, seed {run.settings.seed}"
         name = "-".join([*(run.settings.prompt.lower().split() or ["no-prompt"]), f"seed{run.settings.seed}"])
         player.play(
-            [*panels(recorded, names, given), *extra],
-            readouts(recorded, planned),
-            captions(recorded, planned),
+            [*([still] if still else []), *run.derive(panels, names), *extra],
+            run.derive(readouts, planned),
+            run.derive(captions, planned),
             title=title,
             key=f"{key}-player",
             name=name,
@@ -300,6 +322,11 @@ def _files(run: Run, name: str) -> tuple[player.Saved, ...]:
     )  # fmt: skip
 
 
+@lru_cache(maxsize=256)
+def _category(words: tuple[str, ...], model: str) -> str | None:
+    return categories.category_of_prompt(words, checkpoints.load(model).vocabulary)
+
+
 def prompt_notices(prompt: str, words: Vocabulary, model: str) -> None:
     """Say which words of a prompt have no token, which near ones have, and for what the network was measured to be weak."""
     read = words.read(prompt)
@@ -319,7 +346,7 @@ def prompt_notices(prompt: str, words: Vocabulary, model: str) -> None:
     measured = categories.category_results(model, checkpoints.manifest()[model].sha256)
     weak = {kind: found for kind, found in measured.items() if found.weak}
     # To find the category of a prompt every label is compared, at each rerun: only where it can matter.
-    if weak and (found := weak.get(categories.category_of_prompt(read.words, words) or "")):
+    if weak and (found := weak.get(_category(tuple(read.words), model) or "")):
         st.info(
             f"This network is weak at {found.category}: on {found.n} generated test images of them our classifier has a "
             f"top-5 accuracy of {found.value:.0%}, on real images of {found.real:.0%}.",

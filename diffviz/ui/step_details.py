@@ -9,7 +9,7 @@ from diffviz.diffusion.samplers import SAMPLERS
 from diffviz.diffusion.schedules import SCHEDULES
 from diffviz.pipelines.text_to_image import Settings
 from diffviz.pipelines.trajectory import Trajectory
-from diffviz.ui import terms
+from diffviz.ui import cache, terms
 
 
 def one_step_in_numbers(recorded: Trajectory, settings: Settings) -> None:
@@ -49,10 +49,8 @@ def one_step_in_numbers(recorded: Trajectory, settings: Settings) -> None:
         # Of a long run `ui.live` keeps values that fit half precision.
         halved = np.array_equal(recorded.x[i], recorded.x[i].astype(np.float16))
         digits = 2 if halved else 4
-        st.dataframe(
-            {k: v if k == "colour" else np.asarray(v).round(digits) for k, v in table.items()},
-            hide_index=True,
-        )
+        rounded = {k: v if k == "colour" else np.asarray(v).round(digits) for k, v in table.items()}
+        st.dataframe(cache.table(rounded), hide_index=True)
         st.html(terms.symbols_line("x̂₀", "ε̂"))
         if halved:
             st.caption(

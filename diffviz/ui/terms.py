@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import html
-from functools import cache
+from functools import cache, lru_cache
 
 from diffviz.lessons import glossary
 from diffviz.lessons.glossary import Entry
 
 
+@lru_cache(64)  # leads of pages and other fixed texts
 def with_tips(text: str) -> str:
     """Our own HTML with the first mention of each term as a button that opens its sentence from the glossary.
 

@@ -18,6 +18,7 @@ from streamlit.delta_generator import DeltaGenerator
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from diffviz import pacing
+from diffviz.serving import engine, remote
 from diffviz.serving.scheduler import Job, LimitError, Place, Scheduler
 
 T = TypeVar("T")
@@ -32,6 +33,7 @@ def scheduler() -> Scheduler:
 def enter(notices: DeltaGenerator) -> None:
     """From now on this run of a page takes turns; what there is to say of them is shown in `notices`."""
     run = _PageRun(notices)
+    run.tell_of_remote()
     _runs.set(run)
     pacing.set_gate(run.gate)
 
@@ -72,7 +74,7 @@ class _PageRun:
         self.say: Callable[[str], object] | None = None
         self._undeclared = Job(visitor())
         self._notices, self._shown = notices, None
-        self._computing, self._said = False, ""
+        self._computing, self._said, self._told_of_remote = False, "", False
         self._arrival: tuple[float, int] | None = None
 
     @contextmanager
@@ -88,11 +90,18 @@ class _PageRun:
             scheduler().take_turn(job, units, self._tell)
             self._computing = True
             yield
+            self.tell_of_remote()
         finally:
             self._computing = False
             if job is self._undeclared:
                 scheduler().leave(job)
                 self.hush()
+
+    def tell_of_remote(self) -> None:
+        """Say once that the denoiser elsewhere is away and the networks are evaluated here."""
+        if not self._told_of_remote and engine.remote_away():
+            self._told_of_remote = True
+            self._notices.warning(remote.AWAY, icon=":material/cloud_off:")
 
     def _tell(self, place: Place) -> None:
         # Here Streamlit ends this run when the visitor has left or changed a control, as at every use of its session.

@@ -1,8 +1,12 @@
 """One-time codes: short-lived, single use, and too few tries to guess one."""
 
+import sqlite3
+import threading
+
 import pytest
 
 from diffviz.lessons.moving import ALPHABET, LENGTH, LIFETIME, TRIES, TRIES_EACH, MoveCodes, MoveError
+from diffviz.lessons.store import Store
 
 
 class Clock:
@@ -18,8 +22,10 @@ def clock():
 
 
 @pytest.fixture
-def codes(clock):
-    return MoveCodes(clock)
+def codes(clock, tmp_path):
+    store = Store(tmp_path / "progress.sqlite")
+    yield MoveCodes(lambda: store, clock)
+    store.close()
 
 
 def test_a_code_leads_to_its_learner_once(codes):
@@ -27,6 +33,57 @@ def test_a_code_leads_to_its_learner_once(codes):
     assert codes.redeem(code, "other browser") == "anna"
     with pytest.raises(MoveError, match="No such code"):
         codes.redeem(code, "other browser")
+
+
+def test_a_code_of_one_process_is_good_in_another_and_once_in_both(tmp_path, clock):
+    one, other = (Store(tmp_path / "progress.sqlite") for _ in range(2))
+    here, there = MoveCodes(lambda: one, clock), MoveCodes(lambda: other, clock)
+    code = here.issue("anna")
+    assert there.redeem(code, "b") == "anna"
+    for codes in (here, there):
+        with pytest.raises(MoveError, match="No such code"):
+            codes.redeem(code, "b")
+    for k in range(TRIES_EACH - 2):  # wrong tries count wherever they are made
+        with pytest.raises(MoveError, match="No such code"):
+            (here, there)[k % 2].redeem("AAAA-AAAA", "b")
+    with pytest.raises(MoveError, match="Too many"):
+        there.redeem(here.issue("anna"), "b")
+    one.close()
+    other.close()
+
+
+def test_of_two_who_type_one_code_at_once_one_gets_it(tmp_path, clock):
+    stores = [Store(tmp_path / "progress.sqlite") for _ in range(4)]
+    code, got = MoveCodes(lambda: stores[0], clock).issue("anna"), []
+
+    def take(store, k):
+        try:
+            got.append(MoveCodes(lambda: store, clock).redeem(code, k))
+        except MoveError:
+            got.append(None)
+
+    threads = [threading.Thread(target=take, args=(store, k)) for k, store in enumerate(stores)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(map(str, got)) == ["None", "None", "None", "anna"]
+    for store in stores:
+        store.close()
+
+
+def test_a_code_is_not_in_the_file_and_goes_with_its_learner(tmp_path, clock):
+    store = Store(tmp_path / "progress.sqlite")
+    codes = MoveCodes(lambda: store, clock)
+    code = codes.issue("anna").replace("-", "")
+    with sqlite3.connect(tmp_path / "progress.sqlite") as file:
+        assert code not in "".join(file.iterdump())
+        store.erase("anna")
+        assert not file.execute("SELECT * FROM move_codes").fetchall()
+    file.close()
+    with pytest.raises(MoveError):
+        codes.redeem(code, "b")
+    store.close()
 
 
 def test_a_code_is_read_however_it_is_typed(codes):

@@ -6,6 +6,7 @@ import gc
 import inspect
 import weakref
 from dataclasses import dataclass
+from functools import partial
 from types import SimpleNamespace
 
 import numpy as np
@@ -72,6 +73,58 @@ def test_different_content_has_different_digests(one, other):
     assert digest(one) == digest(one)
 
 
+@by_content
+def ramp(n):
+    return [np.arange(n, dtype=np.float32)]
+
+
+def test_a_shared_array_cannot_be_written_to_and_is_hashed_once(monkeypatch):
+    monkeypatch.setattr(cache, "_shared", BoundedCache(10_000_000))
+    (shared,) = ramp(50_000)
+    with pytest.raises(ValueError, match="read-only"):
+        shared[0] = 1
+    known = digest(shared)
+    assert known == digest(np.arange(50_000, dtype=np.float32))
+    monkeypatch.setattr(cache.np, "ascontiguousarray", None)  # without which no array's content is read
+    assert digest(shared) == known
+
+
+def test_an_array_that_may_change_is_hashed_each_time():
+    values = np.zeros(50_000)
+    view = values[:]
+    view.setflags(write=False)  # but what it is a view of can be written to
+    before = digest(view), digest(values)
+    values[0] = 1
+    assert (digest(view), digest(values)) != before and digest(view) not in before
+
+
+def total(values, factor=1):
+    seen.append(factor)
+    return factor * float(values.sum())
+
+
+seen = []
+
+
+def test_what_is_derived_of_an_object_lives_as_long_as_it():
+    seen.clear()
+    values, others = np.ones(3), np.ones(3)
+    assert cache.derived(values, total) == cache.derived(values, total) == 3 and len(seen) == 1
+    assert cache.derived(values, total, 2) == cache.derived(values, partial(total, factor=2)) == 6
+    assert cache.derived(values, partial(total, factor=3)) == 9 and seen == [1, 2, 2, 3]
+    cache.derived(others, total)
+    assert len(seen) == 5
+    key = id(others)
+    del others
+    gc.collect()
+    assert key not in cache._derived and id(values) in cache._derived
+
+
+def test_nothing_is_kept_under_a_function_that_is_made_anew():
+    with pytest.raises(ValueError, match="made anew"):
+        cache.derived(np.ones(3), lambda values: values.sum())
+
+
 def test_what_has_no_content_is_refused():
     with pytest.raises(TypeError, match="no content"):
         digest(object())
@@ -84,7 +137,7 @@ def frames(seed=0):
 def test_the_player_encodes_equal_frames_once(monkeypatch):
     encoded = []
     real = player.sprite_sheet
-    monkeypatch.setattr(player, "_sheet", by_content(lambda f: encoded.append(1) or real(f)))
+    monkeypatch.setattr(player, "sprite_sheet", lambda f: encoded.append(1) or real(f))
     monkeypatch.setattr(cache, "_shared", BoundedCache(10_000_000))
 
     def pack(seed):
@@ -105,10 +158,11 @@ def finished(steps):
 def test_a_long_run_is_kept_at_half_precision_and_shows_the_same(monkeypatch):
     monkeypatch.setattr(live, "EXACT_STEPS", 3)
     short, whole = finished(3)
-    assert short.finished and short.nbytes == 3 * whole.x.nbytes and len(short.steps) == 1
+    frames = whole.x.size  # bytes of one panel's frames, which are kept as well
+    assert short.finished and short.nbytes == 3 * (whole.x.nbytes + frames) and len(short.steps) == 1
     assert np.array_equal(short.trajectory().eps, whole.eps)
     long, whole = finished(4)
-    assert long.nbytes == 3 * whole.x.nbytes / 2
+    assert long.nbytes == 3 * (whole.x.nbytes / 2 + whole.x.size)
     for name in ("x", "x0", "eps"):
         kept = long.trajectory()
         assert getattr(kept, name).dtype == np.float32

@@ -335,8 +335,7 @@ def test_the_browser_keeps_the_id_that_it_adopted_whatever_it_kept_before(home, 
     assert sent[-1]["adopted"] == WHO and app.session_state["learner-id"] == WHO
 
 
-def test_guessing_codes_ends_after_a_few_tries(home, monkeypatch):
-    monkeypatch.setattr(learner, "_codes", learner.MoveCodes())
+def test_guessing_codes_ends_after_a_few_tries(home):
     app = visit("progress")
     for _ in range(5):
         type_code(app, "AAAA-AAAA")

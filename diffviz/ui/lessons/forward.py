@@ -64,7 +64,7 @@ def trajectory_player(image: np.ndarray, schedule: str, total: int, seed: int) -
     ]
     power = float(metrics.rmse(x0)) ** 2
     frame_player.play(
-        _panels(run, chosen),
+        _player_panels(run, schedule),
         readouts,
         frame_captions.forward_captions(run.alpha, run.sigma, run.step, total, power),
         title=f"Forward process, {schedule} schedule",
@@ -84,6 +84,17 @@ def _trajectory(
     x0 = from_uint8(image)
     states = forward_trajectory.forward_states(x0, SCHEDULES[schedule], total, seed)
     return forward_trajectory.record_forward(x0, states, SCHEDULES[schedule], total)
+
+
+@by_content
+def _player_panels(run: forward_trajectory.ForwardTrajectory, schedule: str) -> list[frame_player.Panel]:
+    return _panels(run, SCHEDULES[schedule])
+
+
+@by_content
+def _equal_power(power: float, schedule: str) -> float:
+    """The time at which image and noise have equal power, for an image of this mean square."""
+    return SCHEDULES[schedule].inverse_log_snr(float(-np.log(power))) if power else 0.0
 
 
 def _panels(run: forward_trajectory.ForwardTrajectory, schedule: Schedule) -> list[frame_player.Panel]:
@@ -153,7 +164,7 @@ $x_t = \frac{1-t}{1-s}\,x_s + \sqrt{t^2 - \bigl(\tfrac{1-t}{1-s}\,s\bigr)^2}\;\v
 """
     )
     power = float(metrics.rmse(from_uint8(image))) ** 2
-    equal = SCHEDULES[schedule].inverse_log_snr(float(-np.log(power))) if power else 0.0
+    equal = _equal_power(power, schedule)
     st.markdown(
         r"The signal-to-noise ratio is $\mathrm{SNR}(t) = \bar\alpha_t/(1-\bar\alpha_t)$ (for every schedule, "
         r"`alpha²/sigma²`). At SNR 1 both scales are equal; image and noise have equal power there only "

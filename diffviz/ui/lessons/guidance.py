@@ -22,8 +22,9 @@ from diffviz.models import checkpoints, classifier
 from diffviz.models.denoiser import Denoiser
 from diffviz.paths import ASSETS
 from diffviz.pipelines.text_to_image import Settings
+from diffviz.pipelines.trajectory import Trajectory
 from diffviz.ui import charts, live, source, theme
-from diffviz.ui.cache import memo
+from diffviz.ui.cache import derived, frozen, memo
 from diffviz.ui.components import gallery, guidance_arrow, player
 from diffviz.ui.measured import load_result
 from diffviz.ui.prediction import UNASKED, ask_prediction, locked, verdict
@@ -105,17 +106,18 @@ def cond_and_uncond(settings: Settings, stage: Stage) -> None:
         if not run.finished:
             live.show(run, "guidance-run", ("x", "x0"))
             return
-    trajectory = run.trajectory()
     predictions = memo(
-        "guidance-predictions", run, lambda: guidance_analysis.cond_uncond(trajectory, settings, denoiser)
+        "guidance-predictions",
+        run,
+        lambda: guidance_analysis.cond_uncond(run.trajectory(), settings, denoiser),
     )
-    difference = predictions.difference
+    difference = derived(predictions, _difference)
     most = int(difference.argmax())
-    readouts = live.readouts(trajectory, settings.steps)[:-1]
+    readouts = run.derive(live.readouts, settings.steps)[:-1]
     with arrow:
         guidance_arrow.show(
             predictions.cond, predictions.uncond, readouts, scale=settings.guidance, start=most,
-            finished=to_uint8(trajectory.x[-1]), run=repr(dataclasses.replace(settings, guidance=1.0)),
+            finished=run.derive(_finished), run=repr(dataclasses.replace(settings, guidance=1.0)),
             key="guidance-arrow", on_release=_use_scale, locked=guess is None,
         )  # fmt: skip
     with stage.below:
@@ -123,7 +125,7 @@ def cond_and_uncond(settings: Settings, stage: Stage) -> None:
             _extrapolation(guess, settings, predictions, conditioned)
         st.header("Every step of this trajectory", anchor=False)
         with locked(guess, "two"):
-            _play(settings, trajectory.x0[:-1], predictions, readouts)
+            _play(run, predictions, readouts)
         if guess is not None and conditioned:
             st.markdown(
                 f"In this trajectory the two predictions differ most at step **{most + 1}** of {settings.steps} (RMSE "
@@ -154,7 +156,7 @@ def _extrapolation(
             "the head of the arrow further."
         )
         return
-    clipped = predictions.clipped(settings.guidance)
+    clipped = derived(predictions, guidance_analysis.CondUncond.clipped, settings.guidance)
     worst = int(clipped.argmax())
     st.markdown(
         f"{verdict(guess, PLACES[2])}. It lies {settings.guidance:g} times as far from the unconditional prediction as the "
@@ -191,15 +193,29 @@ def _dropout(model: str) -> str:
     )
 
 
-def _play(
-    settings: Settings, guided: np.ndarray, predictions: guidance_analysis.CondUncond, readouts: Sequence[str]
-) -> None:
-    difference, after, n = predictions.difference, predictions.guided_difference(guided), len(guided)
-    panels = [
-        player.Panel("x̂₀(xₜ, c)", "conditional", "conditional", to_uint8(predictions.cond)),
-        player.Panel("x̂₀(xₜ, ∅)", "unconditional", "unconditional", to_uint8(predictions.uncond)),
-        player.Panel("x̂₀", "guided: the one used", "prediction", to_uint8(guided)),
-    ]
+def _finished(trajectory: Trajectory) -> np.ndarray:
+    """The finished image, (H, W, 3) uint8."""
+    return to_uint8(trajectory.x[-1])
+
+
+def _difference(predictions: guidance_analysis.CondUncond) -> np.ndarray:
+    return predictions.difference
+
+
+def _play(run: live.Run, predictions: guidance_analysis.CondUncond, readouts: Sequence[str]) -> None:
+    settings, difference = run.settings, derived(predictions, _difference)
+
+    def compared() -> tuple[np.ndarray, list[player.Panel]]:
+        guided = run.trajectory().x0[:-1]
+        shown = [
+            player.Panel("x̂₀(xₜ, c)", "conditional", "conditional", to_uint8(predictions.cond)),
+            player.Panel("x̂₀(xₜ, ∅)", "unconditional", "unconditional", to_uint8(predictions.uncond)),
+            player.Panel("x̂₀", "guided: the one used", "prediction", to_uint8(guided)),
+        ]
+        return frozen((predictions.guided_difference(guided), shown))
+
+    after, panels = memo("guidance-compared", run, compared)
+    n = len(after)
     texts = [
         f"Step {i + 1} of {n}: conditional and unconditional prediction differ by an RMSE of {difference[i]:.2f}"
         + (

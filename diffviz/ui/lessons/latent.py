@@ -147,6 +147,7 @@ def code(stage: Stage, image: np.ndarray, c: Controls) -> None:
                 ],
                 f"{SIDE} × {SIDE} × 3 values become {len(found.z)} channels of {found.z.shape[1]} × {found.z.shape[2]}. "
                 f"The decoded image differs from the first by an RMSE of {found.rmse:.3f}.",
+                stays=True,
             )
         )
     st.markdown(
@@ -162,9 +163,13 @@ def code(stage: Stage, image: np.ndarray, c: Controls) -> None:
         column = c.select("Column", "column", 9, range(1, found.z.shape[2] + 1))
         by = c.slider("Move it by … standard deviations", "by", 3.0, -6.0, 6.0, 0.5)
     moved = latents.moved(found.z, channel - 1, row - 1, column - 1, by)
-    other = latents.encode(autoencoder, image[:, ::-1].copy())
-    mixed = latents.swapped(found.z, other, row - 1, column - 1, 4)
-    after, patched = latents.decode(autoencoder, moved), latents.decode(autoencoder, mixed)
+
+    def decoded() -> tuple[np.ndarray, np.ndarray]:
+        other = latents.encode(autoencoder, image[:, ::-1].copy())
+        mixed = latents.swapped(found.z, other, row - 1, column - 1, 4)
+        return latents.decode(autoencoder, moved), latents.decode(autoencoder, mixed)
+
+    after, patched = memo("latent-moved", (image.tobytes(), channel, row, column, by), decoded)
     with right:
         st.html(
             gallery.row(

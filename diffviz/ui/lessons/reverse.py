@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
 import numpy as np
 import streamlit as st
 import torch
@@ -17,14 +20,17 @@ from diffviz.models import checkpoints
 from diffviz.models.denoiser import Denoiser
 from diffviz.models.text_encoder import Vocabulary
 from diffviz.pipelines.text_to_image import Settings
-from diffviz.pipelines.trajectory import encode_png
+from diffviz.pipelines.trajectory import Trajectory, encode_png
 from diffviz.ui import charts, terms, theme
 from diffviz.ui import source as source_view
-from diffviz.ui.cache import memo
+from diffviz.ui.cache import frozen, memo, table
 from diffviz.ui.components import gallery, player
 from diffviz.ui.live import Run, sample_images
 from diffviz.ui.prediction import ask_prediction, verdict
 from diffviz.ui.sampling_controls import MAX_SEED
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 SCHEDULES = tuple(ALL_SCHEDULES)
 MIN_LISTED = 12  # labels that are named of a category that has few common ones
@@ -35,16 +41,35 @@ VIEWS_HELP = (
 )
 
 
+@lru_cache(maxsize=4)
+def _common_labels(model: str) -> int:
+    return sum(label["everyday"] for label in checkpoints.load(model).vocabulary.labels)
+
+
+@lru_cache(maxsize=4)
+def _labels_by_category(model: str) -> dict[str, str]:
+    """The labels of a shipped network's vocabulary by category, the common ones and a few others, as text."""
+    labels: dict[str, list[dict]] = {kind: [] for kind in categories.CATEGORIES}
+    for label in checkpoints.load(model).vocabulary.labels:
+        labels[categories.category_of(label["subgroup"])].append(label)
+    texts = {}
+    for kind, found in labels.items():
+        names = [x["label"] for x in found if x["everyday"]]
+        others = [x["label"] for x in found if not x["everyday"]]
+        names += others[: max(0, MIN_LISTED - len(names))]
+        more = len(found) - len(names)
+        texts[kind] = ", ".join(names) + (f", and {more} more" if more else "")
+    return texts
+
+
 def prompt_guide(words: Vocabulary, model: str) -> None:
     """Which prompts the network was trained on, by category, with its measured accuracy on each."""
     measured = categories.category_results(model, checkpoints.manifest()[model].sha256)
-    labels: dict[str, list[dict]] = {kind: [] for kind in categories.CATEGORIES}
-    for label in words.labels:
-        labels[categories.category_of(label["subgroup"])].append(label)
+    labels = _labels_by_category(model)
     best_first = sorted(
         labels, key=lambda kind: measured[kind].value if kind in measured else 0, reverse=True
     )
-    common = sum(label["everyday"] for label in words.labels)
+    common = _common_labels(model)
     with st.expander("Prompts to try, by category", icon=":material/menu_book:"):
         st.markdown(
             f"The vocabulary has {len(words.words):,} words, from the captions of {len(words.labels):,} emoji. Any of them "
@@ -56,15 +81,9 @@ def prompt_guide(words: Vocabulary, model: str) -> None:
                 "In brackets: the top-5 accuracy of our classifier on images generated for held-out captions, and on the "
                 "held-out images themselves."
             )
-        for kind in best_first:
-            names = [x["label"] for x in labels[kind] if x["everyday"]]
-            others = [x["label"] for x in labels[kind] if not x["everyday"]]
-            names += others[: max(0, MIN_LISTED - len(names))]
-            more = len(labels[kind]) - len(names)
-            st.markdown(
-                f"**{kind}**{_accuracy(measured.get(kind))}: {', '.join(names)}"
-                + (f", and {more} more" if more else "")
-            )
+        st.markdown(
+            "\n\n".join(f"**{kind}**{_accuracy(measured.get(kind))}: {labels[kind]}" for kind in best_first)
+        )
         if measured:
             st.caption(f"Measured by `python -m diffviz.training.evaluate --model {model}`.")
 
@@ -82,9 +101,13 @@ def panels(run: Run, view: str) -> tuple[tuple[str, ...], list[player.Panel]]:
     """
     if view != "conditional" or not run.settings.guided or not run.steps:
         return ("x", "x0", "eps"), []
-    recorded = run.trajectory()
-    frames = np.concatenate([_conditional_x0(run), recorded.x0[recorded.steps :]])
-    return ("x", "x0"), [player.Panel("x̂₀(c)", "conditional prediction", "conditional", to_uint8(frames))]
+
+    def frames() -> np.ndarray:
+        recorded = run.trajectory()
+        return frozen(to_uint8(np.concatenate([_conditional_x0(run), recorded.x0[recorded.steps :]])))
+
+    shown = memo("reverse-conditional-frames", (run.settings, len(run.steps)), frames)
+    return ("x", "x0"), [player.Panel("x̂₀(c)", "conditional prediction", "conditional", shown)]
 
 
 def _conditional_x0(run: Run) -> np.ndarray:
@@ -92,20 +115,30 @@ def _conditional_x0(run: Run) -> np.ndarray:
 
     def compute() -> np.ndarray:
         torch.set_num_threads(1)
-        return reverse_trajectory.conditional_x0(
-            run.trajectory(), run.settings, checkpoints.load(run.settings.model)
-        )
+        with st.spinner("The conditional prediction at each state …"):
+            return reverse_trajectory.conditional_x0(
+                run.trajectory(), run.settings, checkpoints.load(run.settings.model)
+            )
 
     return memo("reverse-conditional", (run.settings, len(run.steps)), compute)
 
 
+def _detail(recorded: Trajectory) -> np.ndarray:
+    """The fine detail (RMS) of x̂₀ at each frame: (F,)."""
+    return reverse_trajectory.detail_rms(recorded.x0)
+
+
+def _clipped(recorded: Trajectory) -> np.ndarray:
+    """The share of the values of x̂₀ at a limit at each frame: (F,)."""
+    return frame_captions.clipped_share(recorded.x0)
+
+
 def predictions_by_step(run: Run) -> None:
     """What x̂₀ is in this run, how much fine detail it has, and when layout and detail converge."""
-    recorded, settings = run.trajectory(), run.settings
-    detail = reverse_trajectory.detail_rms(recorded.x0)
+    settings, detail = run.settings, run.derive(_detail)
     first, finished = float(detail[0]), float(detail[-1])
     if settings.guided:
-        clipped = float(frame_captions.clipped_share(recorded.x0[:1])[0])
+        clipped = float(run.derive(_clipped)[0])
         st.markdown(
             f"This run is guided (w = {settings.guidance:g}), so its x̂₀ is **no mean of images**: it is extrapolated from "
             f"the unconditional prediction beyond the conditional one, then clipped to [−1, 1]. At step 1 {clipped:.0%} of "
@@ -121,10 +154,13 @@ def predictions_by_step(run: Run) -> None:
         )
     lines = {"x0": detail[:-1]}
     if settings.guided:
-        with st.spinner("The conditional prediction at each state …"):
-            lines["cond"] = reverse_trajectory.detail_rms(_conditional_x0(run))
+        lines["cond"] = memo(
+            "reverse-conditional-detail",
+            (settings, len(run.steps)),
+            lambda: reverse_trajectory.detail_rms(_conditional_x0(run)),
+        )
     charts.show(charts.detail_by_step(lines, finished, theme.palette()), "detail")
-    done = frame_captions.convergence(recorded)
+    done = run.derive(frame_captions.convergence)
     half = [int(np.argmax(part >= 0.5)) + 1 for part in (done.layout, done.detail)]
     st.markdown(
         "How near is x̂₀ to the image that this run ends in? Half of the distance of the first prediction is gone by step "
@@ -166,11 +202,7 @@ def seeds(settings: Settings) -> None:
 
 def evaluations_table(run: Run) -> None:
     """Input and output of the network evaluations, step by step."""
-    recorded, settings = run.trajectory(), run.settings
-    schedule, t = ALL_SCHEDULES[settings.schedule], recorded.t[:-1]
-    change = rmse(recorded.x0[1:], recorded.x0[:-1], PER_IMAGE)
-    clipped = frame_captions.clipped_share(recorded.x0[:-1])
-    times = torch.from_numpy(t.copy())
+    settings = run.settings
     with st.expander(f"All {settings.nfe} network evaluations (NFE), step by step", icon=":material/table:"):
         twice = [
             *(["conditional and unconditional (guidance)"] if settings.guided else []),
@@ -185,21 +217,27 @@ def evaluations_table(run: Run) -> None:
                 else "One evaluation a step."
             )
         )
-        st.dataframe(
-            {
-                "step": np.arange(1, len(t) + 1),
-                "t": t.round(3),
-                "α": schedule.alpha(times).numpy().round(4),
-                "σ": schedule.sigma(times).numpy().round(4),
-                "noise level (°)": np.degrees(schedule.angle(times).numpy()).round(1),
-                "x̂₀ at −1 or 1 (%)": (100 * clipped).round(1),
-                "fine detail of x̂₀ (RMS)": reverse_trajectory.detail_rms(recorded.x0[:-1]).round(3),
-                "change to the next x̂₀ (RMSE)": change.round(4),
-                "ε̂ (RMS)": rmse(recorded.eps[:-1], axis=PER_IMAGE).round(3),
-            },
-            hide_index=True,
-        )
+        st.dataframe(run.derive(_evaluations, settings.schedule), hide_index=True)
         st.html(terms.symbols_line("x̂₀", "ε̂", "RMSE"))
+
+
+def _evaluations(recorded: Trajectory, schedule_name: str) -> pa.Table:
+    """The table of `evaluations_table`, a row for each step."""
+    schedule, t = ALL_SCHEDULES[schedule_name], recorded.t[:-1]
+    times = torch.from_numpy(t.copy())
+    return table(
+        {
+            "step": np.arange(1, len(t) + 1),
+            "t": t.round(3),
+            "α": schedule.alpha(times).numpy().round(4),
+            "σ": schedule.sigma(times).numpy().round(4),
+            "noise level (°)": np.degrees(schedule.angle(times).numpy()).round(1),
+            "x̂₀ at −1 or 1 (%)": (100 * _clipped(recorded)[:-1]).round(1),
+            "fine detail of x̂₀ (RMS)": _detail(recorded)[:-1].round(3),
+            "change to the next x̂₀ (RMSE)": rmse(recorded.x0[1:], recorded.x0[:-1], PER_IMAGE).round(4),
+            "ε̂ (RMS)": rmse(recorded.eps[:-1], axis=PER_IMAGE).round(3),
+        }
+    )
 
 
 def formula_and_source(settings: Settings) -> None:

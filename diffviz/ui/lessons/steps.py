@@ -20,7 +20,7 @@ from diffviz.models import checkpoints
 from diffviz.pipelines.text_to_image import Settings
 from diffviz.pipelines.trajectory import Trajectory
 from diffviz.ui import charts, live, source, step_details, theme
-from diffviz.ui.cache import memo
+from diffviz.ui.cache import derived, frozen, memo
 from diffviz.ui.components import gallery, player
 from diffviz.ui.prediction import UNASKED, ask_on_stage, ask_prediction, locked, verdict
 from diffviz.ui.stage import Stage
@@ -46,10 +46,12 @@ def step_sweep(stage: Stage, settings: Settings) -> None:
     with stage.picture:
         place = st.empty()
         runs = _sweep(settings, place)
-        errors = [float(rmse(r.x[-1], runs[-1].x[-1])) for r in runs]
+        errors = memo(
+            "step-sweep-errors", settings, lambda: [float(rmse(r.x[-1], runs[-1].x[-1])) for r in runs]
+        )
         close = next(i for i in range(len(runs)) if max(errors[i:]) < CLOSE)
         with place.container():
-            _play_counts(runs, errors, close, guess)
+            _play_counts(settings, runs, errors, close, guess)
     if guess is not None:
         st.markdown(_answer(runs, close, guess, settings))
     _one_trajectory(runs, settings)
@@ -72,7 +74,9 @@ def _answer(runs: Sequence[Trajectory], close: int, guess: str, settings: Settin
     )
 
 
-def _play_counts(runs: Sequence[Trajectory], errors: Sequence[float], close: int, guess: str | None) -> None:
+def _play_counts(
+    settings: Settings, runs: Sequence[Trajectory], errors: Sequence[float], close: int, guess: str | None
+) -> None:
     """The images of all step counts but the longest, beside the longest one's, which is locked until there is a guess."""
     titles, shown = _titles(runs), len(runs) - 1
     marks = (
@@ -94,8 +98,11 @@ def _play_counts(runs: Sequence[Trajectory], errors: Sequence[float], close: int
     def fix(frame: int) -> None:
         st.session_state["guess-ladder"] = titles[frame]
 
+    def panels() -> list[player.Panel]:
+        return frozen(_count_panels(runs[:shown], runs[-1].x[-1], guess))
+
     player.play(
-        _count_panels(runs[:shown], runs[-1].x[-1], guess), titles[:shown], captions,
+        memo("step-sweep-panels", (settings, guess is None), panels), titles[:shown], captions,
         title="One noise, several numbers of steps", key="counts-player", name="steps", start=0,
         t=np.linspace(0, 1, shown), charts=curves, marks=marks,
         button="Fix my guess here" if guess is None else "", on_fix=fix,
@@ -131,7 +138,8 @@ def _one_trajectory(runs: Sequence[Trajectory], settings: Settings) -> None:
     run = next(r for r in runs if r.steps == picked)
     readouts = live.readouts(run, run.steps)
     player.play(
-        live.panels(run), readouts, frame_captions.reverse_captions(run), title=_titles([run])[0], key="ladder-player",
+        derived(run, live.panels), readouts, derived(run, frame_captions.reverse_captions),
+        title=_titles([run])[0], key="ladder-player",
         name=f"ladder-{run.steps}",
     )  # fmt: skip
     step_details.one_step_in_numbers(run, dataclasses.replace(settings, steps=run.steps))

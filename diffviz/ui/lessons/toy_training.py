@@ -13,6 +13,7 @@ import torch
 
 from diffviz.toy import diffusion2d
 from diffviz.ui import theme, turns
+from diffviz.ui.cache import memo
 from diffviz.ui.components import player
 from diffviz.ui.prediction import ask_prediction
 from diffviz.ui.stage import Stage
@@ -102,15 +103,18 @@ def ask_with_preview(
     with stage.question:
         guess = ask_prediction(question, options, key)
     if guess is None:
-        noise = player.Panel(
-            "noise",
-            "what sampling starts from",
-            "noise",
-            points_image(diffusion2d.initial_noise(task.seed).numpy(), "noise")[None],
-        )
-        panels = [data_panel(task.shown_data, 1), noise]
-        stage.picture.html(player.still(panels, "The training data, and beside them the noise."))
+        panels = memo("toy-preview", task, lambda: _preview(task))
+        stage.picture.html(player.still(panels, "The training data, and beside them the noise.", stays=True))
     return guess
+
+
+def _preview(task: ToyTask) -> list[player.Panel]:
+    """The data, and the noise that sampling starts from."""
+    noise = points_image(diffusion2d.initial_noise(task.seed).numpy(), "noise")[None]
+    return [
+        data_panel(task.shown_data, 1),
+        player.Panel("noise", "what sampling starts from", "noise", noise),
+    ]
 
 
 def role_rgb(role: str) -> tuple[int, int, int]:

@@ -14,7 +14,7 @@ from diffviz.imaging.pixels import from_uint8, to_uint8
 from diffviz.models import checkpoints
 from diffviz.toy import diffusion2d
 from diffviz.ui import charts, source, theme
-from diffviz.ui.cache import by_content
+from diffviz.ui.cache import by_content, derived
 from diffviz.ui.components import gallery, player
 from diffviz.ui.image_input import SIZE, Picture, at_size
 from diffviz.ui.lessons import toy_training
@@ -48,17 +48,11 @@ def training_example(stage: Stage, picture: Picture, target: str, seed: int, mod
     """One image with one noise at rising t: the input, the target, and the network's prediction."""
     found = _examples(picture.pixels.tobytes(), picture.label, picture.style, seed, model)
     errors, baseline = found.rmse(target), found.zero_baseline_rmse(target)
-    symbol, role, white = TARGET_PANELS[target]
-    panels = [
-        player.Panel("xₜ", "noisy image, the input", "state", to_uint8(found.x)),
-        player.Panel(symbol, "the target", role, to_uint8(found.target[target], white)),
-        player.Panel(_hat(symbol), "the prediction", "prediction", to_uint8(found.prediction[target], white)),
-    ]
     snr = [player.snr_text(v) for v in found.log_snr]
     top = float(max(errors.max(), baseline.max())) * 1.05
     with stage.picture:
         player.play(
-            panels,
+            derived(found, _example_panels, target),
             [f"t = {t:.2f} · SNR {s}" for t, s in zip(found.t, snr, strict=True)],
             [_caption(t, error, zero) for t, error, zero in zip(found.t, errors, baseline, strict=True)],
             title=f"One training example, {TARGET_TITLES[target]}",
@@ -97,6 +91,16 @@ def training_example(stage: Stage, picture: Picture, target: str, seed: int, mod
             r"$\hat x_0$ is clipped to $[-1, 1]$ as well; here it is not."
         )
     source.show(prediction_targets.predict_at_times)
+
+
+def _example_panels(found: prediction_targets.NoisyPredictions, target: str) -> list[player.Panel]:
+    """The input, the target and the prediction at each timestep."""
+    symbol, role, white = TARGET_PANELS[target]
+    return [
+        player.Panel("xₜ", "noisy image, the input", "state", to_uint8(found.x)),
+        player.Panel(symbol, "the target", role, to_uint8(found.target[target], white)),
+        player.Panel(_hat(symbol), "the prediction", "prediction", to_uint8(found.prediction[target], white)),
+    ]
 
 
 @by_content

@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterator
 from functools import partial
 
 import numpy as np
-import plotly.graph_objects as go
 import streamlit as st
 import torch
 
@@ -18,7 +17,7 @@ from diffviz.imaging import samples
 from diffviz.imaging.pixels import mosaic, to_uint8
 from diffviz.models import checkpoints, early_weights
 from diffviz.ui import charts, source, theme, turns
-from diffviz.ui.cache import digest, memo, share, shared
+from diffviz.ui.cache import digest, frozen, memo, share, shared
 from diffviz.ui.components import gallery, player
 from diffviz.ui.stage import Stage
 
@@ -39,8 +38,10 @@ def show(stage: Stage, name: str, seed: int) -> None:
         st.stop()
     with stage.picture:
         healthy, wrong = _both(case, seed)
-        _player(case, healthy, wrong)
-    charts.show(_curves(healthy, wrong), "workshop-curves")
+        _player(case, seed, healthy, wrong)
+    levels = memo("workshop-levels", (case.id, seed), lambda: _levels(healthy, wrong))
+    steps = np.arange(1, len(healthy))
+    charts.show(charts.paired_lines(levels, steps, theme.palette()), "workshop-curves")
     if _named(case):
         _explain(case, seed, healthy)
 
@@ -98,9 +99,9 @@ def _panels(healthy: list[Frame], wrong: list[Frame]) -> list[player.Panel]:
     ]
 
 
-def _player(case: Case, healthy: list[Frame], wrong: list[Frame]) -> None:
+def _player(case: Case, seed: int, healthy: list[Frame], wrong: list[Frame]) -> None:
     last = case.steps
-    far = _distance(healthy, wrong)
+    far = memo("workshop-distance", (case.id, seed), lambda: _distance(healthy, wrong))
     readouts = [
         "finished" if f.step.i == last else f"step {f.step.i + 1} of {last} · t = {f.step.t:.2f}"
         for f in healthy
@@ -116,7 +117,8 @@ def _player(case: Case, healthy: list[Frame], wrong: list[Frame]) -> None:
         asked = "All began at one noisy image of a cat; row by row the prompts are"
     said.append(f"The finished images differ by {far[-1]:.2f} (RMSE). {asked} {words}.")
     player.play(
-        _panels(healthy, wrong), readouts, said, title="A healthy and a broken run", key="workshop-player",
+        memo("workshop-panels", (case.id, seed), lambda: frozen(_panels(healthy, wrong))),
+        readouts, said, title="A healthy and a broken run", key="workshop-player",
         name=f"workshop-{TITLES[case.id].lower().replace(' ', '-')}", main=1,
     )  # fmt: skip
 
@@ -126,8 +128,8 @@ def _distance(healthy: list[Frame], wrong: list[Frame]) -> np.ndarray:
     return np.array([rmse(h.images.numpy(), w.images.numpy()) for h, w in zip(healthy, wrong, strict=True)])
 
 
-def _curves(healthy: list[Frame], wrong: list[Frame]) -> go.Figure:
-    steps = np.arange(1, len(healthy))
+def _levels(healthy: list[Frame], wrong: list[Frame]) -> dict[str, dict[str, np.ndarray]]:
+    """RMS of the network's input and of x̂₀ at each step, of both runs."""
     given = {
         "healthy": np.array([f.input_rms.mean() for f in healthy[:-1]]),
         "broken": np.array([f.input_rms.mean() for f in wrong[:-1]]),
@@ -136,7 +138,7 @@ def _curves(healthy: list[Frame], wrong: list[Frame]) -> go.Figure:
         title: np.array([rmse(f.step.x0.numpy(), 0.0, PER_IMAGE).mean() for f in run[:-1]])
         for title, run in (("healthy", healthy), ("broken", wrong))
     }
-    return charts.paired_lines({"Network input, RMS": given, "x̂₀, RMS": spread}, steps, theme.palette())
+    return {"Network input, RMS": given, "x̂₀, RMS": spread}
 
 
 def _named(case: Case) -> bool:

@@ -115,7 +115,10 @@ def _other_browser() -> None:
             "browsers then have the same progress, with the answers of both."
         )
         if st.button("Get a code"):
-            st.code(learner.move_code(), language=None)
+            try:
+                st.code(learner.move_code(), language=None)
+            except StoreError as error:
+                st.error(str(error), icon=":material/save:")
         with st.form("move", border=False), st.container(horizontal=True, vertical_alignment="bottom"):
             typed = st.text_input(
                 "Code from another browser", max_chars=20, autocomplete="off", key="move-code"

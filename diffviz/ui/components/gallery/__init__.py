@@ -24,7 +24,7 @@ def data_uri(image: np.ndarray) -> str:
     return f"data:image/png;base64,{base64.b64encode(encode_png(image)).decode()}"
 
 
-_kept_uri = by_content(data_uri)  # what stands on a page is asked for at every rerun
+kept_uri = by_content(data_uri)  # what stands on a page is asked for at every rerun
 
 
 def side_of(image: np.ndarray, wanted: int) -> int:
@@ -75,7 +75,7 @@ def row(
     With `fill` they are as large as so many fit side by side, at most half as tall as the window, and smoothed.
     `together` keeps them in one row whatever the width of the screen, by whole multiples of their pixels.
     """
-    cells = _cells([_kept_uri(p) for p in images], titles, notes)
+    cells = _cells([kept_uri(p) for p in images], titles, notes)
     side = side_of(images[0], wanted) if len(images) else wanted
     if fill:
         narrow = fill if fill < 3 else 2 if fill == 4 else 3
@@ -110,7 +110,7 @@ def pick(
     result = _component()(
         data={
             "pictures": [
-                {"src": _kept_uri(p), "title": t, "note": n}
+                {"src": kept_uri(p), "title": t, "note": n}
                 for p, t, n in zip(images, titles, notes, strict=True)
             ],
             "side": side_of(images[0], wanted),

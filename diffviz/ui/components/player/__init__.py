@@ -23,7 +23,7 @@ from streamlit.components import v2
 
 from diffviz.pipelines.trajectory import gif, sprite_sheet, strip, webp
 from diffviz.ui.cache import by_content
-from diffviz.ui.components.gallery import data_uri
+from diffviz.ui.components.gallery import data_uri, kept_uri
 
 _HERE = Path(__file__).parent
 FINE = 128  # pixels: from here on an image is enlarged smoothly, as in player.js
@@ -166,9 +166,10 @@ def pack(
     (n, height, width, _) = shapes.pop()
     if not n == len(readouts) == len(captions):
         raise ValueError(f"{n} frames, {len(readouts)} readouts and {len(captions)} captions do not match")
-    sheets = [_sheet(p.frames) for p in panels]
+    encoded = [_sheet(p.frames) for p in panels]
+    sheets = [sheet for sheet, _ in encoded]
     header = {
-        "run": same or hashlib.sha256(b"".join(sheets)).hexdigest()[:16],
+        "run": same or "".join(known for _, known in encoded),
         "size": [height, width],
         "frames": n,
         "columns": int(np.ceil(np.sqrt(n))),
@@ -192,7 +193,7 @@ def pack(
         "captions": list(captions),
         "t": [float(v) for v in t],
         "charts": [
-            {**asdict(c), "values": [float(np.clip(v, *c.range)) for v in c.values], "texts": list(c.texts)}
+            {**vars(c), "values": np.clip(c.values, *c.range).tolist(), "texts": list(c.texts)}
             for c in charts
         ],
         "panels": [
@@ -205,7 +206,11 @@ def pack(
 
 
 # Encoding costs a hundred times what it costs to see that the frames are those of the run before.
-_sheet = by_content(sprite_sheet)
+@by_content
+def _sheet(frames: np.ndarray) -> tuple[bytes, str]:
+    """The sprite sheet of frames, and by what it is known."""
+    sheet = sprite_sheet(frames)
+    return sheet, hashlib.sha256(sheet).hexdigest()[:16]
 
 
 @functools.cache
@@ -298,14 +303,20 @@ def _bibtex(lesson: str) -> str:
     return bibtex(lesson)
 
 
-def still(panels: Sequence[Panel], caption: str, main: int = 0, lanes: bool = False) -> str:
-    """HTML of the newest frame of a run in progress, laid out as the player will be."""
+def still(
+    panels: Sequence[Panel], caption: str, main: int = 0, lanes: bool = False, stays: bool = False
+) -> str:
+    """HTML of the newest frame of a run in progress, laid out as the player will be.
+
+    With `stays` it stands on the page until something is changed: its images are encoded once.
+    """
+    uri = kept_uri if stays else data_uri
     height, width = panels[0].frames.shape[1:3]
     smooth = "smooth" if width >= FINE else ""
     boxes = "".join(
         f'<div class="dv-panel{" main" if i == main else ""}"><img class="{smooth}{" locked" * p.locked}" '
         f'alt="{html.escape(p.symbol)} '
-        f'{html.escape(p.label)}" src="{data_uri(p.frames[-1])}">'
+        f'{html.escape(p.label)}" src="{uri(p.frames[-1])}">'
         f'<div class="dv-label"><i class="dv-key" data-role="{p.role}"></i><b>{html.escape(p.symbol)}</b>'
         f"<small>{html.escape(p.label)}</small></div></div>"
         for i, p in enumerate(panels)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 import streamlit as st
@@ -11,7 +12,7 @@ import torch
 from diffviz.diffusion.samplers import timesteps
 from diffviz.toy import scores
 from diffviz.ui import plane, source
-from diffviz.ui.cache import by_content, memo
+from diffviz.ui.cache import by_content, frozen, memo
 from diffviz.ui.components import player
 from diffviz.ui.controls import Controls
 from diffviz.ui.lessons.scores import LINEAR, MIXTURES, diffused, memo_on_stage, tensor
@@ -138,19 +139,32 @@ def _captions(name: str, paths: Paths) -> list[str]:
     return found
 
 
+@lru_cache(maxsize=1)
+def _readouts() -> tuple[str, ...]:
+    """The noise level of each frame."""
+    return tuple(
+        f"t = {t:.2f} · √ᾱ = {float(LINEAR.alpha(t)):.2f} · √(1−ᾱ) = {float(LINEAR.sigma(t)):.2f}"
+        for t in times()
+    )
+
+
+def _steepness(name: str, paths: Paths) -> list[float]:
+    """The length of the score along the ODE's path."""
+    path = zip(paths.ode, times(), strict=True)
+    return [float(diffused(name).score(tensor(x[None]), t).norm()) for x, t in path]
+
+
 def show(stage: Stage, name: str, arrows: str, start: Start) -> None:
     """The field at every t with the paths through the start, in a player over t; formulas and text below."""
     paths = memo("scores-paths", (name, start), lambda: trace(name, start))
     frames = memo_on_stage(
-        stage, "scores-field", (name, arrows, start), lambda: _draw(name, arrows, start, paths),
+        stage, "scores-field", (name, arrows, start), lambda: frozen(_draw(name, arrows, start, paths)),
         lambda: [player.Panel("pₜ", TITLE, "signal", _background(name, arrows, start.t)[None])],
     )  # fmt: skip
-    told = [
-        f"t = {t:.2f} · √ᾱ = {float(LINEAR.alpha(t)):.2f} · √(1−ᾱ) = {float(LINEAR.sigma(t)):.2f}"
-        for t in times()
-    ]
-    path = zip(paths.ode, times(), strict=True)
-    steep = [float(diffused(name).score(tensor(x[None]), t).norm()) for x, t in path]
+    told = _readouts()
+    steep, captions = memo(
+        "scores-told", (name, start), lambda: (_steepness(name, paths), _captions(name, paths))
+    )
     far = np.linalg.norm(paths.ode - paths.mean, axis=1).tolist()
     lines = [
         player.Chart(
@@ -163,7 +177,7 @@ def show(stage: Stage, name: str, arrows: str, start: Start) -> None:
     with stage.picture:
         player.play(
             [player.Panel("pₜ", TITLE, "signal", frames)],
-            told, _captions(name, paths), title=f"Score of {name}", key="scores-field-player", name="score-field",
+            told, captions, title=f"Score of {name}", key="scores-field-player", name="score-field",
             start=start.frame, same=f"{name} {arrows}", on_pick=_start_at, t=np.linspace(0, 1, len(told)), charts=lines,
         )  # fmt: skip
     with stage.below:
