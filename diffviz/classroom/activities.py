@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 import sqlalchemy as sql
@@ -162,6 +162,17 @@ def show_first_vote(db: Database, room: Room, activity: Activity, shown: bool) -
     if activity.phase == "vote 1":
         raise Refused("The first vote is still open: its result would sway it.")
     return _update(db, room, activity, shown=shown)
+
+
+def settle(db: Database, room: Room, activity: Activity, right: int) -> Activity:
+    """Keep which option a run has shown to be right, of a choice that was asked without one. Raises Unfit and Refused."""
+    question = activity.question
+    if question.kind != "choice" or not 0 <= right < len(question.options):
+        raise Unfit("Only an option of a choice can be shown to be right.")
+    if question.right is not None:
+        raise Refused("What is right is known already.")
+    content = json.dumps(asdict(replace(question, right=right)))
+    return _update(db, room, activity, content=content)
 
 
 def approve(db: Database, room: Room, activity: Activity, vote: int, approved: bool) -> None:

@@ -163,6 +163,24 @@ def test_a_class_that_votes_at_once_is_counted_whole(db, room):
     assert counted(db, asked) == {(who.number, 1): who.number % 3 for who in people}
 
 
+def test_what_a_run_shows_to_be_right_is_kept_once_and_told_with_the_answer(db, room):
+    asked = activities.ask(db, room, free_question("choice", "Which?", ["a", "b"]))
+    settled = activities.settle(db, room, asked, 1)
+    assert settled.question.right == 1
+    assert "right" not in state.of_room(db, room.id)[0]["activity"]
+    with pytest.raises(Refused, match="known already"):
+        activities.settle(db, room, settled, 0)
+    activities.set_phase(db, room, settled, "reveal")
+    assert state.of_room(db, room.id)[0]["activity"]["right"] == 1
+
+
+@pytest.mark.parametrize(("kind", "right"), [("choice", 2), ("choice", -1), ("number", 0)])
+def test_only_an_option_of_a_choice_can_be_shown_to_be_right(db, room, kind, right):
+    options = ["a", "b"] if kind == "choice" else []
+    with pytest.raises(Unfit, match="option"):
+        activities.settle(db, room, activities.ask(db, room, free_question(kind, "Which?", options)), right)
+
+
 def test_a_phase_comes_only_once_and_of_two_devices_one_goes_on(db, room):
     asked = activities.ask(db, room, QUESTION)
     later = activities.set_phase(db, room, asked, "discuss", 90)
