@@ -154,6 +154,16 @@ def test_a_question_is_led_on_from_the_bar_to_its_answer(room):
     assert f"reveal-{found.id}" not in keys(app)
 
 
+@pytest.mark.parametrize("page", ["pages/3_reverse.py", "pages/4_steps.py", "pages/6_editing.py"])
+def test_the_bars_keys_are_no_keys_of_a_lessons_controls(page, room, idle_network):
+    activities.ask(database(), room[0], QUESTION)
+    for phase in ("vote 1", "discuss"):
+        app = visit(page, {}, room)  # which raises on a key that is there twice
+        assert app.button(f"reveal-{asked(room)[0].id}")
+        if phase == "vote 1":
+            activities.set_phase(database(), room[0], asked(room)[0], "discuss", 60)
+
+
 def test_the_answer_is_not_in_the_bar_before_it_is_revealed(room):
     activities.ask(database(), room[0], QUESTION)
     app = visit(room=room)

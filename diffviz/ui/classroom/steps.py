@@ -20,13 +20,13 @@ def show(room: Room, asked: Activity, cast: Sequence[Vote]) -> None:
     """The buttons for where a question is; none once its answer is shown."""
     if asked.phase == "reveal":
         return
-    with st.container(horizontal=True, vertical_alignment="bottom", key="steps"):
+    with st.container(horizontal=True, vertical_alignment="bottom", key="classroom-steps"):
         if asked.phase == "vote 1":
             minutes = st.segmented_control(
                 "Minutes of discussion",
                 DISCUSSIONS,
                 default=2,
-                key="discuss-minutes",
+                key="classroom-minutes",
                 required=True,
                 width="content",
             )
