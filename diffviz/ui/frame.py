@@ -72,8 +72,7 @@ def setup_page(title: str, lead: str, *, kicker: str = "", slug: str = "") -> Pa
     navigation.install()
     access.install()
     symbols.install(terms.symbols())
-    if slug:
-        bar.show(slug)
+    bar.show(slug)
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small", key="head"):
         with st.container(key="skip", width="content"):
             st.html(access.SKIP)

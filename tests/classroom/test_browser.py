@@ -228,3 +228,34 @@ def test_presenter_view_shows_code_and_qr_without_scrolling_and_large(visit):
         box = part.bounding_box()
         assert box["y"] + box["height"] <= 1080
     assert code.bounding_box()["height"] >= 0.1 * 1080
+
+
+def test_a_plan_is_run_by_a_clicker_and_the_phones_are_offered_what_the_host_sees(visit):
+    host, code = open_room(visit)
+    phone = join(visit, code)
+    host.goto("/forward?run=plan-first.2")
+    step = host.locator(".st-key-run-here a")
+    expect(step).to_contain_text("2 of 11", timeout=ANY_TIME)
+    expect(host.locator(".st-key-run-clock [role=timer]")).to_have_text(re.compile(r"\d+:\d\d left"))
+    host.get_by_text("Follow me").click()
+    expect(phone.locator("#follow a")).to_have_attribute("href", "../forward", timeout=ANY_TIME)
+    host.keyboard.press("PageDown")
+    expect(step).to_contain_text("3 of 11", timeout=ANY_TIME)
+    expect(phone.locator("#follow a")).to_have_attribute("href", "../forward?picture=Draw", timeout=ANY_TIME)
+    host.keyboard.press("PageUp")
+    expect(step).to_contain_text("2 of 11", timeout=ANY_TIME)
+    host.reload()
+    expect(step).to_contain_text("2 of 11", timeout=ANY_TIME)
+    is_sound(host)
+    host.get_by_role("button", name="Ask", exact=True).click()
+    host.get_by_role("button", name="Ask the class").click()
+    expect(phone.get_by_role("heading")).to_have_text(
+        "Who learned something here, and what?", timeout=ANY_TIME
+    )
+    expect(host.locator(".dv-wall.bar .phase")).to_have_text("Vote 1", timeout=ANY_TIME)
+    # In the menu a key that a clicker sends types or scrolls, and follows nothing.
+    search = host.get_by_test_id("stSidebar").get_by_role("combobox")
+    host.keyboard.press("Escape")
+    search.focus()
+    search.press("PageDown")
+    expect(step).to_contain_text("2 of 11")

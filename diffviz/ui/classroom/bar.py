@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 
 import streamlit as st
 
@@ -19,34 +20,37 @@ from diffviz.classroom.errors import ClassroomError
 from diffviz.classroom.rooms import Follow, Room
 from diffviz.lessons.content import Demo
 from diffviz.lessons.pages import BY_SLUG, CLASSROOM
-from diffviz.ui.classroom import figures, host, steps
+from diffviz.ui.classroom import figures, host, offer, plan_run, steps
 from diffviz.ui.components import navigation, wall
 
-# In the session: the open room of this host and the question it is at, as the bar saw them last.
-_ROOM, _NOW = "classroom-room", "classroom-now"
-_NOT_A_STATE = {"presenter", "term", navigation.CARRY}  # parameters that belong to one screen
-CSS = """
-:has(> .st-key-room-bar) { position: sticky; top: 0; z-index: 95; background: var(--dv-ground); }
-.st-key-room-bar { border-bottom: 1px solid var(--dv-line-strong); padding: 0 2rem .15rem 0; min-height: 2.9rem; }
-.st-key-room-bar .stPageLink a { white-space: nowrap; }
-@media (min-width: 1100px) { .st-key-room-bar .stHorizontalBlock { flex-wrap: nowrap; }
-  .st-key-room-bar .stHorizontalBlock > :not(:first-child) { flex: 0 0 auto; width: auto; } }
-@media (max-width: 640px) { :has(> .st-key-room-bar) { position: relative; } }
-"""
+_NOT_A_STATE = {"presenter", "term", navigation.CARRY, plan_run.PARAM}  # parameters that belong to one screen
+CSS = f"""
+:has(> .st-key-class-bar) {{ position: sticky; top: 0; z-index: 95; background: var(--dv-ground); }}
+.st-key-room-bar {{ border-bottom: 1px solid var(--dv-line-strong); padding: 0 2rem .15rem 0; min-height: 2.9rem; }}
+.st-key-room-bar .stPageLink a {{ white-space: nowrap; }}
+@media (min-width: 1100px) {{ .st-key-room-bar .stHorizontalBlock {{ flex-wrap: nowrap; }}
+  .st-key-room-bar .stHorizontalBlock > :not(:first-child) {{ flex: 0 0 auto; width: auto; }} }}
+@media (max-width: 640px) {{ :has(> .st-key-class-bar) {{ position: relative; }} }}
+{plan_run.CSS}"""
 
 
 def show(slug: str) -> None:
-    """Draw the bar over the lesson `slug`, where this browser is the host of an open room."""
-    if not host.may_be_host():
-        st.session_state.pop(_ROOM, None)
+    """Draw the bar over the lesson `slug` for the host of an open room, and under it that of a plan that is run."""
+    hosting, run = bool(slug) and host.may_be_host(), plan_run.current()
+    if not hosting:
+        st.session_state.pop(offer.ROOM, None)
+    if not hosting and run is None:
         return
-    with st.container(key="room-bar"):
-        _bar(slug)
+    with st.container(key="class-bar", gap=None):
+        if hosting:
+            _bar(slug)
+        if run is not None:
+            plan_run.show(run)
 
 
 @st.fragment
 def _bar(slug: str) -> None:
-    st.session_state.pop(_ROOM, None)
+    st.session_state.pop(offer.ROOM, None)
     try:
         if (wrong := host.problem()) is not None:
             st.error(wrong)
@@ -64,9 +68,12 @@ def _of_room(slug: str, room: Room) -> None:
     with db.read() as connection:
         now = activities.current(connection, room.id)
         cast = votes.of_activity(connection, now.id) if now else []
-    st.session_state[_ROOM], st.session_state[_NOW] = room, now
-    st.session_state["follow-me"] = room.follow is not None
-    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+    st.session_state[offer.ROOM], st.session_state[offer.NOW] = room, now
+    st.session_state["follow-me"] = room.follow is not None  # a toggle on another page begins as it was here
+    with (
+        st.container(key="room-bar"),
+        st.container(horizontal=True, vertical_alignment="center", gap="small"),
+    ):
         address = host.app_address().partition("://")[2]
         wall.show(room.code, f"{address}/c", "", "bar", counts, "room-counts")
         if now is not None:
@@ -104,13 +111,13 @@ def _follow(slug: str, room: Room) -> None:
 
 def follow(slug: str) -> None:
     """At the end of a lesson, when its address is final: what the phones are offered goes with the host."""
-    room: Room | None = st.session_state.get(_ROOM)
+    room = offer.room()
     if room is None or room.follow is None or slug not in BY_SLUG:
         return
     here = _here(slug)
     if here != room.follow:
         host.attempt(rooms.offer_page, database(), room, here)
-        st.session_state[_ROOM] = replace(room, follow=here)
+        st.session_state[offer.ROOM] = replace(room, follow=here)
 
 
 # --- predictions -----------------------------------------------------------------------------------------------
@@ -118,37 +125,26 @@ def follow(slug: str) -> None:
 
 def ask_prediction(slug: str, key: str, question: str, options: Sequence[str]) -> None:
     """A button that puts a lesson's prediction to the class: a choice, or a number where there are no options."""
-    if st.session_state.get(_ROOM) is not None and slug in BY_SLUG:
-        _ask(slug, key, _plain(question), tuple(map(_plain, options)))
+    if offer.room() is not None and slug in BY_SLUG:
+        make = partial(_draft, slug, key, _plain(question), tuple(map(_plain, options)))
+        offer.button(_source(slug, key), make, f"{key}-class")
 
 
-@st.fragment
-def _ask(slug: str, key: str, question: str, options: tuple[str, ...]) -> None:
-    now: Activity | None = st.session_state.get(_NOW)
-    asked = now is not None and now.question.source == _source(slug, key) and now.phase != "reveal"
-    st.button(
-        "Asked: the class votes" if asked else "Ask the class", key=f"{key}-class", type="tertiary", disabled=asked,
-        icon=":material/campaign:", on_click=host.attempt, args=(_put, slug, key, question, options),
-        help="Puts this prediction to the open room; the demo settles it.",
-    )  # fmt: skip
-
-
-def _put(slug: str, key: str, question: str, options: tuple[str, ...]) -> None:
+def _draft(slug: str, key: str, question: str, options: tuple[str, ...]) -> Draft:
     here = _here(slug)
-    draft = Draft(
+    return Draft(
         "choice" if options else "number",
         question,
         options=tuple(Choice(option) for option in options),
         source=_source(slug, key),
         demo=Demo(slug, here.label, dict(here.state)),
     )
-    st.session_state[_NOW] = activities.ask(database(), st.session_state[_ROOM], draft)
 
 
 def settle(slug: str, key: str, right: str) -> None:
     """A run has shown which option of a prediction is right: the class's question learns it, where it is the one asked."""
-    room, now = st.session_state.get(_ROOM), st.session_state.get(_NOW)
-    if room is None or now is None or now.question.source != _source(slug, key):
+    room, now = offer.room(), offer.asked(_source(slug, key))
+    if room is None or now is None:
         return
     texts = [option.text for option in now.question.options]
     if now.question.right is None and _plain(right) in texts:
