@@ -92,7 +92,9 @@ def _activity(activity: Activity, cast: list[votes.Vote]) -> State:
         "kind": question.kind,
         "setting": question.setting,
         "prompt": question.prompt,
-        "options": [option.text for option in question.options],
+        # What is compared is not told before the answer: the comparison is blind.
+        "options": [o.text for o in question.options] if question.kind != "pairs" else [],
+        "compared": len(question.options) if question.kind == "pairs" else 0,
         "images": question.titles,
         "unit": question.unit,
         "phase": activity.phase,
@@ -104,6 +106,7 @@ def _activity(activity: Activity, cast: list[votes.Vote]) -> State:
         told["result"] = _result(activity, results.of_round(cast, round_))
     if activity.phase == "reveal":
         told |= {
+            "options": [option.text for option in question.options],
             "right": question.right,
             "why": [option.why for option in question.options],
             "notes": question.notes,
@@ -123,6 +126,8 @@ def _result(activity: Activity, cast: list[votes.Vote]) -> State:
         return {"people": len(cast), "texts": [v.answer for v in cast if v.approved]}
     if question.kind == "number":
         return {"people": len(cast), "numbers": sorted(v.answer for v in cast)}
+    if question.kind == "pairs" and activity.phase == "reveal":
+        return {"people": len(cast), "preferred": [p.share for p in results.preferences(question, cast)]}
     return {"people": len(cast)}
 
 

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import json
 import threading
 
 import pytest
@@ -115,6 +116,53 @@ def test_an_answer_is_of_the_form_that_the_question_asks_for(kind, good, bad):
     for answer in bad:
         with pytest.raises(Unfit, match=answers.KINDS[kind]):
             answers.checked(kind, 3, answer)
+
+
+PAIRS = [[0, 1, 2], [1, 2, 1], [1, 0, 1]]
+
+
+@pytest.mark.parametrize("answer", [PAIRS[:1], PAIRS, [[0, 1, 0], [0, 1, 2], [0, 2, 0]]])
+def test_pairs_are_compared_once_each_in_a_set(answer):
+    assert answers.checked("pairs", 3, answer, 6) == answer
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [[], [[0, 1]], [[0, 1, 1]], [[2, 0, 1]], [[0, 0, 3]], [[0, -1, 1]], [[0, 1, 0], [0, 0, 1]], [[0, True, 0]],
+     [0, 1, 2], "012", None, [[0, 1, 0]] * 7, [[[0], 1, 2]], [[0, 1.0, 2]]],
+)  # fmt: skip
+def test_what_is_no_comparison_is_refused(answer):
+    with pytest.raises(Unfit, match=answers.KINDS["pairs"]):
+        answers.checked("pairs", 3, answer, 6)
+
+
+def test_a_comparison_is_blind_until_its_answer_is_shown_and_pooled_over_the_class(db, room):
+    draft = questions.compare("Which is better?", ["3 steps", "30 steps"], 2)
+    asked = activities.ask(db, room, draft, [b"png"] * 4)
+    told = state.of_room(db, room.id)[0]["activity"]
+    assert told["compared"] == 2 and len(told["images"]) == 4 and "30 steps" not in json.dumps(told)
+    people = joined(db, room, 5)
+    for who in people:
+        cast(db, room, who, asked, [[0, 1, 0]], token=f"first-one-{who.id}")
+        cast(
+            db, room, who, asked, [[0, 1, 0], [1, 1, 0]], token=f"then-both-{who.id}"
+        )  # all that was chosen so far, each time
+    activities.set_phase(db, room, asked, "reveal")
+    told = state.of_room(db, room.id)[0]["activity"]
+    first, second = told["result"]["preferred"]
+    assert told["options"] == ["3 steps", "30 steps"] and first < 0.2 < 0.8 < second
+    assert told["notes"] == ("3 steps", "30 steps") * 2
+    found = results.preferences(draft, votes.of_room(db, room))
+    assert [(p.won, p.compared) for p in found] == [(0, 10), (10, 10)]
+    assert "set 1: 30 steps over 3 steps; set 2: 30 steps over 3 steps" in results.as_csv(db, room)
+
+
+@pytest.mark.parametrize(
+    ("options", "sets"), [(["a"], 1), (["a", "b"], 5), (list("abcdefg"), 1), (["a", "b"], 0)]
+)
+def test_pairs_that_nobody_could_compare_are_refused(db, room, options, sets):
+    with pytest.raises(Unfit, match="Pairs are of"):
+        activities.ask(db, room, questions.compare("Which?", options, sets))
 
 
 def test_a_text_is_cut_and_loses_what_cannot_be_seen():

@@ -141,8 +141,8 @@ def _settle(asked: Activity, cast: tuple[Vote, ...]) -> None:
 
 def _images(mine: Host, asked: Activity) -> None:
     draft = asked.question
-    if not draft.titles:
-        return
+    if not draft.titles or (draft.kind == "pairs" and asked.phase != "reveal"):
+        return  # pairs are compared on the phones, blindly
     pngs = [activities.image(database(), mine.room, asked.id, place) for place in range(len(draft.titles))]
     notes = draft.notes if asked.phase == "reveal" else [""] * len(pngs)
     st.html(gallery.row_of_png(pngs, draft.titles, notes, wanted=160))

@@ -21,7 +21,9 @@ def show(room: Room, asked: Activity, cast: Sequence[Vote]) -> None:
     if asked.phase == "reveal":
         return
     with st.container(horizontal=True, vertical_alignment="bottom", key="classroom-steps"):
-        if asked.phase == "vote 1":
+        if asked.question.kind == "pairs":
+            pass  # there is nothing to be convinced of
+        elif asked.phase == "vote 1":
             minutes = st.segmented_control(
                 "Minutes of discussion",
                 DISCUSSIONS,
@@ -40,7 +42,8 @@ def show(room: Room, asked: Activity, cast: Sequence[Vote]) -> None:
                 args=(activities.show_first_vote, database(), room, asked, not asked.shown),
             )  # fmt: skip
             _advice(asked, cast)
-        _go(room, asked, "reveal", "Reveal", ":material/lightbulb:", asked.phase == "vote 2")
+        last = asked.phase == "vote 2" or asked.question.kind == "pairs"
+        _go(room, asked, "reveal", "Reveal", ":material/lightbulb:", last)
 
 
 def _go(
