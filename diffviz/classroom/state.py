@@ -36,7 +36,7 @@ def of_room(db: Database, room: int) -> tuple[State, State]:
             found.is_open(now),
             joined=connection.execute(joined).scalar_one(),
             lost=results.lost_now(connection, room),
-            voted=votes.voters(connection, activity.id, activity.round) if activity else 0,
+            voted=_voted(connection, activity) if activity else 0,
             activity=activity,
         )
     phones: State = {
@@ -46,6 +46,12 @@ def of_room(db: Database, room: int) -> tuple[State, State]:
         "follow": _link(found.follow) if found.follow else None,
     }
     return phones, wall
+
+
+def _voted(connection: sql.Connection, activity: Activity) -> int:
+    """How many have voted in the round that is open or was last: the first, where the answer came without a second."""
+    voted = votes.voters(connection, activity.id, activity.round)
+    return voted if voted or activity.phase != "reveal" else votes.voters(connection, activity.id, 1)
 
 
 def _wall(

@@ -259,3 +259,28 @@ def test_a_plan_is_run_by_a_clicker_and_the_phones_are_offered_what_the_host_see
     search.focus()
     search.press("PageDown")
     expect(step).to_contain_text("2 of 11")
+
+
+def test_a_phone_compares_pairs_and_goes_on_where_it_was_after_a_reload(visit):
+    host, code = open_room(visit)
+    phone = join(visit, code)
+    host.get_by_text("Compare samples", exact=True).click()
+    host.get_by_role("button", name="Sample and ask").click()
+    said = phone.locator("#vote legend")
+    expect(said).to_have_text("Which is better? Pair 1 of 18", timeout=ANY_TIME)
+    is_sound(phone)
+    seen = [img.get_attribute("src") for img in phone.locator(".pair img").all()]
+    assert len(set(seen)) == 2
+    for n in (2, 3):
+        phone.get_by_role("button", name="the left image").click()
+        expect(said).to_have_text(f"Which is better? Pair {n} of 18")
+    expect(phone.locator("#said")).to_have_text("Your vote is counted.")
+    before = [img.get_attribute("src") for img in phone.locator(".pair img").all()]
+    phone.reload()
+    expect(said).to_have_text("Which is better? Pair 3 of 18")
+    assert [img.get_attribute("src") for img in phone.locator(".pair img").all()] == before
+    voted(host, 1)
+    host.get_by_role("button", name="Reveal").click()
+    expect(phone.locator("#result li")).to_have_count(4, timeout=ANY_TIME)
+    expect(host.get_by_text("by the comparisons of 1 person")).to_be_visible(timeout=ANY_TIME)
+    is_sound(host)

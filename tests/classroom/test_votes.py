@@ -307,6 +307,19 @@ def test_the_wall_is_told_counts_and_nothing_else(db, room):
     }  # fmt: skip
 
 
+def test_the_wall_counts_the_last_round_that_was_voted_in(db, room):
+    people, asked = joined(db, room, 3), activities.ask(db, room, QUESTION)
+    for who in people:
+        cast(db, room, who, asked, 2)
+    counts = {"vote 1": 3, "vote 2": 0}
+    for phase, voted in counts.items():
+        if phase != asked.phase:
+            asked = activities.set_phase(db, room, asked, phase)
+        assert state.of_room(db, room.id)[1]["voted"] == voted
+    activities.set_phase(db, room, asked, "reveal")
+    assert state.of_room(db, room.id)[1]["voted"] == 3
+
+
 def test_a_participant_is_told_what_they_voted_and_nobody_else_is(db, room):
     (a, b), asked = joined(db, room, 2), activities.ask(db, room, QUESTION)
     cast(db, room, a, asked, 2)

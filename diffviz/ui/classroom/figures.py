@@ -92,13 +92,15 @@ def _pairs(draft: Draft, cast: Sequence[Vote], revealed: bool) -> str:
     found = sorted(
         zip(draft.options, results.preferences(draft, cast), strict=True), key=lambda o: -o[1].share
     )
-    items = []
-    for option, p in found:
-        said = f"<b>{p.share:.0%}</b> ({p.low:.0%} to {p.high:.0%}), chosen {p.won} times of {p.compared}"
-        items.append(
-            f'<li><div>{escape(option.text)}<div class="votes"><span></span><div style="--share:{p.share * 0.6:.3f}">'
-            f'<span class="bar second"></span><span>{said}</span></div></div></div></li>'
+    items = [
+        _item(
+            str(rank),
+            f'{escape(option.text)}<div class="votes"><span></span><div style="--share:{p.share:.3f}">'
+            f'<span class="bar second"></span><span><b>{p.share:.0%}</b></span></div></div>'
+            f'<p class="why">{p.low:.0%} to {p.high:.0%}; chosen {p.won} times of {p.compared}</p>',
         )
+        for rank, (option, p) in enumerate(found, 1)
+    ]
     return (
         f'<ol class="dv-options">{"".join(items)}</ol><p class="why">How often each would be preferred to an average one '
         f"of these, and an interval of 95 %: Bradley–Terry, by the comparisons of {_people(len(cast))}.</p>"

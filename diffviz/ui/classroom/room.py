@@ -114,12 +114,17 @@ def qr(address: str) -> str:
 def _question(mine: Host, asked: Activity, cast: tuple[Vote, ...]) -> None:
     draft = asked.question
     with st.container(key="round"):
-        _images(mine, asked)
+        if draft.kind != "pairs":
+            _images(mine, asked)
         if asked.phase == "reveal":
             answer, aside = st.columns([3, 2], gap="large")
             answer.html(figures.question(asked, cast))
             with aside:
                 _settle(asked, cast)
+            if draft.kind == "pairs":
+                _images(
+                    mine, asked, 110
+                )  # below what the class found; until then they are on the phones alone
         else:
             st.html(figures.question(asked, cast))
         steps.show(mine.room, asked, cast)
@@ -139,13 +144,13 @@ def _settle(asked: Activity, cast: tuple[Vote, ...]) -> None:
         wall.draw(ribbons, f"flow-{asked.id}")
 
 
-def _images(mine: Host, asked: Activity) -> None:
+def _images(mine: Host, asked: Activity, wanted: int = 160) -> None:
     draft = asked.question
-    if not draft.titles or (draft.kind == "pairs" and asked.phase != "reveal"):
-        return  # pairs are compared on the phones, blindly
+    if not draft.titles:
+        return
     pngs = [activities.image(database(), mine.room, asked.id, place) for place in range(len(draft.titles))]
     notes = draft.notes if asked.phase == "reveal" else [""] * len(pngs)
-    st.html(gallery.row_of_png(pngs, draft.titles, notes, wanted=160))
+    st.html(gallery.row_of_png(pngs, draft.titles, notes, wanted=wanted))
 
 
 def _moderate(mine: Host, asked: Activity) -> None:
