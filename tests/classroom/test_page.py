@@ -12,7 +12,7 @@ from diffviz.classroom.activities import Choice, Draft, free_question
 from diffviz.classroom.database import database
 from diffviz.lessons import content
 from diffviz.ui.classroom import ask as ask_module
-from diffviz.ui.classroom import compare, figures, host, report
+from diffviz.ui.classroom import figures, host, pairs, report
 
 PAGE = "pages/15_classroom.py"
 
@@ -158,7 +158,7 @@ def test_a_question_of_ones_own_that_cannot_be_asked_says_why(prompt, options, s
     assert not activities.every(database(), room)
 
 
-@pytest.mark.parametrize("what", compare.COMPARED)
+@pytest.mark.parametrize("what", pairs.COMPARED)
 def test_samples_are_compared_from_the_page_blindly_and_the_answer_names_them(
     what, monkeypatch, idle_network
 ):
@@ -170,7 +170,7 @@ def test_samples_are_compared_from_the_page_blindly_and_the_answer_names_them(
     run(app)
     (asked,) = activities.every(database(), room)
     n, pngs = len(asked.question.options), []
-    for place in range(n * compare.SETS):
+    for place in range(n * pairs.SETS):
         pngs.append(activities.image(database(), room, asked.id, place))
     assert (
         all(png.startswith(b"\x89PNG") for png in pngs) and asked.question.titles[-1] == f"Image {len(pngs)}"
@@ -185,10 +185,10 @@ def test_samples_are_compared_from_the_page_blindly_and_the_answer_names_them(
 
 
 def test_each_set_holds_one_sample_of_each_setting_from_a_seed_of_its_own():
-    draft, images = compare.sampled("scales", "cat face", 5)
-    n = len(compare.SCALES)
-    assert draft.notes[:n] == draft.notes[n : 2 * n] == tuple(f"scale {w}" for w in compare.SCALES)
-    assert len(images) == len(set(images)) == n * compare.SETS
+    draft, images = pairs.sampled("scales", "cat face", 5)
+    n = len(pairs.SCALES)
+    assert draft.notes[:n] == draft.notes[n : 2 * n] == tuple(f"scale {w}" for w in pairs.SCALES)
+    assert len(images) == len(set(images)) == n * pairs.SETS
 
 
 def test_an_opinion_has_no_option_marked_as_right():

@@ -13,7 +13,7 @@ from diffviz.classroom.errors import Unfit
 from diffviz.classroom.rooms import Room
 from diffviz.lessons import content
 from diffviz.lessons.pages import LESSONS
-from diffviz.ui.classroom import compare, host
+from diffviz.ui.classroom import host, pairs
 
 _COLLECTION, _OWN, _COMPARE = "From the collection", "Your own", "Compare samples"
 _ALL = "All lessons"
@@ -30,7 +30,7 @@ def show(room: Room, turn: int) -> None:
         required=True,
         label_visibility="collapsed",
     )
-    {_OWN: _own, _COMPARE: compare.show}.get(way, _from_collection)(room, turn)
+    {_OWN: _own, _COMPARE: pairs.show}.get(way, _from_collection)(room, turn)
 
 
 def put(room: Room, draft: Draft, images: tuple[bytes, ...] = ()) -> None:
