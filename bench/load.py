@@ -62,12 +62,15 @@ TARGETS = (
 
 
 class Visitor:
-    """One visitor of a page."""
+    """One visitor of a page; `cookie` is sent as a browser would send it, such as a host's."""
 
-    def __init__(self, port: int, target: Target) -> None:
+    def __init__(self, port: int, target: Target, cookie: str | None = None) -> None:
         self.target = target
         self.socket = websocket.create_connection(
-            f"ws://localhost:{port}/_stcore/stream", subprotocols=["streamlit"], timeout=PATIENCE
+            f"ws://localhost:{port}/_stcore/stream",
+            subprotocols=["streamlit"],
+            timeout=PATIENCE,
+            cookie=cookie,
         )
         self.states: dict[str, WidgetState] = {}
         self.page_hash = ""  # the server picks the page by its name until it has told the hash

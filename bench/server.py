@@ -16,18 +16,30 @@ import psutil
 ROOT = Path(__file__).resolve().parents[1]
 
 
+def _free_port() -> int:
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
+
+
 class AppServer:
-    """`streamlit run app.py`, ready when entered and ended when left; `options` go to its command line."""
+    """`streamlit run app.py`, ready when entered and ended when left; `options` go to its command line.
+
+    It has a port of its own, or `port`, for one that takes the place of another.
+    """
 
     def __init__(
-        self, *options: str, script: Path = ROOT / "app.py", environment: Mapping[str, str] | None = None
+        self,
+        *options: str,
+        script: Path = ROOT / "app.py",
+        environment: Mapping[str, str] | None = None,
+        port: int | None = None,
     ) -> None:
+        self._wanted = port
         self.options, self.script, self.environment = options, script, environment or {}
 
     def __enter__(self) -> AppServer:
-        with socket.socket() as s:
-            s.bind(("127.0.0.1", 0))
-            self.port = s.getsockname()[1]
+        self.port = self._wanted or _free_port()
         self.url = f"http://localhost:{self.port}"
         command = [
             sys.executable,

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 import sqlalchemy as sql
@@ -23,6 +23,7 @@ PHASES = ("vote 1", "discuss", "vote 2", "reveal")
 ROUNDS = {"vote 1": 1, "vote 2": 2}
 MAX_ACTIVITIES = 200  # of a room
 MAX_OPTIONS = 12
+MAX_COMPARED, MAX_SETS = 6, 4  # options of pairs, and sets of images that hold one of each
 MAX_DISCUSSION = 30 * 60  # seconds
 PROMPT_LENGTH, OPTION_LENGTH = 600, 400
 
@@ -42,7 +43,8 @@ class Draft:
 
     `right` is the index of an option, the indices of all options in order, or a number that answers within `tolerance`
     agree with. `source` is its id in the collection. `titles` name the images; `notes` say, once the answer is
-    known, what each was. `explanation` and `points` are shown with the answer, and `demo` is the run that settles it.
+    known, what each was. The images of pairs are sets that hold one of each option, in the order of the options.
+    `explanation` and `points` are shown with the answer, and `demo` is the run that settles it.
     """
 
     kind: str
@@ -103,6 +105,12 @@ def check(question: Draft) -> None:
             )
         if len(set(texts)) < len(texts):
             raise Unfit("Two options are the same.")
+    elif question.kind == "pairs":
+        sets, left = divmod(len(question.titles), max(1, len(texts)))
+        if not 2 <= len(texts) <= MAX_COMPARED or left or not 1 <= sets <= MAX_SETS:
+            raise Unfit(
+                f"Pairs are of 2 to {MAX_COMPARED} options, in 1 to {MAX_SETS} sets of an image each."
+            )
     elif texts:
         raise Unfit("Only a choice and an order have options.")
 
@@ -162,6 +170,17 @@ def show_first_vote(db: Database, room: Room, activity: Activity, shown: bool) -
     if activity.phase == "vote 1":
         raise Refused("The first vote is still open: its result would sway it.")
     return _update(db, room, activity, shown=shown)
+
+
+def settle(db: Database, room: Room, activity: Activity, right: int) -> Activity:
+    """Keep which option a run has shown to be right, of a choice that was asked without one. Raises Unfit and Refused."""
+    question = activity.question
+    if question.kind != "choice" or not 0 <= right < len(question.options):
+        raise Unfit("Only an option of a choice can be shown to be right.")
+    if question.right is not None:
+        raise Refused("What is right is known already.")
+    content = json.dumps(asdict(replace(question, right=right)))
+    return _update(db, room, activity, content=content)
 
 
 def approve(db: Database, room: Room, activity: Activity, vote: int, approved: bool) -> None:

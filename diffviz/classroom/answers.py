@@ -13,17 +13,19 @@ KINDS = {
     "order": "stages put in order",
     "number": "a number",
     "text": "a short text",
+    "pairs": "which of two images is better, pair by pair",
 }
 TEXT_LENGTH = 200
 LARGEST_NUMBER = 1e12
 
-Answer = int | float | str | list[int]
+Answer = int | float | str | list[int] | list[list[int]]
 
 
-def checked(kind: str, options: int, raw: Any) -> Answer:
-    """An answer to a question of this kind with so many options, of what a phone sent. Raises Unfit.
+def checked(kind: str, options: int, raw: Any, images: int = 0) -> Answer:
+    """An answer to a question of this kind with so many options and images, of what a phone sent. Raises Unfit.
 
-    A choice is the index of an option; an order the indices of all options, first to last.
+    A choice is the index of an option; an order the indices of all options, first to last. Pairs are lists of three: the
+    set of images that was looked at, the option preferred in it, and the other.
     """
     if kind == "choice" and _is_index(raw, options):
         return raw
@@ -35,11 +37,29 @@ def checked(kind: str, options: int, raw: Any) -> Answer:
         return float(raw)
     if kind == "text" and isinstance(raw, str) and (text := wording.line(raw, TEXT_LENGTH)):
         return text
+    if kind == "pairs" and isinstance(raw, list):
+        pairs = cast("list[Any]", raw)
+        sets = images // options
+        if (
+            0 < len(pairs) <= sets * options * (options - 1) // 2
+            and all(_is_pair(p, sets, options) for p in pairs)
+            and len({(s, min(a, b), max(a, b)) for s, a, b in pairs}) == len(pairs)
+        ):
+            return pairs
     raise Unfit(f"This is no answer to this question: it asks for {KINDS[kind]}.")
 
 
 def _is_index(raw: Any, options: int) -> bool:
     return isinstance(raw, int) and not isinstance(raw, bool) and 0 <= raw < options
+
+
+def _is_pair(raw: Any, sets: int, options: int) -> bool:
+    if not isinstance(raw, list) or len(cast("list[Any]", raw)) != 3:
+        return False
+    one, better, worse = cast("list[Any]", raw)
+    return (
+        _is_index(one, sets) and _is_index(better, options) and _is_index(worse, options) and better != worse
+    )
 
 
 def _is_number(raw: Any) -> TypeGuard[int | float]:

@@ -62,6 +62,22 @@ def of_item(item: Item, seed: int) -> Draft:
     raise TypeError(f"{type(item).__name__} cannot be put to a class")
 
 
+def compare(
+    prompt: str, options: Sequence[str], sets: int, setting: str = "", demo: content.Demo | None = None
+) -> Draft:
+    """Pairs of images to be compared blindly: `sets` sets of one image of each option, in the order of the options."""
+    number = sets * len(options)
+    return Draft(
+        "pairs",
+        prompt,
+        setting,
+        tuple(Choice(option) for option in options),
+        demo=demo,
+        titles=tuple(f"Image {k + 1}" for k in range(number)),
+        notes=tuple(options[k % len(options)] for k in range(number)),
+    )
+
+
 def of_live(
     item: content.Live,
     options: Sequence[str],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import functools
 import io
 import json
 from collections import Counter
@@ -13,9 +14,10 @@ from typing import Any
 
 import sqlalchemy as sql
 
-from diffviz.classroom import activities, votes
+from diffviz.classroom import activities, preference, votes
 from diffviz.classroom.activities import Activity, Draft
 from diffviz.classroom.database import Database
+from diffviz.classroom.preference import Preference
 from diffviz.classroom.rooms import Room
 from diffviz.classroom.schema import PARTICIPANTS, SIGNALS
 from diffviz.classroom.votes import Vote
@@ -80,6 +82,17 @@ def gain(question: Draft, cast: Sequence[Vote]) -> Gain | None:
         return None
     before, after = (sum(bool(question.is_right(by[p])) for p in both) / len(both) for by in (first, second))
     return Gain(before, after, len(both))
+
+
+def preferences(question: Draft, cast: Sequence[Vote]) -> list[Preference]:
+    """Which of the compared options the class prefers, for each."""
+    by_person = tuple(tuple((better, worse) for _, better, worse in v.answer) for v in cast)
+    return _preferences(len(question.options), by_person)
+
+
+@functools.lru_cache(maxsize=64)
+def _preferences(n: int, by_person: tuple[tuple[tuple[int, int], ...], ...]) -> list[Preference]:
+    return preference.preferences(n, by_person)
 
 
 def misconceptions_met(asked: Iterable[Activity], cast: Iterable[Vote]) -> Counter[str]:
@@ -166,6 +179,10 @@ def in_words(question: Draft, answer: Any) -> str:
         return " → ".join(question.chosen(i).text for i in answer)
     if question.kind == "number":
         return f"{answer:g} {question.unit}".strip()
+    if question.kind == "pairs":
+        return "; ".join(
+            f"set {s + 1}: {question.chosen(a).text} over {question.chosen(b).text}" for s, a, b in answer
+        )
     return answer if isinstance(answer, str) else json.dumps(answer)
 
 

@@ -69,6 +69,26 @@ class TooLarge(ClassroomError):
     """A request with more than `MAX_BODY` bytes."""
 
 
+class Stranger(Refused):
+    """Who asks has not joined the room."""
+
+
+def _as_participant(db: Database, code: str, secret: str | None, work: Callable[..., T], *args: Any) -> T:
+    """Do something for the participant with this secret in the room of a code. Raises Stranger and NotThere."""
+    room = rooms.find_room(db, code)
+    try:
+        if secret is None:
+            raise Refused("This phone has not joined this room: load the page again.")
+        who = rooms.participant(db, room, secret)
+    except Refused as error:
+        raise Stranger(str(error)) from error
+    return work(db, room, who, *args)
+
+
+def _room_and_mine(db: Database, room: Room, who: Participant) -> tuple[Room, state.State]:
+    return room, state.mine(db, room, who)
+
+
 class Phones:
     """The routes of one server, with what they share: threads, listeners and limits.
 
@@ -163,7 +183,7 @@ class Phones:
                 return JSONResponse({"error": str(error)}, 413, {"Connection": "close"})
             except ClassroomError as error:
                 wait = {"Retry-After": str(1 + int(error.wait))} if isinstance(error, TooMany) else None
-                return JSONResponse({"error": str(error)}, _STATUS.get(type(error), 503), wait)
+                return JSONResponse({"error": str(error)}, _status(error), wait)
             except ClientDisconnect:
                 return Response(status_code=400)
 
@@ -207,45 +227,46 @@ class Phones:
         _set_cookie(request, answer, PARTICIPANT, secret, COOKIE_SECONDS)
         return answer
 
-    async def _known(self, request: Request) -> tuple[Room, Participant]:
-        """The room of the address and who asks; anybody else counts as a stranger."""
-        secret = request.cookies.get(PARTICIPANT)
-        room = await self._in_thread(rooms.find_room, _code(request))
+    async def _known(self, request: Request, work: Callable[..., T], *args: Any) -> T:
+        """Something done for who asks, in the room of the address; anybody else counts as a stranger.
+
+        All in one turn of a thread: while the interpreter is busy with a demo, each turn costs a wait for its lock.
+        """
         try:
-            if secret is None:
-                raise Refused("This phone has not joined this room: load the page again.")
-            return room, await self._in_thread(rooms.participant, room, secret)
-        except Refused:
+            return await self._in_thread(
+                _as_participant, _code(request), request.cookies.get(PARTICIPANT), work, *args
+            )
+        except Stranger:
             self._strangers.spend(_address(request))
             raise
 
-    async def _writing(self, request: Request) -> tuple[Room, Participant, dict[str, Any]]:
-        given = await _body(request)
-        room, who = await self._known(request)
-        self._writes.spend(str(who.id))
-        return room, who, given
+    async def _write(self, request: Request, work: Callable[..., T], given: dict[str, Any], *names: str) -> T:
+        """As `_known`, with what was sent under these names, and not too often."""
+
+        def writing(db: Database, room: Room, who: Participant) -> T:
+            self._writes.spend(str(who.id))
+            return work(db, room, who, *(given.get(name) for name in names))
+
+        return await self._known(request, writing)
 
     async def _vote(self, request: Request) -> Response:
-        room, who, given = await self._writing(request)
-        told = (given.get(name) for name in ("activity", "round", "id", "answer"))
-        await self._in_thread(votes.cast_vote, room, who, *told)
+        given = await _body(request)
+        await self._write(request, votes.cast_vote, given, "activity", "round", "id", "answer")
         return JSONResponse({"counted": given["id"]})
 
     async def _nickname(self, request: Request) -> Response:
-        room, who, given = await self._writing(request)
-        nickname = await self._in_thread(rooms.set_nickname, room, who, given.get("nickname"))
+        nickname = await self._write(request, rooms.set_nickname, await _body(request), "nickname")
         return JSONResponse({"nickname": nickname})
 
     async def _lost(self, request: Request) -> Response:
-        room, who, given = await self._writing(request)
-        await self._in_thread(rooms.signal_lost, room, who, given.get("lost"))
+        given = await _body(request)
+        await self._write(request, rooms.signal_lost, given, "lost")
         return JSONResponse({"lost": given["lost"]})
 
     # --- events and images ---------------------------------------------------------------------------------
 
     async def _events(self, request: Request) -> Response:
-        room, who = await self._known(request)
-        told = await self._in_thread(state.mine, room, who)
+        room, told = await self._known(request, _room_and_mine)
         return self._stream(room, "phones", f"event: mine\ndata: {json.dumps(told)}\n\n")
 
     async def _wall(self, request: Request) -> Response:
@@ -297,6 +318,10 @@ def _file(name: str) -> Handler:
         return Response(content, media_type=_TYPES[Path(name).suffix], headers=headers)
 
     return answer
+
+
+def _status(error: ClassroomError) -> int:
+    return next((status for kind, status in _STATUS.items() if isinstance(error, kind)), 503)
 
 
 def _code(request: Request) -> str:

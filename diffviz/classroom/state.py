@@ -36,7 +36,7 @@ def of_room(db: Database, room: int) -> tuple[State, State]:
             found.is_open(now),
             joined=connection.execute(joined).scalar_one(),
             lost=results.lost_now(connection, room),
-            voted=votes.voters(connection, activity.id, activity.round) if activity else 0,
+            voted=_voted(connection, activity) if activity else 0,
             activity=activity,
         )
     phones: State = {
@@ -46,6 +46,12 @@ def of_room(db: Database, room: int) -> tuple[State, State]:
         "follow": _link(found.follow) if found.follow else None,
     }
     return phones, wall
+
+
+def _voted(connection: sql.Connection, activity: Activity) -> int:
+    """How many have voted in the round that is open or was last: the first, where the answer came without a second."""
+    voted = votes.voters(connection, activity.id, activity.round)
+    return voted if voted or activity.phase != "reveal" else votes.voters(connection, activity.id, 1)
 
 
 def _wall(
@@ -92,7 +98,9 @@ def _activity(activity: Activity, cast: list[votes.Vote]) -> State:
         "kind": question.kind,
         "setting": question.setting,
         "prompt": question.prompt,
-        "options": [option.text for option in question.options],
+        # What is compared is not told before the answer: the comparison is blind.
+        "options": [o.text for o in question.options] if question.kind != "pairs" else [],
+        "compared": len(question.options) if question.kind == "pairs" else 0,
         "images": question.titles,
         "unit": question.unit,
         "phase": activity.phase,
@@ -104,6 +112,7 @@ def _activity(activity: Activity, cast: list[votes.Vote]) -> State:
         told["result"] = _result(activity, results.of_round(cast, round_))
     if activity.phase == "reveal":
         told |= {
+            "options": [option.text for option in question.options],
             "right": question.right,
             "why": [option.why for option in question.options],
             "notes": question.notes,
@@ -123,6 +132,8 @@ def _result(activity: Activity, cast: list[votes.Vote]) -> State:
         return {"people": len(cast), "texts": [v.answer for v in cast if v.approved]}
     if question.kind == "number":
         return {"people": len(cast), "numbers": sorted(v.answer for v in cast)}
+    if question.kind == "pairs" and activity.phase == "reveal":
+        return {"people": len(cast), "preferred": [p.share for p in results.preferences(question, cast)]}
     return {"people": len(cast)}
 
 

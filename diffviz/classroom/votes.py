@@ -67,7 +67,7 @@ def cast_vote(
         if cast >= MAX_CHANGES:
             raise TooMany(f"You have voted {MAX_CHANGES} times on this question: the last vote counts.")
         question = activity_of(row).question
-        answer = answers.checked(question.kind, len(question.options), raw)
+        answer = answers.checked(question.kind, len(question.options), raw, len(question.titles))
         values = {"activity_id": activity, "participant_id": who.id, "round": round_, "token": token,
                   "answer": json.dumps(answer), "approved": False, "at": db.clock()}  # fmt: skip
         insert = (sqlite if db.is_sqlite else postgresql).insert(VOTES).values(**values)

@@ -272,30 +272,40 @@ def current_id(item: str) -> str:
 
 @dataclass(frozen=True)
 class Phase:
-    """A part of a class: what to do and to ask, what will be heard, and where to click."""
+    """A part of a class: what to do and to ask, with a model answer, and where to click.
+
+    `misconception` is what will be heard, as a class says it, and `reply` is what to say to that.
+    """
 
     minutes: int
     title: str
     do: str
     ask: str
-    listen: str
+    answer: str
+    misconception: str
+    reply: str
     demos: tuple[Demo, ...]
 
 
 @dataclass(frozen=True)
 class Plan:
-    """A class of so many minutes, in phases."""
+    """A class of so many minutes, in phases; `slack` minutes are in none, and `objectives` say what it is for."""
 
     id: str
     title: str
     minutes: int
+    slack: int
     for_whom: str
-    goal: str
+    objectives: tuple[str, ...]
     phases: tuple[Phase, ...]
 
     def begins(self) -> list[int]:
         """The minute at which each phase begins."""
         return [sum(p.minutes for p in self.phases[:k]) for k in range(len(self.phases))]
+
+    def steps(self) -> list[tuple[int, Demo]]:
+        """What is shown one after another: each demo, with the index of its phase."""
+        return [(i, demo) for i, phase in enumerate(self.phases) for demo in phase.demos]
 
 
 def _phase(raw: dict[str, Any]) -> Phase:
@@ -305,17 +315,24 @@ def _phase(raw: dict[str, Any]) -> Phase:
 
 @lru_cache
 def plans(folder: Path = LESSONS) -> tuple[Plan, ...]:
-    """The class plans. Raises ContentError where fields are wrong or the phases do not add up to the class."""
+    """The class plans. Raises ContentError where fields are wrong or phases and slack do not add up to the class."""
     found: list[Plan] = []
     for raw in read_toml(folder / "plans.toml")["plan"]:
         where = f"plans.toml, {raw.get('id', 'a plan without id')}"
         try:
             phases = tuple(_phase(p) for p in raw["phase"])
-            plan = Plan(**{k: v for k, v in raw.items() if k != "phase"}, phases=phases)
+            rest = {k: v for k, v in raw.items() if k not in ("phase", "objectives")}
+            plan = Plan(**rest, objectives=tuple(raw["objectives"]), phases=phases)
         except (KeyError, TypeError) as error:
             raise ContentError(f"{where}: these fields are missing or unknown: {error}") from error
-        if sum(p.minutes for p in plan.phases) != plan.minutes:
-            raise ContentError(f"{where}: the phases do not add up to {plan.minutes} minutes")
+        if sum(p.minutes for p in plan.phases) + plan.slack != plan.minutes:
+            raise ContentError(f"{where}: phases and slack do not add up to {plan.minutes} minutes")
+        if plan.slack < 1 or not 2 <= len(plan.objectives) <= 5:
+            raise ContentError(f"{where}: a plan has slack, and two to five objectives")
+        if not all(p.demos and p.ask and p.answer and p.misconception and p.reply for p in plan.phases):
+            raise ContentError(
+                f"{where}: each phase has a demo, a question, its answer, a misconception and a reply"
+            )
         found.append(plan)
     return tuple(found)
 

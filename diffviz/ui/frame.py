@@ -30,6 +30,7 @@ from diffviz.lessons.pages import HOME, Lesson
 from diffviz.paths import ASSETS
 from diffviz.serving import engine
 from diffviz.ui import terms, theme, turns
+from diffviz.ui.classroom import bar
 from diffviz.ui.components import access, navigation, symbols
 
 T = TypeVar("T")
@@ -73,6 +74,7 @@ def setup_page(title: str, lead: str, *, kicker: str = "", slug: str = "") -> Pa
     navigation.install()
     access.install()
     symbols.install(terms.symbols())
+    bar.show(slug)
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small", key="head"):
         with st.container(key="skip", width="content"):
             st.html(access.SKIP)
@@ -98,12 +100,12 @@ def _icon() -> str:
 @functools.cache
 def style_sheet(presenter: bool) -> str:
     """HTML of the style of every page."""
-    return theme.style_sheet(presenter) + f"<style>{terms.CSS}{navigation.CSS}</style>"
+    return theme.style_sheet(presenter) + f"<style>{terms.CSS}{navigation.CSS}{bar.CSS}</style>"
 
 
 def first_paint() -> str:
     """HTML for the head of the start page that the server sends: the style, and room for the menu until it comes."""
-    return theme.first_paint(terms.CSS + navigation.CSS, SIDEBAR_WIDTH)
+    return theme.first_paint(terms.CSS + navigation.CSS + bar.CSS, SIDEBAR_WIDTH)
 
 
 def _stopped_note() -> None:
@@ -125,6 +127,7 @@ def _stopped_note() -> None:
 
 def complete() -> None:
     """What every page ends with; where it is missing, the page was stopped."""
+    bar.follow(st.session_state.get("slug", ""))
     st.html('<span class="dv-complete" hidden></span>')
 
 

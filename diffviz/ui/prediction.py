@@ -10,7 +10,10 @@ from contextlib import AbstractContextManager
 
 import streamlit as st
 
+from diffviz.ui.classroom import bar
+
 UNASKED = ""  # the guess of who chose to be shown
+_LAST = "prediction-asked"  # in the session: the prediction that this run of the page asked for last
 
 
 def ask_prediction(question: str, options: Sequence[str], key: str) -> str | None:
@@ -20,6 +23,7 @@ def ask_prediction(question: str, options: Sequence[str], key: str) -> str | Non
         picked = st.pills(question, options, key=key, persist_state="session", wrap=True, width="content")
         if picked is None and not st.session_state.get(shown):
             _offer_to_show(key, shown)
+        _offer_to_class(question, options, key)
     return picked or (UNASKED if st.session_state.get(shown) else None)
 
 
@@ -32,6 +36,7 @@ def ask_on_stage(question: str, key: str) -> str | None:
             st.button("Guess again", key=f"{key}-anew", type="tertiary", on_click=_forget, args=(key, shown))
         else:
             _offer_to_show(key, shown)
+        _offer_to_class(question.split("**")[1] if "**" in question else question, (), key)
     return guess or (UNASKED if st.session_state.get(shown) else None)
 
 
@@ -40,6 +45,12 @@ def _offer_to_show(key: str, shown: str) -> None:
         st.caption("Guess first.", width="content")
         args = ({shown: True},)
         st.button("Show me", key=f"{key}-show", type="tertiary", on_click=st.session_state.update, args=args)
+
+
+def _offer_to_class(question: str, options: Sequence[str], key: str) -> None:
+    """For the host of an open room: a button that puts the prediction to the class."""
+    st.session_state[_LAST] = key
+    bar.ask_prediction(st.session_state.get("slug", ""), key, question, options)
 
 
 def _forget(*keys: str) -> None:
@@ -53,7 +64,11 @@ def locked(guess: str | None, key: str) -> AbstractContextManager[object]:
 
 
 def verdict(guess: str, right: str, so: str = "so it is") -> str:
-    """How a sentence begins that says whether a guess came true; `so` is how it is agreed to."""
+    """How a sentence begins that says whether a guess came true; `so` is how it is agreed to.
+
+    A class that was asked the same is told what is right, too.
+    """
+    bar.settle(st.session_state.get("slug", ""), st.session_state.get(_LAST, ""), right)
     if guess == UNASKED:
         return f"The answer here: **{right}**"
     return f"You said **{guess}**, " + (f"and {so}" if guess == right else f"but here it is **{right}**")

@@ -228,3 +228,59 @@ def test_presenter_view_shows_code_and_qr_without_scrolling_and_large(visit):
         box = part.bounding_box()
         assert box["y"] + box["height"] <= 1080
     assert code.bounding_box()["height"] >= 0.1 * 1080
+
+
+def test_a_plan_is_run_by_a_clicker_and_the_phones_are_offered_what_the_host_sees(visit):
+    host, code = open_room(visit)
+    phone = join(visit, code)
+    host.goto("/forward?run=plan-first.2")
+    step = host.locator(".st-key-run-here a")
+    expect(step).to_contain_text("2 of 11", timeout=ANY_TIME)
+    expect(host.locator(".st-key-run-clock [role=timer]")).to_have_text(re.compile(r"\d+:\d\d left"))
+    host.get_by_text("Follow me").click()
+    expect(phone.locator("#follow a")).to_have_attribute("href", "../forward", timeout=ANY_TIME)
+    host.keyboard.press("PageDown")
+    expect(step).to_contain_text("3 of 11", timeout=ANY_TIME)
+    expect(phone.locator("#follow a")).to_have_attribute("href", "../forward?picture=Draw", timeout=ANY_TIME)
+    host.keyboard.press("PageUp")
+    expect(step).to_contain_text("2 of 11", timeout=ANY_TIME)
+    host.reload()
+    expect(step).to_contain_text("2 of 11", timeout=ANY_TIME)
+    is_sound(host)
+    host.get_by_role("button", name="Ask", exact=True).click()
+    host.get_by_role("button", name="Ask the class").click()
+    expect(phone.get_by_role("heading")).to_have_text(
+        "Who learned something here, and what?", timeout=ANY_TIME
+    )
+    expect(host.locator(".dv-wall.bar .phase")).to_have_text("Vote 1", timeout=ANY_TIME)
+    # In the menu a key that a clicker sends types or scrolls, and follows nothing.
+    search = host.get_by_test_id("stSidebar").get_by_role("combobox")
+    host.keyboard.press("Escape")
+    search.focus()
+    search.press("PageDown")
+    expect(step).to_contain_text("2 of 11")
+
+
+def test_a_phone_compares_pairs_and_goes_on_where_it_was_after_a_reload(visit):
+    host, code = open_room(visit)
+    phone = join(visit, code)
+    host.get_by_text("Compare samples", exact=True).click()
+    host.get_by_role("button", name="Sample and ask").click()
+    said = phone.locator("#vote legend")
+    expect(said).to_have_text("Which is better? Pair 1 of 18", timeout=ANY_TIME)
+    is_sound(phone)
+    seen = [img.get_attribute("src") for img in phone.locator(".pair img").all()]
+    assert len(set(seen)) == 2
+    for n in (2, 3):
+        phone.get_by_role("button", name="the left image").click()
+        expect(said).to_have_text(f"Which is better? Pair {n} of 18")
+    expect(phone.locator("#said")).to_have_text("Your vote is counted.")
+    before = [img.get_attribute("src") for img in phone.locator(".pair img").all()]
+    phone.reload()
+    expect(said).to_have_text("Which is better? Pair 3 of 18")
+    assert [img.get_attribute("src") for img in phone.locator(".pair img").all()] == before
+    voted(host, 1)
+    host.get_by_role("button", name="Reveal").click()
+    expect(phone.locator("#result li")).to_have_count(4, timeout=ANY_TIME)
+    expect(host.get_by_text("by the comparisons of 1 person")).to_be_visible(timeout=ANY_TIME)
+    is_sound(host)

@@ -12,7 +12,7 @@ from diffviz.classroom.activities import Choice, Draft, free_question
 from diffviz.classroom.database import database
 from diffviz.lessons import content
 from diffviz.ui.classroom import ask as ask_module
-from diffviz.ui.classroom import figures, host, report
+from diffviz.ui.classroom import figures, host, pairs, report
 
 PAGE = "pages/15_classroom.py"
 
@@ -156,6 +156,39 @@ def test_a_question_of_ones_own_that_cannot_be_asked_says_why(prompt, options, s
     own_question(app, prompt, options)
     assert any(says in e.value for e in app.error)
     assert not activities.every(database(), room)
+
+
+@pytest.mark.parametrize("what", pairs.COMPARED)
+def test_samples_are_compared_from_the_page_blindly_and_the_answer_names_them(
+    what, monkeypatch, idle_network
+):
+    app, room = with_room()
+    app.segmented_control("ask-way").set_value("Compare samples")
+    run(app)
+    app.selectbox("compare-what-0").select(what)
+    app.button("compare-ask-0").click()
+    run(app)
+    (asked,) = activities.every(database(), room)
+    n, pngs = len(asked.question.options), []
+    for place in range(n * pairs.SETS):
+        pngs.append(activities.image(database(), room, asked.id, place))
+    assert (
+        all(png.startswith(b"\x89PNG") for png in pngs) and asked.question.titles[-1] == f"Image {len(pngs)}"
+    )
+    assert asked.question.options[0].text not in shown(app)
+    people = class_of(room, 3)
+    vote(room, people, asked, [[[0, 1, 0]], [[0, 1, 0], [2, 1, 0]], [[1, 0, 1]]])
+    app = press(run(app), f"reveal-{asked.id}")
+    assert "chosen 3 times of 4" in shown(app) and asked.question.options[0].text in shown(app)
+    assert f"discuss-{asked.id}" not in {b.key for b in app.button}
+    assert asked.question.options[0].text in report.page(room, report.collect(database(), room))
+
+
+def test_each_set_holds_one_sample_of_each_setting_from_a_seed_of_its_own():
+    draft, images = pairs.sampled("scales", "cat face", 5)
+    n = len(pairs.SCALES)
+    assert draft.notes[:n] == draft.notes[n : 2 * n] == tuple(f"scale {w}" for w in pairs.SCALES)
+    assert len(images) == len(set(images)) == n * pairs.SETS
 
 
 def test_an_opinion_has_no_option_marked_as_right():

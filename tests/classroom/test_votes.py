@@ -2,6 +2,7 @@
 
 import csv
 import io
+import json
 import threading
 
 import pytest
@@ -117,6 +118,53 @@ def test_an_answer_is_of_the_form_that_the_question_asks_for(kind, good, bad):
             answers.checked(kind, 3, answer)
 
 
+PAIRS = [[0, 1, 2], [1, 2, 1], [1, 0, 1]]
+
+
+@pytest.mark.parametrize("answer", [PAIRS[:1], PAIRS, [[0, 1, 0], [0, 1, 2], [0, 2, 0]]])
+def test_pairs_are_compared_once_each_in_a_set(answer):
+    assert answers.checked("pairs", 3, answer, 6) == answer
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [[], [[0, 1]], [[0, 1, 1]], [[2, 0, 1]], [[0, 0, 3]], [[0, -1, 1]], [[0, 1, 0], [0, 0, 1]], [[0, True, 0]],
+     [0, 1, 2], "012", None, [[0, 1, 0]] * 7, [[[0], 1, 2]], [[0, 1.0, 2]]],
+)  # fmt: skip
+def test_what_is_no_comparison_is_refused(answer):
+    with pytest.raises(Unfit, match=answers.KINDS["pairs"]):
+        answers.checked("pairs", 3, answer, 6)
+
+
+def test_a_comparison_is_blind_until_its_answer_is_shown_and_pooled_over_the_class(db, room):
+    draft = questions.compare("Which is better?", ["3 steps", "30 steps"], 2)
+    asked = activities.ask(db, room, draft, [b"png"] * 4)
+    told = state.of_room(db, room.id)[0]["activity"]
+    assert told["compared"] == 2 and len(told["images"]) == 4 and "30 steps" not in json.dumps(told)
+    people = joined(db, room, 5)
+    for who in people:
+        cast(db, room, who, asked, [[0, 1, 0]], token=f"first-one-{who.id}")
+        cast(
+            db, room, who, asked, [[0, 1, 0], [1, 1, 0]], token=f"then-both-{who.id}"
+        )  # all that was chosen so far, each time
+    activities.set_phase(db, room, asked, "reveal")
+    told = state.of_room(db, room.id)[0]["activity"]
+    first, second = told["result"]["preferred"]
+    assert told["options"] == ["3 steps", "30 steps"] and first < 0.2 < 0.8 < second
+    assert told["notes"] == ("3 steps", "30 steps") * 2
+    found = results.preferences(draft, votes.of_room(db, room))
+    assert [(p.won, p.compared) for p in found] == [(0, 10), (10, 10)]
+    assert "set 1: 30 steps over 3 steps; set 2: 30 steps over 3 steps" in results.as_csv(db, room)
+
+
+@pytest.mark.parametrize(
+    ("options", "sets"), [(["a"], 1), (["a", "b"], 5), (list("abcdefg"), 1), (["a", "b"], 0)]
+)
+def test_pairs_that_nobody_could_compare_are_refused(db, room, options, sets):
+    with pytest.raises(Unfit, match="Pairs are of"):
+        activities.ask(db, room, questions.compare("Which?", options, sets))
+
+
 def test_a_text_is_cut_and_loses_what_cannot_be_seen():
     assert answers.checked("text", 0, "  <b>\x00bold</b>\n\u202e ") == "<b>bold</b>"
     assert len(answers.checked("text", 0, "x" * 10**6)) == answers.TEXT_LENGTH
@@ -161,6 +209,24 @@ def test_a_class_that_votes_at_once_is_counted_whole(db, room):
     for thread in threads:
         thread.join()
     assert counted(db, asked) == {(who.number, 1): who.number % 3 for who in people}
+
+
+def test_what_a_run_shows_to_be_right_is_kept_once_and_told_with_the_answer(db, room):
+    asked = activities.ask(db, room, free_question("choice", "Which?", ["a", "b"]))
+    settled = activities.settle(db, room, asked, 1)
+    assert settled.question.right == 1
+    assert "right" not in state.of_room(db, room.id)[0]["activity"]
+    with pytest.raises(Refused, match="known already"):
+        activities.settle(db, room, settled, 0)
+    activities.set_phase(db, room, settled, "reveal")
+    assert state.of_room(db, room.id)[0]["activity"]["right"] == 1
+
+
+@pytest.mark.parametrize(("kind", "right"), [("choice", 2), ("choice", -1), ("number", 0)])
+def test_only_an_option_of_a_choice_can_be_shown_to_be_right(db, room, kind, right):
+    options = ["a", "b"] if kind == "choice" else []
+    with pytest.raises(Unfit, match="option"):
+        activities.settle(db, room, activities.ask(db, room, free_question(kind, "Which?", options)), right)
 
 
 def test_a_phase_comes_only_once_and_of_two_devices_one_goes_on(db, room):
@@ -239,6 +305,19 @@ def test_the_wall_is_told_counts_and_nothing_else(db, room):
         "open": True, "joined": 2, "lost": 1, "voted": 1, "activity": asked.id, "phase": "vote 1", "shown": False,
         "until": None,
     }  # fmt: skip
+
+
+def test_the_wall_counts_the_last_round_that_was_voted_in(db, room):
+    people, asked = joined(db, room, 3), activities.ask(db, room, QUESTION)
+    for who in people:
+        cast(db, room, who, asked, 2)
+    counts = {"vote 1": 3, "vote 2": 0}
+    for phase, voted in counts.items():
+        if phase != asked.phase:
+            asked = activities.set_phase(db, room, asked, phase)
+        assert state.of_room(db, room.id)[1]["voted"] == voted
+    activities.set_phase(db, room, asked, "reveal")
+    assert state.of_room(db, room.id)[1]["voted"] == 3
 
 
 def test_a_participant_is_told_what_they_voted_and_nobody_else_is(db, room):

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from streamlit.testing.v1 import AppTest
 
+from diffviz.classroom.activities import PROMPT_LENGTH
 from diffviz.evaluation.results import load_quality_curve
 from diffviz.lessons import content, grading, scheduling
 from diffviz.lessons.content import KINDS, PRACTISED, ContentError, load
@@ -51,15 +52,45 @@ def test_the_concept_map_holds_every_concept_and_has_no_circle():
     TopologicalSorter(concepts).prepare()
 
 
-def test_the_phases_of_a_plan_fill_its_minutes_and_begin_where_the_last_ended():
+def test_the_phases_of_a_plan_leave_slack_and_begin_where_the_last_ended():
     for plan in content.plans():
         assert plan.begins()[0] == 0
-        assert plan.begins()[-1] + plan.phases[-1].minutes == plan.minutes
-        assert all(phase.demos for phase in plan.phases)
+        assert plan.begins()[-1] + plan.phases[-1].minutes == plan.minutes - plan.slack
+        assert 0.05 <= plan.slack / plan.minutes <= 0.2
+        steps = plan.steps()
+        assert [demo for _, demo in steps] == [demo for phase in plan.phases for demo in phase.demos]
+        assert [i for i, _ in steps] == sorted(i for i, _ in steps) and {i for i, _ in steps} == set(
+            range(len(plan.phases))
+        )
+
+
+def test_every_question_of_a_plan_has_an_answer_of_its_own_and_can_be_put_to_a_class():
+    phases = [phase for plan in content.plans() for phase in plan.phases]
+    assert all(len(phase.ask) <= PROMPT_LENGTH and "?" in phase.ask for phase in phases)
+    for part in ("answer", "misconception", "reply"):
+        texts = [getattr(phase, part) for phase in phases]
+        assert len(set(texts)) == len(texts)
+        assert all(text.endswith((".", ".)")) and " " in text for text in texts)
+    # What is heard is said in a class's own words, in a sentence; an answer says more than a word.
+    assert all(len(phase.misconception.split()) <= 16 for phase in phases)
+    assert all(len(phase.answer.split()) >= 12 for phase in phases)
+
+
+def test_objectives_say_what_can_be_done_afterwards():
+    for plan in content.plans():
+        first = [objective.split()[0] for objective in plan.objectives]
+        assert not {"understand", "know", "learn", "be"} & set(first)
+        assert all(word == word.lower() for word in first)
 
 
 @pytest.mark.parametrize(
-    ("change", "says"), [(("minutes = 45", "minutes = 46"), "add up"), (('ask = "', 'asks = "'), "asks")]
+    ("change", "says"),
+    [
+        (("minutes = 45", "minutes = 46"), "add up"),
+        (('ask = "', 'asks = "'), "asks"),
+        (("slack = 4", "slack = 0"), "add up"),
+        (('reply = "Leave', 'reply = ""  # "Leave'), "reply"),
+    ],
 )
 def test_a_plan_that_breaks_a_rule_is_named(tmp_path, change, says):
     text = (content.LESSONS / "plans.toml").read_text(encoding="utf-8")

@@ -12,6 +12,7 @@ const PHASES = {
   "vote 2": "Vote again.",
   reveal: "The answer.",
 };
+const OWN_PHASES = { text: "Answer in your own words.", pairs: "Choose alone, by what you see." };
 
 let room = null; // the state that the server last sent
 let mine = null; // who this phone is, and what it has voted for: {number, seed, nickname, votes: {"12/1": answer}}
@@ -200,7 +201,7 @@ function drawPhase() {
   const left = activity.until && Math.max(0, Math.round(activity.until - Date.now() / 1000 - ahead));
   const clock = left ? ` ${Math.floor(left / 60)}:${String(left % 60).padStart(2, "0")} left` : "";
   // Only the words are said aloud: the seconds stand beside them.
-  say("phase", (activity.phase === "vote 1" && activity.kind === "text" ? "Answer in your own words." : PHASES[activity.phase]) + clock);
+  say("phase", ((activity.phase === "vote 1" && OWN_PHASES[activity.kind]) || PHASES[activity.phase]) + clock);
   at("phase").setAttribute("aria-live", clock ? "off" : "polite");
 }
 
@@ -213,12 +214,12 @@ function drawFollow() {
 
 function drawImages(activity) {
   at("images").replaceChildren(
-    ...activity.images.map((title, place) =>
+    ...(activity.compared ? [] : activity.images).map((title, place) =>
       make("figure", {}, make("img", { src: `${base}images/${activity.id}/${place}`, alt: title }), make("figcaption", { textContent: title }))),
   );
 }
 
-const FORMS = { choice: choiceForm, order: orderForm, number: numberForm, text: textForm };
+const FORMS = { pairs: pairsForm, choice: choiceForm, order: orderForm, number: numberForm, text: textForm };
 
 function drawForm(activity) {
   const form = at("vote");
@@ -228,6 +229,7 @@ function drawForm(activity) {
   const given = answered(activity, activity.round);
   const button = make("button", { className: "main", textContent: given === undefined ? "Vote" : "Change my vote" });
   const read = FORMS[activity.kind](form, activity, given);
+  if (!read) return; // it votes by itself
   form.append(button);
   form.onsubmit = (event) => {
     event.preventDefault();
@@ -268,6 +270,45 @@ function orderForm(form, activity, given) {
   return () => (order.length === activity.options.length ? order : null);
 }
 
+// Two images at a time, in an order and on sides of this phone's own; each press sends all that was chosen so far.
+function pairsForm(form, activity, given) {
+  const done = given || [];
+  const n = activity.compared;
+  const random = randomFrom(mine.seed * 1000003 + activity.id);
+  const pairs = [];
+  for (let set = 0; set < activity.images.length / n; set++) {
+    for (let a = 0; a < n; a++) for (let b = 0; b < a; b++) pairs.push(random() < 0.5 ? [set, a, b] : [set, b, a]);
+  }
+  for (let i = pairs.length - 1; i > 0; i--) {
+    const j = Math.floor(random() * (i + 1));
+    [pairs[i], pairs[j]] = [pairs[j], pairs[i]];
+  }
+  const isDone = ([set, a, b]) => done.some(([s, c, d]) => s === set && ((a === c && b === d) || (a === d && b === c)));
+  const now = pairs.find((pair) => !isDone(pair));
+  const legend = now ? `Which is better? Pair ${done.length + 1} of ${pairs.length}` : "You have compared them all. Thank you!";
+  const list = make("fieldset", { className: "pair" }, make("legend", { textContent: legend }));
+  const image = (option, other, alt) => {
+    const src = `${base}images/${activity.id}/${now[0] * n + option}`;
+    const choose = () => {
+      vote([...done, [now[0], option, other]]);
+      drawForm(activity);
+    };
+    return make("button", { type: "button", onclick: choose }, make("img", { src, alt }));
+  };
+  if (now) list.append(image(now[1], now[2], "the left image"), image(now[2], now[1], "the right image"));
+  form.replaceChildren(list);
+}
+
+// Numbers from 0 to 1 from a seed (mulberry32).
+function randomFrom(seed) {
+  return () => {
+    seed = (seed + 0x6d2b79f5) | 0;
+    let t = Math.imul(seed ^ (seed >>> 15), 1 | seed);
+    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
+    return ((t ^ (t >>> 14)) >>> 0) / 4294967296;
+  };
+}
+
 function numberForm(form, activity, given) {
   const input = make("input", { id: "number", inputMode: "decimal", autocomplete: "off", value: given === undefined ? "" : String(given) });
   form.append(make("label", { htmlFor: "number", textContent: `Your number${activity.unit ? ` (${activity.unit})` : ""}` }), make("br"), input);
@@ -296,7 +337,13 @@ function drawResult(activity) {
   });
   const texts = (result.texts || []).map((text) => make("li", { textContent: text }));
   const numbers = result.numbers && result.numbers.length ? [make("p", { textContent: `Median: ${median(result.numbers)} ${activity.unit}` })] : [];
-  place.replaceChildren(people, ...numbers, make("ul", {}, ...rows, ...texts));
+  const preferred = (result.preferred || []).map((share, i) => {
+    const bar = make("span", { className: "bar" });
+    bar.style.width = `${100 * share}%`;
+    return make("li", {}, `${activity.options[i]}: `, make("b", { textContent: `${Math.round(100 * share)} %` }), bar);
+  });
+  if (preferred.length) people.append(" How often each would be preferred to an average one of these:");
+  place.replaceChildren(people, ...numbers, make("ul", {}, ...rows, ...texts, ...preferred));
 }
 
 function median(sorted) {
@@ -319,7 +366,7 @@ function drawAnswer(activity) {
   } else if (activity.right !== null) {
     parts.push(make("p", { className: "right", textContent: `${activity.right} ${activity.unit}` }));
   }
-  const notes = activity.notes.map((note, i) => [activity.images[i], note]).filter(([, note]) => note);
+  const notes = activity.compared ? [] : activity.notes.map((note, i) => [activity.images[i], note]).filter(([, note]) => note);
   if (notes.length) parts.push(make("ul", {}, ...notes.map(([title, note]) => make("li", { textContent: `${title}: ${note}` }))));
   if (activity.explanation) parts.push(make("p", { textContent: activity.explanation }));
   if (activity.points.length) parts.push(make("ul", {}, ...activity.points.map((point) => make("li", { className: "right", textContent: point }))));

@@ -13,9 +13,9 @@ from diffviz.classroom.errors import Unfit
 from diffviz.classroom.rooms import Room
 from diffviz.lessons import content
 from diffviz.lessons.pages import LESSONS
-from diffviz.ui.classroom import host
+from diffviz.ui.classroom import host, pairs
 
-_COLLECTION, _OWN = "From the collection", "Your own"
+_COLLECTION, _OWN, _COMPARE = "From the collection", "Your own", "Compare samples"
 _ALL = "All lessons"
 _FREE = {"choice": "Choice", "number": "Number", "text": "Short text"}
 
@@ -24,13 +24,13 @@ def show(room: Room, turn: int) -> None:
     """Choose a question and ask it; `turn` counts the questions asked, so that each choice begins anew."""
     way = st.segmented_control(
         "Ask",
-        (_COLLECTION, _OWN),
+        (_COLLECTION, _OWN, _COMPARE),
         default=_COLLECTION,
         key="ask-way",
         required=True,
         label_visibility="collapsed",
     )
-    (_own if way == _OWN else _from_collection)(room, turn)
+    {_OWN: _own, _COMPARE: pairs.show}.get(way, _from_collection)(room, turn)
 
 
 def put(room: Room, draft: Draft, images: tuple[bytes, ...] = ()) -> None:

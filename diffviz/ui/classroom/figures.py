@@ -36,6 +36,8 @@ def question(asked: Activity, cast: Sequence[Vote]) -> str:
         parts.append(_choice(draft, cast, revealed, with_votes=revealed or asked.shown))
     elif draft.kind == "order":
         parts.append(_order(draft, cast, revealed))
+    elif draft.kind == "pairs":
+        parts.append(_pairs(draft, results.of_round(cast, 1), revealed))
     elif revealed or asked.shown:
         parts.append(_open(draft, results.of_round(cast, 2) or results.of_round(cast, 1), revealed))
     if revealed:
@@ -78,6 +80,30 @@ def _bar(round_: int, count: int, people: int) -> str:
     return (
         f'<div class="votes"><span>vote {round_}</span><div style="--share:{share:.3f}"><span class="{role}"></span>'
         f"<span><b>{count}</b> · {share:.0%}</span></div></div>"
+    )
+
+
+def _pairs(draft: Draft, cast: Sequence[Vote], revealed: bool) -> str:
+    """Before the answer what is done; then the preferences of the class, the strongest first, with their intervals."""
+    if not revealed:
+        sets = len(draft.titles) // len(draft.options)
+        pairs = sets * len(draft.options) * (len(draft.options) - 1) // 2
+        return f"<p>Compared blindly on the phones, two images at a time: {pairs} pairs.</p>"
+    found = sorted(
+        zip(draft.options, results.preferences(draft, cast), strict=True), key=lambda o: -o[1].share
+    )
+    items = [
+        _item(
+            str(rank),
+            f'{escape(option.text)}<div class="votes"><span></span><div style="--share:{p.share:.3f}">'
+            f'<span class="bar second"></span><span><b>{p.share:.0%}</b></span></div></div>'
+            f'<p class="why">{p.low:.0%} to {p.high:.0%}; chosen {p.won} times of {p.compared}</p>',
+        )
+        for rank, (option, p) in enumerate(found, 1)
+    ]
+    return (
+        f'<ol class="dv-options">{"".join(items)}</ol><p class="why">How often each would be preferred to an average one '
+        f"of these, and an interval of 95 %: Bradley–Terry, by the comparisons of {_people(len(cast))}.</p>"
     )
 
 

@@ -103,6 +103,14 @@ def _table(one: Asked) -> str:
         hidden = len(cast) - len(shown)
         items = "".join(f"<li>{escape(v.answer)}</li>" for v in shown)
         return f"<p>{len(cast)} answers, {hidden} of them not shown to the class.</p><ul>{items}</ul>"
+    if draft.kind == "pairs":
+        found = zip(draft.options, results.preferences(draft, first), strict=True)
+        rows = "".join(
+            f'<tr><td>{escape(o.text)}</td><td class="n">{p.share:.0%}</td>'
+            f'<td class="n">{p.low:.0%} to {p.high:.0%}</td></tr>'
+            for o, p in found
+        )
+        return f"<table><tr><th>Compared</th><th>Preferred</th><th>95 % interval</th></tr>{rows}</table>"
     shares = [_percent(results.share_right(draft, votes_)) for votes_ in (first, second)]
     return f"<p>{len(first)} answers in vote 1, {len(second)} in vote 2. Right: {shares[0]}, {shares[1]}.</p>"
 

@@ -15,12 +15,11 @@ from diffviz.classroom.database import database
 from diffviz.classroom.errors import ClassroomError
 from diffviz.classroom.votes import Vote
 from diffviz.ui import frame, printing
-from diffviz.ui.classroom import ask, figures, host, report
+from diffviz.ui.classroom import ask, figures, host, report, steps
 from diffviz.ui.classroom.host import Host
 from diffviz.ui.components import gallery, wall
 from diffviz.ui.practice import common
 
-DISCUSSIONS = (1, 2, 3, 5)  # minutes
 _CARD = "classroom-shown-answers"
 
 
@@ -115,15 +114,20 @@ def qr(address: str) -> str:
 def _question(mine: Host, asked: Activity, cast: tuple[Vote, ...]) -> None:
     draft = asked.question
     with st.container(key="round"):
-        _images(mine, asked)
+        if draft.kind != "pairs":
+            _images(mine, asked)
         if asked.phase == "reveal":
             answer, aside = st.columns([3, 2], gap="large")
             answer.html(figures.question(asked, cast))
             with aside:
                 _settle(asked, cast)
+            if draft.kind == "pairs":
+                _images(
+                    mine, asked, 110
+                )  # below what the class found; until then they are on the phones alone
         else:
             st.html(figures.question(asked, cast))
-        _steps(mine, asked, cast)
+        steps.show(mine.room, asked, cast)
         if draft.kind == "text":
             _moderate(mine, asked)
 
@@ -140,68 +144,13 @@ def _settle(asked: Activity, cast: tuple[Vote, ...]) -> None:
         wall.draw(ribbons, f"flow-{asked.id}")
 
 
-def _images(mine: Host, asked: Activity) -> None:
+def _images(mine: Host, asked: Activity, wanted: int = 160) -> None:
     draft = asked.question
     if not draft.titles:
         return
     pngs = [activities.image(database(), mine.room, asked.id, place) for place in range(len(draft.titles))]
     notes = draft.notes if asked.phase == "reveal" else [""] * len(pngs)
-    st.html(gallery.row_of_png(pngs, draft.titles, notes, wanted=160))
-
-
-def _steps(mine: Host, asked: Activity, cast: tuple[Vote, ...]) -> None:
-    """The buttons that lead on from where a question is."""
-    if asked.phase == "reveal":
-        return
-    with st.container(horizontal=True, vertical_alignment="bottom", key="steps"):
-        if asked.phase == "vote 1":
-            minutes = st.segmented_control(
-                "Minutes of discussion",
-                DISCUSSIONS,
-                default=2,
-                key="discuss-minutes",
-                required=True,
-                width="content",
-            )
-            _go(
-                mine,
-                asked,
-                "discuss",
-                "Close the vote, discuss",
-                ":material/forum:",
-                True,
-                60 * int(minutes or 2),
-            )
-        elif asked.phase == "discuss":
-            _go(mine, asked, "vote 2", "Vote again", ":material/how_to_vote:", True)
-            word, icon = ("Hide", "visibility_off") if asked.shown else ("Show", "visibility")
-            st.button(
-                f"{word} vote 1", icon=f":material/{icon}:", key=f"show-{asked.id}", on_click=host.attempt,
-                args=(activities.show_first_vote, database(), mine.room, asked, not asked.shown),
-            )  # fmt: skip
-            _advice(asked, cast)
-        _go(mine, asked, "reveal", "Reveal", ":material/lightbulb:", asked.phase == "vote 2")
-
-
-def _go(
-    mine: Host, asked: Activity, phase: str, label: str, icon: str, primary: bool, seconds: int = 0
-) -> None:
-    st.button(
-        label, icon=icon, type="primary" if primary else "secondary", key=f"{phase}-{asked.id}", on_click=host.attempt,
-        args=(activities.set_phase, database(), mine.room, asked, phase, seconds),
-    )  # fmt: skip
-
-
-def _advice(asked: Activity, cast: tuple[Vote, ...]) -> None:
-    share = results.share_right(asked.question, results.of_round(cast, 1))
-    if share is None:
-        return
-    with st.popover("How many were right?", icon=":material/percent:", type="tertiary"):
-        st.markdown(
-            f"**{share:.0%}** were right in vote 1. Discussion has most to gain from about 35 % to 70 %; below, the "
-            "concept may need explaining first, and above, a short reason may do (Crouch & Mazur 2001, "
-            "doi 10.1119/1.1374249)."
-        )
+    st.html(gallery.row_of_png(pngs, draft.titles, notes, wanted=wanted))
 
 
 def _moderate(mine: Host, asked: Activity) -> None:

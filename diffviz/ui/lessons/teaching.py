@@ -10,6 +10,7 @@ import streamlit as st
 from diffviz.export import pdf
 from diffviz.lessons import content
 from diffviz.ui import printing
+from diffviz.ui.classroom import plan_run
 from diffviz.ui.controls import Controls
 from diffviz.ui.practice import common
 
@@ -41,8 +42,10 @@ def plan(c: Controls) -> None:
     chosen = c.parts("plan", titles, label="Plan")
     found = next(p for p in content.plans() if p.id == chosen)
     st.markdown(f"**For** {found.for_whom[0].lower()}{found.for_whom[1:]}")
-    st.markdown(f"**At the end:** {found.goal[0].lower()}{found.goal[1:]}")
-    printing.button("Print this plan", sheet(found), f"print-{found.id}")
+    st.markdown("**At the end they can**\n" + "\n".join(f"- {objective}" for objective in found.objectives))
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        plan_run.link(plan_run.first(found), "Run this plan", f"run-{found.id}", ":material/play_arrow:")
+        printing.button("Print this plan", sheet(found), f"print-{found.id}")
     if found.id in content.sheets():
         _exercises(content.sheets()[found.id])
     phases = st.container(key="phases")
@@ -50,11 +53,17 @@ def plan(c: Controls) -> None:
         with phases.container(border=True):
             st.header(f"{clock(begins)} · {phase.title}", anchor=False)
             st.markdown(
-                f"**Do** ({phase.minutes} min). {phase.do}\n\n**Ask.** {phase.ask}\n\n**Expect to hear.** {phase.listen}"
+                f"**Do** ({phase.minutes} min). {phase.do}\n\n**Ask.** {phase.ask}\n\n**Model answer.** {phase.answer}\n\n"
+                f"**Expect to hear.** “{phase.misconception}” **Reply.** {phase.reply}"
             )
             with st.container(horizontal=True, gap="small"):
                 for demo in phase.demos:
                     common.demo_link(demo, width="content")
+    st.markdown(_slack(found))
+    st.caption(
+        "**Run this plan** leads from demo to demo: a bar over each has the phase, its question, what you will hear and "
+        "the time left. Page Down and Page Up, the keys of a clicker, go on and back."
+    )
 
 
 def _exercises(found: content.Sheet) -> None:
@@ -81,9 +90,16 @@ def sheet(found: content.Plan) -> str:
     body = "".join(
         f"<section><h2>{clock(begins)} · {html.escape(p.title)} <small>{p.minutes} min</small></h2>"
         f"<p><b>Do.</b> {html.escape(p.do)}</p><p><b>Ask.</b> {html.escape(p.ask)}</p>"
-        f"<p><b>Expect to hear.</b> {html.escape(p.listen)}</p>"
+        f"<p><b>Model answer.</b> {html.escape(p.answer)}</p>"
+        f"<p><b>Expect to hear.</b> “{html.escape(p.misconception)}” <b>Reply.</b> {html.escape(p.reply)}</p>"
         f"<p><small>{' · '.join(html.escape(f'{d.page}: {d.label}') for d in p.demos)}</small></p></section>"
         for begins, p in zip(found.begins(), found.phases, strict=True)
     )
-    head = f"<h1>{html.escape(found.title)}, {found.minutes} minutes</h1><p>{html.escape(found.goal)}</p>"
-    return printing.sheet(f"diffviz: {found.title}", _CSS, head + body)
+    objectives = "".join(f"<li>{html.escape(objective)}</li>" for objective in found.objectives)
+    head = f"<h1>{html.escape(found.title)}, {found.minutes} minutes</h1><p>At the end they can</p><ul>{objectives}</ul>"
+    return printing.sheet(f"diffviz: {found.title}", _CSS, f"{head}{body}<p>{_slack(found)}</p>")
+
+
+def _slack(found: content.Plan) -> str:
+    """The minutes that no phase has, for the foot of a plan."""
+    return f"{clock(found.minutes - found.slack)} · {found.slack} minutes are left for what takes longer."

@@ -15,7 +15,7 @@ from streamlit.components import v2
 _HERE = Path(__file__).parent
 _HTML = """<div class="dv-wall"><div class="join">
 <p class="go">On your phone: <b class="address"></b></p><p class="code"></p></div><img class="qr" alt="">
-<p class="joined"><b></b><span></span></p><p class="voted"><b></b><span></span><i></i></p>
+<p class="joined"><b></b><span></span></p><p class="phase"></p><p class="voted"><b></b><span></span><i></i></p>
 <p class="lost"><b></b> lost</p><p class="left" role="timer"></p><p class="cut" role="status"></p></div>"""
 
 
@@ -39,7 +39,10 @@ def _errand() -> Callable[..., Any]:
 
 
 def show(code: str, address: str, qr: str, size: str, counts: dict[str, Any], key: str) -> None:
-    """Show a room: `size` is "lobby" for the whole wall or "strip"; `counts` are those of `state.of_room`'s wall."""
+    """Show a room: `size` is "lobby" for the whole wall, "strip" over a question, or "bar" over a lesson.
+
+    `counts` are those of `state.of_room`'s wall.
+    """
     data = {"code": code, "address": address, "qr": qr, "size": size, "counts": counts}
     _component()(data=data, key=key, on_changed_change=lambda: None)
 

@@ -1,6 +1,8 @@
 // The wall hears the room's counts beside Streamlit, on a line of its own: a vote is on it without a run of the page.
 // When the room has gone on from another device, the page is asked to run again.
 
+const PHASES = { "vote 1": "Vote 1", discuss: "Discussion", "vote 2": "Vote 2", reveal: "Answer shown" };
+
 const people = (n) => (n === 1 ? "person" : "people");
 
 export default function ({ parentElement, data, setTriggerValue }) {
@@ -17,7 +19,7 @@ export default function ({ parentElement, data, setTriggerValue }) {
   if (qr.getAttribute("src") !== data.qr) qr.src = data.qr;
   qr.alt = `QR code of ${data.address}/${data.code}`;
   draw(wall, memory);
-  if (memory.activity !== undefined && memory.activity !== data.counts.activity) {
+  if (data.size !== "bar" && memory.activity !== undefined && memory.activity !== data.counts.activity) {
     document.querySelector("[data-testid=stMain]")?.scrollTo(0, 0); // a new question is read from its top
   }
   memory.activity = data.counts.activity;
@@ -69,11 +71,13 @@ function compare(memory) {
 }
 
 function draw(wall, memory) {
-  const { joined, voted, lost, activity } = memory.counts;
+  const { joined, voted, lost, activity, phase } = memory.counts;
   const voting = activity !== null;
-  fill(at(wall, ".joined"), joined, ` ${people(joined)} joined`);
+  const low = memory.data.size === "bar";
+  fill(at(wall, ".joined"), joined, low ? " joined" : ` ${people(joined)} joined`);
   fill(at(wall, ".voted"), voted, ` of ${joined} voted`);
-  at(wall, ".voted").hidden = !voting;
+  at(wall, ".voted").hidden = !voting || (low && phase === "reveal");
+  at(wall, ".phase").textContent = PHASES[phase] ?? "";
   at(wall, ".voted i").style.setProperty("--share", joined ? Math.min(1, voted / joined) : 0);
   at(wall, ".lost b").textContent = lost;
   at(wall, ".lost").hidden = !lost;
