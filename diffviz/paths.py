@@ -22,3 +22,4 @@ CITATION = (
 CURVES = ASSETS / "curves"  # measured figures
 FONTS = ASSETS / "fonts"
 LESSONS = ASSETS / "lessons"
+NOTEBOOKS = _in_wheel_or_clone("notebooks", "notebooks")  # the labs

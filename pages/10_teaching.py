@@ -1,4 +1,4 @@
-"""Teaching: class plans with a link for each step, and the questions as files for other tools."""
+"""Teaching: class plans with a link for each step, a syllabus with labs, and the questions as files for other tools."""
 
 from diffviz.ui import frame
 
@@ -10,10 +10,12 @@ page = frame.setup_page(
 )
 
 from diffviz.ui.controls import Controls
-from diffviz.ui.lessons import teaching
+from diffviz.ui.lessons import teaching, teaching_pack
 from diffviz.ui.practice import handouts
 
 teaching.before_class()
-teaching.plan(Controls(page))
+c = Controls(page)
+teaching.plan(c)
+teaching_pack.course(c)
 handouts.show()
 frame.complete()

@@ -1,11 +1,11 @@
-"""Every link from a question, a plan, a misconception or a term opens its page in the very state that it names."""
+"""Every link from a question, a plan, the syllabus, a misconception or a term opens its page in the state that it names."""
 
 from collections.abc import Iterator
 
 import pytest
 from helpers import control_keys, open_page
 
-from diffviz.lessons import content, glossary
+from diffviz.lessons import content, glossary, syllabus
 
 State = tuple[str, tuple[tuple[str, str], ...]]  # a page, and what the address says beside it
 
@@ -14,6 +14,7 @@ def links() -> Iterator[tuple[State, bool]]:
     """The states that are linked to, and whether the page may have something to say there."""
     demos = [item.demo for kind in content.KINDS for item in content.load(kind) if item.demo]
     demos += [demo for plan in content.plans() for phase in plan.phases for demo in phase.demos]
+    demos += [demo for week in syllabus.weeks() for demo in week.lessons]
     for demo in demos:
         yield (demo.page, tuple(sorted(demo.state.items()))), False
     for entry in glossary.entries().values():
