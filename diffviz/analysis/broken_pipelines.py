@@ -126,6 +126,10 @@ def clip(x0: Tensor) -> Tensor:
     return x0.clamp(-1, 1)
 
 
+def latent_range(x0: Tensor) -> Tensor:
+    return x0
+
+
 def split(outputs: Tensor) -> tuple[Tensor, Tensor]:
     cond, uncond = outputs.chunk(2)
     return cond, uncond
@@ -154,6 +158,7 @@ class Parts:
     network_input: Callable[[Tensor, Tensor, Tensor], Tensor] = network_input
     read_output: Callable[[Tensor, Tensor, Tensor, Tensor], Tensor] = read_output
     clip: Callable[[Tensor], Tensor] = clip
+    latent_range: Callable[[Tensor], Tensor] = latent_range
     split: Callable[[Tensor], tuple[Tensor, Tensor]] = split
     guide: Callable[[Tensor, Tensor, float], Tensor] = guide
     last_state: Callable[[Tensor, Tensor, float], Tensor] = last_state
@@ -215,6 +220,10 @@ def output_read_as_eps(x: Tensor, output: Tensor, alpha: Tensor, sigma: Tensor) 
 
 def not_clipped(x0: Tensor) -> Tensor:
     return x0
+
+
+def latents_clipped(x0: Tensor) -> Tensor:
+    return x0.clamp(-1, 1)
 
 
 def halves_swapped(outputs: Tensor) -> tuple[Tensor, Tensor]:
@@ -370,9 +379,7 @@ def _denoise(
         [*words, *[""] * len(words)], [*[STYLE] * len(words), *[None] * len(words)]
     )  # (2 B, L): conditional, then unconditional
     ts, calls = case.timesteps, itertools.count()
-    limited = (
-        parts.clip if denoiser.autoencoder is None else lambda x0: x0
-    )  # latents have no range to clip to
+    limited = parts.clip if denoiser.autoencoder is None else parts.latent_range
 
     @torch.inference_mode()
     def denoise(x: Tensor, t: Tensor) -> Tensor:
@@ -554,6 +561,18 @@ _EVERY = (
             "Unconditional latent diffusion in diffusers: the scaling factor was missing before the decoder, the same "
             "mismatch the other way round",
             _github("huggingface/diffusers", 5166),
+        ),
+    ),
+    Case(
+        "latents-clipped", "The latents are clipped as images are", "latent_range", latents_clipped,
+        model="emoji128", fewer_steps=8,
+        sign="The images are pale and soft, and x̂₀ has an RMS below 1 at every step, in the healthy run above 1.",
+        why="Images live in [−1, 1], and clipping x̂₀ to that range helps there. Latents of unit variance have no such "
+        "range: about a third of the values of a normal distribution lie beyond ±1. Clipped at each step they lose their "
+        "contrast.",
+        source=Source(
+            "sd-scripts: samples made during training came out bad for days of debugging; the scheduler had clip_sample on",
+            _github("kohya-ss/sd-scripts", 1432),
         ),
     ),
     Case(

@@ -107,7 +107,7 @@ LESSONS = (
         "pages/11_workshop.py",
         "12 · Find the bug",
         ":material/bug_report:",
-        "Sixteen mistakes in a real pipeline",
+        "Seventeen mistakes in a real pipeline",
         "Under the hood",
     ),
     Lesson(

@@ -75,7 +75,7 @@ def latent():
 @pytest.fixture
 def network(case, tiny, latent):
     """An untrained network of the kind that the case runs on."""
-    return latent if case.part == "to_latents" else tiny
+    return latent if checkpoints.manifest()[case.model].autoencoder else tiny
 
 
 def test_there_are_at_least_ten_mistakes_each_in_a_part_of_its_own():
@@ -185,6 +185,25 @@ def test_latents_that_are_not_scaled_are_those_of_the_encoder_alone(latent):
         unit = latent.autoencoder.encode(image)
     expected = float(SCHEDULES["cosine"].alpha(case.start)) * (0.5 * unit + 0.3 - unit)
     assert torch.allclose(x[1] - x[0], expected.expand_as(x[0]), atol=1e-5)
+
+
+def test_clipped_latents_stay_in_the_range_of_images_and_others_do_not(latent):
+    case = CASES["latents-clipped"]
+    healthy, wrong = (
+        torch.stack([f.step.x0 for f in frames(p, case, latent)]) for p in (PARTS, broken(case))
+    )
+    assert healthy.abs().max() > 1 >= wrong.abs().max()
+
+
+@pytest.mark.slow
+def test_clipped_latents_make_paler_images():
+    """What its `sign` says, on the shipped network."""
+    case = CASES["latents-clipped"]
+    denoiser = checkpoints.load(case.model)
+    healthy, wrong = (list(run(parts, case, denoiser, range(4))) for parts in (PARTS, broken(case)))
+    assert (wrong[-1].images.mean((1, 2, 3)) > healthy[-1].images.mean((1, 2, 3))).all()
+    assert all(f.step.x0.square().mean() < 1 for f in wrong)
+    assert all(f.step.x0.square().mean() > 1 for f in healthy)
 
 
 @pytest.mark.slow
