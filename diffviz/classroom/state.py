@@ -31,10 +31,9 @@ def of_room(db: Database, room: int) -> tuple[State, State]:
             return GONE, _wall(False)
         found, activity = room_of(row), activities.current(connection, room)
         cast = votes.of_activity(connection, activity.id) if activity and _shows_votes(activity) else []
-        joined = sql.select(sql.func.count()).where(PARTICIPANTS.c.room_id == room)
         wall = _wall(
             found.is_open(now),
-            joined=connection.execute(joined).scalar_one(),
+            joined=_joined(connection, room),
             lost=results.lost_now(connection, room),
             voted=_voted(connection, activity) if activity else 0,
             activity=activity,
@@ -80,6 +79,17 @@ def mine(db: Database, room: Room, who: Participant) -> State:
         "nickname": who.nickname,
         "votes": {f"{v.activity}/{v.round}": v.answer for v in cast},
     }
+
+
+def joined(db: Database, room: Room) -> int:
+    """How many have joined a room."""
+    with db.read() as connection:
+        return _joined(connection, room.id)
+
+
+def _joined(connection: sql.Connection, room: int) -> int:
+    chosen = sql.select(sql.func.count()).where(PARTICIPANTS.c.room_id == room)
+    return connection.execute(chosen).scalar_one()
 
 
 def seed_of(room: Room, who: Participant) -> int:

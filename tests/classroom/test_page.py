@@ -3,6 +3,7 @@
 import csv
 import io
 
+import numpy as np
 import pytest
 from helpers import ROOT
 from streamlit.testing.v1 import AppTest
@@ -12,7 +13,7 @@ from diffviz.classroom.activities import Choice, Draft, free_question
 from diffviz.classroom.database import database
 from diffviz.lessons import content
 from diffviz.ui.classroom import ask as ask_module
-from diffviz.ui.classroom import figures, host, pairs, report
+from diffviz.ui.classroom import figures, host, mosaic, pairs, report
 
 PAGE = "pages/15_classroom.py"
 
@@ -189,6 +190,35 @@ def test_each_set_holds_one_sample_of_each_setting_from_a_seed_of_its_own():
     n = len(pairs.SCALES)
     assert draft.notes[:n] == draft.notes[n : 2 * n] == tuple(f"scale {w}" for w in pairs.SCALES)
     assert len(images) == len(set(images)) == n * pairs.SETS
+
+
+def test_the_mosaic_holds_the_sample_of_everybodys_own_seed_as_they_join(monkeypatch):
+    asked = []
+
+    def sampled(prompt, seeds):
+        asked.append((prompt, list(seeds)))
+        return np.zeros((len(seeds), 8, 8, 3), np.uint8)
+
+    monkeypatch.setattr(mosaic, "sampled", sampled)
+    app, room = with_room()
+    app.toggle("mosaic-on").set_value(True)
+    run(app)
+    assert not asked and any("Nobody has joined" in c.value for c in app.caption)
+    people = class_of(room, mosaic.BATCH + 2)
+    assert [state.seed_of(room, who) for who in people] == [room.seed + 1 + k for k in range(len(people))]
+    run(app)
+    assert any(f"{mosaic.BATCH} of {len(people)} drawn, 2 to come" in c.value for c in app.caption)
+    run(app)
+    seeds = [state.seed_of(room, who) for who in people]
+    assert asked == [("cat face", seeds[: mosaic.BATCH]), ("cat face", seeds[mosaic.BATCH :])]
+    assert f"No. {len(people)}" in shown(app)
+    run(app)
+    assert len(asked) == 2  # what is drawn is kept
+
+
+def test_a_seed_of_the_mosaic_gives_the_same_image_in_any_batch():
+    alone, together = mosaic.sampled("cat face", [7]), mosaic.sampled("cat face", [6, 7])
+    assert np.abs(alone[0].astype(int) - together[1]).max() <= 1 and (together[0] != together[1]).any()
 
 
 def test_an_opinion_has_no_option_marked_as_right():

@@ -27,6 +27,7 @@ _NOT_A_STATE = {"presenter", "term", navigation.CARRY, plan_run.PARAM}  # parame
 CSS = f"""
 :has(> .st-key-class-bar) {{ position: sticky; top: 0; z-index: 95; background: var(--dv-ground); }}
 .st-key-room-bar {{ border-bottom: 1px solid var(--dv-line-strong); padding: 0 2rem .15rem 0; min-height: 2.9rem; }}
+.st-key-room-bar .stHorizontalBlock {{ row-gap: 0; }}
 .st-key-room-bar .stPageLink a {{ white-space: nowrap; }}
 @media (min-width: 1100px) {{ .st-key-room-bar .stHorizontalBlock {{ flex-wrap: nowrap; }}
   .st-key-room-bar .stHorizontalBlock > :not(:first-child) {{ flex: 0 0 auto; width: auto; }} }}

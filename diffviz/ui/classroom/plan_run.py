@@ -24,7 +24,8 @@ _KEY = "plan-run"  # in the session: as in the address
 _FORM = re.compile(r"(plan-[a-z]+)\.(\d{1,2})(?:\.(\d{10}))?")
 _BACK, _NEXT = "run-back", "run-next"
 CSS = """
-.st-key-run-bar { padding: 0 2rem .15rem 0; border-bottom: 1px solid var(--dv-line-strong); min-height: 2.9rem; }
+.st-key-run-bar { padding: 0 2rem .15rem 0; row-gap: 0; min-height: 2.9rem;
+  border-bottom: 1px solid var(--dv-line-strong); }
 .st-key-run-bar .stPageLink a { white-space: nowrap; }
 .st-key-run-bar .stPageLink a:not(:hover, :focus-visible) { background: none; } /* Next may be on the same page */
 .stMainBlockContainer:has(.st-key-room-bar):has(.st-key-run-bar) { --dv-tall: 52dvh; }

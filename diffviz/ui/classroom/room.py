@@ -15,7 +15,7 @@ from diffviz.classroom.database import database
 from diffviz.classroom.errors import ClassroomError
 from diffviz.classroom.votes import Vote
 from diffviz.ui import frame, printing
-from diffviz.ui.classroom import ask, figures, host, report, steps
+from diffviz.ui.classroom import ask, figures, host, mosaic, report, steps
 from diffviz.ui.classroom.host import Host
 from diffviz.ui.components import gallery, wall
 from diffviz.ui.practice import common
@@ -97,6 +97,7 @@ def _room(mine: Host) -> None:
         else:
             with st.popover("Ask another instead", icon=":material/skip_next:", type="tertiary"):
                 ask.show(room, len(asked))
+        mosaic.show(room)
     _host_bar(mine, asked, counts["open"])
 
 
