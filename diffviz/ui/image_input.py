@@ -12,6 +12,7 @@ from PIL import Image, ImageDraw
 from diffviz.imaging import samples, uploads
 from diffviz.models import checkpoints
 from diffviz.paths import ASSETS
+from diffviz.ui.cache import by_content
 from diffviz.ui.components.sketchpad import SIDE, put, sketchpad
 from diffviz.ui.controls import Controls
 
@@ -30,6 +31,7 @@ class Picture:
     style: str = ""
 
 
+@by_content
 def at_size(pixels: np.ndarray, model: str) -> np.ndarray:
     """An image (H, W, 3) uint8 at the size of a network's images."""
     return uploads.resize(Image.fromarray(pixels), checkpoints.load(model).image_size)

@@ -222,8 +222,9 @@ def image_row(
     place, last = st.empty(), f"{key}-shown"
     made: list[np.ndarray] = memo(key, settings, list)
     torch.set_num_threads(1)
+    html = show(made) if made else ""
     if made:
-        place.html(show(made))
+        place.html(html)
     elif last in st.session_state:
         place.html(_stale(st.session_state[last]))
     for i in range(len(made), len(jobs)):
@@ -231,8 +232,9 @@ def image_row(
         # A click begins the page anew while this run of it ends its job: whichever is first adds the image.
         if i == len(made):
             made.append(image)
-        place.html(show(made))
-    st.session_state[last] = show(made)
+        html = show(made)
+        place.html(html)
+    st.session_state[last] = html
     return made
 
 

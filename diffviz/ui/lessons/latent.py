@@ -15,7 +15,7 @@ from diffviz.paths import ASSETS
 from diffviz.pipelines.text_to_image import Settings
 from diffviz.pipelines.trajectory import Trajectory
 from diffviz.ui import charts, live, source, terms, theme
-from diffviz.ui.cache import memo
+from diffviz.ui.cache import derived, memo
 from diffviz.ui.components import gallery, player
 from diffviz.ui.controls import Controls
 from diffviz.ui.prediction import UNASKED, ask_prediction, locked, verdict
@@ -124,6 +124,10 @@ def training_note() -> None:
 # --- encode and decode --------------------------------------------------------------------------------------
 
 
+def _difference(found: latents.Reconstruction) -> np.ndarray:
+    return found.difference
+
+
 def code(stage: Stage, image: np.ndarray, c: Controls) -> None:
     """An image, its latents as channels, what the decoder makes of them; and one value or a patch of them changed."""
     autoencoder = checkpoints.load_autoencoder()
@@ -143,7 +147,7 @@ def code(stage: Stage, image: np.ndarray, c: Controls) -> None:
                         "conditional",
                         latents.square_sheet(found.z, SIDE)[None],
                     ),
-                    player.Panel("error × 4", "grey: none", "noise", found.difference[None]),
+                    player.Panel("error × 4", "grey: none", "noise", derived(found, _difference)[None]),
                 ],
                 f"{SIDE} × {SIDE} × 3 values become {len(found.z)} channels of {found.z.shape[1]} × {found.z.shape[2]}. "
                 f"The decoded image differs from the first by an RMSE of {found.rmse:.3f}.",

@@ -19,7 +19,7 @@ import streamlit as st
 from streamlit.components import v2
 
 from diffviz.analysis.guidance_analysis import CLIP_TOLERANCE
-from diffviz.ui.components.gallery import data_uri
+from diffviz.ui.components.gallery import kept_uri
 
 _HERE = Path(__file__).parent
 LARGEST = 32767  # of a 16-bit integer
@@ -77,6 +77,6 @@ def show(
             on_release(float(chosen))
 
     data = pack(
-        cond, uncond, readouts=list(readouts), scale=scale, finished=data_uri(finished), run=run, start=start, locked=locked
+        cond, uncond, readouts=list(readouts), scale=scale, finished=kept_uri(finished), run=run, start=start, locked=locked
     )  # fmt: skip
     _component()(data=data, key=key, on_released_change=released)
