@@ -11,6 +11,7 @@ from diffviz.export import pdf
 from diffviz.lessons import content
 from diffviz.ui import printing
 from diffviz.ui.controls import Controls
+from diffviz.ui.lessons import teaching_pack
 from diffviz.ui.practice import common
 
 _CSS = """
@@ -45,6 +46,7 @@ def plan(c: Controls) -> None:
     printing.button("Print this plan", sheet(found), f"print-{found.id}")
     if found.id in content.sheets():
         _exercises(content.sheets()[found.id])
+    teaching_pack.for_plan(found)
     phases = st.container(key="phases")
     for begins, phase in zip(found.begins(), found.phases, strict=True):
         with phases.container(border=True):
