@@ -102,7 +102,7 @@ def _made_with(settings: Settings, *left_out: str) -> str:
     return ", ".join(text for name, text in facts.items() if name not in left_out)
 
 
-def _finals(runs: Sequence[Settings]) -> np.ndarray:
+def _images_of(runs: Sequence[Settings]) -> np.ndarray:
     """The samples of some settings: (N, S, S, 3) uint8."""
     return to_uint8(np.stack([sample_trajectory(s).images("x")[-1] for s in runs]))
 
@@ -162,11 +162,11 @@ def _steps(state: State, model: str) -> Figure:
         runs = [_settings(state, model, steps=n, sampler=name, guidance=1.0) for name, n in steps.items()]
         shown = ", ".join(f"{SAMPLERS[run.sampler].title} ({run.nfe})" for run in runs)
         caption = f"Samplers with the NFE of each: {shown}; {_made_with(runs[0], 'sampler', 'steps')}"
-        return _sheet([_finals(runs)], "Images of several samplers from the same noise", caption)
+        return _sheet([_images_of(runs)], "Images of several samplers from the same noise", caption)
     counts = (1, 2, 4, 8, 16, 50)
     runs = [_settings(state, model, steps=n) for n in counts]
     caption = f"{', '.join(map(str, counts))} steps; {_made_with(runs[0], 'steps')}"
-    return _sheet([_finals(runs)], "Images of one seed with more and more steps", caption)
+    return _sheet([_images_of(runs)], "Images of one seed with more and more steps", caption)
 
 
 def _guidance(state: State, model: str) -> Figure:
@@ -176,16 +176,19 @@ def _guidance(state: State, model: str) -> Figure:
         runs = [_settings(state, model, prompt=p) for p in prompts]
         caption = f"The whole prompt, then one word less each time; {_made_with(runs[0])}"
         return _sheet(
-            [_finals(runs)], "Images of a prompt, and of the prompt without each of its words", caption
+            [_images_of(runs)], "Images of a prompt, and of the prompt without each of its words", caption
         )
     if state.get("show") == "Negative prompt":
-        runs = [_settings(state, model, prompt="red heart", negative=n) for n in ("", "red")]
-        caption = f"Without and with the negative prompt “red”; {_made_with(runs[0])}"
-        return _sheet([_finals(runs)], "Images without and with a negative prompt", caption)
+        runs = [_settings(state, model, prompt="heart", negative=n) for n in ("", "red")]
+        caption = (
+            f"Without a negative prompt above, with “red” below; seeds 0 to 3; {_made_with(runs[0], 'seed')}"
+        )
+        rows = [to_uint8(sample_images(run, range(4)).numpy()) for run in runs]
+        return _sheet(rows, "Four images without a negative prompt, and the same four with one", caption)
     scales = (0.0, 1.0, 2.0, 4.0, 8.0, 16.0)
     runs = [_settings(state, model, guidance=w) for w in scales]
     caption = f"Guidance scale {', '.join(f'{w:g}' for w in scales)}; {_made_with(runs[0], 'guidance')}"
-    return _sheet([_finals(runs)], "Images of one seed with larger and larger guidance scales", caption)
+    return _sheet([_images_of(runs)], "Images of one seed with larger and larger guidance scales", caption)
 
 
 def _editing(state: State, model: str) -> Figure:
@@ -234,7 +237,7 @@ def _generative_models(state: State, model: str) -> Figure:
 def _scores(state: State, model: str) -> Figure | None:
     if state.get("scores") == "Your own points":
         return None
-    steps = int(state.get("grid", 32))
+    steps = int(state.get("grid", 16))
     scale = float(state.get("scale", 1))
     runs = [_settings({}, model, sampler=name, steps=steps, guidance=scale) for name in ("ddim", "ddpm")]
     return _sheet(
@@ -245,7 +248,9 @@ def _scores(state: State, model: str) -> Figure | None:
     )
 
 
-def _unet(state: State, model: str) -> Figure:
+def _unet(state: State, model: str) -> Figure | None:
+    if state.get("inside") != "Switches":
+        return None
     denoiser, settings = checkpoints.load(model), _settings({}, model)
     last = len(denoiser.net.up) - 1
     blocks = denoiser.net.config.blocks
@@ -277,7 +282,7 @@ def _workshop(state: State, model: str) -> Figure:
     return _sheet(
         ends,
         "Four images of a healthy run, and under them those of a broken one",
-        f"A healthy run above, run {number} below; prompts {prompts}, seeds 0 to 3, {case.sampler.upper()}, "
+        f"A healthy run above, run {number} below; prompts {prompts}, seeds 0 to 3, {SAMPLERS[case.sampler].title}, "
         f"{broken_pipelines.STEPS} steps, guidance scale {case.guidance:g}, network {case.model}",
     )
 

@@ -25,14 +25,17 @@ def name(plan: Plan) -> str:
 
 
 def deck(plan: Plan, selection: Selection = EVERYTHING, model: str = MODEL) -> str:
-    """The slides: a title with the phases, then each phase with its question and the figure of its first demo that has one.
+    """The slides: a title with the phases, then of each phase its question, and its figure on a slide of its own.
 
-    Demos are links where `selection` has the address of the app. Computing the figures takes some seconds, the first time.
+    So a class predicts before it sees. The figure is that of the phase's first demo that has one. Demos are links where
+    `selection` has the address of the app. Computing the figures takes some seconds, the first time.
     """
-    slides = [
-        _title(plan),
-        *(_phase(at, p, selection, model) for at, p in zip(plan.begins(), plan.phases, strict=True)),
-    ]
+    slides = [_title(plan)]
+    for at, phase in zip(plan.begins(), plan.phases, strict=True):
+        slides.append(_question(at, phase, selection))
+        figure = _figure(phase, model)
+        if figure:
+            slides.append(f"<h2>{html.escape(phase.title)}</h2>{figure}")
     numbered = "".join(
         f'<section id="s{n}" aria-label="Slide {n} of {len(slides)}">{slide}<footer>{html.escape(plan.title)} · {n} of '
         f"{len(slides)}</footer></section>"
@@ -62,12 +65,11 @@ def _title(plan: Plan) -> str:
     )
 
 
-def _phase(at: int, phase: Phase, selection: Selection, model: str) -> str:
+def _question(at: int, phase: Phase, selection: Selection) -> str:
     demos = " · ".join(_demo(demo, selection) for demo in phase.demos)
     return (
         f"<h2><span>{plan_texts.clock(at)}</span> {html.escape(phase.title)}</h2>"
-        f'<p class="ask">{html.escape(phase.ask)}</p>{_figure(phase, model)}<p class="demos">{demos}</p>'
-        f"{_notes(plan_texts.notes(phase))}"
+        f'<p class="ask">{html.escape(phase.ask)}</p><p class="demos">{demos}</p>{_notes(plan_texts.notes(phase))}'
     )
 
 
