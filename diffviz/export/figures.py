@@ -220,7 +220,7 @@ def _memorization(state: State, model: str) -> Figure | None:
     return _sheet(
         [to_uint8(sample[None]), found],
         "A generated image, and under it the five training images nearest to it",
-        f"{_made_with(settings)}; under it the five nearest training images, at an RMSE of {distances}",
+        f"A sample above ({_made_with(settings)}), its five nearest training images below, at an RMSE of {distances}",
     )
 
 

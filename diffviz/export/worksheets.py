@@ -106,9 +106,7 @@ def _snr_one() -> str:
     for schedule in (SCHEDULES[name] for name in ("cosine", "flow", "linear")):
         left = float(schedule.alpha(1.0))
         ends = "ends in pure noise" if left == 0 else "a little of the image is left"
-        lines.append(
-            f"{schedule.name}: t = {schedule.inverse_log_snr(0.0):.2f}, alpha(1) = {left:.4f}, {ends}"
-        )
+        lines.append(f"{schedule.name}: t = {schedule.inverse_log_snr(0.0):.2f}, α(1) = {left:.4f}, {ends}")
     return f"{'; '.join(lines)}."
 
 

@@ -127,7 +127,7 @@ def test_a_worksheet_asks_everything_and_its_key_answers_apart(plan):
 
 def test_the_computed_keys_hold_the_figures_of_the_library():
     keys = {t.computed: worksheets.table_key(t) for t in tables.tables().values() if t.computed}
-    assert "flow: t = 0.50" in keys["snr_one"] and "linear: t = 0.26, alpha(1) = 0.0066" in keys["snr_one"]
+    assert "flow: t = 0.50" in keys["snr_one"] and "linear: t = 0.26, α(1) = 0.0066" in keys["snr_one"]
     assert "49,152" in keys["latent"] and "Ratio: 24." in keys["latent"]
     assert all(f"Run {n}: " in keys["bugs"] for n in (3, 9, 14))
 

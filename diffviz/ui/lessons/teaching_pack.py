@@ -10,7 +10,7 @@ import streamlit as st
 from diffviz.export import labs, slides, worksheets
 from diffviz.export.selection import Selection
 from diffviz.lessons import syllabus
-from diffviz.lessons.content import Plan
+from diffviz.lessons.content import Demo, Plan
 from diffviz.lessons.pages import BY_SLUG
 from diffviz.lessons.syllabus import PartOfPlan, Week
 from diffviz.ui import printing
@@ -29,7 +29,7 @@ def for_plan(found: Plan) -> None:
     """Downloads of a plan's slides, and of its worksheet with the key."""
     with st.container(horizontal=True, gap="small"):
         for title, name, make, mime, about in (
-            ("Slides (HTML)", slides.name(found), partial(_deck, found), "text/html",
+            ("Slides (HTML)", slides.name(found), partial(_deck, found, handouts.app_url()), "text/html",
              "One file that works offline. Its images are computed when you press, which takes some seconds."),
             ("Worksheet (PDF)", worksheets.name(found, key=False), partial(worksheets.worksheet_pdf, found),
              "application/pdf", "Lines for predictions, and tables to fill while the demos run."),
@@ -41,8 +41,9 @@ def for_plan(found: Plan) -> None:
             )
 
 
-def _deck(found: Plan) -> bytes:
-    return slides.deck(found, Selection(app_url=handouts.app_url())).encode()
+def _deck(found: Plan, app_url: str) -> bytes:
+    """The slides. The address is read beforehand: whoever fetches the file has none of the page."""
+    return slides.deck(found, Selection(app_url=app_url)).encode()
 
 
 def course(c: Controls) -> None:
@@ -74,7 +75,8 @@ def _week(week: Week) -> None:
     if week.lab:
         _lab(week.lab)
     questions = "\n".join(f"- {syllabus.asked(item)}" for item in week.self_check)
-    st.markdown(f"**Self-check,** from the questions of *Practice*\n{questions}")
+    st.markdown(f"**Self-check**\n{questions}")
+    common.demo_link(Demo("practice", "The answers, among the questions of Practice", {}), width="content")
 
 
 def _lab(name: str) -> None:
