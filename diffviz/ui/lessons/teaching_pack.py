@@ -61,7 +61,7 @@ def course(c: Controls) -> None:
 
 
 def _week(week: Week) -> None:
-    st.markdown(f"#### {week.title}\n" + "\n".join(f"- {objective}" for objective in week.objectives))
+    st.markdown(f"## {week.title}\n" + "\n".join(f"- {objective}" for objective in week.objectives))
     st.markdown("**Lessons**")
     with st.container(horizontal=True, gap="small"):
         for demo in week.lessons:
