@@ -5,6 +5,7 @@ diffviz generate "cat face" --style noto --out cat.png
 diffviz img2img cat.png "fox" --strength 0.8 --out fox.png
 diffviz inpaint cat.png "dog face" --mask mask.png --out dog.png
 diffviz export --format anki --format pdf --concept guidance --level easy --out handouts
+diffviz export slides --plan first --out handouts
 diffviz store check
 """
 
@@ -266,19 +267,30 @@ def remarks(vocabulary: Vocabulary, text: str) -> Iterator[str]:
 
 def _export_arguments(parser: argparse.ArgumentParser) -> None:
     from diffviz import export
+    from diffviz.export import pack
     from diffviz.lessons import content
 
     again = "; may be given several times"
-    formats = "qti is Canvas's, gift and moodle are Moodle's"
-    parser.add_argument("kind", nargs="?", choices=export.FORMATS, help="a format, as with --format")
+    formats = "qti is Canvas's, gift and moodle are Moodle's; slides, worksheets and labs are for class plans"
+    choices = [*export.FORMATS, *pack.PACK]
+    parser.add_argument("kind", nargs="?", choices=choices, help="a format, as with --format")
     _option(
         parser,
         "--format",
         [],
         f"{formats}{again}",
+        "all with questions",
+        action="append",
+        choices=choices,
+    )
+    _option(
+        parser,
+        "--plan",
+        [],
+        f"slides and worksheets of this class plan{again}; one of {', '.join(plan.id for plan in content.plans())}",
         "all of them",
         action="append",
-        choices=export.FORMATS,
+        metavar="PLAN",
     )
     _option(
         parser,
@@ -309,12 +321,15 @@ def _export_arguments(parser: argparse.ArgumentParser) -> None:
 
 def _export(args: argparse.Namespace) -> int:
     from diffviz import export
+    from diffviz.export import pack
 
     selection = export.Selection(tuple(args.concept), tuple(args.level), args.app_url)
     named: list[str] = [*([args.kind] if args.kind else []), *args.format]
-    formats = list(dict.fromkeys(named or export.FORMATS))
+    parts = [name for name in dict.fromkeys(named) if name in pack.PACK]
+    formats = [name for name in dict.fromkeys(named or export.FORMATS) if name not in parts]
+    plans = pack.plans_named(args.plan)
     files = [file for name in formats for file in export.FORMATS[name]]
-    if all(file.is_empty(selection) for file in files):
+    if files and all(file.is_empty(selection) for file in files):
         nothing = ", ".join(dict.fromkeys(file.holds(selection) for file in files))
         raise ValueError(f"nothing to export: {nothing} on this concept and level")
     for name in formats:
@@ -324,6 +339,12 @@ def _export(args: argparse.Namespace) -> int:
             raise ValueError(f"cannot write to {args.out}: {error.strerror or error}") from error
         for path, holds in written.items():
             print(f"wrote {path} ({path.stat().st_size / 1e3:.0f} kB): {holds}")
+    for part in parts:
+        try:
+            for path in pack.write(part, args.out, plans, selection):
+                print(f"wrote {path} ({path.stat().st_size / 1e3:.0f} kB)", flush=True)
+        except OSError as error:
+            raise ValueError(f"cannot write to {args.out}: {error.strerror or error}") from error
     for file in files:
         if file.is_empty(selection):
             print(f"left out {file.name}: {file.holds(selection)}")

@@ -5,7 +5,8 @@ from diffviz.ui import frame
 page = frame.setup_page(
     "For teachers",
     "Class plans, minute by minute: what to do, what to ask, which answers to expect, and links that open each demo in "
-    "the state you need. <b>Presenter view</b> in the menu enlarges everything for the back row.",
+    "the state you need, with slides and worksheets; and a course of six weeks with lab notebooks. <b>Presenter view</b> "
+    "in the menu enlarges everything for the back row.",
     kicker="Teaching",
 )
 
@@ -15,7 +16,7 @@ from diffviz.ui.practice import handouts
 
 teaching.before_class()
 c = Controls(page)
-teaching.plan(c)
 teaching_pack.course(c)
+teaching.plan(c)
 handouts.show()
 frame.complete()

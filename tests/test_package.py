@@ -89,7 +89,8 @@ def test_a_wheel_holds_the_lessons_and_their_pages_run(unpacked, tmp_path, monke
 
 
 @pytest.mark.slow
-def test_a_wheel_exports_the_questions(unpacked, tmp_path, monkeypatch):
+def test_a_wheel_exports_the_questions_and_the_labs(unpacked, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    installed(unpacked, "-m", "diffviz", "export", "csv", "--out", "handouts")
-    assert list((tmp_path / "handouts").iterdir())
+    installed(unpacked, "-m", "diffviz", "export", "csv", "--format", "labs", "--out", "handouts")
+    names = {path.suffix for path in (tmp_path / "handouts").iterdir()}
+    assert names == {".csv", ".ipynb"}

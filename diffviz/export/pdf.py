@@ -25,7 +25,7 @@ ANSWER_LINES = 6
 RULE = 8  # mm between lines to write on
 
 
-class _Paper(FPDF):
+class Paper(FPDF):
     """A4 portrait with our font; page numbers in the footer, unless there are cards on it."""
 
     def __init__(self, title: str, footer: str) -> None:
@@ -96,7 +96,7 @@ def _numbered(selection: Selection) -> dict[str, list[tuple[int, Item]]]:
 
 def quiz_pdf(selection: Selection) -> bytes:
     """Questions with letters to ring, places to number and lines to write on, concept by concept."""
-    paper = _Paper(f"{quiz.TITLE}: a quiz", "diffviz, questions")
+    paper = Paper(f"{quiz.TITLE}: a quiz", "diffviz, questions")
     paper.add_page()
     paper.start_section(f"{quiz.TITLE}: a quiz")
     paper.paragraph(f"{QUIZ.holds(selection)}.", 10, grey=True, space=7)
@@ -134,7 +134,7 @@ def _ask(block: FPDFRecorder, number: int, item: Item) -> None:
 
 def key_pdf(selection: Selection) -> bytes:
     """The answers under the numbers of the quiz: letters with a reason for each option, orders, model answers."""
-    paper = _Paper(f"{quiz.TITLE}: answer key", "diffviz, answer key")
+    paper = Paper(f"{quiz.TITLE}: answer key", "diffviz, answer key")
     paper.add_page()
     paper.start_section(f"{quiz.TITLE}: answer key")
     paper.paragraph(f"{KEY.holds(selection)}.", 10, grey=True, space=4)
@@ -169,7 +169,7 @@ def _answer(block: FPDFRecorder, number: int, item: Item) -> None:
 def exercises_pdf(sheet: Sheet, solutions: bool) -> bytes:
     """An exercise sheet with lines for name and date, or its worked solutions under the same numbers."""
     title = f"{sheet.title}: solutions" if solutions else sheet.title
-    paper = _Paper(title, f"diffviz, {title.lower()}")
+    paper = Paper(title, f"diffviz, {title.lower()}")
     paper.add_page()
     paper.start_section(title)
     paper.paragraph(f"{len(sheet.exercises)} exercises, {sheet.points} points.", 10, grey=True, space=7)
@@ -192,7 +192,7 @@ def exercises_pdf(sheet: Sheet, solutions: bool) -> bytes:
 
 def cards_pdf(selection: Selection) -> bytes:
     """Flashcards, eight on a page: fronts, then on the next page their backs, mirrored so that both sides meet."""
-    paper = _Paper(f"{quiz.TITLE}: flashcards", "")
+    paper = Paper(f"{quiz.TITLE}: flashcards", "")
     paper.set_auto_page_break(False)
     paper.set_section_title_styles(TextStyle("DejaVu", "", 7.5, color=GREY), TextStyle("DejaVu", "", 7.5))
     cards = [item for item in selection.items("flashcards") if isinstance(item, Flashcard)]
@@ -212,7 +212,7 @@ def cards_pdf(selection: Selection) -> bytes:
     return bytes(paper.output())
 
 
-def _page(paper: _Paper, title: str) -> None:
+def _page(paper: Paper, title: str) -> None:
     """A page with its title at the edge, and the lines to cut along."""
     paper.add_page()
     paper.set_xy(EDGE, 4)
@@ -233,7 +233,7 @@ def _card_size(paper: FPDF) -> tuple[float, float]:
     return (paper.w - 2 * EDGE) / COLUMNS, (paper.h - 2 * EDGE) / ROWS
 
 
-def _side(paper: _Paper, column: int, row: int, concept: str, text: str, bold: bool) -> None:
+def _side(paper: Paper, column: int, row: int, concept: str, text: str, bold: bool) -> None:
     """One side of a card: its concept at the top, the text in the middle, as large as fits."""
     width, height = _card_size(paper)
     left, top, inner = EDGE + column * width + PADDING, EDGE + row * height, width - 2 * PADDING
@@ -252,7 +252,7 @@ def _side(paper: _Paper, column: int, row: int, concept: str, text: str, bold: b
     _set(paper, text, size, bold, inner, dry_run=False)
 
 
-def _set(paper: _Paper, text: str, size: float, bold: bool, width: float, dry_run: bool) -> float:
+def _set(paper: Paper, text: str, size: float, bold: bool, width: float, dry_run: bool) -> float:
     """Set a text in so many points, or only measure it; returns its height in mm."""
     paper.set_font("DejaVu", "B" if bold else "", size)
     height = paper.multi_cell(width, size * 0.48, text, align="L", dry_run=dry_run, output="HEIGHT")

@@ -122,7 +122,7 @@ TEACHING = Lesson(
     "pages/10_teaching.py",
     "For teachers",
     ":material/co_present:",
-    "Class plans, handouts, question files",
+    "Class plans, syllabus, labs, question files",
     "Teaching",
 )
 CLASSROOM = Lesson(

@@ -15,7 +15,8 @@ FILES = [file for files in export.FORMATS.values() for file in files]
 
 def offered(app):
     """Each download button's label with whether it can be pressed."""
-    return {b.proto.label: not b.proto.disabled for b in app.get("download_button")}
+    buttons = [b.proto for b in app.get("download_button") if "-handout-" in b.proto.id]
+    return {button.label: not button.disabled for button in buttons}
 
 
 def test_there_is_a_button_for_each_file_with_what_it_holds():
@@ -46,7 +47,7 @@ def test_a_choice_of_concept_and_level_changes_what_is_offered():
 )
 def test_links_lead_to_the_address_at_which_the_page_is_open(monkeypatch, opened, app):
     monkeypatch.setattr(handouts.st, "context", SimpleNamespace(url=opened))
-    assert handouts._app_url() == app
+    assert handouts.app_url() == app
 
 
 def test_links_are_made_when_they_are_asked_for():

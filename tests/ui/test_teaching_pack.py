@@ -4,8 +4,10 @@ import html
 
 from helpers import open_page
 
-from diffviz.lessons import syllabus
+from diffviz.export import slides
+from diffviz.lessons import content, syllabus
 from diffviz.ui.lessons import teaching_pack
+from diffviz.ui.practice import handouts
 
 
 def test_a_week_has_an_address_and_shows_its_reading_and_its_lab():
@@ -23,3 +25,17 @@ def test_the_printed_syllabus_holds_every_week():
     for week in syllabus.weeks():
         assert all(html.escape(o) in printed for o in week.objectives)
         assert html.escape(week.session) in printed
+
+
+def test_slides_link_to_the_address_at_which_the_page_was_open_when_they_were_offered(monkeypatch):
+    offered = {}
+    monkeypatch.setattr(slides, "_image", lambda *demo: "")
+    monkeypatch.setattr(handouts, "app_url", lambda: "https://example.org/course")
+    monkeypatch.setattr(
+        teaching_pack.st, "download_button", lambda label, make, *_, **__: offered.update({label: make})
+    )
+    teaching_pack.for_plan(content.plans()[0])
+    monkeypatch.setattr(
+        handouts, "app_url", lambda: "http://elsewhere"
+    )  # the file is made when it is fetched
+    assert b'href="https://example.org/course/reverse?' in offered["Slides (HTML)"]()

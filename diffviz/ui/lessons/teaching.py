@@ -12,6 +12,7 @@ from diffviz.lessons import content
 from diffviz.ui import printing
 from diffviz.ui.classroom import plan_run
 from diffviz.ui.controls import Controls
+from diffviz.ui.lessons import teaching_pack
 from diffviz.ui.practice import common
 
 _CSS = """
@@ -48,6 +49,7 @@ def plan(c: Controls) -> None:
         printing.button("Print this plan", sheet(found), f"print-{found.id}")
     if found.id in content.sheets():
         _exercises(content.sheets()[found.id])
+    teaching_pack.for_plan(found)
     phases = st.container(key="phases")
     for begins, phase in zip(found.begins(), found.phases, strict=True):
         with phases.container(border=True):

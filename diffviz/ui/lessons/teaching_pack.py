@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import html
+from functools import partial
 
 import streamlit as st
 
-from diffviz.export import labs
+from diffviz.export import labs, slides, worksheets
+from diffviz.export.selection import Selection
 from diffviz.lessons import syllabus
+from diffviz.lessons.content import Demo, Plan
 from diffviz.lessons.pages import BY_SLUG
 from diffviz.lessons.syllabus import PartOfPlan, Week
 from diffviz.ui import printing
 from diffviz.ui.controls import Controls
-from diffviz.ui.practice import common
+from diffviz.ui.practice import common, handouts
 
 _CSS = """
 @page { margin: 16mm; } body { font: 10.5pt/1.4 Georgia, serif; margin: 0; }
@@ -20,6 +23,27 @@ h1 { font-size: 17pt; margin: 0 0 4pt; } h2 { font-size: 12pt; margin: 12pt 0 2p
 section { break-inside: avoid; } p, ul { margin: 0 0 3pt; } ul { padding-left: 14pt; } small { color: #555; }
 """
 _NOTEBOOK = "application/x-ipynb+json"
+
+
+def for_plan(found: Plan) -> None:
+    """Downloads of a plan's slides, and of its worksheet with the key."""
+    with st.container(horizontal=True, gap="small"):
+        for title, name, make, mime, about in (
+            ("Slides (HTML)", slides.name(found), partial(_deck, found, handouts.app_url()), "text/html",
+             "One file that works offline. Its images are computed when you press, which takes some seconds."),
+            ("Worksheet (PDF)", worksheets.name(found, key=False), partial(worksheets.worksheet_pdf, found),
+             "application/pdf", "Lines for predictions, and tables to fill while the demos run."),
+            ("Worksheet key (PDF)", worksheets.name(found, key=True), partial(worksheets.key_pdf, found),
+             "application/pdf", "Under the numbers of the worksheet."),
+        ):  # fmt: skip
+            st.download_button(
+                title, make, name, mime, key=name, on_click="ignore", icon=":material/download:", help=about
+            )
+
+
+def _deck(found: Plan, app_url: str) -> bytes:
+    """The slides. The address is read beforehand: whoever fetches the file has none of the page."""
+    return slides.deck(found, Selection(app_url=app_url)).encode()
 
 
 def course(c: Controls) -> None:
@@ -37,7 +61,7 @@ def course(c: Controls) -> None:
 
 
 def _week(week: Week) -> None:
-    st.markdown(f"#### {week.title}\n" + "\n".join(f"- {objective}" for objective in week.objectives))
+    st.markdown(f"## {week.title}\n" + "\n".join(f"- {objective}" for objective in week.objectives))
     st.markdown("**Lessons**")
     with st.container(horizontal=True, gap="small"):
         for demo in week.lessons:
@@ -51,7 +75,8 @@ def _week(week: Week) -> None:
     if week.lab:
         _lab(week.lab)
     questions = "\n".join(f"- {syllabus.asked(item)}" for item in week.self_check)
-    st.markdown(f"**Self-check,** from the questions of *Practice*\n{questions}")
+    st.markdown(f"**Self-check**\n{questions}")
+    common.demo_link(Demo("practice", "The answers, among the questions of Practice", {}), width="content")
 
 
 def _lab(name: str) -> None:

@@ -25,7 +25,7 @@ def show() -> None:
         linked = st.checkbox(
             "Link each question to its demo, at the address where this page is open now", key="handout-links"
         )
-        selection = export.Selection(tuple(concepts), tuple(levels), _app_url() if linked else "")
+        selection = export.Selection(tuple(concepts), tuple(levels), app_url() if linked else "")
         for name, files in export.FORMATS.items():
             for file in files:
                 _row(name, file, selection)
@@ -55,7 +55,7 @@ def _sentence(text: str) -> str:
     return f"{text[0].upper()}{text[1:]}."
 
 
-def _app_url() -> str:
+def app_url() -> str:
     """The address of the app, without the page that is open."""
     parts = urlsplit(st.context.url or "http://localhost:8501")
     return f"{parts.scheme}://{parts.netloc}{parts.path.rsplit('/', 1)[0]}"
