@@ -5,19 +5,16 @@ from __future__ import annotations
 from diffviz.lessons.content import Phase, Plan
 
 
-def goals(plan: Plan) -> tuple[str, ...]:
-    """What the class can do at the end, a sentence each."""
-    return (plan.goal,)
-
-
 def notes(phase: Phase) -> tuple[tuple[str, str], ...]:
-    """What the teacher does and may hear in a phase: pairs of a heading and a text."""
-    return ("Do", phase.do), ("Expect to hear", phase.listen)
+    """What the teacher does and may hear in a phase, and replies: pairs of a heading and a text."""
+    return ("Do", phase.do), ("Expect to hear", f"“{phase.misconception}”"), ("Reply", phase.reply)
 
 
-def key(phase: Phase) -> str:
-    """What the key of a worksheet says to the question of a phase."""
-    return phase.listen
+def about(plan: Plan) -> tuple[tuple[str, str], ...]:
+    """Whom a plan is for, what they can do at the end, and its slack: pairs of a heading and a text."""
+    objectives = "; ".join(plan.objectives)
+    slack = f"{plan.slack} minutes of {plan.minutes}"
+    return ("For", plan.for_whom), ("At the end they can", f"{objectives}."), ("In no phase", slack)
 
 
 def clock(minute: int) -> str:

@@ -27,9 +27,10 @@ def name(plan: Plan) -> str:
 
 
 def deck(plan: Plan, selection: Selection = EVERYTHING, model: str = MODEL) -> str:
-    """The slides: a title with the phases, then of each phase its question, and its figure on a slide of its own.
+    """The slides: a title with the phases, then of each phase its question, its figure, and its answer.
 
-    So a class predicts before it sees. The figure is that of the phase's first demo that has one. Demos are links where
+    So a class predicts before it sees. The figure is that of the phase's first demo that has one; the answer stands under
+    the misconception that is to be heard. Demos are links where
     `selection` has the address of the app. Computing the figures takes some seconds, the first time.
     """
     slides = [_title(plan)]
@@ -38,6 +39,7 @@ def deck(plan: Plan, selection: Selection = EVERYTHING, model: str = MODEL) -> s
         figure = _figure(phase, model)
         if figure:
             slides.append(f"<h2>{html.escape(phase.title)}</h2>{figure}")
+        slides.append(_answer(phase))
     numbered = "".join(
         f'<section id="s{n}" aria-label="Slide {n} of {len(slides)}">{slide}<footer>{html.escape(plan.title)} · {n} of '
         f"{len(slides)}</footer></section>"
@@ -59,11 +61,10 @@ def _title(plan: Plan) -> str:
         f"<li><span>{plan_texts.clock(at)}</span> {html.escape(phase.title)}</li>"
         for at, phase in zip(plan.begins(), plan.phases, strict=True)
     )
-    goals = tuple(("At the end", goal) for goal in plan_texts.goals(plan))
     return (
         f"<h1>{html.escape(plan.title)}</h1><ol>{agenda}</ol>"
         f'<p class="hint">Arrow keys or a tap turn the slides, N shows the notes.</p>'
-        f"{_notes((('For', plan.for_whom), *goals))}"
+        f"{_notes(plan_texts.about(plan))}"
     )
 
 
@@ -73,6 +74,12 @@ def _question(at: int, phase: Phase, selection: Selection) -> str:
         f"<h2><span>{plan_texts.clock(at)}</span> {html.escape(phase.title)}</h2>"
         f'<p class="ask">{html.escape(phase.ask)}</p><p class="demos">{demos}</p>{_notes(plan_texts.notes(phase))}'
     )
+
+
+def _answer(phase: Phase) -> str:
+    said, answer = html.escape(phase.misconception), html.escape(phase.answer)
+    reply = _notes((("Reply", phase.reply),))
+    return f'<h2>{html.escape(phase.title)}</h2><p class="said">“{said}”</p><p class="answer">{answer}</p>{reply}'
 
 
 def _figure(phase: Phase, model: str) -> str:

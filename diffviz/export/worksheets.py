@@ -7,7 +7,6 @@ from collections.abc import Callable
 from fpdf import FontFace
 from fpdf.enums import TableBordersLayout
 
-from diffviz.export import plan_texts
 from diffviz.export.pdf import GREY, LIGHT, RULE, Paper
 from diffviz.lessons import worksheets
 from diffviz.lessons.content import Plan
@@ -48,7 +47,7 @@ def worksheet_pdf(plan: Plan) -> bytes:
 
 
 def key_pdf(plan: Plan) -> bytes:
-    """The key under the same numbers: what to expect of the answers, and what each table should show."""
+    """The key under the same numbers: model answers, and what each table should show."""
     paper = Paper(f"{plan.title}: key", "diffviz, key to the worksheet")
     paper.add_page()
     paper.start_section(f"{plan.title}: key to the worksheet")
@@ -56,7 +55,7 @@ def key_pdf(plan: Plan) -> bytes:
         with paper.unbreakable() as block:
             block.paragraph(f"{number}. {phase.title}", 11, bold=True, space=0.5)
             block.paragraph(phase.ask, 9.5, space=0.5, grey=True)
-            block.paragraph(plan_texts.key(phase), 10, indent=5)
+            block.paragraph(phase.answer, 10, indent=5)
             table = worksheets.tables().get((plan.id, phase.title))
             if table:
                 block.paragraph(f"Table. {table_key(table)}", 10, indent=5)

@@ -31,16 +31,22 @@ def no_figures(monkeypatch):
 
 
 @pytest.mark.parametrize("plan", PLANS, ids=lambda p: p.id)
-def test_a_deck_asks_before_it_shows_and_keeps_the_answer_in_the_notes(plan, no_figures):
+def test_a_deck_asks_then_shows_then_answers_and_keeps_the_reply_in_the_notes(plan, no_figures):
     deck = slides.deck(plan)
     sections = re.findall(r"<section.*?</section>", deck, re.S)
-    questions = [s for s in sections if 'class="ask"' in s]
-    assert len(questions) == len(plan.phases) and len(sections) == 1 + 2 * len(plan.phases)
-    assert not any("<figure>" in s for s in questions)
-    for phase, section in zip(plan.phases, questions, strict=True):
-        shown = section.split("<aside>")[0]
-        assert html.escape(phase.ask) in shown
-        assert "Expect to hear" in section and "Expect to hear" not in shown
+    title, *phases = sections
+    assert all(html.escape(phase.title) in title for phase in plan.phases)
+    assert len(phases) == 3 * len(plan.phases)
+    for i, phase in enumerate(plan.phases):
+        question, figure, answer = (section.split("<aside>")[0] for section in phases[3 * i : 3 * i + 3])
+        assert (
+            html.escape(phase.ask) in question
+            and "<figure>" in figure
+            and html.escape(phase.answer) in answer
+        )
+        assert "<figure>" not in question and html.escape(phase.answer) not in question + figure
+        assert html.escape(phase.reply) not in question + figure + answer
+        assert html.escape(phase.reply) in phases[3 * i] and html.escape(phase.reply) in phases[3 * i + 2]
 
 
 def test_a_deck_needs_nothing_from_outside_and_links_to_the_app_where_it_is_known(no_figures):
@@ -90,8 +96,8 @@ def test_a_clicker_turns_the_slides_and_each_prints_on_a_page(browser, no_figure
         ("PageDown", 2),
         ("ArrowRight", 3),
         ("PageUp", 2),
-        ("End", 15),
-        ("PageDown", 15),
+        ("End", 22),
+        ("PageDown", 22),
         ("Home", 1),
     ):
         page.keyboard.press(key)
@@ -123,6 +129,7 @@ def test_a_worksheet_asks_everything_and_its_key_answers_apart(plan):
         assert answer[:60] in key and answer[:60] not in sheet
     for number, phase in enumerate(plan.phases, 1):
         assert f"{number}. {phase.title}" in sheet and f"{number}. {phase.title}" in key
+        assert phase.answer[:40] in key and phase.answer[:40] not in sheet
 
 
 def test_the_computed_keys_hold_the_figures_of_the_library():
