@@ -39,7 +39,8 @@ with stage.below:
 frame.closing_question(
     "Most of these pipelines run without an error and give plausible images. Which checks would have caught them?",
     "Compare with something known: run the pipeline against a trusted implementation from the same noise, or where the "
-    "answer is exact. Log the RMS of the network's input at every step: it should stay near 1 (0.8 to 1 here). Look at "
+    "answer is exact. Log the RMS of the network's input at every step: it should stay near 1 (0.8 to 1 here; in "
+    "latents guidance lifts it, up to 1.5). Look at "
     "several images of a batch, with different prompts and one prompt twice. Set the guidance scale to 1 and check that "
     "guidance is off.",
 )

@@ -521,7 +521,7 @@ _EVERY = (
     ),
     Case(
         "not-clipped", "x̂₀ is not clipped at guidance scale 10", "clip", not_clipped, guidance=10.0,
-        sign="Colours are at their limit, and the network's input stays above an RMS of 1.1 where it should "
+        sign="Colours are at their limit, and the network's input rises above an RMS of 1.1 where it should "
         "fall below 1.",
         why="A guided x̂₀ is an extrapolation and leaves the range of images. Unclipped, it makes states that "
         "the network never saw in training, and the error feeds back. Clipping is no cure for so high a scale: "

@@ -350,7 +350,7 @@ def find_the_bug(seed: int) -> Question:
     shown = random.Random(seed).sample([c for c in cases if c is not case], 3)
     options = sorted([case, *shown], key=lambda c: c.title)
     return Question(
-        [mosaic(run[i].step.x0.numpy()) for run in runs for i in (half, -1)],
+        [mosaic(run[i].images.numpy()) for run in runs for i in (half, -1)],
         [
             f"{name}, {when}: network input RMS {values[i]:.2f}"
             for name, values in zip(("healthy", "broken"), rms, strict=True)

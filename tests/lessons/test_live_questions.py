@@ -88,8 +88,8 @@ def test_the_order_of_words_is_decided_by_the_images():
 
 
 def test_every_mistake_that_can_be_seen_is_asked_for_by_some_seed(monkeypatch):
-    blank = torch.zeros(4, 3, 8, 8)
-    frame = broken_pipelines.Frame(Step(0, 1.0, blank, blank, blank), np.ones(4), blank)
+    blank, state = torch.zeros(4, 3, 8, 8), torch.zeros(4, 8, 2, 2)  # some cases are in latents
+    frame = broken_pipelines.Frame(Step(0, 1.0, state, state, state), np.ones(4), blank)
     monkeypatch.setattr(broken_pipelines, "run", lambda *args: [frame] * (broken_pipelines.STEPS + 1))
     asked = [QUESTIONS["find_the_bug"](seed) for seed in range(26)]
     cases = broken_pipelines.CASES
@@ -97,6 +97,7 @@ def test_every_mistake_that_can_be_seen_is_asked_for_by_some_seed(monkeypatch):
     assert len(seen) >= 10 and set(cases) >= live_questions.NEEDS_MORE
     assert {q.options[q.right] for q in asked} == seen
     assert len({q.right for q in asked}) == 4
+    assert all(image.shape == (16, 16, 3) for q in asked for image in q.images)
 
 
 def test_the_bug_that_is_right_is_the_one_that_ran(monkeypatch):

@@ -499,7 +499,8 @@ def embeddings(stage: Stage, settings: Settings, vocabulary: Vocabulary) -> None
     effect = unet_probe.largest_order_effect(settings.prompt, denoiser)
     st.markdown(
         "The vectors were learned from our captions alone, so neighbours are words with a like effect on images, or "
-        "chance for rare words. Beside the attention to single words, their mean joins the noise level. A mean has no "
+        "chance, as cosines this low often are. A layer lets each word take in the mean of all; cross-attention is given "
+        "what comes out, and the mean of that joins the noise level. A mean has no "
         f"order: over the orders of the words in this prompt ({len(words)}) it changes by {_power(effect)} at most, which "
         "is rounding."
     )
@@ -515,8 +516,7 @@ def embeddings(stage: Stage, settings: Settings, vocabulary: Vocabulary) -> None
         f"Measured on this network: “{ORDERS[0]}” and “{ORDERS[1]}” have the same mean, up to "
         f"{_power(float(np.abs(vectors[1] - vectors[0]).max()))}, and cross-attention has no positions for words, so they "
         "are one prompt to it, while a cat that wears sunglasses is no pair of sunglasses with a cat. “with” has no token "
-        "at all. The mean of two words lies near each of them, so what belongs to which gets lost too. CLIP and T5 have "
-        "position embeddings and read the order."
+        "at all. And a mean does not say what belongs to which. CLIP and T5 have position embeddings and read the order."
     )
     source.show(unet_probe.time_embedding, unet_probe.pooled_text, unet_probe.nearest_words)
 

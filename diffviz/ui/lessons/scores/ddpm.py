@@ -114,16 +114,19 @@ def _bound(steps: int) -> None:
         "scores-bound",
     )  # fmt: skip
     first, prior, total = float(found["bound"][0]), float(found["bound"][-1]), float(found["bound"].sum())
-    early = middle[: max(1, len(middle) // 10)].sum() / middle.sum()
-    early_simple = simple[: max(1, len(simple) // 10)].sum() / simple.sum()
+    few = max(1, len(middle) // 10)
+    early, early_simple = (
+        middle[:few].sum() / middle.sum(),
+        simple[: max(1, len(simple) // 10)].sum() / simple.sum(),
+    )
     st.markdown(
         "Both losses are of the best possible model, so what they show is how hard each t is. The bound adds up to "
         f"**{total:.2f} nats**: L₀ = {first:.2f}, the terms between {float(middle.sum()):.2f}, and L_T = "
         f"{prior:.5f}, which no training changes. No model can go below the entropy of the data, "
-        f"{float(found['entropy'][0]):.2f} nats. The least noisy tenth of the steps has {early:.0%} of the bound "
-        f"between, and {early_simple:.0%} of the simplified loss: setting all weights to 1 takes weight from the "
-        "steps of little noise, which decide details that are hardly seen, and gives it to the others (Ho et al. "
-        "2020, section 3.4)."
+        f"{float(found['entropy'][0]):.2f} nats. Of the {len(middle)} terms between, the {few} of least noise "
+        f"{'has' if few == 1 else 'have'} {early:.0%} of the bound, and {early_simple:.0%} of the simplified loss: setting "
+        "all weights to 1 takes weight from the steps of little noise, which decide details that are hardly seen, and "
+        "gives it to the others (Ho et al. 2020, section 3.4)."
     )
     st.latex(
         r"L_{t-1} = \tfrac12\left(\mathrm{SNR}_{t-1} - \mathrm{SNR}_t\right)\mathbb E\,(x_0-\hat x_0)^2 = "

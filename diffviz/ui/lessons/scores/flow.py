@@ -167,6 +167,7 @@ def _tell(setup: Setup) -> None:
         r"\qquad\text{straight: } \dot\alpha_t x_0 + \dot\sigma_t\varepsilon = \varepsilon - x_0"
     )
     st.caption(
-        f"Nothing is trained: the field is exact for {PAIRS} pairs, each path with a standard deviation of "
-        f"{PAIR_STD}. Distances are from {SAMPLES} samples to as many fresh points, the larger of both directions."
+        f"Nothing is trained. Independent: the field is exact for all noise and {DATA} points; optimal transport: for "
+        f"{PAIRS} pairs; each path has a standard deviation of {PAIR_STD}. Distances are from {SAMPLES} samples to as many "
+        "fresh points, the larger of both directions."
     )

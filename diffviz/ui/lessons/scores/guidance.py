@@ -144,7 +144,8 @@ def _tell(w: float, found: Guided, limit: float, guess: str) -> None:
     tilted = float((found.marginal[-1] * middle).sum() / found.marginal[-1].sum())
     off = [name.upper() for name, d in last.items() if d > limit]
     guided = OPTIONS[1] if off else "nothing that this test could tell from the first of these"
-    right = OPTIONS[2] if w == 1 else guided
+    unguided = OPTIONS[0] if guess == OPTIONS[0] else OPTIONS[2]  # at w = 1 these two are one density
+    right = unguided if w == 1 else guided
     st.markdown(
         f"{verdict(guess, right)} (w = {w:g}). At t = 0 the ODE's samples have a KS distance of "
         f"{last['ode']:.3f} in x from p(x|c)^w·p(x)^(1−w), the SDE's one of {last['sde']:.3f}; a test at the 5 % level "
