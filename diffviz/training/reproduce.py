@@ -27,8 +27,8 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("name", choices=tuple(checkpoints.manifest()))
     parser.add_argument("--list", action="store_true", help="only print the commands")
     args = parser.parse_args(argv)
-    config, facts = checkpoints.metadata(ASSETS / checkpoints.manifest()[args.name].file)
-    *lines, publish, _ = commands(args.name, config["size"], facts, runs="runs/again")
+    _, facts = checkpoints.metadata(ASSETS / checkpoints.manifest()[args.name].file)
+    *lines, publish, _ = commands(args.name, checkpoints.load(args.name).image_size, facts, runs="runs/again")
     for line in lines:
         print(line, flush=True)
         if not args.list:

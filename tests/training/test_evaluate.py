@@ -144,8 +144,18 @@ def test_the_card_gives_the_command_of_every_session():
     assert [line.split()[2].rpartition(".")[2] for line in found] == [
         *["build_dataset"] * 2, *["train_denoiser"] * 3, "evaluate",
     ]  # fmt: skip
+    assert not any("encode_dataset" in line for line in found)
     assert "--images 40" in found[2] and "--resume" not in found[2]
     assert "--images 90" in found[3] and found[3].endswith("--skin-tone-weight 0.5 --resume")
+
+
+def test_the_commands_of_a_latent_network_encode_its_images_first():
+    recipe = {"channels": [8, 8], "start": "emoji32"}
+    facts = {"images": 80, "workers": 1, "data": "latent128", "recipe": recipe}
+    build, encode, train, *_, measure = sections.commands("emoji128", 128, facts)
+    assert "build_dataset --size 128 --out data/emoji128.npz" in build
+    assert "encode_dataset --data data/emoji128.npz --out data/latent128.npz" in encode
+    assert "train_denoiser --data data/latent128.npz" in train and "eval_outside --model emoji128" in measure
 
 
 @pytest.mark.parametrize("name", list(checkpoints.pixel_networks()))

@@ -103,7 +103,8 @@ def network(name: str) -> dict:
     categories = (evaluation or {}).get("all", {}).get("kinds")
     return {
         "name": name,
-        "size": config["size"],
+        "size": denoiser.image_size,
+        "state": "" if denoiser.autoencoder is None else " × ".join(map(str, denoiser.shape)),
         "config": config,
         "facts": facts,
         "recipe": current_recipe(facts["recipe"]),
@@ -117,7 +118,7 @@ def network(name: str) -> dict:
             for w, title in TITLES.items()
         ],
         "recipe_text": recipe_text(facts, name),
-        "commands": commands(name, config["size"], facts),
+        "commands": commands(name, denoiser.image_size, facts),
         "loss_table": loss_table(log),
         "overfitting": overfitting(log),
         "prediction": prediction(log),

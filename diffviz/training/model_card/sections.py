@@ -36,7 +36,9 @@ def recipe_text(facts: dict, name: str) -> str:
     ]
     if recipe.get("start"):
         said.append(
-            f"Its inner levels began as those of `{recipe['start']}`; only the outermost level is new."
+            f"Its weights began as those of `{recipe['start']}`, translated from pixels to latents (`transfer`)."
+            if latent(facts)
+            else f"Its inner levels began as those of `{recipe['start']}`; only the outermost level is new."
         )
     if recipe.get("flip"):
         said.append(f"{recipe['flip']:.0%} of the images that stay true in a mirror were mirrored.")
@@ -45,7 +47,7 @@ def recipe_text(facts: dict, name: str) -> str:
             f"{recipe['recolour']:.0%} of the images of one colour were painted in another, with its name in the "
             "caption; the combinations of the second grid were never made."
         )
-    if facts.get("data", name) != name:
+    if facts.get("data", name).endswith("-tones"):
         said.append(f"Skin tones as extra data, {recipe['skin_tone_weight']:g} as often as other images.")
     if "heldout_by_ema" in facts:
         losses = ", ".join(f"{loss:.4f} at {decay}" for decay, loss in facts["heldout_by_ema"].items())
@@ -58,12 +60,22 @@ def recipe_text(facts: dict, name: str) -> str:
     return " ".join(said)
 
 
+def latent(facts: dict) -> bool:
+    """Whether a network was trained on latents."""
+    return facts.get("data", "").startswith("latent")
+
+
 def commands(name: str, size: int, facts: dict, runs: str = "runs") -> list[str]:
-    """The commands that make the weights again: their data, each session in turn, publishing and evaluating them."""
+    """The commands that make the weights again: their data, each session in turn, publishing and evaluating them.
+
+    `size` is that of the images, in pixels a side.
+    """
     sessions = [*facts.get("earlier", []), {"data": name, **facts}]
     lines = [f"build_dataset --size {size} --out data/{name}.npz"]  # evaluate needs it in any case
     if any(s["data"].endswith("-tones") for s in sessions):
         lines.append(f"build_dataset --size {size} --out data/{name}-tones.npz --skin-tones")
+    if latent(facts):
+        lines.append(f"encode_dataset --data data/{name}.npz --out data/{facts['data']}.npz")
     for i, session in enumerate(sessions):
         recipe = current_recipe(session["recipe"])
         lines.append(
@@ -71,7 +83,8 @@ def commands(name: str, size: int, facts: dict, runs: str = "runs") -> list[str]
             f"--workers {session['workers']} --channels {' '.join(map(str, recipe['channels']))}{flags(recipe)}"
             f"{' --resume' if i else ''}"
         )
-    lines += [f"train_denoiser --out {runs}/{name} --publish", f"evaluate --model {name}"]
+    measure = "eval_outside" if latent(facts) else "evaluate"
+    lines += [f"train_denoiser --out {runs}/{name} --publish", f"{measure} --model {name}"]
     return [f"python -m diffviz.training.{line}" for line in lines]
 
 
