@@ -76,6 +76,11 @@ def _frames(array: np.ndarray, count: int = 6) -> tuple[list[int], np.ndarray]:
     return chosen.tolist(), array[chosen]
 
 
+def _four_seeds(runs: Sequence[Settings], alt: str, caption: str) -> Figure:
+    """A row of samples for each of these settings, from seeds 0 to 3."""
+    return _sheet([to_uint8(sample_images(run, range(4)).numpy()) for run in runs], alt, caption)
+
+
 def _settings(state: State, model: str, **fixed: Any) -> Settings:
     """The settings of a run: what the demo's address says, then what the figure fixes."""
     titles = {sampler.title: name for name, sampler in SAMPLERS.items()}
@@ -183,8 +188,7 @@ def _guidance(state: State, model: str) -> Figure:
         caption = (
             f"Without a negative prompt above, with “red” below; seeds 0 to 3; {_made_with(runs[0], 'seed')}"
         )
-        rows = [to_uint8(sample_images(run, range(4)).numpy()) for run in runs]
-        return _sheet(rows, "Four images without a negative prompt, and the same four with one", caption)
+        return _four_seeds(runs, "Four images without a negative prompt, and the same four with one", caption)
     scales = (0.0, 1.0, 2.0, 4.0, 8.0, 16.0)
     runs = [_settings(state, model, guidance=w) for w in scales]
     caption = f"Guidance scale {', '.join(f'{w:g}' for w in scales)}; {_made_with(runs[0], 'guidance')}"
@@ -226,8 +230,8 @@ def _memorization(state: State, model: str) -> Figure | None:
 
 def _generative_models(state: State, model: str) -> Figure:
     runs = [_settings({}, model, schedule="flow", guidance=1.0, steps=n) for n in (1, 2, 8)]
-    return _sheet(
-        [to_uint8(sample_images(run, range(4)).numpy()) for run in runs],
+    return _four_seeds(
+        runs,
         "Images of four seeds with one, two and eight steps",
         f"The same question for images, on the flow schedule: 1, 2 and 8 steps a row, seeds 0 to 3; "
         f"{_made_with(runs[0], 'steps', 'seed')}",
@@ -240,8 +244,8 @@ def _scores(state: State, model: str) -> Figure | None:
     steps = int(state.get("grid", 16))
     scale = float(state.get("scale", 1))
     runs = [_settings({}, model, sampler=name, steps=steps, guidance=scale) for name in ("ddim", "ddpm")]
-    return _sheet(
-        [to_uint8(sample_images(run, range(4)).numpy()) for run in runs],
+    return _four_seeds(
+        runs,
         "Images of four seeds by an ODE sampler in the first row and by an SDE sampler in the second",
         f"The same question for images: DDIM, an ODE sampler, above, and DDPM, an SDE sampler, below, from the same four "
         f"noises (seeds 0 to 3); {_made_with(runs[0], 'sampler', 'seed')}",

@@ -159,11 +159,10 @@ kbd { opacity: 1 !important; }
 .st-key-menu .stSelectbox { margin: .3rem 0; }
 .st-key-menu .stCheckbox { margin-top: .7rem; }
 .st-key-lessons { display: grid; grid-template-columns: repeat(auto-fill, minmax(250px, 1fr)); gap: .4rem 2.4rem; }
-.st-key-lessons .stPageLink a { align-items: flex-start; }
+.st-key-lessons .stPageLink a { align-items: flex-start; padding-block: .1rem; }
 .st-key-lessons .stPageLink a :is(p, span) { white-space: normal; line-height: 1.35; }
 .st-key-lessons h3.dv-kicker { padding: .7rem 0 .15rem; font-size: .85rem; font-weight: 600; }
 .st-key-lessons [data-testid="stCaptionContainer"] { padding: 0 0 .3rem 2.15rem; line-height: 1.35; }
-.st-key-lessons .stPageLink a { padding-block: .1rem; }
 .st-key-phases h2 { font-size: 1.12rem; padding: 0 0 .3rem; }
 /* The room of the cards of Practice until they are there: their own style comes with them. */
 .st-key-cards:not(:has(.dv-cards)) { min-height: 12.6rem; }

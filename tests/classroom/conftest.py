@@ -21,9 +21,10 @@ import uvicorn
 from starlette.applications import Starlette
 
 from bench.phones import Phone
-from diffviz.classroom.database import Database
+from diffviz.classroom.database import Database, database
 from diffviz.classroom.rooms import Room
 from diffviz.classroom.routes import Phones
+from diffviz.ui.classroom import host
 
 POSTGRES_USER = "postgres"  # PostgreSQL refuses to run as root
 
@@ -140,6 +141,16 @@ class Server:
 
     def phone(self, room: Room) -> Phone:
         return Phone(self.port, room.code, self.base)
+
+
+@pytest.fixture
+def own_database(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
+    """The pages' database: one of its own for each test, and no limit on rooms from the test before."""
+    monkeypatch.delenv("DIFFVIZ_DATABASE_URL", raising=False)
+    monkeypatch.setenv("DIFFVIZ_DATA", str(tmp_path))
+    monkeypatch.setattr(host, "_openings", host.RateLimit(burst=3, per_second=1e-9))
+    yield
+    database().close()
 
 
 @pytest.fixture

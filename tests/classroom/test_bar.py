@@ -7,7 +7,7 @@ from streamlit.testing.v1 import AppTest
 from diffviz.classroom import activities, rooms
 from diffviz.classroom.activities import Choice, Draft
 from diffviz.classroom.database import Database, database
-from diffviz.ui.classroom import bar, host
+from diffviz.ui.classroom import bar
 
 LESSON = (
     "pages/2_training.py"  # whose second part asks for a prediction and reads its answer off a measurement
@@ -16,13 +16,7 @@ PART = {"learn": "Loss by timestep"}
 QUESTION = Draft("choice", "Which?", options=(Choice("first"), Choice("second")), right=1)
 
 
-@pytest.fixture(autouse=True)
-def own_database(monkeypatch, tmp_path):
-    monkeypatch.delenv("DIFFVIZ_DATABASE_URL", raising=False)
-    monkeypatch.setenv("DIFFVIZ_DATA", str(tmp_path))
-    monkeypatch.setattr(host, "_openings", host.RateLimit(burst=3, per_second=1e-9))
-    yield
-    database().close()
+pytestmark = pytest.mark.usefixtures("own_database")
 
 
 def run(app):

@@ -18,14 +18,7 @@ from diffviz.ui.classroom import figures, host, mosaic, pairs, report
 PAGE = "pages/15_classroom.py"
 
 
-@pytest.fixture(autouse=True)
-def own_database(monkeypatch, tmp_path):
-    """A database of its own for each test, and no limit on rooms from the test before."""
-    monkeypatch.delenv("DIFFVIZ_DATABASE_URL", raising=False)
-    monkeypatch.setenv("DIFFVIZ_DATA", str(tmp_path))
-    monkeypatch.setattr(host, "_openings", host.RateLimit(burst=3, per_second=1e-9))
-    yield
-    database().close()
+pytestmark = pytest.mark.usefixtures("own_database")
 
 
 def open_page(page=PAGE):
