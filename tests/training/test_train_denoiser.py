@@ -10,7 +10,7 @@ from helpers import make_tiny, tiny_data
 
 from diffviz.models import checkpoints
 from diffviz.models.text_encoder import NO_STYLE, NULL_TOKEN, Vocabulary
-from diffviz.models.unet import UNet, UNetConfig
+from diffviz.models.unet import UNet, UNetConfig, in_memory_format
 from diffviz.paths import ASSETS
 from diffviz.training import augment
 from diffviz.training import train_denoiser as train
@@ -74,6 +74,24 @@ def test_every_weight_is_trained_by_one_of_the_two_optimizers():
     optimizer.step(1.0)
     assert all(not torch.equal(a, b) for a, b in zip(before, net.parameters(), strict=True))
     assert not optimizer.flat_grad.any()
+
+
+def test_the_layout_of_the_weights_in_memory_does_not_change_what_a_step_does():
+    rng = torch.Generator().manual_seed(0)
+    steps = []
+    for layout in (torch.contiguous_format, torch.channels_last):
+        net = in_memory_format(make_tiny().net.requires_grad_(True), layout)
+        optimizer = train.Optimizer(net, train.Recipe())
+        for p in net.parameters():
+            rng.manual_seed(p.numel())
+            p.grad.copy_(torch.randn(p.shape, generator=rng))
+        before = [p.detach().clone() for p in net.parameters()]
+        optimizer.step(1.0)
+        steps.append([p.detach() - b for p, b in zip(net.parameters(), before, strict=True)])
+        assert not optimizer.flat_grad.any()
+    for contiguous, channels_last in zip(*steps, strict=True):
+        # Muon works in bfloat16, whose rounding depends on the order of the columns.
+        assert torch.allclose(contiguous, channels_last, atol=0.05 * float(contiguous.abs().max()))
 
 
 def test_captions_are_dropped_as_often_as_the_recipe_says(data):
