@@ -11,6 +11,7 @@ from diffviz.classroom import activities, answers, questions, results, rooms, st
 from diffviz.classroom.activities import Choice, Draft, free_question
 from diffviz.classroom.errors import NotThere, Refused, TooMany, Unfit
 from diffviz.lessons import content
+from diffviz.lessons.content import Demo
 
 QUESTION = Draft(
     "choice",
@@ -134,6 +135,39 @@ def test_pairs_are_compared_once_each_in_a_set(answer):
 def test_what_is_no_comparison_is_refused(answer):
     with pytest.raises(Unfit, match=answers.KINDS["pairs"]):
         answers.checked("pairs", 3, answer, 6)
+
+
+@pytest.mark.parametrize("answer", [[[0, 2, 0]], [[0, 2, 0], [1, 1, 2], [1, 0, 2]]])
+def test_what_is_told_apart_is_told_from_the_last(answer):
+    assert answers.checked("tell", 3, answer, 6) == answer
+    with pytest.raises(Unfit, match=answers.KINDS["tell"]):
+        answers.checked("tell", 3, [*answer, [0, 0, 1]], 6)
+
+
+def test_the_threshold_of_a_class_reaches_its_phones_with_the_answer_and_not_before(db, room):
+    demo = Demo("steps", "alone", {})
+    draft = questions.tell_apart("Which took 50?", (1, 5, 20), 50, "steps", ["cat", "dog"], "", demo)
+    asked = activities.ask(db, room, draft, [b"png"] * 8)
+    told = state.of_room(db, room.id)[0]["activity"]
+    assert told["compared"] == 4 and told["images"] == ("cat",) * 4 + ("dog",) * 4
+    assert "5 steps" not in json.dumps(told)
+    for who in joined(db, room, 6):
+        odd = [0, 3, 1] if who.number % 2 else [0, 1, 3]
+        cast(db, room, who, asked, [[0, 3, 0], odd, [0, 2, 3]], token=f"all-three-{who.id}")
+    activities.set_phase(db, room, asked, "reveal")
+    told = state.of_room(db, room.id)[0]["activity"]
+    threshold, low, high = told["result"]["told"]
+    assert low < threshold < high and 1 < threshold < 5
+    assert told["options"] == ["1 step", "5 steps", "20 steps", "50 steps"]
+    (kept,) = activities.every(db, room)
+    assert kept.question == draft
+
+
+@pytest.mark.parametrize("levels", [(5, 1), (0, 1), (1,)])
+def test_levels_that_no_threshold_could_be_found_on_are_refused(db, room, levels):
+    draft = questions.tell_apart("Which?", levels, 50, "steps", ["cat"], "", Demo("steps", "alone", {}))
+    with pytest.raises(Unfit, match="level above 0"):
+        activities.ask(db, room, draft)
 
 
 def test_a_comparison_is_blind_until_its_answer_is_shown_and_pooled_over_the_class(db, room):
