@@ -222,11 +222,10 @@ def test_a_vote_says_for_what_it_is(db, room, activity, round_):
 
 
 def test_votes_that_come_together_are_kept_in_one_transaction_each_judged_alone(db, room):
-    asked, told, begun = activities.ask(db, room, QUESTION), [], []
+    asked, told, commits = activities.ask(db, room, QUESTION), [], []
     other = rooms.open_room(db, "")[0]
     secrets = [rooms.join(db, room.code, None)[2] for _ in range(3)]
     db.listeners.append(told.append)
-    event.listen(db._engine, "commit", begun.append)
 
     def ballot(k, answer, token=None, code=room.code, round_=1):
         return votes.Ballot(code, secrets[k], asked.id, round_, token or f"token-of-{k}", answer)
@@ -239,11 +238,11 @@ def test_votes_that_come_together_are_kept_in_one_transaction_each_judged_alone(
         ballot(0, 1), ballot(0, 1), ballot(1, 9), ballot(1, 2, "another-token"), ballot(2, 0), ballot(0, 0, code="NOSUCH"),
         ballot(0, 0, code=other.code), ballot(0, 0, "in-round-two", round_=2), ballot(0, 0, "no-round", round_=True),
     ]  # fmt: skip
+    event.listen(db._engine, "commit", lambda connection: commits.append(connection))
     found = votes.cast_all(db, sent, allow)
-    event.remove(db._engine, "commit", begun.append)
     kinds = [None, None, Unfit, None, TooMany, NotThere, Stranger, Refused, Unfit]
     assert [type(wrong) if wrong else None for wrong in found] == kinds
-    assert len(begun) == 1 and told == [room.id]
+    assert len(commits) == 1 and told == [room.id]
     assert {v.participant: v.answer for v in votes.of_room(db, room)} == {1: 1, 2: 2}
 
 
