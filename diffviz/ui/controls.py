@@ -102,12 +102,16 @@ class Controls:
         titles: Mapping[str, str],
         formerly: Mapping[str, str] | None = None,
         label: str = "Part",
+        wrap: bool = False,
     ) -> str:
-        """The parts of a page as a row of tabs, the first of `titles` at first; each has an address and a history entry."""
+        """The parts of a page as a row of tabs, the first of `titles` at first; each has an address and a history entry.
+
+        The row scrolls where there is no room for all, or has several lines with `wrap`.
+        """
         with st.container(key="parts"):
             return self.choice(
                 label, key, tuple(titles), next(iter(titles)), dict(titles), segmented=True, formerly=formerly,
-                label_visibility="collapsed", wrap=False, width="stretch",
+                label_visibility="collapsed", wrap=wrap, width="stretch",
             )  # fmt: skip
 
     def linked(
