@@ -7,6 +7,7 @@ import json
 import numpy as np
 import pytest
 from helpers import ROOT
+from scipy.stats import binomtest
 from streamlit.testing.v1 import AppTest
 
 from diffviz.classroom import activities, questions, results, rooms, state, votes
@@ -179,7 +180,7 @@ def test_samples_are_compared_from_the_page_blindly_and_the_answer_names_them(
     assert "chosen 3 times of 4" in shown(app) and asked.question.options[0].text in shown(app)
     assert f"discuss-{asked.id}" not in {b.key for b in app.button}
     assert "(the reference)" in shown(app) if what == "scales" else "KID minus that of" in shown(app)
-    assert any("Put first by the class" in m.value for m in app.markdown)
+    assert any("Put first: by the class" in m.value for m in app.markdown)
     assert asked.question.options[0].text in report.page(room, report.collect(database(), room))
 
 
@@ -206,6 +207,9 @@ def test_the_metrics_beside_a_preference_are_of_the_very_settings_that_are_compa
     kid, agreement = shown_.metrics
     assert agreement.values == tuple(r["subgroup_top1"]["value"] for r in rows)
     assert kid.values == tuple(1000 * r["difference"]["value"] if "difference" in r else 0 for r in rows)
+    for share, ends in zip(agreement.values, agreement.intervals, strict=True):
+        assert ends and ends[0] < ends[1]  # of 32 right ones of 32 it is not certain that all would be
+        assert share < 1 or ends == (pytest.approx(binomtest(raw["n"], raw["n"]).proportion_ci().low), 1.0)
     assert [ends is None for ends in kid.intervals] == ["difference" not in r for r in rows]
 
 

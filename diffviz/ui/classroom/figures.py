@@ -106,7 +106,7 @@ def found(draft: Draft, cast: Sequence[Vote]) -> str:
     )
     last = escape(draft.options[-1].text)
     head = f"<thead><tr><th>told from {last}</th><th>right</th></tr></thead>"
-    return f'<table class="beside">{head}<tbody>{rows}</tbody></table>'
+    return f'<table class="beside told">{head}<tbody>{rows}</tbody></table>'
 
 
 # --- preference beside metrics ---------------------------------------------------------------------------------
@@ -185,13 +185,15 @@ def disagreement(draft: Draft, cast: Sequence[Vote]) -> str:
         return ""
     shares = [p.share for p in results.preferences(draft, cast)]
     firsts = [("the class", _best(shares, True))]
-    firsts += [(m.title, _best(m.values, m.more_is_better)) for m in draft.measured.metrics]
+    firsts += [
+        (m.title[0].lower() + m.title[1:] if m.more_is_better else m.title, _best(m.values, m.more_is_better))
+        for m in draft.measured.metrics
+    ]
     said = "; ".join(
-        f"{who}: {', '.join(draft.options[i].text for i in sorted(best)) or 'all the same'}"
-        for who, best in firsts
+        f"by {who} {', '.join(draft.options[i].text for i in sorted(best)) or 'none'}" for who, best in firsts
     )
     return (
-        f"Put first by {said}. These are three questions: KID compares the features of many images with those of real "
+        f"Put first: {said}. These are three questions: KID compares the features of many images with those of real "
         "ones, agreement asks a classifier for what the prompt names, and the class looked at a few images of one prompt. "
         "Where intervals overlap, the order may be chance."
     )

@@ -137,21 +137,37 @@ def measured(what: str) -> Measured | None:
     if any(row is None for row in rows):
         return None
     return Measured(
-        (_metric(f"KID minus that of {reference}, × {results.KID_SCALE}", rows, "difference", results.KID_SCALE),
-         _metric("Agreement with the prompt (subgroup)", rows, "subgroup_top1", 1)),
+        (_difference(f"KID minus that of {reference}, × {results.KID_SCALE}", rows),
+         _agreement("Agreement with the prompt (subgroup)", rows, found.raw["n"])),
         f"KID and agreement: the network for 32 × 32 pixels at these settings, N = {found.raw['n']} images of many prompts "
         f"for each (assets/curves/{file}-{checkpoints.QUICK}.json), with intervals of 95 %.",
     )  # fmt: skip
 
 
-def _metric(title: str, rows: Sequence[Any], measure: str, scale: float) -> Metric:
-    """A measure of each row; a row without it is the one that the others are compared with."""
-    values = [row.get(measure) for row in rows]
+def _difference(title: str, rows: Sequence[Any]) -> Metric:
+    """The paired difference in KID of each row; a row without it is the one that the others are compared with."""
+    found = [row.get("difference") for row in rows]
+    scale = results.KID_SCALE
     return Metric(
         title,
-        measure == "subgroup_top1",
-        tuple(0.0 if v is None else scale * v["value"] for v in values),
-        tuple(None if v is None else (scale * v["interval"][0], scale * v["interval"][1]) for v in values),
+        False,
+        tuple(0.0 if d is None else scale * d["value"] for d in found),
+        tuple(None if d is None else (scale * d["interval"][0], scale * d["interval"][1]) for d in found),
+    )
+
+
+def _agreement(title: str, rows: Sequence[Any], n: int) -> Metric:
+    """The share of `n` images in the right subgroup. Where all are, resampling them knows no other outcome: there the lower
+    end is that of the exact binomial interval (Clopper & Pearson 1934, doi 10.1093/biomet/26.4.404)."""
+    found = [row["subgroup_top1"] for row in rows]
+    exact = (0.025 ** (1 / n), 1.0)
+    return Metric(
+        title,
+        True,
+        tuple(share["value"] for share in found),
+        tuple(
+            exact if share["value"] == 1 else (share["interval"][0], share["interval"][1]) for share in found
+        ),
     )
 
 
