@@ -2,6 +2,7 @@
 
     python -m bench.classroom                          # one room of 300, two of 150, thirty of ten
     python -m bench.classroom --rooms 1 --phones 300 --within 1   # all at once
+    python -m bench.classroom --store                  # only what the database takes of the processor for a vote
 
 Against a real `streamlit run app.py` on this machine, which the phones' program shares. Each phone joins with a cookie of
 its own, listens to the room's events, and votes at a random moment of `--within` seconds; every tenth vote is sent twice
@@ -224,6 +225,29 @@ def measure(number: int, phones: int, within: float, rounds: int) -> Measured:
                 db.close()
 
 
+def store_work(sizes: Sequence[int], number: int = 200) -> dict[int, float]:
+    """Processor seconds that keeping a vote takes, for votes that come so many together: size -> seconds a vote."""
+    found: dict[int, float] = {}
+    with tempfile.TemporaryDirectory() as folder:
+        db = Database(f"sqlite:///{Path(folder) / FILE}")
+        room, _ = rooms.open_room(db, "")
+        secrets = [rooms.join(db, room.code, None)[2] for _ in range(number)]
+        for size in sizes:
+            asked = activities.ask(db, room, free_question("choice", f"In {size}s", OPTIONS))
+            ballots = [
+                votes.Ballot(room.code, s, asked.id, 1, f"{asked.id}-{i:08}", 0)
+                for i, s in enumerate(secrets)
+            ]
+            began = time.process_time()
+            for start in range(0, number, size):
+                wrong = [w for w in votes.cast_all(db, ballots[start : start + size]) if w is not None]
+                if wrong:
+                    raise AssertionError(f"a vote was refused: {wrong[0]}")
+            found[size] = (time.process_time() - began) / number
+        db.close()
+    return found
+
+
 def share_of_a_core() -> float:
     """The share of a core that a busy loop gets now: 1 on an idle machine."""
     began, worked = time.perf_counter(), time.process_time()
@@ -248,7 +272,12 @@ def main() -> None:
     parser.add_argument("--phones", type=int, default=300, help="in all rooms together")
     parser.add_argument("--within", type=float, default=10.0, help="seconds in which a class votes")
     parser.add_argument("--rounds", type=int, default=3, help="questions that are asked")
+    parser.add_argument("--store", action="store_true", help="only keep votes, alone and together")
     args = parser.parse_args()
+    if args.store:
+        for size, seconds in store_work((1, 5, 25)).items():
+            print(f"{size} at a time: {seconds * 1000:.2f} ms of the processor to keep a vote")
+        return
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft < FILES:  # the server inherits it
         resource.setrlimit(resource.RLIMIT_NOFILE, (min(FILES, hard), hard))

@@ -11,7 +11,7 @@ from typing import Any
 import sqlalchemy as sql
 
 from diffviz.classroom import rooms, wording
-from diffviz.classroom.answers import KINDS
+from diffviz.classroom.answers import BLIND, KINDS
 from diffviz.classroom.database import Database
 from diffviz.classroom.errors import NotThere, Refused, Unfit
 from diffviz.classroom.rooms import Room
@@ -23,7 +23,8 @@ PHASES = ("vote 1", "discuss", "vote 2", "reveal")
 ROUNDS = {"vote 1": 1, "vote 2": 2}
 MAX_ACTIVITIES = 200  # of a room
 MAX_OPTIONS = 12
-MAX_COMPARED, MAX_SETS = 6, 4  # options of pairs, and sets of images that hold one of each
+# Options of pairs, and sets of images that hold one of each: all of them are compared, or each with the last.
+MAX_COMPARED, MAX_SETS = {"pairs": 6, "tell": 12}, {"pairs": 4, "tell": 12}
 MAX_DISCUSSION = 30 * 60  # seconds
 PROMPT_LENGTH, OPTION_LENGTH = 600, 400
 
@@ -38,13 +39,50 @@ class Choice:
 
 
 @dataclass(frozen=True)
+class Metric:
+    """A metric of each option: its title, whether more is better, and value and interval of 95 % for each.
+
+    An interval is None for the option that the others are compared with.
+    """
+
+    title: str
+    more_is_better: bool
+    values: tuple[float, ...]
+    intervals: tuple[tuple[float, float] | None, ...]
+
+
+@dataclass(frozen=True)
+class Measured:
+    """Metrics of the options of a question, and on what they were measured, in a sentence."""
+
+    metrics: tuple[Metric, ...]
+    source: str
+
+    @classmethod
+    def of(cls, raw: dict[str, Any]) -> Measured:
+        """From JSON."""
+        metrics = tuple(
+            Metric(
+                m["title"],
+                m["more_is_better"],
+                tuple(m["values"]),
+                tuple(None if ends is None else (ends[0], ends[1]) for ends in m["intervals"]),
+            )
+            for m in raw["metrics"]
+        )
+        return cls(metrics, raw["source"])
+
+
+@dataclass(frozen=True)
 class Draft:
     """A question as it is put to a class; `right` may be None, for an opinion.
 
     `right` is the index of an option, the indices of all options in order, or a number that answers within `tolerance`
     agree with. `source` is its id in the collection. `titles` name the images; `notes` say, once the answer is
-    known, what each was. The images of pairs are sets that hold one of each option, in the order of the options.
-    `explanation` and `points` are shown with the answer, and `demo` is the run that settles it.
+    known, what each was. The images of pairs are sets that hold one of each option, in the order of the options; those
+    to be told apart are compared with the last option, and `levels` has a number above 0 for each of the others, from
+    easy to hard. `explanation` and `points` are shown with the answer, and `demo` is the run that settles it.
+    `measured` is what metrics say of the options, to be shown beside what the class says.
     """
 
     kind: str
@@ -60,6 +98,8 @@ class Draft:
     demo: Demo | None = None
     titles: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    levels: tuple[float, ...] = ()
+    measured: Measured | None = None
 
     def chosen(self, answer: int) -> Choice:
         """The option of an index."""
@@ -105,12 +145,19 @@ def check(question: Draft) -> None:
             )
         if len(set(texts)) < len(texts):
             raise Unfit("Two options are the same.")
-    elif question.kind == "pairs":
+    elif question.kind in BLIND:
         sets, left = divmod(len(question.titles), max(1, len(texts)))
-        if not 2 <= len(texts) <= MAX_COMPARED or left or not 1 <= sets <= MAX_SETS:
-            raise Unfit(
-                f"Pairs are of 2 to {MAX_COMPARED} options, in 1 to {MAX_SETS} sets of an image each."
-            )
+        most, most_sets = MAX_COMPARED[question.kind], MAX_SETS[question.kind]
+        if not 2 <= len(texts) <= most or left or not 1 <= sets <= most_sets:
+            raise Unfit(f"Pairs are of 2 to {most} options, in 1 to {most_sets} sets of an image each.")
+        levels = question.levels
+        if question.kind == "tell" and (
+            len(levels) != len(texts) - 1
+            or len(levels) < 2
+            or list(levels) != sorted(levels)
+            or levels[0] <= 0
+        ):
+            raise Unfit("Images to be told apart need a level above 0 for each option but the last, rising.")
     elif texts:
         raise Unfit("Only a choice and an order have options.")
 
@@ -244,6 +291,7 @@ def activity_of(row: sql.Row[Any]) -> Activity:
     raw: dict[str, Any] = json.loads(row.content)
     raw["options"] = tuple(Choice(**option) for option in raw["options"])
     raw["demo"] = Demo(**raw["demo"]) if raw["demo"] else None
-    for name in ("points", "titles", "notes"):
-        raw[name] = tuple(raw[name])
+    raw["measured"] = Measured.of(raw["measured"]) if raw.get("measured") else None
+    for name in ("points", "titles", "notes", "levels"):
+        raw[name] = tuple(raw.get(name, ()))  # a question of an earlier version has no levels
     return Activity(row.id, Draft(**raw), row.phase, row.shown, row.discuss_until, row.asked_at)

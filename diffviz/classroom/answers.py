@@ -14,7 +14,9 @@ KINDS = {
     "number": "a number",
     "text": "a short text",
     "pairs": "which of two images is better, pair by pair",
+    "tell": "which of two images is the one that is asked for, pair by pair",
 }
+BLIND = ("pairs", "tell")  # of images, two at a time, in one vote: there is nothing to discuss in between
 TEXT_LENGTH = 200
 LARGEST_NUMBER = 1e12
 
@@ -25,7 +27,8 @@ def checked(kind: str, options: int, raw: Any, images: int = 0) -> Answer:
     """An answer to a question of this kind with so many options and images, of what a phone sent. Raises Unfit.
 
     A choice is the index of an option; an order the indices of all options, first to last. Pairs are lists of three: the
-    set of images that was looked at, the option preferred in it, and the other.
+    set of images that was looked at, the option chosen in it, and the other; where two are to be told apart, one of both
+    is the last option.
     """
     if kind == "choice" and _is_index(raw, options):
         return raw
@@ -37,12 +40,13 @@ def checked(kind: str, options: int, raw: Any, images: int = 0) -> Answer:
         return float(raw)
     if kind == "text" and isinstance(raw, str) and (text := wording.line(raw, TEXT_LENGTH)):
         return text
-    if kind == "pairs" and isinstance(raw, list):
+    if kind in BLIND and isinstance(raw, list):
         pairs = cast("list[Any]", raw)
         sets = images // options
         if (
             0 < len(pairs) <= sets * options * (options - 1) // 2
             and all(_is_pair(p, sets, options) for p in pairs)
+            and (kind == "pairs" or all(options - 1 in p[1:] for p in pairs))
             and len({(s, min(a, b), max(a, b)) for s, a, b in pairs}) == len(pairs)
         ):
             return pairs

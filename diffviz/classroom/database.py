@@ -98,8 +98,12 @@ class Database:
         ):
             yield connection
         if room is not None:
-            for listener in self.listeners:
-                listener(room)
+            self.tell(room)
+
+    def tell(self, room: int) -> None:
+        """Tell the listeners that a room has changed."""
+        for listener in self.listeners:
+            listener(room)
 
     def close(self) -> None:
         """Let go of the database; the next use opens it again."""

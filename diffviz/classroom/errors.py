@@ -15,6 +15,10 @@ class Refused(ClassroomError):
     """What is asked is not allowed now, or not by this person."""
 
 
+class Stranger(Refused):
+    """Who asks has not joined the room."""
+
+
 class Unfit(ClassroomError):
     """Data that is not of the form that was asked for."""
 

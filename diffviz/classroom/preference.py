@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 VIRTUAL = 1.0  # comparisons of each thing with the virtual one
 DRAWS = 1000  # of the bootstrap
 LEVEL = 0.95
-_CLOSE, _ROUNDS = 1e-8, 10_000
+MIN_PEOPLE = 5  # from which on an interval is given: resampling one or two people says nothing of a class
+_CLOSE, _CLOSE_ENOUGH, _ROUNDS = 1e-8, 1e-5, 10_000  # the bootstrap's ends are random in the second digit
 
 Comparison = tuple[int, int]  # the preferred one, and the other
 
@@ -25,27 +26,33 @@ Comparison = tuple[int, int]  # the preferred one, and the other
 class Preference:
     """How often a thing would be preferred to an average one of those compared, with an interval of 95 %.
 
-    `won` of its `compared` comparisons went to it.
+    `won` of its `compared` comparisons went to it. `low` and `high` are None with fewer than `MIN_PEOPLE` people.
     """
 
     share: float
-    low: float
-    high: float
+    low: float | None
+    high: float | None
     won: int
     compared: int
 
 
-def strengths(wins: NDArray[np.float64], virtual: float = VIRTUAL) -> NDArray[np.float64]:
+def strengths(
+    wins: NDArray[np.float64],
+    virtual: float = VIRTUAL,
+    close: float = _CLOSE,
+    start: NDArray[np.float64] | None = None,
+) -> NDArray[np.float64]:
     """The logarithms of the strengths, with a mean of 0 (…, N), of how often each was preferred to each, (…, N, N).
 
-    Without virtual comparisons every thing must have won and lost against others, directly or by way of them.
+    Without virtual comparisons every thing must have won and lost against others, directly or by way of them. The fit
+    ends when no strength changes by more than the share `close`; `start` are logarithms to begin with, (N,).
     """
     won, met = wins.sum(-1) + virtual / 2, wins + wins.swapaxes(-1, -2)
-    s = np.ones_like(won)
+    s = np.ones_like(won) if start is None else np.broadcast_to(np.exp(start), won.shape)
     for _ in range(_ROUNDS):
         before = s
         s = won / (virtual / (s + 1) + (met / (s[..., :, None] + s[..., None, :])).sum(-1))
-        if np.abs(s / before - 1).max() < _CLOSE:
+        if np.abs(s / before - 1).max() < close:
             break
     logs = np.log(s)
     return logs - logs.mean(-1, keepdims=True)
@@ -65,19 +72,30 @@ def preferences(n: int, by_person: Sequence[Sequence[Comparison]], seed: int = 0
     The interval is a percentile bootstrap over persons, since the comparisons of one belong together.
     """
     if not by_person:
-        return [Preference(0.5, 0.0, 1.0, 0, 0)] * n
+        return [Preference(0.5, None, None, 0, 0)] * n
     wins = np.stack([counted(n, own) for own in by_person])  # (P, N, N)
     people, total = len(wins), wins.sum(0)
-    again = np.random.default_rng(seed).multinomial(people, np.full(people, 1 / people), DRAWS)  # (DRAWS, P)
-    drawn = shares(np.einsum("dp,pij->dij", again.astype(np.float64), wins))
-    low, high = np.quantile(drawn, ((1 - LEVEL) / 2, (1 + LEVEL) / 2), axis=0)
+    ends: list[tuple[float | None, float | None]] = [(None, None)] * n
+    if people >= MIN_PEOPLE:
+        again = resampled(people, DRAWS, seed) @ wins.reshape(people, -1)
+        drawn = shares(again.reshape(-1, n, n), _CLOSE_ENOUGH, strengths(total))
+        low, high = np.quantile(drawn, ((1 - LEVEL) / 2, (1 + LEVEL) / 2), axis=0)
+        ends = [(float(low[i]), float(high[i])) for i in range(n)]
     compared = (total + total.T).sum(1)
     return [
-        Preference(float(share), float(low[i]), float(high[i]), int(total[i].sum()), int(compared[i]))
+        Preference(float(share), *ends[i], int(total[i].sum()), int(compared[i]))
         for i, share in enumerate(shares(total))
     ]
 
 
-def shares(wins: NDArray[np.float64]) -> NDArray[np.float64]:
+def resampled(people: int, draws: int, seed: int) -> NDArray[np.float64]:
+    """How often each person is in each of the bootstrap's samples, (draws, people)."""
+    again = np.random.default_rng(seed).multinomial(people, np.full(people, 1 / people), draws)
+    return again.astype(np.float64)
+
+
+def shares(
+    wins: NDArray[np.float64], close: float = _CLOSE, start: NDArray[np.float64] | None = None
+) -> NDArray[np.float64]:
     """How often each would be preferred to one whose log strength is the mean of all (…, N)."""
-    return 1 / (1 + np.exp(-strengths(wins)))
+    return 1 / (1 + np.exp(-strengths(wins, close=close, start=start)))

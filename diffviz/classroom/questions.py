@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from diffviz.classroom.activities import Choice, Draft
+from diffviz.classroom.activities import Choice, Draft, Measured
 from diffviz.lessons import content, grading
 from diffviz.lessons.content import Item
 
@@ -63,7 +63,12 @@ def of_item(item: Item, seed: int) -> Draft:
 
 
 def compare(
-    prompt: str, options: Sequence[str], sets: int, setting: str = "", demo: content.Demo | None = None
+    prompt: str,
+    options: Sequence[str],
+    sets: int,
+    setting: str = "",
+    demo: content.Demo | None = None,
+    measured: Measured | None = None,
 ) -> Draft:
     """Pairs of images to be compared blindly: `sets` sets of one image of each option, in the order of the options."""
     number = sets * len(options)
@@ -75,6 +80,30 @@ def compare(
         demo=demo,
         titles=tuple(f"Image {k + 1}" for k in range(number)),
         notes=tuple(options[k % len(options)] for k in range(number)),
+        measured=measured,
+    )
+
+
+def tell_apart(
+    prompt: str,
+    levels: Sequence[int],
+    last: int,
+    unit: str,
+    sets: Sequence[str],
+    setting: str,
+    demo: content.Demo,
+) -> Draft:
+    """Images of rising levels to be told from that of the last one, blindly; `sets` names each set of images."""
+    options = [f"{level} {unit if level != 1 else unit.removesuffix('s')}" for level in (*levels, last)]
+    return Draft(
+        "tell",
+        prompt,
+        setting,
+        tuple(Choice(option) for option in options),
+        demo=demo,
+        titles=tuple(name for name in sets for _ in options),
+        notes=tuple(options) * len(sets),
+        levels=tuple(map(float, levels)),
     )
 
 

@@ -14,9 +14,11 @@ from typing import Any
 
 import sqlalchemy as sql
 
-from diffviz.classroom import activities, preference, votes
+from diffviz.classroom import activities, discrimination, preference, votes
 from diffviz.classroom.activities import Activity, Draft
+from diffviz.classroom.answers import BLIND
 from diffviz.classroom.database import Database
+from diffviz.classroom.discrimination import Discrimination
 from diffviz.classroom.preference import Preference
 from diffviz.classroom.rooms import Room
 from diffviz.classroom.schema import PARTICIPANTS, SIGNALS
@@ -93,6 +95,22 @@ def preferences(question: Draft, cast: Sequence[Vote]) -> list[Preference]:
 @functools.lru_cache(maxsize=64)
 def _preferences(n: int, by_person: tuple[tuple[tuple[int, int], ...], ...]) -> list[Preference]:
     return preference.preferences(n, by_person)
+
+
+def told_apart(question: Draft, cast: Sequence[Vote]) -> Discrimination:
+    """Up to which of its levels the class tells the images of a question from the last."""
+    last = len(question.options) - 1
+    by_person = tuple(
+        tuple((min(chosen, other), chosen == last) for _, chosen, other in v.answer) for v in cast
+    )
+    return _told_apart(question.levels, by_person)
+
+
+@functools.lru_cache(maxsize=64)
+def _told_apart(
+    levels: tuple[float, ...], by_person: tuple[tuple[tuple[int, bool], ...], ...]
+) -> Discrimination:
+    return discrimination.discrimination(levels, by_person)
 
 
 def misconceptions_met(asked: Iterable[Activity], cast: Iterable[Vote]) -> Counter[str]:
@@ -179,7 +197,7 @@ def in_words(question: Draft, answer: Any) -> str:
         return " → ".join(question.chosen(i).text for i in answer)
     if question.kind == "number":
         return f"{answer:g} {question.unit}".strip()
-    if question.kind == "pairs":
+    if question.kind in BLIND:
         return "; ".join(
             f"set {s + 1}: {question.chosen(a).text} over {question.chosen(b).text}" for s, a, b in answer
         )

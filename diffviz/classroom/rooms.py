@@ -18,7 +18,7 @@ import sqlalchemy as sql
 
 from diffviz.classroom import wording
 from diffviz.classroom.database import Database
-from diffviz.classroom.errors import NotThere, Refused, TooMany, Unfit
+from diffviz.classroom.errors import NotThere, Refused, Stranger, TooMany, Unfit
 from diffviz.classroom.schema import PARTICIPANTS, ROOMS, SIGNALS
 
 # Letters and digits that are not taken for another one, on a wall or when said aloud: no 0 O, 1 I L, 2 Z, 5 S, 8 B, U V.
@@ -99,7 +99,7 @@ def open_room(db: Database, title: str, *, nicknames: bool = True) -> tuple[Room
             "ends_at": now + HOURS * 3600,
         }
         connection.execute(sql.insert(ROOMS).values(**values))
-        return _find(connection, code), secret
+        return room_in(connection, code), secret
 
 
 def _free_code(connection: sql.Connection) -> str:
@@ -112,7 +112,7 @@ def _free_code(connection: sql.Connection) -> str:
 def hosted_room(db: Database, code: str, secret: str) -> Room:
     """The room of this host, open or ended. Raises Refused for a wrong secret and NotThere for an unknown room."""
     with db.read() as connection:
-        room = _find(connection, code)
+        room = room_in(connection, code)
         kept = connection.execute(sql.select(ROOMS.c.host_digest).where(ROOMS.c.id == room.id)).scalar_one()
     if not hmac.compare_digest(kept, digest(secret)):
         raise Refused("This is not the host's link of this room.")
@@ -166,7 +166,7 @@ def _remove_expired(connection: sql.Connection, now: float) -> int:
 def open_room_of(db: Database, code: str) -> Room:
     """The room of a code while it is open. Raises NotThere for an unknown code and Refused when the room has ended."""
     with db.read() as connection:
-        room = _find(connection, code)
+        room = room_in(connection, code)
         check_open(connection, room, db.clock())
     return room
 
@@ -174,7 +174,7 @@ def open_room_of(db: Database, code: str) -> Room:
 def find_room(db: Database, code: str) -> Room:
     """The room of a code, open or ended. Raises NotThere."""
     with db.read() as connection:
-        return _find(connection, code)
+        return room_in(connection, code)
 
 
 def check_open(connection: sql.Connection, room: Room, now: float) -> None:
@@ -214,14 +214,21 @@ def join(db: Database, code: str, secret: str | None) -> tuple[Room, Participant
 
 
 def participant(db: Database, room: Room, secret: str) -> Participant:
-    """Whose secret this is. Raises Refused for one of nobody in this room."""
-    chosen = sql.select(PARTICIPANTS.c.id, PARTICIPANTS.c.number, PARTICIPANTS.c.nickname).where(
-        PARTICIPANTS.c.room_id == room.id, PARTICIPANTS.c.digest == digest(secret)
-    )
+    """Whose secret this is. Raises Stranger for one of nobody in this room."""
     with db.read() as connection:
-        row = connection.execute(chosen).first()
-    if row is None:
-        raise Refused("This phone has not joined this room: load the page again.")
+        return participant_in(connection, room, secret)
+
+
+_WHO = sql.select(PARTICIPANTS.c.id, PARTICIPANTS.c.number, PARTICIPANTS.c.nickname).where(
+    PARTICIPANTS.c.room_id == sql.bindparam("room"), PARTICIPANTS.c.digest == sql.bindparam("digest")
+)
+
+
+def participant_in(connection: sql.Connection, room: Room, secret: str | None) -> Participant:
+    """As `participant`, within a transaction; also for one who brings no secret."""
+    row = secret and connection.execute(_WHO, {"room": room.id, "digest": digest(secret)}).first()
+    if not row:
+        raise Stranger("This phone has not joined this room: load the page again.")
     return Participant(row.id, row.number, row.nickname)
 
 
@@ -250,7 +257,8 @@ def signal_lost(db: Database, room: Room, who: Participant, lost: Any) -> None:
 # --- rows --------------------------------------------------------------------------------------------------
 
 
-def _find(connection: sql.Connection, code: str) -> Room:
+def room_in(connection: sql.Connection, code: str) -> Room:
+    """The room of a code, within a transaction. Raises NotThere."""
     row = connection.execute(sql.select(ROOMS).where(ROOMS.c.code == normal_code(code))).first()
     if row is None:
         raise NotThere("There is no room with this code.")

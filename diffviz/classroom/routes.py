@@ -39,7 +39,7 @@ from starlette.routing import BaseRoute, Route
 
 from diffviz.classroom import activities, rooms, state, votes
 from diffviz.classroom.database import Database, database
-from diffviz.classroom.errors import ClassroomError, NotThere, Refused, TooMany, Unfit
+from diffviz.classroom.errors import ClassroomError, NotThere, Refused, Stranger, TooMany, Unfit
 from diffviz.classroom.hub import Hub
 from diffviz.classroom.limits import RateLimit
 from diffviz.classroom.rooms import Participant, Room
@@ -54,6 +54,7 @@ COOKIE_SECONDS = rooms.HOURS * 3600
 HOST_COOKIE_SECONDS = COOKIE_SECONDS + rooms.DAYS_KEPT * 86_400
 MAX_LINES = 2 * rooms.MAX_PARTICIPANTS  # event streams of a room
 THREADS = 4  # that ask the database for the phones
+MAX_TOGETHER = 200  # votes that are kept in one transaction
 _STATUS: dict[type[ClassroomError], int] = {NotThere: 404, Refused: 409, Unfit: 400, TooMany: 429}
 _SECURITY = {
     "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
@@ -69,19 +70,11 @@ class TooLarge(ClassroomError):
     """A request with more than `MAX_BODY` bytes."""
 
 
-class Stranger(Refused):
-    """Who asks has not joined the room."""
-
-
 def _as_participant(db: Database, code: str, secret: str | None, work: Callable[..., T], *args: Any) -> T:
     """Do something for the participant with this secret in the room of a code. Raises Stranger and NotThere."""
-    room = rooms.find_room(db, code)
-    try:
-        if secret is None:
-            raise Refused("This phone has not joined this room: load the page again.")
-        who = rooms.participant(db, room, secret)
-    except Refused as error:
-        raise Stranger(str(error)) from error
+    with db.read() as connection:
+        room = rooms.room_in(connection, code)
+        who = rooms.participant_in(connection, room, secret)
     return work(db, room, who, *args)
 
 
@@ -101,6 +94,8 @@ class Phones:
         self._hub = Hub(lambda room: state.of_room(self._db(), room), self._threads)
         self._listening_to: Database | None = None
         self._lines: dict[int, int] = {}  # room -> event streams
+        self._ballots: list[tuple[votes.Ballot, asyncio.Future[ClassroomError | None]]] = []  # to be kept
+        self._counting: asyncio.Task[None] | None = None
         self._writes = RateLimit(burst=30, per_second=1)  # by participant
         self._joins = RateLimit(burst=600, per_second=10)  # by address
         self._strangers = RateLimit(burst=60, per_second=1)  # by address: wrong codes and secrets
@@ -244,15 +239,49 @@ class Phones:
         """As `_known`, with what was sent under these names, and not too often."""
 
         def writing(db: Database, room: Room, who: Participant) -> T:
-            self._writes.spend(str(who.id))
+            self._may_write(who)
             return work(db, room, who, *(given.get(name) for name in names))
 
         return await self._known(request, writing)
 
     async def _vote(self, request: Request) -> Response:
         given = await _body(request)
-        await self._write(request, votes.cast_vote, given, "activity", "round", "id", "answer")
+        sent = (given.get(name) for name in ("activity", "round", "id", "answer"))
+        await self._cast(votes.Ballot(_code(request), request.cookies.get(PARTICIPANT), *sent), request)
         return JSONResponse({"counted": given["id"]})
+
+    async def _cast(self, ballot: votes.Ballot, request: Request) -> None:
+        """Have a vote kept, with all that come while the last ones are being kept. Raises what is wrong with it."""
+        kept: asyncio.Future[ClassroomError | None] = asyncio.get_running_loop().create_future()
+        self._ballots.append((ballot, kept))
+        if self._counting is None:
+            self._counting = asyncio.create_task(self._count())
+        try:
+            if (wrong := await asyncio.shield(kept)) is not None:
+                raise wrong
+        except Stranger:
+            self._strangers.spend(_address(request))
+            raise
+
+    async def _count(self) -> None:
+        """Keep all votes that came so far in one transaction, and again until there are no more."""
+        try:
+            while self._ballots:
+                waiting, self._ballots = self._ballots[:MAX_TOGETHER], self._ballots[MAX_TOGETHER:]
+                ballots = [ballot for ballot, _ in waiting]
+                try:
+                    outcomes = await self._in_thread(votes.cast_all, ballots, self._may_write)
+                except Exception as error:  # of the database: each phone is told, and sends its vote again
+                    for _, kept in waiting:
+                        kept.set_exception(error)
+                    continue
+                for (_, kept), wrong in zip(waiting, outcomes, strict=True):
+                    kept.set_result(wrong)
+        finally:
+            self._counting = None
+
+    def _may_write(self, who: Participant) -> None:
+        self._writes.spend(str(who.id))
 
     async def _nickname(self, request: Request) -> Response:
         nickname = await self._write(request, rooms.set_nickname, await _body(request), "nickname")

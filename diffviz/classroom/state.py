@@ -13,6 +13,7 @@ import sqlalchemy as sql
 
 from diffviz.classroom import activities, results, votes
 from diffviz.classroom.activities import ROUNDS, Activity
+from diffviz.classroom.answers import BLIND
 from diffviz.classroom.database import Database
 from diffviz.classroom.rooms import Follow, Participant, Room, room_of
 from diffviz.classroom.schema import PARTICIPANTS, ROOMS
@@ -109,8 +110,8 @@ def _activity(activity: Activity, cast: list[votes.Vote]) -> State:
         "setting": question.setting,
         "prompt": question.prompt,
         # What is compared is not told before the answer: the comparison is blind.
-        "options": [o.text for o in question.options] if question.kind != "pairs" else [],
-        "compared": len(question.options) if question.kind == "pairs" else 0,
+        "options": [o.text for o in question.options] if question.kind not in BLIND else [],
+        "compared": len(question.options) if question.kind in BLIND else 0,
         "images": question.titles,
         "unit": question.unit,
         "phase": activity.phase,
@@ -144,6 +145,9 @@ def _result(activity: Activity, cast: list[votes.Vote]) -> State:
         return {"people": len(cast), "numbers": sorted(v.answer for v in cast)}
     if question.kind == "pairs" and activity.phase == "reveal":
         return {"people": len(cast), "preferred": [p.share for p in results.preferences(question, cast)]}
+    if question.kind == "tell" and activity.phase == "reveal":
+        found = results.told_apart(question, cast)
+        return {"people": len(cast), "told": [found.threshold, found.low, found.high]}
     return {"people": len(cast)}
 
 

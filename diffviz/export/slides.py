@@ -9,7 +9,6 @@ from __future__ import annotations
 import base64
 import html
 from functools import lru_cache
-from threading import Lock
 
 from diffviz.export import plan_texts
 from diffviz.export.selection import EVERYTHING, Selection
@@ -17,7 +16,7 @@ from diffviz.lessons.content import Demo, Phase, Plan
 from diffviz.paths import PACKAGE
 
 MODEL = "emoji64"  # that of the pages
-_one_at_a_time = Lock()  # several decks at once would take all cores from the pages
+EVALUATIONS = 500  # that a deck takes, about, whose figures nobody has asked for yet
 _FOLDER = PACKAGE / "export" / "slide_files"
 
 
@@ -87,15 +86,10 @@ def _figure(phase: Phase, model: str) -> str:
     return next((image for image in shown if image), "")
 
 
-def _image(page: str, state: tuple[tuple[str, str], ...], model: str) -> str:
-    """The figure of a demo as HTML, or "" where it has none."""
-    with _one_at_a_time:
-        return _computed(page, state, model)
-
-
 # All demos of all plans are fewer: each figure is computed once in a process, whoever asks for it.
 @lru_cache(maxsize=64)
-def _computed(page: str, state: tuple[tuple[str, str], ...], model: str) -> str:
+def _image(page: str, state: tuple[tuple[str, str], ...], model: str) -> str:
+    """The figure of a demo as HTML, or "" where it has none."""
     from diffviz.export import figures  # needs torch, which the page for teachers need not wait for
 
     found = figures.figure(page, dict(state), model)

@@ -8,7 +8,7 @@ it keep a bound value when the page changes: a control of the same key on anothe
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -83,7 +83,7 @@ class Controls:
             ):  # a widget that is bound already, after Back, writes it by itself
                 st.query_params[key] = title(former)
             frame.arrive_again(self.page.carry)
-        problem = f"not one of {', '.join(shown)}"
+        problem = f"not one of {_quoted(shown)}"
         common = self._prepare(
             key, label, title(default), lambda raw: None if raw in shown or former else problem
         )
@@ -102,12 +102,16 @@ class Controls:
         titles: Mapping[str, str],
         formerly: Mapping[str, str] | None = None,
         label: str = "Part",
+        wrap: bool = False,
     ) -> str:
-        """The parts of a page as a row of tabs, the first of `titles` at first; each has an address and a history entry."""
+        """The parts of a page as a row of tabs, the first of `titles` at first; each has an address and a history entry.
+
+        The row scrolls where there is no room for all, or has several lines with `wrap`.
+        """
         with st.container(key="parts"):
             return self.choice(
                 label, key, tuple(titles), next(iter(titles)), dict(titles), segmented=True, formerly=formerly,
-                label_visibility="collapsed", wrap=False, width="stretch",
+                label_visibility="collapsed", wrap=wrap, width="stretch",
             )  # fmt: skip
 
     def linked(
@@ -124,7 +128,7 @@ class Controls:
             else:
                 shown = (raw if len(raw) <= 40 else f"{raw[:40]}…").replace("`", "")
                 self.page.notices.warning(
-                    f"The link asks for {label.lower()} `{shown}`, which is not one of {', '.join(titles.values())}. "
+                    f"The link asks for {label.lower()} `{shown}`, which is not one of {_quoted(titles.values())}. "
                     f"Using “{titles[default]}” instead."
                 )
         chosen = found or default
@@ -148,7 +152,7 @@ class Controls:
     def select(self, label: str, key: str, default: int, options: Sequence[int], **more: Any) -> int:
         """One of a few numbers, on a scale."""
         names = [str(o) for o in options]
-        problem = f"not one of {', '.join(names)}"
+        problem = f"not one of {_quoted(names)}"
         common = self._prepare(key, label, default, lambda raw: None if raw in names else problem)
         return frame.remember_control(
             key, st.select_slider(label, options, default, **common, **more), default
@@ -161,6 +165,11 @@ def _finite(raw: str) -> bool:
         return math.isfinite(float(raw))
     except ValueError:
         return True
+
+
+def _quoted(names: Iterable[str]) -> str:
+    """Names that may have commas in them, told apart."""
+    return ", ".join(f"“{name}”" for name in names)
 
 
 def out_of_range(raw: str, low: float, high: float) -> str | None:

@@ -26,7 +26,8 @@ export default function ({ parentElement, data }) {
 }
 """
 _CSS = """
-button { font: inherit; color: inherit; background: none; border: 1px solid var(--st-border-color); cursor: pointer;
+button { font: inherit; font-size: .875rem;
+  color: inherit; background: none; border: 1px solid var(--st-border-color); cursor: pointer;
   border-radius: var(--st-button-radius, .5rem); padding: .4rem .75rem; min-height: 2.5rem; }
 button:hover { border-color: var(--st-primary-color); }
 button:focus-visible { outline: 3px solid var(--dv-focus); outline-offset: 2px; }

@@ -85,7 +85,10 @@ _CSS = """
 }
 .stMainBlockContainer > .stVerticalBlock { gap: .55rem; }
 .stMainBlockContainer h1 { font-size: 1.9rem; padding: 0; line-height: 1.12; letter-spacing: -.01em; }
-.st-key-head { row-gap: 0; padding-right: 2rem; } /* Streamlit's own menu lies over its end */
+/* Streamlit's own menu lies over its end, and while a script runs "Stop" too; the running figure would lie on words. */
+.st-key-head { row-gap: 0; padding-right: 2rem; }
+@media (min-width: 1200px) { .st-key-head { padding-right: 3.2rem; } }
+[data-testid^="stStatusWidgetRunning"] { display: none; }
 .st-key-head > [data-testid="stLayoutWrapper"]:last-child { margin-left: auto; width: auto !important;
   flex: 0 0 auto !important; }
 @media (max-width: 1399px) { .st-key-head .stElementContainer:has(.dv-kicker) { display: none; } }

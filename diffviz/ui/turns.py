@@ -66,6 +66,27 @@ def paced(
         run.hush()
 
 
+@contextmanager
+def elsewhere(who: Hashable, kind: Hashable, units: float, doing: str = "drawing") -> Iterator[None]:
+    """A computation of this thread that belongs to no run of a page, as a download's does: it takes turns as the runs do.
+
+    Nobody reads that it waits. Raises LimitError where the server is at its limit.
+    """
+    job = Job(who, kind, units, doing)
+
+    @contextmanager
+    def gate(units: int) -> Iterator[None]:
+        scheduler().take_turn(job, units)
+        yield
+
+    with scheduler().outstanding(job):
+        pacing.set_gate(gate)
+        try:
+            yield
+        finally:
+            pacing.set_gate(None)
+
+
 class _PageRun:
     """One run of a page: what it declared, and where it says that it waits."""
 

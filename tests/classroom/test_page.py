@@ -2,16 +2,20 @@
 
 import csv
 import io
+import json
 
 import numpy as np
 import pytest
 from helpers import ROOT
+from scipy.stats import binomtest
 from streamlit.testing.v1 import AppTest
 
-from diffviz.classroom import activities, results, rooms, state, votes
-from diffviz.classroom.activities import Choice, Draft, free_question
+from diffviz.classroom import activities, questions, results, rooms, state, votes
+from diffviz.classroom.activities import Activity, Choice, Draft, free_question
 from diffviz.classroom.database import database
+from diffviz.classroom.votes import Vote
 from diffviz.lessons import content
+from diffviz.paths import CURVES
 from diffviz.ui.classroom import ask as ask_module
 from diffviz.ui.classroom import figures, host, mosaic, pairs, report
 
@@ -152,7 +156,7 @@ def test_a_question_of_ones_own_that_cannot_be_asked_says_why(prompt, options, s
     assert not activities.every(database(), room)
 
 
-@pytest.mark.parametrize("what", pairs.COMPARED)
+@pytest.mark.parametrize("what", set(pairs.COMPARED) - {pairs.TELL})
 def test_samples_are_compared_from_the_page_blindly_and_the_answer_names_them(
     what, monkeypatch, idle_network
 ):
@@ -175,7 +179,82 @@ def test_samples_are_compared_from_the_page_blindly_and_the_answer_names_them(
     app = press(run(app), f"reveal-{asked.id}")
     assert "chosen 3 times of 4" in shown(app) and asked.question.options[0].text in shown(app)
     assert f"discuss-{asked.id}" not in {b.key for b in app.button}
+    assert "(the reference)" in shown(app) if what == "scales" else "KID minus that of" in shown(app)
+    assert any("Put first: by the class" in m.value for m in app.markdown)
     assert asked.question.options[0].text in report.page(room, report.collect(database(), room))
+
+
+@pytest.mark.parametrize(
+    ("what", "measure", "settings"),
+    [
+        ("steps", "steps", [("ddim", n) for n in pairs.STEPS]),
+        ("samplers", "steps", [("ddim", 5), ("ddpm", 5), ("heun", 3), ("dpmpp_2m", 5), ("unipc", 5)]),
+        ("scales", "guidance", list(pairs.SCALES)),
+    ],
+)
+def test_the_metrics_beside_a_preference_are_of_the_very_settings_that_are_compared(what, measure, settings):
+    raw = json.loads((CURVES / f"{measure}-emoji32.json").read_text())
+    if what == "scales":
+        rows = [next(r for r in raw["scales"] if r["guidance"] == w) for w in settings]
+        assert (raw["sampler"], raw["steps"]) == (pairs.SCALES_SAMPLER, pairs.SCALES_STEPS)
+    else:
+        assert raw["guidance"] == pairs.GUIDANCE
+        rows = [next(p for p in raw["points"] if (p["sampler"], p["steps"]) == one) for one in settings]
+        if what == "samplers":
+            assert {r["nfe"] for r in rows} == {2 * pairs.BUDGET}  # two evaluations a guided step
+    shown_ = pairs.measured(what)
+    assert shown_ is not None and f"N = {raw['n']} images" in shown_.source
+    kid, agreement = shown_.metrics
+    assert agreement.values == tuple(r["subgroup_top1"]["value"] for r in rows)
+    assert kid.values == tuple(1000 * r["difference"]["value"] if "difference" in r else 0 for r in rows)
+    for share, ends in zip(agreement.values, agreement.intervals, strict=True):
+        assert ends and ends[0] < ends[1]  # of 32 right ones of 32 it is not certain that all would be
+        assert share < 1 or ends == (pytest.approx(binomtest(raw["n"], raw["n"]).proportion_ci().low), 1.0)
+    assert [ends is None for ends in kid.intervals] == ["difference" not in r for r in rows]
+
+
+def test_the_blind_test_is_asked_of_a_class_and_its_threshold_is_on_the_wall(monkeypatch):
+    app, room = with_room()
+    app.segmented_control("ask-way").set_value("Compare samples")
+    run(app)
+    app.selectbox("compare-what-0").select(pairs.TELL)
+    run(app)
+    press(app, "compare-ask-0")
+    (asked,) = activities.every(database(), room)
+    draft = asked.question
+    last = len(draft.options) - 1
+    assert (
+        draft.prompt == "Which image took 250 steps?"
+        and draft.levels[0] == 1
+        and draft.options[last].text == "250 steps"
+    )
+    assert activities.image(database(), room, asked.id, len(draft.titles) - 1).startswith(b"\x89PNG")
+    people = class_of(room, 6)
+    # Each sees a difference up to 8 steps, and guesses beyond, right every other time.
+    seen = [[0, last, a] if draft.levels[a] <= 8 else [0, a, last] for a in range(last)]
+    lucky = [*seen[:5], *([0, last, a] for a in range(5, last))]
+    vote(room, people, asked, [seen, lucky] * 3)
+    assert "told from 250 steps" not in shown(run(app))
+    app.toggle(f"live-{asked.id}").set_value(True)
+    assert any("told the images apart up to about" in m.value for m in run(app).markdown)
+    app = press(app, f"reveal-{asked.id}")
+    assert "<th scope='row'>8 steps</th><td>6 of 6</td>" in shown(app)
+    assert "<th scope='row'>12 steps</th><td>3 of 6</td>" in shown(app)
+    (said,) = [m.value for m in app.markdown if "told the images apart" in m.value]
+    assert 8 <= float(said.partition("about ")[2].partition(" ")[0]) <= 12 and "95 % interval" in said
+    assert "6 of 6" in report.page(room, report.collect(database(), room))
+
+
+def test_an_interval_is_not_given_for_a_handful(monkeypatch):
+    draft = questions.compare("Which?", ["a", "b"], 1)
+    asked = Activity(1, draft, "reveal", False, None, 0.0)
+    few = tuple(Vote(k, 1, k, 1, [[0, 0, 1]], False, 0.0) for k in range(4))
+    many = (*few, Vote(9, 1, 9, 1, [[0, 1, 0]], False, 0.0))
+    assert (
+        "at least 5 people" in figures.question(asked, few)
+        and "(" not in figures.question(asked, few).split("</table>")[0]
+    )
+    assert "at least 5" not in figures.question(asked, many) and "% to" in figures.question(asked, many)
 
 
 def test_each_set_holds_one_sample_of_each_setting_from_a_seed_of_its_own():

@@ -64,20 +64,29 @@ def test_the_interval_holds_what_is_true_about_as_often_as_it_says():
     for seed in range(15):
         people = [drawn(true, 6, 1000 * seed + k) for k in range(30)]
         for found, log in zip(preference.preferences(3, people, seed), true, strict=True):
+            assert found.low is not None and found.high is not None
             within += found.low <= 1 / (1 + math.exp(-log)) <= found.high
     assert 0.85 <= within / 45 <= 1.0
 
 
 def test_people_who_agree_with_themselves_alone_make_the_interval_wide():
-    """Twenty comparisons of each of three people are no sixty people."""
-    pairs = [(0, 1)] * 20, [(1, 0)] * 20, [(0, 1)] * 20
+    """Twenty comparisons of each of six people are no 120 people."""
+    pairs = ([(0, 1)] * 20, [(1, 0)] * 20, [(0, 1)] * 20) * 2
     few = preference.preferences(2, pairs)[0]
     many = preference.preferences(2, [[c] for own in pairs for c in own])[0]
     assert few.share == pytest.approx(many.share)
+    assert few.low and few.high and many.low and many.high
     assert few.high - few.low > 2 * (many.high - many.low)
 
 
 def test_what_was_counted_is_said_and_no_vote_says_nothing():
     found = preference.preferences(3, [list(combinations(range(3), 2))])
     assert [(p.won, p.compared) for p in found] == [(2, 2), (1, 2), (0, 2)]
-    assert [(p.share, p.low, p.high) for p in preference.preferences(2, [])] == [(0.5, 0, 1)] * 2
+    assert [(p.share, p.low, p.high) for p in preference.preferences(2, [])] == [(0.5, None, None)] * 2
+
+
+def test_the_bootstrap_is_fitted_as_closely_as_its_interval_is_told():
+    people = [drawn([0.9, 0.3, -0.4, -0.8], 12, k) for k in range(20)]
+    wins = sum(preference.counted(4, own) for own in people)
+    near = preference.shares(wins, preference._CLOSE_ENOUGH, np.zeros(4))
+    np.testing.assert_allclose(near, preference.shares(wins), atol=1e-3)

@@ -6,11 +6,13 @@ import json
 import threading
 
 import pytest
+from sqlalchemy import event
 
 from diffviz.classroom import activities, answers, questions, results, rooms, state, votes
 from diffviz.classroom.activities import Choice, Draft, free_question
-from diffviz.classroom.errors import NotThere, Refused, TooMany, Unfit
+from diffviz.classroom.errors import NotThere, Refused, Stranger, TooMany, Unfit
 from diffviz.lessons import content
+from diffviz.lessons.content import Demo
 
 QUESTION = Draft(
     "choice",
@@ -136,6 +138,39 @@ def test_what_is_no_comparison_is_refused(answer):
         answers.checked("pairs", 3, answer, 6)
 
 
+@pytest.mark.parametrize("answer", [[[0, 2, 0]], [[0, 2, 0], [1, 1, 2], [1, 0, 2]]])
+def test_what_is_told_apart_is_told_from_the_last(answer):
+    assert answers.checked("tell", 3, answer, 6) == answer
+    with pytest.raises(Unfit, match=answers.KINDS["tell"]):
+        answers.checked("tell", 3, [*answer, [0, 0, 1]], 6)
+
+
+def test_the_threshold_of_a_class_reaches_its_phones_with_the_answer_and_not_before(db, room):
+    demo = Demo("steps", "alone", {})
+    draft = questions.tell_apart("Which took 50?", (1, 5, 20), 50, "steps", ["cat", "dog"], "", demo)
+    asked = activities.ask(db, room, draft, [b"png"] * 8)
+    told = state.of_room(db, room.id)[0]["activity"]
+    assert told["compared"] == 4 and told["images"] == ("cat",) * 4 + ("dog",) * 4
+    assert "5 steps" not in json.dumps(told)
+    for who in joined(db, room, 6):
+        odd = [0, 3, 1] if who.number % 2 else [0, 1, 3]
+        cast(db, room, who, asked, [[0, 3, 0], odd, [0, 2, 3]], token=f"all-three-{who.id}")
+    activities.set_phase(db, room, asked, "reveal")
+    told = state.of_room(db, room.id)[0]["activity"]
+    threshold, low, high = told["result"]["told"]
+    assert low < threshold < high and 1 < threshold < 5
+    assert told["options"] == ["1 step", "5 steps", "20 steps", "50 steps"]
+    (kept,) = activities.every(db, room)
+    assert kept.question == draft
+
+
+@pytest.mark.parametrize("levels", [(5, 1), (0, 1), (1,)])
+def test_levels_that_no_threshold_could_be_found_on_are_refused(db, room, levels):
+    draft = questions.tell_apart("Which?", levels, 50, "steps", ["cat"], "", Demo("steps", "alone", {}))
+    with pytest.raises(Unfit, match="level above 0"):
+        activities.ask(db, room, draft)
+
+
 def test_a_comparison_is_blind_until_its_answer_is_shown_and_pooled_over_the_class(db, room):
     draft = questions.compare("Which is better?", ["3 steps", "30 steps"], 2)
     asked = activities.ask(db, room, draft, [b"png"] * 4)
@@ -184,6 +219,31 @@ def test_a_vote_says_for_what_it_is(db, room, activity, round_):
     (who,) = joined(db, room)
     with pytest.raises(Unfit, match="which question"):
         votes.cast_vote(db, room, who, activity, round_, "token-of-mine", 0)
+
+
+def test_votes_that_come_together_are_kept_in_one_transaction_each_judged_alone(db, room):
+    asked, told, commits = activities.ask(db, room, QUESTION), [], []
+    other = rooms.open_room(db, "")[0]
+    secrets = [rooms.join(db, room.code, None)[2] for _ in range(3)]
+    db.listeners.append(told.append)
+
+    def ballot(k, answer, token=None, code=room.code, round_=1):
+        return votes.Ballot(code, secrets[k], asked.id, round_, token or f"token-of-{k}", answer)
+
+    def allow(who):
+        if who.number == 3:
+            raise TooMany("too often")
+
+    sent = [
+        ballot(0, 1), ballot(0, 1), ballot(1, 9), ballot(1, 2, "another-token"), ballot(2, 0), ballot(0, 0, code="NOSUCH"),
+        ballot(0, 0, code=other.code), ballot(0, 0, "in-round-two", round_=2), ballot(0, 0, "no-round", round_=True),
+    ]  # fmt: skip
+    event.listen(db._engine, "commit", lambda connection: commits.append(connection))
+    found = votes.cast_all(db, sent, allow)
+    kinds = [None, None, Unfit, None, TooMany, NotThere, Stranger, Refused, Unfit]
+    assert [type(wrong) if wrong else None for wrong in found] == kinds
+    assert len(commits) == 1 and told == [room.id]
+    assert {v.participant: v.answer for v in votes.of_room(db, room)} == {1: 1, 2: 2}
 
 
 def test_who_changes_their_mind_without_end_is_stopped(db, room, monkeypatch):

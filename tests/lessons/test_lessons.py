@@ -257,7 +257,7 @@ def test_every_exercise_opens_by_its_title_and_by_its_former_one(link, exercise)
 
 def test_a_link_to_an_exercise_that_does_not_exist_opens_the_first_one_and_says_so():
     app = practise("Exam <b>1</b>")
-    assert "is not one of Mixed practice" in app.warning[0].value
+    assert "is not one of “Mixed practice”" in app.warning[0].value
     assert opened(app) == ["Quick round", "Mixed practice"]
 
 

@@ -239,6 +239,15 @@ def test_a_symbol_explains_itself(visit, by):
         expect(tip).to_contain_text(says)
         page.keyboard.press("Escape")
         expect(tip).to_be_hidden()
+    # The symbol in a panel's title explains itself too, and its panel stays as it is; beside it the panel becomes large.
+    label = page.locator(".dv-label", has_text="ε̂")
+    before = page.locator(".dv-panel.main .dv-label b").inner_text()
+    label.locator(".dv-symbol").tap() if by == "tap" else label.locator(".dv-symbol").press("Enter")
+    expect(tip).to_contain_text("estimate of the noise in xₜ")
+    assert page.locator(".dv-panel.main .dv-label b").inner_text() == before == "xₜ"
+    page.keyboard.press("Escape")
+    label.get_by_role("button", name="large").press("Enter")
+    expect(page.locator(".dv-panel.main .dv-label b")).to_have_text("ε̂")
     page.get_by_role("slider", name="Frame").press("Home")
     expect(page.locator(".dv-caption .dv-symbol").first).to_have_text("xₜ")
     page.get_by_text("network evaluations (NFE), step by step").click()

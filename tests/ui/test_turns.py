@@ -8,12 +8,14 @@ import streamlit as st
 from helpers import open_page
 
 from diffviz import pacing
-from diffviz.lessons import pages
+from diffviz.export import slides
+from diffviz.lessons import content, pages
 from diffviz.models.unet import UNet
 from diffviz.serving import scheduler as serving
 from diffviz.serving.scheduler import Job, Limits, Scheduler
 from diffviz.toy import diffusion2d
 from diffviz.ui import live, turns
+from diffviz.ui.lessons import teaching_pack
 
 
 @pytest.fixture
@@ -67,6 +69,28 @@ def test_every_evaluation_of_a_page_holds_a_permit_and_none_is_held_afterwards(
     assert not one_permit._queue._jobs
     if slug == "reverse":
         assert evaluated
+
+
+def test_the_figures_of_slides_are_computed_in_turns_of_whoever_asked_for_them(one_permit, monkeypatch):
+    held = []
+    slides._image.cache_clear()
+
+    def forward(self, x, angle, tokens):
+        held.append({job.visitor for job in one_permit._queue._running})
+        return x
+
+    monkeypatch.setattr(UNet, "forward", forward)
+    other = busy(one_permit)
+    fetched = threading.Thread(target=teaching_pack._deck, args=(content.plans()[0], "", "a teacher"))
+    fetched.start()
+    while not one_permit._queue._waiting:
+        assert fetched.is_alive()
+    assert not held  # the other one has the permit
+    one_permit.leave(other)
+    fetched.join()
+    slides._image.cache_clear()  # these figures are of no network
+    assert held and all(of == {"a teacher"} for of in held)
+    assert not one_permit._queue._jobs
 
 
 def test_a_training_in_a_lesson_holds_a_permit_at_every_step(one_permit, monkeypatch):

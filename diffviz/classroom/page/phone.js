@@ -12,7 +12,8 @@ const PHASES = {
   "vote 2": "Vote again.",
   reveal: "The answer.",
 };
-const OWN_PHASES = { text: "Answer in your own words.", pairs: "Choose alone, by what you see." };
+const BY_EYE = "Choose alone, by what you see.";
+const OWN_PHASES = { text: "Answer in your own words.", pairs: BY_EYE, tell: BY_EYE };
 
 let room = null; // the state that the server last sent
 let mine = null; // who this phone is, and what it has voted for: {number, seed, nickname, votes: {"12/1": answer}}
@@ -219,7 +220,7 @@ function drawImages(activity) {
   );
 }
 
-const FORMS = { pairs: pairsForm, choice: choiceForm, order: orderForm, number: numberForm, text: textForm };
+const FORMS = { pairs: pairsForm, tell: pairsForm, choice: choiceForm, order: orderForm, number: numberForm, text: textForm };
 
 function drawForm(activity) {
   const form = at("vote");
@@ -276,8 +277,12 @@ function pairsForm(form, activity, given) {
   const n = activity.compared;
   const random = randomFrom(mine.seed * 1000003 + activity.id);
   const pairs = [];
-  for (let set = 0; set < activity.images.length / n; set++) {
-    for (let a = 0; a < n; a++) for (let b = 0; b < a; b++) pairs.push(random() < 0.5 ? [set, a, b] : [set, b, a]);
+  const add = (set, a, b) => pairs.push(random() < 0.5 ? [set, a, b] : [set, b, a]);
+  const sets = activity.images.length / n;
+  if (activity.kind === "tell") { // each level twice beside the last, in sets that change with the level and the phone
+    for (let a = 0; a < n - 1; a++) for (const more of [0, sets >> 1]) add((mine.number + a + more) % sets, n - 1, a);
+  } else {
+    for (let set = 0; set < sets; set++) for (let a = 0; a < n; a++) for (let b = 0; b < a; b++) add(set, a, b);
   }
   for (let i = pairs.length - 1; i > 0; i--) {
     const j = Math.floor(random() * (i + 1));
@@ -285,7 +290,8 @@ function pairsForm(form, activity, given) {
   }
   const isDone = ([set, a, b]) => done.some(([s, c, d]) => s === set && ((a === c && b === d) || (a === d && b === c)));
   const now = pairs.find((pair) => !isDone(pair));
-  const legend = now ? `Which is better? Pair ${done.length + 1} of ${pairs.length}` : "You have compared them all. Thank you!";
+  const which = activity.kind === "tell" ? activity.images[now ? now[0] * n : 0] : "Which is better?";
+  const legend = now ? `${which} Pair ${done.length + 1} of ${pairs.length}` : "You have compared them all. Thank you!";
   const list = make("fieldset", { className: "pair" }, make("legend", { textContent: legend }));
   const image = (option, other, alt) => {
     const src = `${base}images/${activity.id}/${now[0] * n + option}`;
@@ -343,7 +349,21 @@ function drawResult(activity) {
     return make("li", {}, `${activity.options[i]}: `, make("b", { textContent: `${Math.round(100 * share)} %` }), bar);
   });
   if (preferred.length) people.append(" How often each would be preferred to an average one of these:");
+  if (result.told) people.append(...toldApart(activity, result.told));
   place.replaceChildren(people, ...numbers, make("ul", {}, ...rows, ...texts, ...preferred));
+}
+
+// Up to where the class told two images apart, and how often this phone was right.
+function toldApart(activity, [threshold, low, high]) {
+  const unit = activity.options[0].replace(/^[\d.]+ /, "").replace(/s?$/, "s");
+  const at = (x) => (x < 10 ? x.toFixed(1) : x.toFixed(0));
+  const span = low && high ? ` (95 % interval ${at(low)} to ${at(high)})` : "";
+  const own = mine.votes[`${activity.id}/1`] || [];
+  const right = own.filter(([, chosen]) => chosen === activity.options.length - 1).length;
+  return [
+    threshold ? ` The class saw a difference up to about ${at(threshold)} ${unit}${span}.` : " The threshold of the class lies outside of what was asked.",
+    own.length ? ` You were right ${right} times of ${own.length}; guessing gives half.` : "",
+  ];
 }
 
 function median(sorted) {

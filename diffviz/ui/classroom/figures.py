@@ -5,12 +5,16 @@ Bars of the first vote are outlined and of the second filled; what is right has 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from html import escape
 from pathlib import Path
 
 from diffviz.classroom import results
-from diffviz.classroom.activities import Activity, Draft
+from diffviz.classroom.activities import Activity, Draft, Metric
+from diffviz.classroom.answers import BLIND
+from diffviz.classroom.discrimination import TARGET, Discrimination
+from diffviz.classroom.preference import MIN_PEOPLE, Preference
 from diffviz.classroom.results import Gain
 from diffviz.classroom.votes import Vote
 from diffviz.lessons import content
@@ -36,8 +40,8 @@ def question(asked: Activity, cast: Sequence[Vote]) -> str:
         parts.append(_choice(draft, cast, revealed, with_votes=revealed or asked.shown))
     elif draft.kind == "order":
         parts.append(_order(draft, cast, revealed))
-    elif draft.kind == "pairs":
-        parts.append(_pairs(draft, results.of_round(cast, 1), revealed))
+    elif draft.kind in BLIND:
+        parts.append(found(draft, cast) if revealed else _blind(draft))
     elif revealed or asked.shown:
         parts.append(_open(draft, results.of_round(cast, 2) or results.of_round(cast, 1), revealed))
     if revealed:
@@ -83,28 +87,197 @@ def _bar(round_: int, count: int, people: int) -> str:
     )
 
 
-def _pairs(draft: Draft, cast: Sequence[Vote], revealed: bool) -> str:
-    """Before the answer what is done; then the preferences of the class, the strongest first, with their intervals."""
-    if not revealed:
-        sets = len(draft.titles) // len(draft.options)
-        pairs = sets * len(draft.options) * (len(draft.options) - 1) // 2
-        return f"<p>Compared blindly on the phones, two images at a time: {pairs} pairs.</p>"
-    found = sorted(
-        zip(draft.options, results.preferences(draft, cast), strict=True), key=lambda o: -o[1].share
+def _blind(draft: Draft) -> str:
+    """What the phones do, before the answer."""
+    n = len(draft.options)
+    each = 2 * (n - 1) if draft.kind == "tell" else len(draft.titles) // n * n * (n - 1) // 2
+    return f"<p>Compared blindly on the phones, two images at a time: {each} pairs.</p>"
+
+
+def found(draft: Draft, cast: Sequence[Vote]) -> str:
+    """What a blind comparison found so far: preferences beside the measured metrics, or what was told apart."""
+    cast = results.of_round(cast, 1)
+    if draft.kind == "pairs":
+        return _preferred(draft, cast)
+    told = results.told_apart(draft, cast)
+    rows = "".join(
+        f"<tr><th scope='row'>{escape(option.text)}</th><td>{right} of {n}</td></tr>"
+        for option, right, n in zip(draft.options, told.right, told.trials, strict=False)
     )
-    items = [
-        _item(
-            str(rank),
-            f'{escape(option.text)}<div class="votes"><span></span><div style="--share:{p.share:.3f}">'
-            f'<span class="bar second"></span><span><b>{p.share:.0%}</b></span></div></div>'
-            f'<p class="why">{p.low:.0%} to {p.high:.0%}; chosen {p.won} times of {p.compared}</p>',
-        )
-        for rank, (option, p) in enumerate(found, 1)
+    last = escape(draft.options[-1].text)
+    head = f"<thead><tr><th>told from {last}</th><th>right</th></tr></thead>"
+    return f'<table class="beside told">{head}<tbody>{rows}</tbody></table>'
+
+
+# --- preference beside metrics ---------------------------------------------------------------------------------
+
+
+def _preferred(draft: Draft, cast: Sequence[Vote]) -> str:
+    """The class's preference of each option and what metrics say of it, in columns beside each other."""
+    shares = results.preferences(draft, cast)
+    columns = [
+        ("Preferred by the class", [_share_cell(p) for p in shares], _best([p.share for p in shares], True))
     ]
-    return (
-        f'<ol class="dv-options">{"".join(items)}</ol><p class="why">How often each would be preferred to an average one '
-        f"of these, and an interval of 95 %: Bradley–Terry, by the comparisons of {_people(len(cast))}.</p>"
+    metrics = draft.measured.metrics if draft.measured else ()
+    columns += [(m.title, _metric_cells(m), _best(m.values, m.more_is_better)) for m in metrics]
+    order = sorted(range(len(shares)), key=lambda i: -shares[i].share) if cast else range(len(shares))
+    head = "".join(f'<th scope="col">{escape(title)}</th>' for title, _, _ in columns)
+    rows = "".join(
+        f'<tr><th scope="row">{escape(draft.options[i].text)}</th>'
+        + "".join(f'<td class="{"best" if i in best else ""}">{cells[i]}</td>' for _, cells, best in columns)
+        + "</tr>"
+        for i in order
     )
+    table_ = f'<table class="beside"><thead><tr><th></th>{head}</tr></thead><tbody>{rows}</tbody></table>'
+    few = f" An interval takes at least {MIN_PEOPLE} people." if len(cast) < MIN_PEOPLE else ""
+    said = (
+        "Preferred: how often each would be to an average one of these, Bradley–Terry, with an interval of 95 %, by the "
+        f"comparisons of {_people(len(cast))}.{few}"
+    )
+    source = f" {draft.measured.source}" if draft.measured else ""
+    return f'{table_}<p class="why">{escape(said + source)}</p>'
+
+
+def _best(values: Sequence[float], more_is_better: bool) -> set[int]:
+    """The places of the best values, none where all are the same."""
+    top = (max if more_is_better else min)(values)
+    return {i for i, v in enumerate(values) if v == top} if len(set(values)) > 1 else set()
+
+
+def _share_cell(p: Preference) -> str:
+    ends = None if p.low is None or p.high is None else (p.low, p.high)
+    number = f"{p.share:.0%}" + (f" ({ends[0]:.0%} to {ends[1]:.0%})" if ends else "")
+    chosen = f"<small>chosen {p.won} times of {p.compared}</small>"
+    return _track(p.share, ends, 0, 1, number) + chosen
+
+
+def _metric_cells(metric: Metric) -> list[str]:
+    """A value and its interval for each option, on one scale; shares run to 100 %."""
+    is_share = metric.more_is_better
+    known = [*metric.values, *(end for ends in metric.intervals if ends for end in ends)]
+    low, high = min(known), 1.0 if is_share else max(known)
+    pad = 0.05 * ((high - low) or 1)
+
+    def text(value: float) -> str:
+        return f"{value:.0%}" if is_share else f"{value:.0f}".replace("-", "−")
+
+    cells = []
+    for value, ends in zip(metric.values, metric.intervals, strict=True):
+        number = f"{text(value)} " + (f"({text(ends[0])} to {text(ends[1])})" if ends else "(the reference)")
+        cells.append(_track(value, ends, low - pad, high + pad, number))
+    return cells
+
+
+def _track(value: float, ends: tuple[float, float] | None, low: float, high: float, number: str) -> str:
+    """A point with its interval on a line from `low` to `high`, and the number beside it."""
+
+    def at(v: float) -> str:
+        return f"{(v - low) / (high - low):.3f}"
+
+    first, last = ends or (value, value)
+    places = f"--at:{at(value)};--low:{at(first)};--high:{at(last)}"
+    return f'<div class="track" style="{places}"><i></i><b></b></div><span>{escape(number)}</span>'
+
+
+def disagreement(draft: Draft, cast: Sequence[Vote]) -> str:
+    """Which option each of class and metrics puts first, in a sentence; "" without votes or without metrics."""
+    if draft.measured is None or not cast:
+        return ""
+    shares = [p.share for p in results.preferences(draft, cast)]
+    firsts = [("the class", _best(shares, True))]
+    firsts += [
+        (m.title[0].lower() + m.title[1:] if m.more_is_better else m.title, _best(m.values, m.more_is_better))
+        for m in draft.measured.metrics
+    ]
+    said = "; ".join(
+        f"by {who} {', '.join(draft.options[i].text for i in sorted(best)) or 'none'}" for who, best in firsts
+    )
+    return (
+        f"Put first: {said}. These are three questions: KID compares the features of many images with those of real "
+        "ones, agreement asks a classifier for what the prompt names, and the class looked at a few images of one prompt. "
+        "Where intervals overlap, the order may be chance."
+    )
+
+
+# --- told apart --------------------------------------------------------------------------------------------------
+
+
+def told_text(draft: Draft, found: Discrimination) -> str:
+    """Up to which level the class told the images apart, in a sentence."""
+    unit = draft.options[-1].text.partition(" ")[2]
+    if not found.people:
+        return "Nobody has answered."
+    of_all = f"{_people(found.people)}, {found.share:.0%} of {sum(found.trials)} answers right"
+    levels = f"{draft.levels[0]:g} to {draft.levels[-1]:g} {unit}"
+    if found.threshold is None:
+        where = "beyond" if found.curve[-1] > TARGET else "below"
+        return f"The threshold of the class lies {where} the {levels} that were asked ({of_all})."
+    if found.people < MIN_PEOPLE:
+        span = f"an interval takes at least {MIN_PEOPLE} people"
+    else:
+        low = "below what was asked" if found.low is None else _level(found.low)
+        high = "beyond what was asked" if found.high is None else _level(found.high)
+        span = f"95 % interval {low} to {high}"
+    return (
+        f"The class told the images apart up to about {_level(found.threshold)} {unit} ({span}; {of_all}): there "
+        f"{TARGET:.0%} of the answers are right, between certainty and the 50 % of guessing."
+    )
+
+
+def _level(value: float) -> str:
+    return f"{value:.1f}" if value < 10 else f"{value:.0f}"
+
+
+def told_chart(draft: Draft, found: Discrimination) -> str:
+    """The share of right answers at each level, the fitted function, and the threshold with its interval."""
+    if not found.people:
+        return ""
+    left, right, top, base = 56.0, 585.0, 20.0, 235.0
+    logs = [math.log(level) for level in draft.levels]
+    margin = 0.5
+
+    def x(level: float) -> float:
+        at = (math.log(level) - logs[0] + margin) / (logs[-1] - logs[0] + 2 * margin)
+        return left + (right - left) * min(1.0, max(0.0, at))
+
+    def y(share: float) -> float:
+        return base - (base - top) * share
+
+    parts = []
+    if found.threshold is not None:
+        if found.people >= MIN_PEOPLE:
+            low = x(found.low) if found.low else left
+            high = x(found.high) if found.high else right
+            parts.append(
+                f'<rect x="{low:.1f}" y="{top:g}" width="{max(2, high - low):.1f}" height="{base - top:g}" '
+                'fill="var(--dv-signal)" fill-opacity="0.18"/>'
+            )
+        at = x(found.threshold)
+        parts.append(
+            f'<path d="M{at:.1f},{top:g} V{base:g}" stroke="var(--dv-signal)" stroke-width="2.5" stroke-dasharray="6 4"/>'
+            f'<text x="{at:.1f}" y="{top - 6:g}" text-anchor="middle">{_level(found.threshold)}</text>'
+        )
+    for share, label in ((0.0, "0 %"), (0.5, "50 %"), (TARGET, "71 %"), (1.0, "100 %")):
+        parts.append(
+            f'<path d="M{left:g},{y(share):.1f} H{right:g}" stroke="var(--dv-line{"-strong" if share == 0.5 else ""})"/>'
+            f'<text x="{left - 6:g}" y="{y(share) + 5:.1f}" text-anchor="end">{label}</text>'
+        )
+    places = [x(level) for level in draft.levels]
+    line = " ".join(
+        f"{'L' if i else 'M'}{at:.1f},{y(s):.1f}"
+        for i, (at, s) in enumerate(zip(places, found.curve, strict=True))
+    )
+    parts.append(f'<path d="{line}" fill="none" stroke="var(--dv-prediction)" stroke-width="3"/>')
+    for at, level, good, n in zip(places, draft.levels, found.right, found.trials, strict=True):
+        parts.append(f'<text x="{at:.1f}" y="{base + 18:g}" text-anchor="middle">{level:g}</text>')
+        if n:
+            parts.append(f'<circle cx="{at:.1f}" cy="{y(good / n):.1f}" r="6" class="mark"/>')
+    unit = draft.options[-1].text.partition(" ")[2]
+    parts.append(
+        f'<text x="{(left + right) / 2:g}" y="{base + 38:g}" text-anchor="middle">'
+        f"{escape(unit)}, log scale; points: share right</text>"
+    )
+    return _svg(told_text(draft, found), base + 46, "".join(parts))
 
 
 def _order(draft: Draft, cast: Sequence[Vote], revealed: bool) -> str:
@@ -143,7 +316,12 @@ def _open(draft: Draft, cast: Sequence[Vote], revealed: bool) -> str:
 
 
 def summary(draft: Draft, cast: Sequence[Vote]) -> list[str]:
-    """Sentences on who changed from vote 1 to vote 2; none where nobody cast both."""
+    """Sentences on what was found: who changed from vote 1 to vote 2, or what a blind comparison says."""
+    if draft.kind in BLIND:
+        first = results.of_round(cast, 1)
+        told = draft.kind == "tell"
+        line = told_text(draft, results.told_apart(draft, first)) if told else disagreement(draft, first)
+        return [line] if line else []
     gain = results.gain(draft, cast)
     said = [gain_text(gain)] if gain else []
     if draft.kind == "choice":

@@ -107,10 +107,19 @@ def _table(one: Asked) -> str:
         found = zip(draft.options, results.preferences(draft, first), strict=True)
         rows = "".join(
             f'<tr><td>{escape(o.text)}</td><td class="n">{p.share:.0%}</td>'
-            f'<td class="n">{p.low:.0%} to {p.high:.0%}</td></tr>'
+            f'<td class="n">{"–" if p.low is None or p.high is None else f"{p.low:.0%} to {p.high:.0%}"}</td></tr>'
             for o, p in found
         )
         return f"<table><tr><th>Compared</th><th>Preferred</th><th>95 % interval</th></tr>{rows}</table>"
+    if draft.kind == "tell":
+        told = results.told_apart(draft, first)
+        rows = "".join(
+            f'<tr><td>{escape(o.text)}</td><td class="n">{right} of {n}</td></tr>'
+            for o, right, n in zip(draft.options, told.right, told.trials, strict=False)
+        )
+        return (
+            f"<table><tr><th>Told from {escape(draft.options[-1].text)}</th><th>Right</th></tr>{rows}</table>"
+        )
     shares = [_percent(results.share_right(draft, votes_)) for votes_ in (first, second)]
     return f"<p>{len(first)} answers in vote 1, {len(second)} in vote 2. Right: {shares[0]}, {shares[1]}.</p>"
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+from collections.abc import Sequence
 from functools import partial
 
 import segno
@@ -11,6 +12,7 @@ import streamlit as st
 
 from diffviz.classroom import activities, results, rooms, state, votes
 from diffviz.classroom.activities import Activity
+from diffviz.classroom.answers import BLIND
 from diffviz.classroom.database import database
 from diffviz.classroom.errors import ClassroomError
 from diffviz.classroom.votes import Vote
@@ -115,19 +117,20 @@ def qr(address: str) -> str:
 def _question(mine: Host, asked: Activity, cast: tuple[Vote, ...]) -> None:
     draft = asked.question
     with st.container(key="round"):
-        if draft.kind != "pairs":
+        blind = draft.kind in BLIND  # until the answer the images are on the phones alone
+        if not blind:
             _images(mine, asked)
         if asked.phase == "reveal":
             answer, aside = st.columns([3, 2], gap="large")
             answer.html(figures.question(asked, cast))
             with aside:
                 _settle(asked, cast)
-            if draft.kind == "pairs":
-                _images(
-                    mine, asked, 110
-                )  # below what the class found; until then they are on the phones alone
+            if blind:
+                _images(mine, asked, 110)  # below what the class found
         else:
             st.html(figures.question(asked, cast))
+            if blind and st.toggle("Show the result as it comes", key=f"live-{asked.id}"):
+                _as_it_comes(asked)
         steps.show(mine.room, asked, cast)
         if draft.kind == "text":
             _moderate(mine, asked)
@@ -143,15 +146,39 @@ def _settle(asked: Activity, cast: tuple[Vote, ...]) -> None:
         st.markdown(sentence)
     if draft.kind == "choice" and (ribbons := figures.flow(draft, cast)):
         wall.draw(ribbons, f"flow-{asked.id}")
+    if draft.kind == "tell":
+        _chart(asked, cast)
+
+
+def _chart(asked: Activity, cast: Sequence[Vote]) -> None:
+    told = results.told_apart(asked.question, results.of_round(cast, 1))
+    if drawn := figures.told_chart(asked.question, told):
+        wall.draw(drawn, f"told-{asked.id}")
+
+
+@st.fragment(run_every=2.0)
+def _as_it_comes(asked: Activity) -> None:
+    """What a blind comparison has found so far: that sways nobody, as no image bears a name."""
+    with database().read() as connection:
+        cast = votes.of_activity(connection, asked.id)
+    for sentence in figures.summary(asked.question, cast):
+        st.markdown(sentence)
+    if asked.question.kind == "tell":
+        _chart(asked, cast)
+    else:
+        st.html(f'<div class="dv-room">{figures.found(asked.question, cast)}</div>')
 
 
 def _images(mine: Host, asked: Activity, wanted: int = 160) -> None:
     draft = asked.question
     if not draft.titles:
         return
-    pngs = [activities.image(database(), mine.room, asked.id, place) for place in range(len(draft.titles))]
-    notes = draft.notes if asked.phase == "reveal" else [""] * len(pngs)
-    st.html(gallery.row_of_png(pngs, draft.titles, notes, wanted=wanted))
+    number = (
+        len(draft.options) if draft.kind == "tell" else len(draft.titles)
+    )  # one set shows what was told apart
+    pngs = [activities.image(database(), mine.room, asked.id, place) for place in range(number)]
+    notes = draft.notes[:number] if asked.phase == "reveal" else [""] * number
+    st.html(gallery.row_of_png(pngs, draft.titles[:number], notes, wanted=wanted))
 
 
 def _moderate(mine: Host, asked: Activity) -> None:

@@ -8,6 +8,7 @@ import streamlit as st
 
 from diffviz.classroom import activities, results
 from diffviz.classroom.activities import Activity
+from diffviz.classroom.answers import BLIND
 from diffviz.classroom.database import database
 from diffviz.classroom.rooms import Room
 from diffviz.classroom.votes import Vote
@@ -21,7 +22,7 @@ def show(room: Room, asked: Activity, cast: Sequence[Vote]) -> None:
     if asked.phase == "reveal":
         return
     with st.container(horizontal=True, vertical_alignment="bottom", key="classroom-steps"):
-        if asked.question.kind == "pairs":
+        if asked.question.kind in BLIND:
             pass  # there is nothing to be convinced of
         elif asked.phase == "vote 1":
             minutes = st.segmented_control(
@@ -42,7 +43,7 @@ def show(room: Room, asked: Activity, cast: Sequence[Vote]) -> None:
                 args=(activities.show_first_vote, database(), room, asked, not asked.shown),
             )  # fmt: skip
             _advice(asked, cast)
-        last = asked.phase == "vote 2" or asked.question.kind == "pairs"
+        last = asked.phase == "vote 2" or asked.question.kind in BLIND
         _go(room, asked, "reveal", "Reveal", ":material/lightbulb:", last)
 
 

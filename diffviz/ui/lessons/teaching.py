@@ -40,7 +40,7 @@ def before_class() -> None:
 def plan(c: Controls) -> None:
     """The chosen plan as a list of phases with links, and a button that prints it."""
     titles = {p.id: f"{p.title} ({p.minutes} min)" for p in content.plans()}
-    chosen = c.parts("plan", titles, label="Plan")
+    chosen = c.parts("plan", titles, label="Plan", wrap=True)
     found = next(p for p in content.plans() if p.id == chosen)
     st.markdown(f"**For** {found.for_whom[0].lower()}{found.for_whom[1:]}")
     st.markdown("**At the end they can**\n" + "\n".join(f"- {objective}" for objective in found.objectives))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+from collections.abc import Hashable
 from functools import partial
 
 import streamlit as st
@@ -13,7 +14,7 @@ from diffviz.lessons import syllabus
 from diffviz.lessons.content import Demo, Plan
 from diffviz.lessons.pages import BY_SLUG
 from diffviz.lessons.syllabus import PartOfPlan, Week
-from diffviz.ui import printing
+from diffviz.ui import printing, turns
 from diffviz.ui.controls import Controls
 from diffviz.ui.practice import common, handouts
 
@@ -29,7 +30,7 @@ def for_plan(found: Plan) -> None:
     """Downloads of a plan's slides, and of its worksheet with the key."""
     with st.container(horizontal=True, gap="small"):
         for title, name, make, mime, about in (
-            ("Slides (HTML)", slides.name(found), partial(_deck, found, handouts.app_url()), "text/html",
+            ("Slides (HTML)", slides.name(found), partial(_deck, found, handouts.app_url(), turns.visitor()), "text/html",
              "One file that works offline. Its images are computed when you press, which takes some seconds."),
             ("Worksheet (PDF)", worksheets.name(found, key=False), partial(worksheets.worksheet_pdf, found),
              "application/pdf", "Lines for predictions, and tables to fill while the demos run."),
@@ -41,9 +42,13 @@ def for_plan(found: Plan) -> None:
             )
 
 
-def _deck(found: Plan, app_url: str) -> bytes:
-    """The slides. The address is read beforehand: whoever fetches the file has none of the page."""
-    return slides.deck(found, Selection(app_url=app_url)).encode()
+def _deck(found: Plan, app_url: str, visitor: Hashable) -> bytes:
+    """The slides, whose figures take turns with the runs of the pages.
+
+    Address and visitor are read beforehand: whoever fetches the file has none of the page.
+    """
+    with turns.elsewhere(visitor, "slides", slides.EVALUATIONS, "making slides"):
+        return slides.deck(found, Selection(app_url=app_url)).encode()
 
 
 def course(c: Controls) -> None:

@@ -42,10 +42,11 @@ function makePanel(panel, size) {
   [canvas.height, canvas.width] = size;
   canvas.setAttribute("role", "img");
   canvas.setAttribute("aria-label", `${panel.symbol} ${panel.label}`);
-  const label = document.createElement("button");
-  label.type = "button";
+  // The symbol stands beside the button, not in it: there it explains itself at a tap.
+  const label = document.createElement("div");
   label.className = "dv-label";
-  label.innerHTML = '<i class="dv-key"></i><b></b><small></small>';
+  label.innerHTML = '<i class="dv-key"></i><b></b><button type="button"><small></small></button>';
+  label.querySelector("button").setAttribute("aria-label", `Show ${panel.symbol}, ${panel.label}, large`);
   label.querySelector("i").dataset.role = panel.role;
   label.querySelector("b").textContent = panel.symbol;
   label.querySelector("small").textContent = panel.label;
@@ -190,7 +191,7 @@ export default function ({ parentElement, data, setTriggerValue }) {
     memory.main = index;
     panels.forEach(({ box, label, panel }, i) => {
       box.classList.toggle("main", i === index);
-      label.setAttribute("aria-pressed", i === index);
+      label.querySelector("button").setAttribute("aria-pressed", i === index);
       label.title = i === index || header.lanes ? "" : `Show ${panel.symbol} large (${i + 1})`;
     });
     fit();
@@ -387,7 +388,7 @@ export default function ({ parentElement, data, setTriggerValue }) {
       const [x, y] = [(event.clientX - box.left) / box.width, (event.clientY - box.top) / box.height];
       setTriggerValue("pick", { panel: i, frame, x, y });
     });
-    on(label, "click", () => enlarge(i));
+    on(label, "click", (event) => { if (!event.target.closest(".dv-symbol")) enlarge(i); });
   });
   // The thumbnails are a scrubber themselves.
   let sliding = false;
