@@ -200,11 +200,6 @@ def manifest(assets: Path = ASSETS) -> dict[str, Entry]:
         ) from error
 
 
-def pixel_networks(assets: Path = ASSETS) -> dict[str, Entry]:
-    """The networks that work on pixels: those that every page offers. Latent ones have a lesson of their own."""
-    return {name: entry for name, entry in manifest(assets).items() if not entry.autoencoder}
-
-
 def listed(assets: Path = ASSETS) -> dict[str, str]:
     """The SHA-256 of every file that the manifest lists, networks and others."""
     networks = {entry.file: entry.sha256 for entry in manifest(assets).values()}
