@@ -87,7 +87,7 @@ class Denoiser:
         if self.autoencoder is None:
             return states
         batches = np.array_split(states, max(1, len(states) // 8))
-        return np.concatenate([self.decode(torch.as_tensor(b)).numpy() for b in batches])
+        return np.concatenate([self.decode(torch.tensor(b)).numpy() for b in batches])
 
     def tokens(self, prompts: Sequence[str], styles: Sequence[str | None]) -> Tensor:
         """Token ids (B, L) of prompts and styles, one pair per image."""
