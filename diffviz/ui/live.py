@@ -345,7 +345,8 @@ def _files(run: Run, name: str) -> tuple[player.Saved, ...]:
     def notebook() -> bytes:
         from diffviz.export import runs
 
-        return runs.notebook(run.settings, checkpoints.manifest()[run.settings.model].sha256)
+        model = run.settings.model
+        return runs.notebook(run.settings, checkpoints.manifest()[model].sha256, latent=in_latents(model))
 
     return (
         player.Saved(

@@ -14,10 +14,13 @@ from diffviz.diffusion.samplers import SAMPLERS
 from diffviz.evaluation.metrics import rmse
 from diffviz.imaging.pixels import from_uint8, to_uint8
 from diffviz.models import checkpoints
+from diffviz.models.denoiser import Denoiser
 from diffviz.pipelines import editing
 from diffviz.pipelines.editing import Img2ImgSettings, InpaintSettings
 from diffviz.pipelines.text_to_image import Settings, sample_images
+from diffviz.pipelines.trajectory import Trajectory
 from diffviz.ui import charts, live, source, theme
+from diffviz.ui.cache import frozen, memo
 from diffviz.ui.components import gallery, player
 from diffviz.ui.components.sketchpad import SIDE, marker
 from diffviz.ui.controls import Controls
@@ -303,41 +306,58 @@ def inpaint(
     _compare_resampling(edit, mask)
 
 
+@dataclasses.dataclass(frozen=True)
+class LatentMask:
+    """What a mask on positions of the latents costs; shares are of the image, errors and jumps on values from -1 to 1."""
+
+    patch: int  # pixels of a position's side
+    masked: float
+    anew: float  # drawn anew: whole patches
+    outside_rmse: float  # of the decoded image to the source, outside the mask
+    jumps: (
+        tuple[float, float, float] | None
+    )  # across the mask's boundary: source, decoded, with the pixels put back
+    images: np.ndarray  # (4, S, S, 3) uint8: the mask, what is drawn anew, decoded, with the pixels put back
+
+
+def latent_mask(run: Trajectory, given: np.ndarray, mask: np.ndarray, denoiser: Denoiser) -> LatentMask:
+    """Compare a finished inpainting of latents with its source (S, S, 3) uint8, where `mask` (S, S) is not 0."""
+    anew, patch = editing.drawn_anew(mask, denoiser), denoiser.image_size // denoiser.shape[-1]
+    decoded, original, outside = denoiser.decode_states(run.x[-1:])[0], from_uint8(given), mask == 0
+    hidden = [np.where(part[..., None], np.uint8(GREY), given) for part in (mask > 0, anew)]
+    jumps, error = None, 0.0
+    if outside.any():
+        error = float(rmse(decoded[:, outside], original[:, outside]))
+        source, before, after = (editing.boundary_jump(p, mask) for p in (original, decoded, run.final))
+        jumps = source, before, after
+    images = np.stack([*hidden, to_uint8(decoded), to_uint8(run.final)])
+    return LatentMask(patch, float((mask > 0).mean()), float(anew.mean()), error, jumps, images)
+
+
 def _mask_in_latents(run: live.Run, given: np.ndarray, mask: np.ndarray) -> None:
     """What a mask on positions of the latents costs: more is drawn anew, and a seam where pixels are put back."""
-    denoiser, finished = checkpoints.load(run.settings.model), run.trajectory()
-    anew, patch = editing.drawn_anew(mask, denoiser), denoiser.image_size // denoiser.shape[-1]
-    decoded = denoiser.decode_states(finished.x[-1:])[0]
-    outside, original = mask == 0, from_uint8(given)
-    st.html(
-        gallery.row(
-            [
-                np.where(mask[..., None] > 0, np.uint8(GREY), given),
-                np.where(anew[..., None], np.uint8(GREY), given),
-                to_uint8(decoded),
-                to_uint8(finished.final),
-            ],
-            ["the mask, in pixels", "drawn anew", "decoded", "with the pixels put back"],
-            [f"{mask.mean():.1%} of the image", f"{anew.mean():.1%} of the image", "", "the finished image"],
-            SMALL,
-        )
+    found = memo(
+        "inpaint-mask-in-latents",
+        run,
+        lambda: frozen(latent_mask(run.trajectory(), given, mask, checkpoints.load(run.settings.model))),
     )
-    error = float(rmse(decoded[:, outside], original[:, outside])) if outside.any() else 0.0
+    titles = ["the mask, in pixels", "drawn anew", "decoded", "with the pixels put back"]
+    notes = [f"{found.masked:.1%} of the image", f"{found.anew:.1%} of the image", "", "the finished image"]
+    st.html(gallery.row(list(found.images), titles, notes, SMALL))
     seam = ""
-    if outside.any():
-        before, after = (editing.boundary_jump(part, mask) for part in (decoded, finished.final))
+    if found.jumps is not None:
+        source_jump, before, after = found.jumps
         seam = (
             f" Across the boundary of the mask values jump by {after:.2f} on average, by {before:.2f} in what was decoded "
-            f"and by {editing.boundary_jump(original, mask):.2f} in the source image."
+            f"and by {source_jump:.2f} in the source image."
         )
     st.markdown(
-        f"A latent stands for {patch} × {patch} pixels, so the mask is widened to whole patches: **{anew.mean():.1%}** "
-        "of the "
-        f"image are drawn anew for a mask of {mask.mean():.1%}. And decoding the known latents does not give the known "
-        "pixels "
-        f"back: outside the mask the decoded image has an RMSE of **{error:.3f}** to the source. So the source's own "
-        "pixels "
-        f"are put back there.{seam}"
+        f"A latent stands for {found.patch} × {found.patch} pixels, so the mask is widened to whole patches: "
+        f"**{found.anew:.1%}** of the image are drawn anew for a mask of {found.masked:.1%}. And decoding the known "
+        "latents "
+        "does not give the known pixels back: outside the mask the decoded image has an RMSE of "
+        f"**{found.outside_rmse:.3f}** "
+        f"to the source. So the source's own pixels are put back there.{seam}"
     )
 
 

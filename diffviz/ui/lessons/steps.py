@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import html
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 import plotly.graph_objects as go
@@ -203,7 +203,7 @@ def sampler_race(stage: Stage, settings: Settings, budget: int) -> None:
         place = st.empty()
         seen = _run_race(settings, racers, budget, place)
         denoiser = checkpoints.load(settings.model)
-        reference = _reference(settings, _lanes(_newest(seen, denoiser), budget, None), place)
+        reference = _reference(settings, lambda: _lanes(_newest(seen, denoiser), budget, None), place)
         images = memo("race-images", (settings, tuple(racers), budget), lambda: _images(seen, denoiser))
         finals = {SAMPLERS[n].title: images[n][-1] for n in racers}
         order = step_comparison.rank_by_distance(finals, reference.image)
@@ -252,7 +252,9 @@ class _Reference:
     path: np.ndarray
 
 
-def _reference(settings: Settings, lanes: Sequence[player.Panel], place: DeltaGenerator) -> _Reference:
+def _reference(
+    settings: Settings, lanes: Callable[[], Sequence[player.Panel]], place: DeltaGenerator
+) -> _Reference:
     """The reference trajectory from the same noise; the `lanes` stand at the place while it is computed."""
     steps = step_comparison.REFERENCE["steps"]
 
@@ -260,7 +262,7 @@ def _reference(settings: Settings, lanes: Sequence[player.Panel], place: DeltaGe
         torch.set_num_threads(1)
         path = []
         with place.container():
-            st.html(player.still(lanes, "The reference is next.", lanes=True))
+            st.html(player.still(lanes(), "The reference is next.", lanes=True))
             bar = st.progress(0.0)
             for step in step_comparison.reference_steps(settings):
                 if step.i % 10 == 0:

@@ -220,7 +220,9 @@ def loss_over_time(stage: Stage, model: str) -> None:
     )
     st.caption(
         f"N = {found['n']} held-out images of common emoji and as many training images, each with one noise at {len(t)} "
-        "timesteps, predicted with their captions. Each line is scaled to a mean of 1. Made by "
+        "timesteps, predicted with their captions. "
+        + ("Errors are of latents. " if live.in_latents(model) else "")
+        + "Each line is scaled to a mean of 1. Made by "
         f"`python -m diffviz.training.eval_loss --model {model}`."
     )
     source.show(prediction_targets.weighted_loss)
