@@ -9,6 +9,7 @@ from streamlit.testing.v1 import AppTest
 
 from diffviz.models import checkpoints
 from diffviz.models.autoencoder import Decoder
+from diffviz.paths import CURVES
 
 NET = {"net": "128 × 128, in latents"}
 UNTRUE = (
@@ -85,3 +86,43 @@ def check(app: AppTest) -> None:
 )
 def test_every_part_works_in_latents_and_says_nothing_that_holds_of_pixels_alone(slug, state, cheap):
     check(told(open_page(slug, state | NET)))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("slug", "state"), INSIDE, ids=lambda v: v if isinstance(v, str) else "-".join(v.values())
+)
+def test_what_is_inside_the_network_can_be_looked_at(slug, state):
+    check(told(open_page(slug, state | NET)))
+
+
+def test_the_autoencoder_is_read_only_once_a_page_needs_it(cheap, monkeypatch):
+    reads, kept = [], checkpoints.read_autoencoder
+    monkeypatch.setattr(checkpoints, "read_autoencoder", lambda path: reads.append(path.name) or kept(path))
+    for cached in (checkpoints.load, checkpoints.load_autoencoder):
+        cached.cache_clear()
+    for slug in ("forward", "reverse", "editing", "memorization"):
+        open_page(slug, {})
+    assert not reads
+    for _ in range(2):
+        open_page("reverse", NET | {"steps": "2"})
+    assert reads == ["autoencoder128.safetensors"]
+
+
+def test_pairs_that_were_not_sampled_are_said_to_be_missing_and_those_of_the_first_network_shown(cheap):
+    app = open_page("steps", {"part": "Blind test"} | NET)
+    (missing,) = [i.value for i in app.info if "have not been sampled" in i.value]
+    assert "build_blind_test --model emoji128" in missing and "32 × 32" in missing
+
+
+def test_what_was_not_measured_of_the_network_is_said_not_to_be(cheap):
+    for slug, state in (("steps", {"part": "Measured quality"}), ("training", {"learn": "Loss by timestep"})):
+        if checkpoints.manifest()[checkpoints.LATENT].sha256 not in shipped_results():
+            app = told(open_page(slug, state | NET))
+            assert any("measured" in i.value for i in app.info)
+
+
+def shipped_results() -> str:
+    return "".join(
+        p.read_text(encoding="utf-8") for p in CURVES.glob("*emoji128.json") if "outside" not in p.name
+    )
