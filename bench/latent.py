@@ -26,14 +26,15 @@ from diffviz.models.denoiser import Denoiser
 from diffviz.pipelines.text_to_image import Settings, sample_trajectory
 
 LIMIT_MB = 800
+LATENT = {"net": "128 × 128, in latents"}
 VISITED = [  # pages that use every network, the autoencoder, the classifier, and the images of the memorization lesson
-    *(("reverse", {"net": title}) for title in ("32 × 32, quick", "64 × 64, sharp", "128 × 128, in latents")),
-    ("editing", {"net": "128 × 128, in latents", "do": "Inpainting"}),
-    ("guidance", {"net": "128 × 128, in latents"}),
-    ("guidance", {"net": "128 × 128, in latents", "show": "Guidance scale"}),
-    ("memorization", {"net": "128 × 128, in latents"}),
+    ("reverse", {"net": "32 × 32, quick", "steps": "10"}),
+    ("reverse", {"net": "64 × 64, sharp", "steps": "10"}),
+    ("reverse", {**LATENT, "steps": "10"}),
     ("latent", {}),
-    ("latent", {"latent": "Parts of Stable Diffusion"}),
+    ("editing", {**LATENT, "do": "Inpainting"}),
+    ("memorization", LATENT),
+    ("guidance", LATENT),
 ]
 
 
