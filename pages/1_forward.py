@@ -59,6 +59,14 @@ st.markdown(
     "And because **we** add the noise, we know exactly what it was: any image gives as many training examples as we "
     "like, each a noisy image with its target, for the network that will learn to predict the noise."
 )
+st.markdown(
+    "The noise on this page is on pixels. For a network that works on **latents** the same equations hold, and the noise "
+    "is "
+    "added to the latents instead; what that looks like is decoded in the lesson on latent diffusion."
+)
+frame.link(
+    frame.BY_SLUG["latent"], "The forward process in latents", query_params={"latent": "Diffuse in latents"}
+)
 frame.closing_question(
     "Suppose the forward process took ten times as many steps, with the same schedule. Would the last state be noisier?",
     "No, not with schedules such as these, which are functions of a continuous t: they fix the distribution of the "

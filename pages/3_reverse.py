@@ -60,6 +60,7 @@ frame.closing_question(
     "Because without guidance that prediction is at best a mean. x̂₀ estimates E[x₀ | xₜ, c], the mean of all clean "
     "images that could have been noised into xₜ; at t = 1 that is every image that fits the prompt, and their mean "
     "is a blur. With less noise, fewer images are possible, and the mean gets sharper. Set **Guidance scale** to 1 and "
-    "**Steps** to 1, then to 3, 10 and 30. (With w above 1 the prediction is no mean: it is extrapolated and clipped.)",
+    "**Steps** to 1, then to 3, 10 and 30. (With w above 1 the prediction is no mean: it is extrapolated, and in pixels "
+    "clipped.)",
 )
 frame.next_lesson(frame.BY_SLUG["steps"], "Does it take thirty steps?")

@@ -40,7 +40,9 @@ FORMERLY = {
 part = c.parts("part", PARTS, FORMERLY)
 stage = layout()
 if part == "tell":
-    blind_test.show(stage)
+    with stage.controls, stage.more("net"):
+        net = live.network(c, checkpoints.QUICK)
+    blind_test.show(stage, net)
 else:
     sampler, guidance = "ddim", 1.0  # where the part has no control for it
     with stage.controls:

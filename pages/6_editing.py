@@ -29,7 +29,7 @@ FORMERLY = {"Begin with it": "img2img", "Fill a hole": "inpaint"}
 part = c.parts("do", PARTS, FORMERLY)
 stage = layout()
 with stage.controls:
-    image = image_input.choose(c).pixels
+    image = image_input.choose(c)
     if part == "img2img":
         prompt = c.text("Prompt", "into", "fox", placeholder="no prompt: unconditional")
         strength = c.slider("Strength: the t it is noised to", "strength", 0.85, 0.05, 1.0, 0.05)
@@ -37,7 +37,7 @@ with stage.controls:
         prompt = c.text(
             "Prompt", "filling", "cat face with sunglasses", placeholder="no prompt: unconditional"
         )
-        mask = editing.choose_mask(c, image)
+        mask = editing.choose_mask(c, image.pixels)
     with stage.more("guidance", "rounds"):
         style = c.choice("Style", "style", ("", *words.styles), "noto", {"": "any"})
         seed = seed_control(c)

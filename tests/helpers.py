@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
 from html.parser import HTMLParser
 from pathlib import Path
@@ -10,6 +11,7 @@ import numpy as np
 import torch
 from streamlit.testing.v1 import AppTest
 
+from diffviz.models.autoencoder import Autoencoder, AutoencoderConfig
 from diffviz.models.denoiser import Denoiser
 from diffviz.models.text_encoder import Vocabulary
 from diffviz.models.unet import UNet, UNetConfig
@@ -51,6 +53,20 @@ def make_tiny(seed: int = 0) -> Denoiser:
             if not p.any():
                 p.normal_(std=0.05)
     return Denoiser(net.eval().requires_grad_(False), vocabulary)
+
+
+def make_tiny_latent() -> Denoiser:
+    """An untrained latent network of 64-pixel images; of raw latents it takes the mean as 0.3, the deviation as 0.5."""
+    tiny = make_tiny()
+    autoencoder = Autoencoder(AutoencoderConfig(size=64, latent_channels=4, channels=(16, 32))).eval()
+    net = UNet(dataclasses.replace(tiny.net.config, size=8, in_channels=4, patch=1))
+    with torch.no_grad():
+        for p in [*net.parameters(), *autoencoder.parameters()]:
+            if not p.any():
+                p.normal_(std=0.05)
+        autoencoder.mean.fill_(0.3)
+        autoencoder.std.fill_(0.5)
+    return Denoiser(net.eval().requires_grad_(False), tiny.vocabulary, autoencoder.requires_grad_(False))
 
 
 def tiny_data(path: Path, n: int = 24, size: int = 16) -> Path:

@@ -6,15 +6,17 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from diffviz.analysis.spaces import LATENTS, PIXELS, Space, space_of
 from diffviz.evaluation.metrics import PER_IMAGE, rmse
 from diffviz.pipelines.trajectory import Trajectory
 
 SQUARES = 8  # the layout of an image is its block averages, with this many blocks a side
+MAX_DECODED = 60  # frames of a run in latents that are shown, and so decoded, beside its last
 
 
 @dataclass(frozen=True)
 class Convergence:
-    """How near x0_hat is to the finished image at each frame, from 0 to 1: two (F,) arrays.
+    """How near x0_hat is, as an image, to the finished one at each frame, from 0 to 1: two (F,) arrays.
 
     `layout` compares the averages of 8 × 8 blocks, `detail` the rest. Each is 1 - RMSE / RMSE of the first estimate:
     1 means equal to the finished image, 0 no nearer to it than the first estimate was.
@@ -33,21 +35,32 @@ def split_layout_detail(images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return layout, images - layout
 
 
+def is_shown(space: Space, frame: int, planned: int) -> bool:
+    """Whether a frame of a run of `planned` steps is shown: all in pixels, in latents about MAX_DECODED of a long run."""
+    return space is PIXELS or frame == planned or frame % -(-planned // MAX_DECODED) == 0
+
+
+def shown_frames(run: Trajectory, planned: int | None = None) -> list[int]:
+    """The numbers of the frames that are shown, the last one always among them; `planned` as in `reverse_captions`."""
+    planned, space = planned or run.steps, space_of(run)
+    return [i for i in range(run.steps + 1) if i == run.steps or is_shown(space, i, planned)]
+
+
 def convergence(run: Trajectory) -> Convergence:
-    """Convergence of the estimate x0_hat to the image that this trajectory ends in."""
+    """Convergence of the estimate x0_hat to the image that this trajectory ends in, at each of `shown_frames`."""
 
     def share(part: np.ndarray) -> np.ndarray:
         gap = rmse(part, part[-1], PER_IMAGE)
         return np.clip(1 - gap / gap[0], 0, 1) if gap[0] > 0 else np.ones_like(gap)
 
-    layout, detail = split_layout_detail(run.x0)
+    layout, detail = split_layout_detail(run.images("x0", shown_frames(run)))
     return Convergence(share(layout), share(detail))
 
 
 def clipped_share(x0: np.ndarray) -> np.ndarray:
     """The share of values that clipping to [-1, 1] holds at a limit, of estimates x0_hat (…, C, H, W): (…,).
 
-    Not for latents, which are not clipped.
+    Of networks on pixels only: latents are not clipped.
     """
     return np.mean(np.abs(x0) >= 1, axis=PER_IMAGE)
 
@@ -60,27 +73,35 @@ def guidance_scale(run: Trajectory) -> float | None:
 
 
 def reverse_captions(run: Trajectory, planned: int | None = None) -> list[str]:
-    """Captions of a sampling trajectory, one per frame.
+    """Captions of a sampling trajectory, one for each of `shown_frames`.
 
     `planned` is the number of steps it was meant to have: a run that was stopped before has no finished image that its
     estimates could be compared with, and its last frame is a noisy one.
     """
-    steps, scale = planned or run.steps, guidance_scale(run)
+    steps, scale, space = planned or run.steps, guidance_scale(run), space_of(run)
     done = convergence(run) if run.steps == steps else None
-    guided, clipped = scale is not None and scale != 1, clipped_share(run.x0)
-    texts = []
-    for i in range(len(run.x0)):
+    guided, at, texts = scale is not None and scale != 1, shown_frames(run, planned), []
+    for k, i in enumerate(at):
         if i == steps:
-            texts.append("The finished image: the last step ends on x̂₀ itself and adds no noise back.")
-            continue
-        if i == run.steps:
+            decoded = ", decoded" if space is LATENTS else ""
+            texts.append(
+                f"The finished image{decoded}: the last step ends on x̂₀ itself and adds no noise back."
+            )
+        elif i == run.steps:
             texts.append(_stopped(i, steps, float(run.t[i])))
-            continue
-        limits = (
-            f" Guidance and clipping hold {clipped[i]:.0%} of the values of x̂₀ at −1 or 1." if guided else ""
-        )
-        texts.append(f"Step {i + 1} of {steps}: {_what(i, scale, done)}.{limits}")
-    return texts
+        else:
+            limits = _limits(run.x0[i], space) if guided else ""
+            stage = None if done is None else (float(done.layout[k]), float(done.detail[k]))
+            texts.append(f"Step {i + 1} of {steps}: {_what(i, scale, stage, space)}.{limits}")
+    return [space.say(text) for text in texts]
+
+
+def _limits(x0: np.ndarray, space: Space) -> str:
+    """What bounds a guided estimate (C, H, W), in a sentence."""
+    if space is PIXELS:
+        return f" Guidance and clipping hold {clipped_share(x0):.0%} of the values of x̂₀ at −1 or 1."
+    spread = x0.std()
+    return f" Nothing is clipped: the values of x̂₀ have a standard deviation of {spread:.2f}, of training latents 1."
 
 
 def _stopped(i: int, steps: int, t: float) -> str:
@@ -91,64 +112,74 @@ def _stopped(i: int, steps: int, t: float) -> str:
     )
 
 
-def _what(i: int, scale: float | None, done: Convergence | None) -> str:
-    """What there is to see at a frame that is not the last."""
+def _what(i: int, scale: float | None, stage: tuple[float, float] | None, space: Space) -> str:
+    """What there is to see at a frame that is not the last; `stage` is how near layout and detail are to the end."""
     if i == 0:
-        return _first(scale)
-    if done is None:
+        return _first(scale, space)
+    if stage is None:
         return "x̂₀ is what is predicted from xₜ at this step"
-    layout, detail = float(done.layout[i]), float(done.detail[i])
-    return f"{_stage(layout, detail)} ({_figures(layout, detail)})"
+    return f"{_stage(*stage, space.image_of('x̂₀'))} ({_figures(*stage)})"
 
 
 def img2img_captions(run: Trajectory, planned: int) -> list[str]:
     """Captions of an image-to-image trajectory: as `reverse_captions`, but for the first frame."""
-    first = (
-        f"Step 1 of {planned}: the given image, noised to t = {run.t[0]:.2f}. "
-        "x̂₀ is what the network predicts of it from there."
+    space = space_of(run)
+    given = "the latents of the given image" if space is LATENTS else "the given image"
+    first = space.say(
+        f"Step 1 of {planned}: {given}, noised to t = {run.t[0]:.2f}. "
+        f"x̂₀ is what the network predicts of {'them' if space is LATENTS else 'it'} from there."
     )
     return [first, *reverse_captions(run, planned)[1:]]
 
 
 def inpaint_captions(run: Trajectory, planned: int, known: np.ndarray, mask: np.ndarray) -> list[str]:
-    """Captions of inpainting where `mask` (H, W) is not 0: the error of x0_hat in the `known` (C, H, W) part."""
-    outside = mask == 0
+    """Captions of inpainting where `mask` (S, S) is not 0, one for each of `shown_frames`.
+
+    They tell the error of x0_hat, as an image, in the `known` (3, S, S) part.
+    """
+    outside, space, at = mask == 0, space_of(run), shown_frames(run, planned)
+    back = ", put back after decoding" if space is LATENTS else ""
+    given = "the latents of the given image replace" if space is LATENTS else "the given image replaces"
     texts = []
-    for i, (t, x0) in enumerate(zip(run.t, run.x0, strict=True)):
-        if i == len(run.x0) - 1 < planned:
-            texts.append(_stopped(i, planned, float(t)))
+    for i, x0 in zip(at, run.images("x0", at), strict=True):
+        t = run.t[i]
+        if i == run.steps < planned:
+            texts.append(space.say(_stopped(i, planned, float(t))))
             continue
         if i == planned:
-            texts.append("Finished: outside the mask every pixel is that of the given image.")
+            texts.append(f"Finished: outside the mask every pixel is that of the given image{back}.")
             continue
         error = float(rmse(x0[:, outside], known[:, outside])) if outside.any() else 0.0
         again = ", resampled" if i and t == run.t[i - 1] else ""
         texts.append(
-            f"Step {i + 1} of {planned}{again}: outside the mask the error (RMSE) of x̂₀ is {error:.2f}. There the given "
-            "image replaces it before the step is taken."
+            f"Step {i + 1} of {planned}{again}: outside the mask the error (RMSE) of {space.image_of('x̂₀')} is "
+            f"{error:.2f}. "
+            f"There {given} it before the step is taken."
         )
     return texts
 
 
-def _first(scale: float | None) -> str:
+def _first(scale: float | None, space: Space) -> str:
     """What the estimate at pure noise is: without guidance, E[x0 | x_1, c] = E[x0 | c]."""
     start = "xₜ is Gaussian noise and holds nothing of an image"
     if scale is None:
         return f"{start}; x̂₀ is the first prediction"
     if scale == 1:
-        return f"{start}, so x̂₀ estimates the mean of all images that fit the prompt"
-    return f"{start}; x̂₀ is guided: x̂₀(∅) + {scale:g}·(x̂₀(c) − x̂₀(∅)), clipped"
+        latents = "the latents of " if space is LATENTS else ""
+        return f"{start}, so x̂₀ estimates the mean of {latents}all images that fit the prompt"
+    clipped = ", clipped" if space.clipped else ""
+    return f"{start}; x̂₀ is guided: x̂₀(∅) + {scale:g}·(x̂₀(c) − x̂₀(∅)){clipped}"
 
 
 def _figures(layout: float, detail: float) -> str:
     return f"of the way to the finished image: layout {layout:.0%}, fine detail {detail:.0%}"
 
 
-def _stage(layout: float, detail: float) -> str:
+def _stage(layout: float, detail: float, shown: str) -> str:
     if layout < 0.35:
-        return "neither layout nor detail of x̂₀ is near the finished image"
+        return f"neither layout nor detail of {shown} is near the finished image"
     if layout < 0.75:
-        return "the layout of x̂₀ is forming"
+        return f"the layout of {shown} is forming"
     if detail < 0.5:
         return "the layout stands, the fine detail still changes"
     if detail < 0.9:

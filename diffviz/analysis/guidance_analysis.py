@@ -43,10 +43,17 @@ class CondUncond:
         """RMSE between the guided x0_hat (steps, C, H, W) and the unconditional one: (steps,)."""
         return rmse(guided, self.uncond, PER_IMAGE)
 
+    def guided(self, scale: float) -> np.ndarray:
+        """The guided x0_hat at a scale, before it is clipped, which latents are not: (steps, C, H, W)."""
+        return self.uncond + scale * (self.cond - self.uncond)
+
     def clipped(self, scale: float) -> np.ndarray:
         """Share of the values of the guided x0_hat that lie outside [-1, 1] before they are clipped: (steps,)."""
-        guided = self.uncond + scale * (self.cond - self.uncond)
-        return (np.abs(guided) > 1 + CLIP_TOLERANCE).mean(PER_IMAGE)
+        return (np.abs(self.guided(scale)) > 1 + CLIP_TOLERANCE).mean(PER_IMAGE)
+
+    def spread(self, scale: float) -> np.ndarray:
+        """Standard deviation of the values of the guided x0_hat at each state: (steps,)."""
+        return self.guided(scale).std(PER_IMAGE)
 
 
 def cond_uncond(run: Trajectory, settings: Settings, denoiser: Denoiser) -> CondUncond:
@@ -85,7 +92,7 @@ def cross_attention_maps(run: Trajectory, settings: Settings, denoiser: Denoiser
 def at_scales(
     settings: Settings, seeds: Sequence[int], scales: Sequence[float] = SCALES
 ) -> Iterator[np.ndarray]:
-    """The final images of the same seeds at each guidance scale, one scale after another: (N, C, H, W)."""
+    """The final images of the same seeds at each guidance scale, one scale after another: (N, 3, S, S)."""
     for scale in scales:
         yield sample_images(dataclasses.replace(settings, guidance=scale), seeds).numpy()
 
@@ -99,16 +106,20 @@ def interval_variants(settings: Settings) -> dict[str, Settings]:
 def sample_with_classifier(
     settings: Settings, seeds: Sequence[int], label_classifier: LabelClassifier, label: str, scale: float
 ) -> np.ndarray:
-    """Unconditional samples (N, C, H, W) with classifier guidance towards one of its labels."""
+    """Unconditional samples (N, 3, S, S) with classifier guidance towards one of its labels."""
     denoiser, schedule = checkpoints.load(settings.model), SCHEDULES[settings.schedule]
     alone = dataclasses.replace(settings, prompt="", guidance=1.0)
+    log_p = label_classifier.log_p(label)
     denoise = classifier_guidance(
-        build_denoiser(alone, denoiser, len(seeds)), label_classifier.log_p(label), scale, schedule
+        build_denoiser(alone, denoiser, len(seeds)),
+        lambda x0: log_p(denoiser.decode(x0)),
+        scale,
+        schedule,
+        clip=denoiser.autoencoder is None,
     )
     rng = make_generators(seeds)
-    return final_step(
-        sample(alone, denoise, randn_per_seed(rng, denoiser.shape), alone.timesteps, rng)
-    ).x.numpy()
+    last = final_step(sample(alone, denoise, randn_per_seed(rng, denoiser.shape), alone.timesteps, rng))
+    return denoiser.decode(last.x).numpy()
 
 
 def class_probability(images: np.ndarray, label_classifier: LabelClassifier, label: str) -> np.ndarray:

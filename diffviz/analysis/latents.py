@@ -81,6 +81,12 @@ def channel_images(z: np.ndarray) -> np.ndarray:
     return to_uint8(z[..., None, :, :] / SHOWN_STD).repeat(3, axis=-1)
 
 
+def first_channels(z: np.ndarray, side: int, white: float = SHOWN_STD) -> np.ndarray:
+    """Three channels of latents (…, C, H, W) as red, green and blue, each value a square: (…, side, side, 3) uint8."""
+    zoom = side // z.shape[-1]
+    return to_uint8(z[..., :3, :, :], white).repeat(zoom, axis=-3).repeat(zoom, axis=-2)
+
+
 def channel_sheet(z: np.ndarray, columns: int, zoom: int = 1, gap: int = 1) -> np.ndarray:
     """All channels of latents (…, C, H, W) side by side in `columns`: (…, rows, width, 3) uint8, white gaps between."""
     images = channel_images(z)

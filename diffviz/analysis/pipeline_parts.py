@@ -17,7 +17,7 @@ from torch import Tensor
 
 from diffviz.analysis import latents, unet_probe
 from diffviz.diffusion.samplers import Step, make_generators, randn_per_seed
-from diffviz.imaging.pixels import from_uint8, to_uint8
+from diffviz.imaging.pixels import from_uint8
 from diffviz.models.classifier import LabelClassifier
 from diffviz.models.denoiser import Denoiser
 from diffviz.models.text_encoder import FIRST_STYLE, NO_STYLE, NULL_TOKEN, PAD, Vocabulary
@@ -114,13 +114,8 @@ def decoder_of(denoiser: Denoiser, change: str) -> Callable[[np.ndarray], np.nda
     autoencoder = denoiser.autoencoder
     if autoencoder is None:
         raise ValueError("this network works on pixels: it has no decoder")
-    if change == "left out":  # the first three channels as red, green and blue, each value a square
-
-        def first_channels(z: np.ndarray) -> np.ndarray:
-            zoom = denoiser.image_size // z.shape[-1]
-            return to_uint8(z[:3] / latents.SHOWN_STD).repeat(zoom, 0).repeat(zoom, 1)
-
-        return first_channels
+    if change == "left out":
+        return lambda z: latents.first_channels(z, denoiser.image_size)
     decode = latents.decode_linear if change == "its linear part alone" else latents.decode
     return lambda z: decode(autoencoder, z)
 

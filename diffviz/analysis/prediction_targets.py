@@ -54,7 +54,7 @@ class NoisyPredictions:
 def predict_at_times(
     denoiser: Denoiser, x0: np.ndarray, prompt: str, style: str | None, seed: int, ts: np.ndarray
 ) -> NoisyPredictions:
-    """Noise x0 (C, H, W) to each of the times ts, above 0 to 1, and evaluate the network as training does.
+    """Noise x0 (C, H, W), an image or latents, to each of the times ts, above 0 to 1, and evaluate as training does.
 
     Unlike in sampling, the prediction is not clipped to [-1, 1].
     """

@@ -58,7 +58,7 @@ def time_of_alpha(alpha: float, schedule: Schedule) -> float:
 def sample_from_noise_as(
     alpha: float, prompt: str, seeds: Sequence[int], steps: int, denoiser: Denoiser
 ) -> np.ndarray:
-    """Images sampled from pure noise by DDIM while the network is told that it holds `alpha` of an image: (N, C, H, W).
+    """Images sampled from pure noise by DDIM while the network is told that it holds `alpha` of an image: (N, 3, S, S).
 
     With alpha = 0 that is true. Otherwise it is what sampling does where the terminal SNR of the schedule is not zero, or
     where the first timestep is not the last of training ("leading" spacing): Lin et al. 2023 (arXiv 2305.08891).
@@ -67,7 +67,8 @@ def sample_from_noise_as(
     schedule, rng = SCHEDULES["cosine"], make_generators(seeds)
     denoise = denoiser.conditioned([prompt] * len(seeds), [None] * len(seeds), schedule)
     x = randn_per_seed(rng, denoiser.shape)
-    return final_step(ddim(denoise, x, timesteps(steps, time_of_alpha(alpha, schedule)), schedule)).x.numpy()
+    last = final_step(ddim(denoise, x, timesteps(steps, time_of_alpha(alpha, schedule)), schedule))
+    return denoiser.decode(last.x).numpy()
 
 
 @dataclasses.dataclass(frozen=True)

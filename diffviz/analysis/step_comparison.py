@@ -11,7 +11,7 @@ import torch
 from diffviz.analysis.reverse_trajectory import detail_rms
 from diffviz.diffusion.samplers import SAMPLERS, Step, final_step, make_generators, randn_per_seed
 from diffviz.diffusion.schedules import SCHEDULES
-from diffviz.evaluation.metrics import rmse
+from diffviz.evaluation.metrics import PER_IMAGE, rmse
 from diffviz.models.denoiser import Denoiser
 from diffviz.pipelines.text_to_image import Settings, sample_steps, sample_trajectory
 from diffviz.pipelines.trajectory import Trajectory
@@ -64,11 +64,11 @@ def race_samplers(
 
 
 def distances(
-    frames: Sequence[Step], sampler: str, steps: int, target: np.ndarray
+    images: np.ndarray, sampler: str, steps: int, target: np.ndarray
 ) -> tuple[list[int], list[float]]:
-    """NFE spent and the RMSE of the newest prediction x0_hat to `target` (C, H, W), for each frame."""
-    made = [nfe_at_frame(sampler, step.i, steps) for step in frames]
-    return made, [float(rmse(step.x0[0].numpy(), target)) for step in frames]
+    """NFE spent and the RMSE of the newest prediction x0_hat to `target` (3, S, S), for each of its images (F, 3, S, S)."""
+    made = [nfe_at_frame(sampler, i, steps) for i in range(len(images))]
+    return made, rmse(images, target, PER_IMAGE).tolist()
 
 
 def align_by_nfe(frames: np.ndarray, sampler: str, steps: int, budget: int) -> np.ndarray:
@@ -117,11 +117,11 @@ def principal_plane(paths: Mapping[str, np.ndarray]) -> PathPlane:
 
 @dataclasses.dataclass(frozen=True)
 class OnePass:
-    """A single prediction x0_hat at pure noise: from one seed, and the mean over many (C, H, W)."""
+    """A single prediction x0_hat at pure noise: from one seed, and the mean over many, as states (C, H, W)."""
 
     one: np.ndarray
     mean: np.ndarray
-    spread: float  # RMSE between the predictions from different seeds and their mean
+    spread: float  # RMSE between the predictions from different seeds and their mean; in latents, of those
 
 
 def one_pass(settings: Settings, denoiser: Denoiser, seeds: Sequence[int]) -> OnePass:
@@ -140,7 +140,7 @@ class OneStepOrMany:
     """A single evaluation beside longer trajectories from the same noise, none of them guided."""
 
     one: OnePass
-    images: tuple[np.ndarray, ...]  # one evaluation, its mean over seeds, 12 steps, 50 steps; (C, H, W) each
+    images: tuple[np.ndarray, ...]  # one evaluation, its mean over seeds, 12 steps, 50 steps; (3, S, S) each
 
     @property
     def detail(self) -> list[float]:
@@ -164,7 +164,7 @@ def one_step_or_many(settings: Settings, denoiser: Denoiser, seeds: Sequence[int
         final_step(sample_steps(dataclasses.replace(settings, steps=n, seed=seeds[0]))).x[0].numpy()
         for n in (12, 50)
     )
-    return OneStepOrMany(once, (once.one, once.mean, *longer))
+    return OneStepOrMany(once, tuple(denoiser.decode_states(np.stack([once.one, once.mean, *longer]))))
 
 
 def rank_by_distance(finals: dict[str, np.ndarray], target: np.ndarray) -> list[tuple[str, float]]:

@@ -70,14 +70,20 @@ def limited_interval(guided: Denoise, plain: Denoise, low: float, high: float) -
 
 
 def classifier_guidance(
-    denoise: Denoise, log_p: Callable[[Tensor], Tensor], scale: float, schedule: Schedule
+    denoise: Denoise,
+    log_p: Callable[[Tensor], Tensor],
+    scale: float,
+    schedule: Schedule,
+    *,
+    clip: bool = True,
 ) -> Denoise:
     """Classifier guidance: along the gradient of log p(y | image), `log_p` (B, C, H, W) -> (B,).
 
     eps_hat - scale * sigma * grad log p (Dhariwal & Nichol 2021, arXiv 2105.05233, algorithm 2), which is
     x0_hat + scale * sigma^2 / alpha * grad. Their classifier was trained on noisy images; one that was not is
     evaluated on x0_hat, and the gradient taken through the network (Bansal et al. 2023, arXiv 2302.07121, eq. 6).
-    `denoise` must have a gradient where x does. Clipped to [-1, 1]; scale 0 is off.
+    `denoise` must have a gradient where x does. Clipped to [-1, 1] unless `clip` is off; scale 0 is off. In latents
+    `log_p` decodes what it is given, and the gradient is taken through the decoder as well.
     """
     if scale == 0.0:
         return denoise
@@ -88,6 +94,7 @@ def classifier_guidance(
             x0 = denoise(x, t)
             (gradient,) = torch.autograd.grad(log_p(x0).sum(), x)
         alpha, sigma = append_dims(schedule.alpha(t), x), append_dims(schedule.sigma(t), x)
-        return (x0.detach() + scale * sigma**2 / alpha.clamp(min=MIN_ALPHA) * gradient).clamp(-1, 1)
+        x0 = x0.detach() + scale * sigma**2 / alpha.clamp(min=MIN_ALPHA) * gradient
+        return x0.clamp(-1, 1) if clip else x0
 
     return guided

@@ -171,6 +171,9 @@ class DistanceHistogram:
         return 1 + int(np.flatnonzero(self.new_captions + self.trained_captions + self.heldout)[-1])
 
 
+BLIND_TEST = "emoji32"  # the network whose images the blind test shows first
+
+
 @dataclass(frozen=True)
 class BlindTest(MeasuredResult):
     """The images of `build_blind_test`: pair i at each number of steps, from the same noise."""
@@ -193,13 +196,19 @@ class BlindTest(MeasuredResult):
         return self.sheet[pair * side : (pair + 1) * side, column * side : (column + 1) * side]
 
 
+def blind_test_name(model: str) -> str:
+    """The name, without its ending, of the files with the images of the blind test by a network."""
+    return "ladders" if model == BLIND_TEST else f"ladders-{model}"
+
+
 @lru_cache
-def load_blind_test(folder: Path = CURVES) -> BlindTest | None:
-    """The shipped images of the blind test, decoded once a process, or None where there are none yet."""
-    if not (folder / "ladders.json").exists():
+def load_blind_test(model: str = BLIND_TEST, folder: Path = CURVES) -> BlindTest | None:
+    """The shipped images of the blind test by a network, read once a process, or None where there are none yet."""
+    path = folder / f"{blind_test_name(model)}.json"
+    if not path.exists():
         return None
-    raw = json.loads((folder / "ladders.json").read_text(encoding="utf-8"))
-    with Image.open(folder / "ladders.webp") as sheet:
+    raw = json.loads(path.read_text(encoding="utf-8"))
+    with Image.open(path.with_suffix(".webp")) as sheet:
         return BlindTest(raw, np.asarray(sheet.convert("RGB")))
 
 

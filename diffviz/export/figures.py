@@ -15,6 +15,7 @@ import torch
 from PIL import Image
 
 from diffviz.analysis import broken_pipelines, latents, unet_probe
+from diffviz.analysis.spaces import space_of
 from diffviz.diffusion.process import add_noise
 from diffviz.diffusion.samplers import SAMPLERS, make_generators, randn_per_seed
 from diffviz.diffusion.schedules import SCHEDULES
@@ -44,7 +45,7 @@ class Figure(NamedTuple):
 
 
 def figure(page: str, state: State, model: str = checkpoints.DEFAULT) -> Figure | None:
-    """The figure of a demo by one of the networks on pixels; None where the page shows no images of a run."""
+    """The figure of a demo by a shipped network; None where the page shows no images of a run."""
     make = _PAGES.get(page)
     return make(state, model) if make else None
 
@@ -109,7 +110,7 @@ def _made_with(settings: Settings, *left_out: str) -> str:
 
 def _images_of(runs: Sequence[Settings]) -> np.ndarray:
     """The samples of some settings: (N, S, S, 3) uint8."""
-    return to_uint8(np.stack([sample_trajectory(s).images("x")[-1] for s in runs]))
+    return to_uint8(np.stack([sample_trajectory(s).final for s in runs]))
 
 
 def _sample_image(model: str) -> np.ndarray:
@@ -135,15 +136,17 @@ def _forward(state: State, model: str) -> Figure:
 
 def _training(state: State, model: str) -> Figure:
     denoiser, schedule, times = checkpoints.load(model), SCHEDULES["cosine"], TIMES[1:]
-    x0 = torch.from_numpy(from_uint8(_sample_image(model)))[None]
+    x0 = denoiser.encode(torch.from_numpy(from_uint8(_sample_image(model)))[None])
     eps = randn_per_seed(make_generators([0]), x0.shape[1:])
     noisy = torch.cat([add_noise(x0, eps, t, schedule) for t in times])
+    decoded = "" if denoiser.autoencoder is None else ", both decoded"
     denoise = denoiser.conditioned(["cat face"] * len(times), [None] * len(times), schedule)
     predicted = denoise(noisy, torch.tensor(times, dtype=torch.float64))
     return _sheet(
-        [to_uint8(noisy.numpy()), to_uint8(predicted.numpy())],
+        [to_uint8(denoiser.decode(states).numpy()) for states in (noisy, predicted)],
         "Noisy images in the first row, and what the network predicts for each in the second",
-        f"x_t above, the x₀-prediction below; t = {', '.join(f'{t:g}' for t in times)}; prompt “cat face”, "
+        space_of(denoiser).say("x_t above, the x₀-prediction below")
+        + f"{decoded}; t = {', '.join(f'{t:g}' for t in times)}; prompt “cat face”, "
         f"noise of seed 0, cosine schedule, network {model}",
     )
 
@@ -156,7 +159,9 @@ def _reverse(state: State, model: str) -> Figure:
     return _sheet(
         [states, predictions],
         "A run from noise to an image: the states, and under each the prediction for the image",
-        f"States x_t above, predictions x̂₀ below, at steps {', '.join(map(str, numbers))}; {_made_with(settings)}",
+        space_of(run).say("States x_t above, predictions x̂₀ below")
+        + ("" if run.decode is None else ", both decoded")
+        + f", at steps {', '.join(map(str, numbers))}; {_made_with(settings)}",
     )
 
 
@@ -206,7 +211,7 @@ def _editing(state: State, model: str) -> Figure:
     ]
     hidden = np.where(mask[..., None], np.uint8(128), image)
     return _sheet(
-        [np.stack([image, hidden, *(to_uint8(run.images("x")[-1]) for run in edits)])],
+        [np.stack([image, hidden, *(to_uint8(run.final) for run in edits)])],
         "An image, the same with a band masked, and two inpainted images",
         f"A sample image, its mask (grey), inpainted with each step taken once and four times; prompt “dog face”, seed 0, "
         f"{STEPS} steps, network {model}",
@@ -217,7 +222,7 @@ def _memorization(state: State, model: str) -> Figure | None:
     settings, reference = _settings(state, model), load_reference_set()
     if reference is None:
         return None
-    sample = sample_trajectory(settings).images("x")[-1]
+    sample = sample_trajectory(settings).final
     near = reference.nearest(torch.from_numpy(sample), 5)
     found = np.stack([n.image for n in near])
     distances = ", ".join(f"{n.distance:.2f}" for n in near)
@@ -267,7 +272,7 @@ def _unet(state: State, model: str) -> Figure | None:
     }
     runs = [sample_trajectory(settings, unet_probe.switched(denoiser, s)) for s in changed.values()]
     return _sheet(
-        [to_uint8(np.stack([run.images("x")[-1] for run in runs]))],
+        [to_uint8(np.stack([run.final for run in runs]))],
         "Images with parts of the network switched off",
         f"Switched off, from left to right: {', '.join(changed)}; {_made_with(settings)}",
     )

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from diffviz import __version__
-from diffviz.imaging.pixels import to_uint8
 from diffviz.lessons import glossary
 from diffviz.paths import CITATION
 from diffviz.pipelines.trajectory import PANELS, Trajectory, encode_png
@@ -26,7 +25,7 @@ KEYS = {
     "x": "states x_t (F, C, H, W) float32, x[0] is the initial noise and x[-1] the sample",
     "x0": "the network's x0-predictions (F, C, H, W) float32; x0[-1] is the sample",
     "eps": "the network's noise predictions (F, C, H, W) float32",
-    "frames": "the states as images (F, S, S, 3) uint8",
+    "frames": "the states as images (F, S, S, 3) uint8, decoded where they are latents",
     "timesteps": "t of each frame (F,) float64, from 1 (noise) to 0 (data)",
     "log_snr": "log signal-to-noise ratio of each frame (F,) float64",
     "settings": "all settings as JSON: json.loads(str(file['settings']))",
@@ -44,7 +43,7 @@ def npz(run: Trajectory) -> bytes:
     np.savez_compressed(
         buffer,
         **{name: getattr(run, name) for name in PANELS},
-        frames=to_uint8(run.images("x")),
+        frames=run.frames("x"),
         timesteps=run.t,
         log_snr=run.log_snr,
         settings=np.array(json.dumps(run.settings, sort_keys=True)),
@@ -78,10 +77,11 @@ def call(settings: Settings) -> tuple[str, dict[str, np.ndarray]]:
     return f"diffviz.{function}(\n    " + ",\n    ".join(arguments) + ",\n)", images
 
 
-def notebook(settings: Settings, weights: str = "") -> bytes:
+def notebook(settings: Settings, weights: str = "", *, latent: bool = False) -> bytes:
     """A Jupyter notebook (nbformat 4.5) with the call that computes a run, and nothing that has been run.
 
-    `weights` is the SHA-256 of the network's file: with other weights the same call gives another image.
+    `weights` is the SHA-256 of the network's file: with other weights the same call gives another image. The states of a
+    network in latents are `latent`, and the notebook decodes them.
     """
     code, images = call(settings)
     loads = [
@@ -101,6 +101,7 @@ def notebook(settings: Settings, weights: str = "") -> bytes:
         _cell("code", "\n".join([*imports, "import diffviz", *gap, *loads, "", f"run = {code}", "run.image"])),
         _cell("markdown", "The states, the network's predictions of image and noise, one a frame, and the times:"),
         _cell("code", "run.x.shape, run.x0.shape, run.eps.shape, run.t"),
+        *(map(dict, _DECODED) if latent else ()),
         _cell("code", '# run.save_gif("run.gif", panels=("x", "x0"))\n# run.save_png("run.png")'),
     ]  # fmt: skip
     for n, cell in enumerate(cells):
@@ -129,6 +130,15 @@ def _plain(text: str) -> str:
 def _cell(kind: str, source: str) -> dict[str, Any]:
     cell: dict[str, Any] = {"cell_type": kind, "metadata": {}, "source": source.splitlines(keepends=True)}
     return cell | ({"execution_count": None, "outputs": []} if kind == "code" else {})
+
+
+_DECODED = [
+    _cell(
+        "markdown",
+        "They are latents. `run.image` is decoded; so are other frames of the states, or of the predictions, by number:",
+    ),
+    _cell("code", 'run.images("x0", [0, run.steps // 2, run.steps]).shape  # in [-1, 1]'),
+]
 
 
 # --- citation ----------------------------------------------------------------------------------------------

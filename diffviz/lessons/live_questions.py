@@ -27,7 +27,7 @@ from diffviz.imaging.pixels import mosaic, to_uint8
 from diffviz.models import checkpoints
 from diffviz.models.denoiser import Denoiser
 from diffviz.models.unet import UNet
-from diffviz.pipelines.text_to_image import Settings, sample_steps, sample_trajectory
+from diffviz.pipelines.text_to_image import Settings, sample_images, sample_trajectory
 
 PROMPTS = ("cat face", "red heart", "sunflower", "penguin", "octopus", "palm tree", "fox", "ghost")
 STYLE = "noto"
@@ -80,7 +80,7 @@ def first_guess(seed: int) -> Question:
     notes = [f"step {i + 1} of 12" for i in at]
     return _which(
         seed,
-        [run.frames("x0")[i] for i in at],
+        list(run.frames("x0", at)),
         notes,
         int(np.argmin(at)),
         [f"It is the prediction at {n}." for n in notes],
@@ -90,7 +90,7 @@ def first_guess(seed: int) -> Question:
 def most_calls(seed: int) -> Question:
     """One noise, three numbers of steps: which image cost the most?"""
     counts = (1, 4, 40)
-    images = [sample_trajectory(_settings(seed, steps=n)).frames("x")[-1] for n in counts]
+    images = [np.asarray(sample_trajectory(_settings(seed, steps=n)).image) for n in counts]
     notes = [f"{n} step{'s' if n > 1 else ''}" for n in counts]
     return _which(
         seed,
@@ -104,7 +104,7 @@ def most_calls(seed: int) -> Question:
 def strongest_guidance(seed: int) -> Question:
     """One noise, three guidance scales: which is the highest?"""
     scales = (1.0, 3.0, 10.0)
-    images = [sample_trajectory(_settings(seed, steps=20, guidance=g)).frames("x")[-1] for g in scales]
+    images = [np.asarray(sample_trajectory(_settings(seed, steps=20, guidance=g)).image) for g in scales]
     strength = [float((p.max(-1).astype(float) - p.min(-1)).mean()) for p in images]
     notes = [f"guidance {g:g}, colourfulness {c:.0f} of 255" for g, c in zip(scales, strength, strict=True)]
     return _which(seed, images, notes, int(np.argmax(scales)), [f"Drawn at {n}." for n in notes])
@@ -121,13 +121,13 @@ def nearest_sampler(seed: int) -> Question:
         )
         for n in titles
     }
-    far = [rmse(finals[n].x[-1], target.x[-1]) for n in titles]
+    far = [float(rmse(finals[n].final, target.final)) for n in titles]
     best, second = sorted(far)[:2]
     tie = second - best < TIE * second
     apart = f"The two nearest are {best:.3f} and {second:.3f} away: {'within' if tie else 'more than'} {TIE:.0%} apart."
     feedback = [f"It ended {d:.3f} away from {long} steps (RMSE). {apart}" for d in far]
     return Question(
-        [target.frames("x")[-1], *(finals[n].frames("x")[-1] for n in titles)],
+        [np.asarray(target.image), *(np.asarray(finals[n].image) for n in titles)],
         [f"the long run, {long} steps", *titles.values()],
         ["", *(f"{d:.3f} away" for d in far)],
         [*titles.values(), f"A tie: the two nearest are within {TIE:.0%}"],
@@ -148,10 +148,10 @@ def same_static(seed: int) -> Question:
         "Its run began from the same noise." if e else f"Its run began from other noise: {n}."
         for e, n in zip(same, notes, strict=True)
     ]
-    asked = _which(seed, [r.frames("x")[-1] for r in runs], notes, same.index(True), feedback)
+    asked = _which(seed, [np.asarray(r.image) for r in runs], notes, same.index(True), feedback)
     return replace(
         asked,
-        images=[given.frames("x")[-1], *asked.images],
+        images=[np.asarray(given.image), *asked.images],
         titles=["given", *asked.titles],
         notes=[f"seed {seed}, 20 steps", *asked.notes],
     )
@@ -159,10 +159,8 @@ def same_static(seed: int) -> Question:
 
 def snr_one(seed: int) -> Question:
     """An image of ours under three amounts of noise: where is the SNR one?"""
-    schedule, x0 = (
-        SCHEDULES["cosine"],
-        torch.as_tensor(sample_trajectory(_settings(seed, steps=12)).x[-1])[None],
-    )
+    schedule = SCHEDULES["cosine"]
+    x0 = torch.as_tensor(sample_trajectory(_settings(seed, steps=12)).final)[None]
     eps = randn_per_seed(make_generators([seed]), x0.shape[1:])
     ts = [schedule.inverse_log_snr(log(snr)) for snr in (30.0, 1.0, 0.03)]
     images = [to_uint8(add_noise(x0, eps, t, schedule)[0].numpy()) for t in ts]
@@ -175,11 +173,11 @@ def snr_one(seed: int) -> Question:
 def dice_again(seed: int) -> Question:
     """DDPM twice with one seed: how different are the images?"""
     runs = [sample_trajectory(_settings(seed, sampler="ddpm", steps=15)) for _ in range(2)]
-    far = rmse(runs[0].x[-1], runs[1].x[-1])
+    far = rmse(runs[0].final, runs[1].final)
     right = 0 if far == 0 else 1 if far < 0.1 else 2
     found = f"The two differ by {far:.3f} (RMSE)."
     return Question(
-        [r.frames("x")[-1] for r in runs],
+        [np.asarray(r.image) for r in runs],
         ["first run", "second run"],
         ["", ""],
         ["Not at all", "In small details", "They are different images"],
@@ -234,7 +232,7 @@ def _counting(whole: Denoiser) -> tuple[_Counted, Denoiser]:
     """A counter, and a denoiser whose every evaluation it counts."""
     counted = _Counted(whole.net)
     # It is called as the network is, and has its `config`.
-    return counted, Denoiser(cast(UNet, counted), whole.vocabulary)
+    return counted, replace(whole, net=cast(UNet, counted))
 
 
 def heun_calls(seed: int) -> Question:
@@ -244,7 +242,7 @@ def heun_calls(seed: int) -> Question:
     run = sample_trajectory(_settings(seed, sampler="heun", steps=steps, guidance=3.0), denoiser)
     options = [steps, 2 * steps, 4 * steps - 2, 8 * steps]
     return Question(
-        [run.frames("x")[-1]],
+        [np.asarray(run.image)],
         ["Heun, 10 steps, guidance scale 3"],
         [f"{counted.asked} evaluations"],
         [f"{n} evaluations" for n in options],
@@ -267,7 +265,7 @@ def when_layout_settles(seed: int) -> Question:
     found = f"In this run half of the layout was settled by step {at}."
     shown = (0, 3, 10, 17, 24)
     return Question(
-        [run.frames("x0")[i] for i in shown],
+        list(run.frames("x0", shown)),
         [f"step {i + 1}" if i < steps else "the end" for i in shown],
         ["" for _ in shown],
         [f"Steps {a} to {b}" for a, b in parts],
@@ -282,8 +280,7 @@ def where_seeds_part(seed: int) -> Question:
     spread: list[float] = []
     shown: list[np.ndarray] = []
     for steps in (1, 20):
-        *_, last = sample_steps(_settings(seed, steps=steps, guidance=1.0), seeds=range(seed, seed + n))
-        x = last.x.numpy()
+        x = sample_images(_settings(seed, steps=steps, guidance=1.0), range(seed, seed + n)).numpy()
         spread.append(float(rmse(x, x.mean(0))))
         shown.append(to_uint8(x))
     ratio = spread[1] / max(spread[0], 1e-9)
@@ -317,7 +314,7 @@ def word_order(seed: int) -> Question:
         for (a, b), e in zip(pairs, equal, strict=True)
     ]  # fmt: skip
     return Question(
-        [r.frames("x")[-1] for r in runs],
+        [np.asarray(r.image) for r in runs],
         list(LETTERS[:3]),
         [f"“{p}”" for p in order],
         [*(f"{LETTERS[a]} and {LETTERS[b]}" for a, b in pairs), "None of them"],

@@ -32,8 +32,8 @@ from diffviz.paths import ASSETS
 
 MANIFEST = "manifest.toml"
 FILES = "files"  # the manifest's table of what is no network
-QUICK, SHARP = "emoji32", "emoji64"
-DEFAULT = SHARP
+QUICK, SHARP, LATENT = "emoji32", "emoji64", "emoji128"
+DEFAULT = SHARP  # of pages, library and command line: to make another network the default, name it here
 AUTOENCODER = "autoencoder128"
 
 Net = TypeVar("Net", bound=nn.Module)
@@ -200,11 +200,6 @@ def manifest(assets: Path = ASSETS) -> dict[str, Entry]:
         ) from error
 
 
-def pixel_networks(assets: Path = ASSETS) -> dict[str, Entry]:
-    """The networks that work on pixels: those that every page offers. Latent ones have a lesson of their own."""
-    return {name: entry for name, entry in manifest(assets).items() if not entry.autoencoder}
-
-
 def listed(assets: Path = ASSETS) -> dict[str, str]:
     """The SHA-256 of every file that the manifest lists, networks and others."""
     networks = {entry.file: entry.sha256 for entry in manifest(assets).values()}
@@ -250,6 +245,12 @@ def load(name: str = DEFAULT, assets: Path = ASSETS) -> Denoiser:
     net = read(assets / entry.file)
     _digests[net] = entry.sha256
     return Denoiser(net, Vocabulary.load(assets / entry.vocabulary), autoencoder)
+
+
+def read_denoiser(weights: Path, words: Vocabulary, assets: Path = ASSETS) -> Denoiser:
+    """The denoiser of any weights file; one in latents works with the shipped autoencoder."""
+    net = read(weights)
+    return Denoiser(net, words, load_autoencoder(assets=assets) if net.config.in_channels != 3 else None)
 
 
 _digests: weakref.WeakKeyDictionary[UNet, str] = weakref.WeakKeyDictionary()
@@ -307,6 +308,6 @@ def parameters(net: nn.Module) -> int:
 
 
 __all__ = [
-    "DEFAULT", "QUICK", "SHARP", "CheckpointError", "enter", "load", "manifest", "metadata", "publish", "read", "replace",
-    "verify", "vocabulary", "with_weights", "write",
+    "DEFAULT", "LATENT", "QUICK", "SHARP", "CheckpointError", "enter", "load", "manifest", "metadata", "publish", "read",
+    "read_denoiser", "replace", "verify", "vocabulary", "with_weights", "write",
 ]  # fmt: skip

@@ -76,17 +76,18 @@ class Denoiser:
 
     @property
     def decode_panel(self) -> Callable[[str, np.ndarray], np.ndarray] | None:
-        """What a `Trajectory` decodes its panels by, "x" and "x0" alike; None where its states are images already."""
+        """What a `Trajectory` decodes its panels by, all alike; None where its states are images already."""
         if self.autoencoder is None:
             return None
 
-        def decode(panel: str, states: np.ndarray) -> np.ndarray:
-            batches = np.array_split(
-                states, max(1, len(states) // 8)
-            )  # a few at a time: less memory, no slower
-            return np.concatenate([self.decode(torch.as_tensor(b)).numpy() for b in batches])
+        return lambda panel, states: self.decode_states(states)
 
-        return decode
+    def decode_states(self, states: np.ndarray) -> np.ndarray:
+        """Images (F, 3, S, S) of states (F, C, H, W), a few at a time: that takes less memory and no longer."""
+        if self.autoencoder is None:
+            return states
+        batches = np.array_split(states, max(1, len(states) // 8))
+        return np.concatenate([self.decode(torch.tensor(b)).numpy() for b in batches])
 
     def tokens(self, prompts: Sequence[str], styles: Sequence[str | None]) -> Tensor:
         """Token ids (B, L) of prompts and styles, one pair per image."""

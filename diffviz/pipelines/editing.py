@@ -14,7 +14,7 @@ from PIL import Image
 from torch import Tensor
 
 from diffviz.diffusion.process import Denoise, add_noise, eps_from_x0, noise_one_step
-from diffviz.diffusion.samplers import Step, ddim, make_generators, randn_per_seed, timesteps
+from diffviz.diffusion.samplers import Step, ddim, final_step, make_generators, randn_per_seed, timesteps
 from diffviz.diffusion.schedules import SCHEDULES, Schedule
 from diffviz.imaging import uploads
 from diffviz.imaging.pixels import from_uint8
@@ -190,7 +190,7 @@ def state_mask(mask: Tensor, denoiser: Denoiser) -> Tensor:
 
 
 def paste_back(settings: InpaintSettings, denoiser: Denoiser) -> Decode | None:
-    """`Denoiser.decode_panel` for inpainting: in the panel "x", what is outside the mask keeps the image's own pixels.
+    """`Denoiser.decode_panel` for inpainting: in the finished image, what is outside the mask keeps its own pixels.
 
     Decoding alone would change them a little: the autoencoder loses detail. None where the states are images, which
     RePaint keeps exactly.
@@ -200,8 +200,34 @@ def paste_back(settings: InpaintSettings, denoiser: Denoiser) -> Decode | None:
         return None
     known, mask = _read_image(settings.image, denoiser).numpy(), _read_mask(settings.mask, denoiser).numpy()
     return lambda panel, states: (
-        np.where(mask, decode(panel, states), known) if panel == "x" else decode(panel, states)
+        np.where(mask, decode(panel, states), known) if panel == "final" else decode(panel, states)
     )
+
+
+def decode_of(settings: Settings, denoiser: Denoiser) -> Decode | None:
+    """What the trajectory of any settings is decoded by; None where its states are images already."""
+    if isinstance(settings, InpaintSettings):
+        return paste_back(settings, denoiser)
+    return denoiser.decode_panel
+
+
+def edited_image(settings: Img2ImgSettings | InpaintSettings) -> np.ndarray:
+    """The finished image (3, S, S) of an edit, without its trajectory."""
+    denoiser = checkpoints.load(settings.model)
+    inpaints = isinstance(settings, InpaintSettings)
+    steps = inpaint_steps(settings, denoiser) if inpaints else img2img_steps(settings, denoiser)
+    x, decode = final_step(steps).x.numpy(), decode_of(settings, denoiser)
+    return (x if decode is None else decode("final", x))[0]
+
+
+def drawn_anew(mask: np.ndarray, denoiser: Denoiser) -> np.ndarray:
+    """Where the mask (S, S) of an image makes its network draw anew, in pixels: (S, S) of bools.
+
+    In latents that is whole patches of a position, more than the mask itself; in pixels the mask.
+    """
+    states = state_mask(torch.as_tensor(mask > 0)[None, None], denoiser)[0, 0].numpy()
+    patch = mask.shape[-1] // states.shape[-1]
+    return states.repeat(patch, axis=0).repeat(patch, axis=1)
 
 
 def img2img(image: Image.Image, prompt: str = "", **settings: Any) -> Trajectory:
@@ -213,7 +239,7 @@ def img2img(image: Image.Image, prompt: str = "", **settings: Any) -> Trajectory
     """
     model = settings.get("model", checkpoints.DEFAULT)
     edit = Img2ImgSettings(prompt=prompt, image=_center_square(image, model).tobytes(), **settings)
-    return _record(img2img_steps(edit), edit, checkpoints.load(model).decode_panel)
+    return _record(img2img_steps(edit), edit, decode_of(edit, checkpoints.load(model)))
 
 
 def inpaint(
@@ -237,7 +263,7 @@ def inpaint(
         )
     cover = uploads.cover(marks, len(cropped))
     edit = InpaintSettings(prompt=prompt, image=cropped.tobytes(), mask=cover.tobytes(), **settings)
-    return _record(inpaint_steps(edit), edit, paste_back(edit, checkpoints.load(model)))
+    return _record(inpaint_steps(edit), edit, decode_of(edit, checkpoints.load(model)))
 
 
 def _center_square(image: Any, model: str) -> np.ndarray:

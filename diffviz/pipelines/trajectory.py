@@ -18,7 +18,7 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
 from diffviz import __version__
-from diffviz.imaging.pixels import to_uint8
+from diffviz.imaging.pixels import normalize, to_uint8
 
 if TYPE_CHECKING:  # this module makes files of arrays: it must not cost a page the import of torch
     from diffviz.diffusion.samplers import Step
@@ -54,7 +54,9 @@ class Trajectory:
 
     Frame i < steps is the state at `t[i]` with the network's prediction for it; the last frame is the finished
     image, where `x0` is `x` itself. In latent diffusion the states are latents, and `decode(panel, states)` makes
-    images (N, 3, S, S) in [-1, 1] of those of the panels "x" and "x0"; without it the states are the images.
+    images (N, 3, S, S) in [-1, 1] of those of the panels "x" and "x0", and of the last of "x" as "final"; without it the
+    states are the images. What was decoded is kept in `decoded`, (S, S, 3) uint8 by panel and frame, and never decoded
+    again.
     """
 
     x: np.ndarray
@@ -64,8 +66,8 @@ class Trajectory:
     log_snr: np.ndarray  # (steps + 1,); infinite at the ends of most schedules
     settings: dict[str, Any] = field(default_factory=dict[str, Any])
     decode: Decode | None = field(default=None, repr=False, compare=False)
-    _decoded: dict[str, np.ndarray] = field(
-        default_factory=dict[str, np.ndarray], init=False, repr=False, compare=False
+    decoded: dict[tuple[str, int], np.ndarray] = field(
+        default_factory=dict[tuple[str, int], np.ndarray], repr=False, compare=False
     )
 
     @property
@@ -75,21 +77,24 @@ class Trajectory:
     @property
     def image(self) -> Image.Image:
         """The finished image."""
-        if self.decode is None or "x" in self._decoded:
-            return Image.fromarray(to_uint8(self.images("x")[-1]))
-        return Image.fromarray(to_uint8(self.decode("x", self.x[-1:])[0]))
+        return Image.fromarray(self.frames("x", [self.steps])[0])
 
-    def images(self, panel: str = "x") -> np.ndarray:
-        """The states of "x" or "x0" as images (steps + 1, 3, S, S) float32; latents are decoded, once."""
-        states = getattr(self, panel)
+    @property
+    def final(self) -> np.ndarray:
+        """The finished image (3, S, S) float32 in [-1, 1]."""
+        return self.images("x", [self.steps])[0]
+
+    def images(self, panel: str = "x", at: Sequence[int] | None = None) -> np.ndarray:
+        """The states of "x" or "x0" at some frames, by default all, as images (F, 3, S, S) float32.
+
+        Latents are decoded, each frame once, and rounded to the 256 levels that it is shown with.
+        """
         if self.decode is None:
-            return states
-        if panel not in self._decoded:
-            self._decoded[panel] = self.decode(panel, states)
-        return self._decoded[panel]
+            return getattr(self, panel) if at is None else getattr(self, panel)[list(at)]
+        return normalize(np.moveaxis(self.frames(panel, at), -1, 1).astype(np.float32))
 
-    def frames(self, panel: str = "x") -> np.ndarray:
-        """All frames of one panel ("x", "x0" or "eps") as (steps + 1, H, W, 3) uint8.
+    def frames(self, panel: str = "x", at: Sequence[int] | None = None) -> np.ndarray:
+        """Frames of one panel ("x", "x0" or "eps"), by default all, as (F, H, W, 3) uint8.
 
         Noise is drawn at a third of its size, so that three standard deviations span black to white; a state
         x_t is drawn as it is, cut off at black and white as a screen must. Of noise in latents the first three
@@ -97,13 +102,20 @@ class Trajectory:
         """
         if panel not in PANELS:
             raise ValueError(f"no panel {panel!r}: choose one of {', '.join(PANELS)}")
-        if panel != "eps":
-            return to_uint8(self.images(panel))
-        noise = to_uint8(self.eps[:, :3], 3.0)
+        at = range(self.steps + 1) if at is None else at
+        if panel == "eps":
+            noise = to_uint8(self.eps[list(at), :3], 3.0)
+            zoom = 1 if self.decode is None else self.final.shape[-1] // self.eps.shape[-1]
+            return noise.repeat(zoom, axis=1).repeat(zoom, axis=2)
         if self.decode is None:
-            return noise
-        zoom = self.images("x").shape[-1] // self.eps.shape[-1]
-        return noise.repeat(zoom, axis=1).repeat(zoom, axis=2)
+            return to_uint8(getattr(self, panel)[list(at)])
+        missing = [i for i in at if (panel, i) not in self.decoded]
+        finished = [i for i in missing if panel == "x" and self.t[i] == 0]
+        for name, part in (("final", finished), (panel, [i for i in missing if i not in finished])):
+            if part:
+                images = to_uint8(self.decode(name, getattr(self, panel)[part]))
+                self.decoded.update({(panel, i): image for i, image in zip(part, images, strict=True)})
+        return np.stack([self.decoded[panel, i] for i in at])
 
     def save_gif(self, path: str | Path, panels: Sequence[str] = ("x",), zoom: int = 6) -> Path:
         """Write the trajectory as an animation that rests on the finished image; returns the path.

@@ -1,6 +1,7 @@
 """Draw the pairs of the blind test on the steps page: fixed prompts and seeds at every number of steps.
 
     python -m diffviz.training.build_blind_test        # -> assets/curves/ladders.webp and ladders.json; a few minutes
+    python -m diffviz.training.build_blind_test --model emoji128       # -> ladders-emoji128.webp and .json
 
 250 guided steps take seconds, too long to wait for in each of twenty trials, so these are drawn beforehand by
 the shipped weights. Row i of the sheet is pair i, column j the j-th number of steps.
@@ -10,14 +11,17 @@ from __future__ import annotations
 
 import argparse
 import json
+from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 import torch
 from PIL import Image
 
+from diffviz.evaluation import results
 from diffviz.imaging.pixels import to_uint8
 from diffviz.models import checkpoints
-from diffviz.paths import ASSETS
+from diffviz.paths import CURVES
 from diffviz.training.batch_generation import generate_many
 from diffviz.training.prompts import COMMON_32
 
@@ -25,13 +29,17 @@ STEPS = (1, 2, 3, 5, 8, 12, 20, 30, 50, 250)
 SAMPLER, GUIDANCE, FIRST_SEED = "ddim", 3.0, 30_000
 
 
-def main() -> None:
-    argparse.ArgumentParser(
+def main(arguments: Sequence[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    ).parse_args()
+    )
+    parser.add_argument("--model", choices=checkpoints.manifest(), default=checkpoints.QUICK)
+    parser.add_argument("--pairs", type=int, help="the first so many prompts; default: all")
+    parser.add_argument("--folder", type=Path, default=CURVES)
+    args = parser.parse_args(arguments)
     torch.set_num_threads(1)
-    denoiser = checkpoints.load(checkpoints.QUICK)
-    prompts, styles = zip(*COMMON_32, strict=True)
+    denoiser = checkpoints.load(args.model)
+    prompts, styles = zip(*COMMON_32[: args.pairs], strict=True)
     seeds = range(FIRST_SEED, FIRST_SEED + len(prompts))
     columns = []
     for steps in STEPS:
@@ -40,10 +48,10 @@ def main() -> None:
         )
         columns.append(np.concatenate(to_uint8(made.numpy())))  # (pairs * S, S, 3)
         print(f"{steps} steps", flush=True)
-    sheet = ASSETS / "curves" / "ladders.webp"
+    sheet = args.folder / f"{results.blind_test_name(args.model)}.webp"
     Image.fromarray(np.concatenate(columns, axis=1)).save(sheet, lossless=True, quality=100, method=6)
     facts = {
-        "weights_sha256": checkpoints.manifest()[checkpoints.QUICK].sha256,
+        "weights_sha256": checkpoints.manifest()[args.model].sha256,
         "steps": STEPS,
         "sampler": SAMPLER,
         "guidance": GUIDANCE,
@@ -52,7 +60,7 @@ def main() -> None:
             {"prompt": p, "style": s, "seed": seed} for p, s, seed in zip(prompts, styles, seeds, strict=True)
         ],
     }
-    (ASSETS / "curves" / "ladders.json").write_text(json.dumps(facts, indent=1) + "\n")
+    sheet.with_suffix(".json").write_text(json.dumps(facts, indent=1) + "\n")
     print(f"{sheet} ({sheet.stat().st_size / 1e3:.0f} kB)")
 
 

@@ -37,7 +37,9 @@ from diffviz.toy.diffusion2d import Dots, GenerativeModel
 
 Model = TypeVar("Model", bound=GenerativeModel)
 FOLDER = ASSETS / "cards"
-MODEL = checkpoints.DEFAULT
+MODEL = (
+    checkpoints.SHARP
+)  # on pixels, as what the cards show: noise on an image, predictions that are clipped
 CELL, GAP, TEXT = 128, 6, 15  # screen pixels: a cell's side, the space between cells, the size of letters
 SEEDS = (0, 1, 2, 3, 4, 5)
 TOY_STEPS, TOY_POINTS, TOY_SEED = 3000, 1000, 0

@@ -85,6 +85,7 @@ class LatentDataset(Dataset):
     latents: Tensor  # (V, C, H, W) float16 of all variants
     mirror: np.ndarray  # (N,) which variant is the mirror image, or -1
     colours: np.ndarray  # (N, len(HUES)) which variant has that colour, or -1
+    autoencoder: str = ""  # SHA-256 of the weights that encoded them; files of before it was kept have none
 
     @classmethod
     def of_variants(cls, raw: Mapping[str, np.ndarray], captions: dict[str, Any]) -> LatentDataset:
@@ -95,7 +96,15 @@ class LatentDataset(Dataset):
         colours, painted = np.full((n, len(HUES)), -1), np.flatnonzero(colour >= 0)
         colours[row[painted], colour[painted]] = painted
         assert (row[plain] == np.arange(n)).all()
-        return cls(images=latents[plain], latents=latents, mirror=mirror, colours=colours, **captions)
+        encoded_by = str(raw["autoencoder"]) if "autoencoder" in raw else ""
+        return cls(
+            images=latents[plain],
+            latents=latents,
+            mirror=mirror,
+            colours=colours,
+            autoencoder=encoded_by,
+            **captions,
+        )
 
     def examples(self, rows: np.ndarray) -> Tensor:
         """Latents at unit variance: (len(rows), C, H, W) float."""

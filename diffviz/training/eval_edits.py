@@ -7,13 +7,14 @@ each strength; the share in which the classifier sees the subgroup of the source
 prompt. `resampling`: the left half of every such image is masked and inpainted (RePaint) with the image's own caption,
 with each number of resampling steps; the jump of values across the boundary of the mask relative to that of the real
 images, and the share in which the classifier sees the right subgroup. 95 % intervals over the images. The network runs
-in bfloat16.
+in bfloat16. One in latents is given the latents of the images, and its samples are decoded; in inpainting the known pixels
+are then put back, as on the page.
 """
 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -30,7 +31,7 @@ from diffviz.paths import ASSETS
 from diffviz.pipelines import editing
 from diffviz.training.batch_generation import guided_denoiser
 from diffviz.training.data import Dataset
-from diffviz.training.evaluate import subgroup_numbers, top_k_hits, write_results
+from diffviz.training.evaluate import images_for, subgroup_numbers, top_k_hits, write_results
 
 SETTINGS = {"sampler": "unipc", "steps": 20, "guidance": 3.0, "inpaint_steps": 20}
 FIRST_SEED, BATCH = 40_000, 64
@@ -51,7 +52,7 @@ def in_batches(
     images: Tensor,
     run: Callable[[Denoise, Tensor, list[torch.Generator]], Iterator[Step]],
 ) -> Tensor:
-    """The final images of `run(denoise, images, rng)`, a batch at a time, image i from seed FIRST_SEED + i."""
+    """The final images of `run(denoise, states, rng)`, a batch at a time, image i from seed FIRST_SEED + i."""
     done = []
     for start in range(0, len(images), BATCH):
         part = slice(start, start + BATCH)
@@ -59,7 +60,8 @@ def in_batches(
         rng = make_generators(range(FIRST_SEED + start, FIRST_SEED + start + len(prompts)))
         with torch.autocast("cpu", torch.bfloat16):
             denoise = guided_denoiser(denoiser, prompts, styles, SETTINGS["guidance"])
-            done.append(final_step(run(denoise, images[part], rng)).x)
+            last = final_step(run(denoise, denoiser.encode(images[part]), rng))
+            done.append(denoiser.decode(last.x).float())
     return torch.cat(done)
 
 
@@ -67,19 +69,19 @@ def img2img_run(strength: float) -> Callable:
     """Image-to-image at this strength."""
     ts = editing.img2img_timesteps(strength, SETTINGS["steps"])
 
-    def run(denoise: Denoise, images: Tensor, rng: list[torch.Generator]) -> Iterator[Step]:
-        x = editing.sdedit_init(images, strength, COSINE, rng)
+    def run(denoise: Denoise, states: Tensor, rng: list[torch.Generator]) -> Iterator[Step]:
+        x = editing.sdedit_init(states, strength, COSINE, rng)
         return SAMPLERS[SETTINGS["sampler"]](denoise, x, ts, COSINE, rng=rng)
 
     return run
 
 
 def inpaint_run(resampling_steps: int, mask: Tensor) -> Callable:
-    """Inpainting with this number of RePaint resampling steps."""
+    """Inpainting with this number of RePaint resampling steps; `mask` is that of the states."""
 
-    def run(denoise: Denoise, images: Tensor, rng: list[torch.Generator]) -> Iterator[Step]:
+    def run(denoise: Denoise, states: Tensor, rng: list[torch.Generator]) -> Iterator[Step]:
         ts = timesteps(SETTINGS["inpaint_steps"])
-        return editing.repaint(denoise, images, mask, ts, COSINE, resampling_steps=resampling_steps, rng=rng)
+        return editing.repaint(denoise, states, mask, ts, COSINE, resampling_steps=resampling_steps, rng=rng)
 
     return run
 
@@ -123,7 +125,8 @@ def measure_resampling(
 
     real = jumps(given).mean()
     for n in editing.RESAMPLING_STEPS:
-        made = in_batches(denoiser, captions, given, inpaint_run(n, mask))
+        drawn = in_batches(denoiser, captions, given, inpaint_run(n, editing.state_mask(mask, denoiser)))
+        made = torch.where(mask, drawn, given)
         table.append(
             {
                 "resampling_steps": n,
@@ -138,19 +141,20 @@ def measure_resampling(
     }
 
 
-def main() -> None:
+def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--model", default=checkpoints.DEFAULT, help="a network of the manifest")
     parser.add_argument("--data", type=Path, help="default: data/MODEL.npz")
     parser.add_argument("--out", type=Path, help="default: assets/curves/edits-MODEL.json")
-    args = parser.parse_args()
+    parser.add_argument("--n", type=int, help="the first so many images; default: all")
+    args = parser.parse_args(arguments)
     torch.set_num_threads(1)
     denoiser, entry = checkpoints.load(args.model), checkpoints.manifest()[args.model]
     label_classifier = classifier.load(ASSETS / "classifier32.safetensors")
-    data = Dataset.load(args.data or Path(f"data/{args.model}.npz"))
-    rows = data.rows(heldout=True, common=True)
+    data = images_for(denoiser, args.data or Path(f"data/{args.model}.npz"))
+    rows = data.rows(heldout=True, common=True)[: args.n]
     out = args.out or ASSETS / "curves" / f"edits-{args.model}.json"
     head = {"weights_sha256": entry.sha256, "settings": SETTINGS, "n": len(rows)}
     table = measure_strengths(denoiser, label_classifier, data, rows)

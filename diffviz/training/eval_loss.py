@@ -2,14 +2,15 @@
 
     python -m diffviz.training.eval_loss --model emoji64      # -> assets/curves/loss-emoji64.json; a minute
 
-Mean squared error of x0, with 95 % intervals over the images, at 24 times; what other losses make of it follows from
-the SNR (`diffviz.analysis.prediction_targets`). Each image has one noise for all times. In single precision, as on
-the pages.
+Mean squared error of x0 (of the latents, where the network works on them), with 95 % intervals over the images, at 24
+times; what other losses make of it follows from the SNR (`diffviz.analysis.prediction_targets`). Each image has one
+noise for all times. In single precision, as on the pages.
 """
 
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -21,7 +22,7 @@ from diffviz.models import checkpoints
 from diffviz.models.denoiser import Denoiser
 from diffviz.paths import ASSETS
 from diffviz.training.data import Dataset
-from diffviz.training.evaluate import write_results
+from diffviz.training.evaluate import images_for, write_results
 
 TIMES = np.linspace(1 / 24, 1, 24)
 FIRST_SEED = 70_000
@@ -31,7 +32,7 @@ def errors(denoiser: Denoiser, data: Dataset, rows: np.ndarray) -> tuple[np.ndar
     """Mean squared errors of x0 (rows, times), and the SNR of the times."""
     found = []
     for i, row in enumerate(rows):
-        x0 = data.examples(np.array([row]))[0].numpy()
+        x0 = denoiser.encode(data.examples(np.array([row])))[0].numpy()
         label, style = data.labels[data.label[row]], data.styles[data.style[row]]
         one = prediction_targets.predict_at_times(denoiser, x0, label, style, FIRST_SEED + i, TIMES)
         found.append(one.rmse("x0") ** 2)
@@ -47,18 +48,19 @@ def _short(value: float) -> float:
     return float(f"{value:.4g}")
 
 
-def main() -> None:
+def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--model", default=checkpoints.DEFAULT, help="a network of the manifest")
     parser.add_argument("--data", type=Path, help="default: data/MODEL.npz")
     parser.add_argument("--out", type=Path, help="default: assets/curves/loss-MODEL.json")
-    args = parser.parse_args()
+    parser.add_argument("--n", type=int, help="the first so many held-out images; default: all")
+    args = parser.parse_args(arguments)
     torch.set_num_threads(1)
     denoiser, entry = checkpoints.load(args.model), checkpoints.manifest()[args.model]
-    data = Dataset.load(args.data or Path(f"data/{args.model}.npz"))
-    unseen = data.rows(heldout=True, common=True)
+    data = images_for(denoiser, args.data or Path(f"data/{args.model}.npz"))
+    unseen = data.rows(heldout=True, common=True)[: args.n]
     seen = np.random.default_rng(4).choice(data.rows(heldout=False, common=True), len(unseen), replace=False)
     parts = {}
     for name, rows in (("heldout", unseen), ("trained", seen)):

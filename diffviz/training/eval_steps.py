@@ -41,7 +41,7 @@ from diffviz.models.denoiser import Denoiser
 from diffviz.paths import ASSETS
 from diffviz.training.batch_generation import guided_denoiser
 from diffviz.training.data import Dataset
-from diffviz.training.evaluate import subgroup_numbers, top_k_hits
+from diffviz.training.evaluate import images_for, predict_rows, subgroup_numbers, top_k_hits
 
 Point = tuple[str, int]  # sampler, steps
 FULL_N, BLOCK = 1024, 32
@@ -59,8 +59,13 @@ STEPS: dict[str, dict[str, tuple[int, ...]]] = {
         "unipc": (1, 2, 3, 5, 8, 12, 20),
     },
     checkpoints.SHARP: {"ddim": (1, 2, 3, 5, 8, 12, 20), "unipc": (1, 2, 3, 5, 8, 12)},
+    checkpoints.LATENT: {"ddim": (1, 2, 3, 5, 8, 12, 20), "unipc": (1, 2, 3, 5, 8, 12)},
 }
-REFERENCE: dict[str, Point] = {checkpoints.QUICK: ("unipc", 60), checkpoints.SHARP: ("unipc", 50)}
+REFERENCE: dict[str, Point] = {
+    checkpoints.QUICK: ("unipc", 60),
+    checkpoints.SHARP: ("unipc", 50),
+    checkpoints.LATENT: ("unipc", 50),
+}
 
 
 def grid(model: str) -> list[Point]:
@@ -238,15 +243,16 @@ def folder_of(args: argparse.Namespace, guidance: float) -> Path:
 
 def study_of(args: argparse.Namespace, guidance: float) -> tuple[Study, np.ndarray]:
     """What the options ask to sample at one guidance scale, and the rows of the measure's real images."""
-    data = Dataset.load(args.data or Path(f"data/{args.model}.npz"))
+    denoiser = checkpoints.load(args.model)
+    data = images_for(denoiser, args.data or Path(f"data/{args.model}.npz"))
     drawn, others = split_rows(data)
-    return Study(checkpoints.load(args.model), data, drawn, guidance, folder_of(args, guidance)), others
+    return Study(denoiser, data, drawn, guidance, folder_of(args, guidance)), others
 
 
 def scorer_of(study: Study, others: np.ndarray) -> ImageScorer:
     """The classifier with the features of the real images: those of the rows `others`, and of the study's captions."""
     seen = classifier.load(CLASSIFIER)
-    real, same_captions = (seen.predict(study.data.examples(r))[2].numpy() for r in (others, study.drawn))
+    real, same_captions = (predict_rows(seen, study.data, r)[2].numpy() for r in (others, study.drawn))
     scale = float(metrics.rmse(real))
     subgroup = subgroup_numbers(seen, study.data)[study.data.label[study.drawn]]
     return ImageScorer(seen, scale, real / scale, same_captions / scale, subgroup)

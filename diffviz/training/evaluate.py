@@ -1,6 +1,7 @@
 """Measure the denoiser against held-out real images.
 
     python -m diffviz.training.evaluate --model emoji64      # shipped weights -> assets/curves/evaluation-emoji64.json
+    python -m diffviz.training.evaluate --model emoji128     # likewise; of a network in latents the images are decoded
     python -m diffviz.training.evaluate --weights runs/emoji64/ema.safetensors --data data/emoji64.npz --n 500 \\
         --out runs/e.json
 
@@ -17,6 +18,7 @@ from __future__ import annotations
 
 import argparse
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +34,7 @@ from diffviz.models.text_encoder import Vocabulary
 from diffviz.paths import ASSETS
 from diffviz.training.augment import HUES, main_hue, recolours
 from diffviz.training.batch_generation import generate_for_rows, generate_many
-from diffviz.training.data import Dataset
+from diffviz.training.data import Dataset, LatentDataset
 
 SETS = {"everyday": True, "all": False}  # of captions: whether of everyday labels alone
 COLOUR_LABELS = 50  # things that are prompted in every colour
@@ -57,11 +59,29 @@ def agreement(
     return {name: mean_figure(h) for name, h in found.items()} | {"n": len(images)}
 
 
+def predict_rows(
+    label_classifier: classifier.LabelClassifier, data: Dataset, rows: np.ndarray, batch: int = 256
+) -> tuple[Tensor, Tensor, Tensor]:
+    """`LabelClassifier.predict` of the images of some rows, a few at a time: large ones would fill the memory."""
+    parts = [label_classifier.predict(data.examples(part)) for part in _batches(rows, batch)]
+    labels, subgroups, features = (torch.cat(column) for column in zip(*parts, strict=True))
+    return labels, subgroups, features
+
+
+def _batches(rows: np.ndarray, batch: int) -> list[np.ndarray]:
+    return [rows[start : start + batch] for start in range(0, len(rows), batch)]
+
+
 def real_training_rows(data: Dataset, heldout_rows: np.ndarray, n: int, common: bool) -> np.ndarray:
     """Rows of n real training images with the labels of the held-out ones: what the floor is measured on."""
     pool = data.rows(heldout=False, common=common)
     same = pool[np.isin(data.label[pool], data.label[heldout_rows])]
     return np.random.default_rng(0).choice(same, n, replace=len(same) < n)
+
+
+def small_images(data: Dataset, rows: np.ndarray, batch: int = 256) -> Tensor:
+    """The images of some rows, averaged down as `nearest_neighbors` compares them: (N, 3, 32, 32)."""
+    return torch.cat([nearest_neighbors.downsample(data.examples(part)) for part in _batches(rows, batch)])
 
 
 def nearest_distances(images: Tensor, training: Tensor, batch: int = 64) -> np.ndarray:
@@ -146,8 +166,8 @@ def evaluate(
     real = data.examples(rows)
     picked = np.resize(rows, n)
     generated = generate_for_rows(denoiser, data, picked, 10_000, **settings)
-    other = real_training_rows(data, rows, n, common)
-    features = [label_classifier.predict(p)[2].numpy() for p in (generated, real, data.examples(other))]
+    other = predict_rows(label_classifier, data, real_training_rows(data, rows, n, common))[2].numpy()
+    features = [*(label_classifier.predict(p)[2].numpy() for p in (generated, real)), other]
     truth = [(data.label[r], subgroup[data.label[r]]) for r in (picked, rows)]
     result = {
         "captions": len(rows),
@@ -178,7 +198,7 @@ def print_results(name: str, result: dict) -> None:
     print(f"  Fréchet distance {result['frechet']:.2f}, real against real {result['frechet_floor']:.2f}")
 
 
-def main() -> None:
+def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -195,14 +215,12 @@ def main() -> None:
     parser.add_argument(
         "--sets", nargs="+", choices=SETS, default=list(SETS), help="captions; two processes can share them"
     )
-    args = parser.parse_args()
+    args = parser.parse_args(arguments)
     torch.set_num_threads(args.threads)
     weights = args.weights or ASSETS / checkpoints.manifest()[args.model].file
-    denoiser = Denoiser(checkpoints.read(weights), Vocabulary.load(ASSETS / "vocabulary.json"))
-    label_classifier, data = (
-        classifier.load(args.classifier),
-        Dataset.load(args.data or Path(f"data/{args.model}.npz")),
-    )
+    denoiser = checkpoints.read_denoiser(weights, Vocabulary.load(ASSETS / "vocabulary.json"))
+    label_classifier = classifier.load(args.classifier)
+    data = images_for(denoiser, args.data or Path(f"data/{args.model}.npz"))
     settings = {"steps": args.steps, "guidance": args.guidance, "sampler": args.sampler}
     head = {
         "weights_sha256": checkpoints.sha256_of(weights),
@@ -231,17 +249,37 @@ def main() -> None:
     print(f"\nwrote {out}")
 
 
+def images_for(denoiser: Denoiser, path: Path) -> Dataset:
+    """The images that a network's own are compared with.
+
+    Raises SystemExit in a sentence where the file has latents, or images of another size than the network's.
+    """
+    data, side = Dataset.load(path), denoiser.image_size
+    if isinstance(data, LatentDataset):
+        raise SystemExit(
+            f"{path} holds latents, and images are needed: --data data/emoji{side}.npz, of build_dataset"
+        )
+    if (found := data.images.shape[-1]) != side:
+        raise SystemExit(f"the network's images have {side} pixels a side, and those of {path} {found}")
+    return data
+
+
 def training_data(weights: Path, data: Dataset) -> Dataset:
-    """The data that weights were trained on, where they say it was other than `data`."""
+    """The images that weights were trained on, where they say it was other data than `data`.
+
+    Latents were encoded from images of the network's size, which is what `data` holds.
+    """
     _, facts = checkpoints.metadata(weights)
-    return Dataset.load(Path("data") / f"{facts['data']}.npz") if "data" in facts else data
+    if "data" not in facts or facts["data"].startswith("latent"):
+        return data
+    return Dataset.load(Path("data") / f"{facts['data']}.npz")
 
 
 def memorization(
     denoiser: Denoiser, data: Dataset, trained: Dataset, new_captions: Tensor, settings: dict
 ) -> dict:
     """`memorisation` of images for new captions, of a quarter as many for trained ones, and of real ones."""
-    training = trained.examples(trained.rows(heldout=False))
+    training = small_images(trained, trained.rows(heldout=False))
     known = np.random.default_rng(1).choice(data.rows(heldout=False, common=True), len(new_captions) // 4)
     made = {
         "new_captions": new_captions,
@@ -249,7 +287,7 @@ def memorization(
     }
     found = memorization_figures(
         {k: nearest_distances(v, training) for k, v in made.items()},
-        nearest_distances(data.examples(data.rows(heldout=True, common=True)), training),
+        nearest_distances(small_images(data, data.rows(heldout=True, common=True)), training),
     )
     for k in made:
         print(f"  nearer to a training image than 95 % of held-out ones: {k} {found[k]['suspicious']}")

@@ -31,6 +31,7 @@ import csv
 import os
 import shutil
 import time
+import warnings
 from collections.abc import Iterator
 from contextlib import nullcontext
 from dataclasses import asdict, dataclass, field
@@ -582,6 +583,32 @@ def worker(rank: int, args: argparse.Namespace, recipe: Recipe) -> None:
         dist.destroy_process_group()
 
 
+def check_latents(path: Path, assets: Path = ASSETS) -> None:
+    """See that latents were encoded by the autoencoder that ships, whose decoder makes the images of the network.
+
+    Raises SystemExit, in a sentence, where another one encoded them; warns where the file does not say which did. A file
+    of images, or none, passes.
+    """
+    if not path.exists():
+        return
+    with np.load(path) as raw:
+        if "latents" not in raw:
+            return
+        found = str(raw["autoencoder"]) if "autoencoder" in raw else ""
+    shipped = checkpoints.listed(assets)[f"{checkpoints.AUTOENCODER}.safetensors"]
+    again = "python -m diffviz.training.encode_dataset"
+    if not found:
+        warnings.warn(
+            f"{path} does not say which autoencoder encoded it: `{again}` makes a file that does",
+            stacklevel=2,
+        )
+    elif found != shipped:
+        raise SystemExit(
+            f"{path} was encoded by another autoencoder (SHA-256 {found[:12]}…) than the one that ships ({shipped[:12]}…), "
+            f"whose decoder would not fit: encode the images again, {again} --out {path}"
+        )
+
+
 def _spawned_worker(rank: int, args: argparse.Namespace, recipe: Recipe) -> None:
     """`worker` in a process of its own, which ends without Python's teardown.
 
@@ -626,6 +653,7 @@ def main() -> None:
         parser.error("say how long: --minutes or --images")
     if args.batch % args.workers:
         parser.error("--batch must be a multiple of --workers")
+    check_latents(args.data)
     args.out.mkdir(parents=True, exist_ok=True)
     recipe = Recipe(channels=tuple(args.channels), **{name: getattr(args, name) for name in ADJUSTABLE})
     if args.workers == 1:

@@ -138,9 +138,10 @@ def pixel_histograms(
 
 
 @by_content
-def convergence(layout: np.ndarray, detail: np.ndarray, colours: Mapping[str, str]) -> go.Figure:
-    """How near x0_hat is to the finished image at each step, in layout and in fine detail: (steps,) each."""
-    steps = np.arange(1, len(layout) + 1)
+def convergence(
+    steps: np.ndarray, layout: np.ndarray, detail: np.ndarray, colours: Mapping[str, str]
+) -> go.Figure:
+    """How near x0_hat is to the finished image at `steps`, in layout and in fine detail: (F,) each."""
     figure = go.Figure()
     figure.add_scatter(
         x=steps,
@@ -166,19 +167,28 @@ def convergence(layout: np.ndarray, detail: np.ndarray, colours: Mapping[str, st
 
 
 @by_content
-def detail_by_step(lines: Mapping[str, np.ndarray], finished: float, colours: Mapping[str, str]) -> go.Figure:
-    """Fine detail (RMS) of predictions at each step, "x0" and perhaps "cond", and of the finished image: (F,) each."""
+def detail_by_step(
+    steps: np.ndarray,
+    lines: Mapping[str, np.ndarray],
+    names: Mapping[str, str],
+    finished: float,
+    colours: Mapping[str, str],
+) -> go.Figure:
+    """Fine detail (RMS) of predictions at `steps`, "x0" and perhaps "cond" with their `names`: (F,) each.
+
+    `finished` is that of the finished image.
+    """
     looks = {
-        "x0": ("x̂₀ of the step", "prediction", "dot", "diamond"),
-        "cond": ("x̂₀(c), conditional", "conditional", "longdash", "circle"),
+        "x0": ("prediction", "dot", "diamond"),
+        "cond": ("conditional", "longdash", "circle"),
     }
     figure = go.Figure()
     for name, line in lines.items():
-        title, role, dash, mark = looks[name]
+        role, dash, mark = looks[name]
         figure.add_scatter(
-            x=np.arange(1, len(line) + 1),
+            x=steps,
             y=line,
-            name=title,
+            name=names[name],
             mode="lines+markers",
             line={"color": colours[role], "width": 3, "dash": dash},
             marker={"symbol": mark, "size": 6},

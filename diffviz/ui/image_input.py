@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -24,17 +26,28 @@ _KEPT = "picture-upload"  # in the session: (id of the file, what became of it)
 
 @dataclass(frozen=True)
 class Picture:
-    """An image to work on: (S, S, 3) uint8, with the label and the style if it is one of the samples."""
+    """An image to work on: (S, S, 3) uint8, with the label and the style if it is one of the samples.
+
+    `at` gives it at another size, from what it was made of.
+    """
 
     pixels: np.ndarray
     label: str = ""
     style: str = ""
+    at: Callable[[int], np.ndarray] | None = None
+
+    def of(self, model: str) -> np.ndarray:
+        """The image at the size of a network's images: no sharper image is enlarged than there is."""
+        size = checkpoints.load(model).image_size
+        if self.at is not None and size > len(self.pixels):
+            return self.at(size)
+        return at_size(self.pixels, size)
 
 
 @by_content
-def at_size(pixels: np.ndarray, model: str) -> np.ndarray:
-    """An image (H, W, 3) uint8 at the size of a network's images."""
-    return uploads.resize(Image.fromarray(pixels), checkpoints.load(model).image_size)
+def at_size(pixels: np.ndarray, size: int) -> np.ndarray:
+    """An image (H, W, 3) uint8 at another size."""
+    return uploads.resize(Image.fromarray(pixels), size)
 
 
 def choose(c: Controls, size: int = SIZE) -> Picture:
@@ -44,16 +57,17 @@ def choose(c: Controls, size: int = SIZE) -> Picture:
     )
     if kind == "sample":
         return shipped(c, size)
-    mine = _uploaded(size) if kind == "upload" else _drawn(size)
+    mine = _uploaded() if kind == "upload" else _drawn()
     if mine is not None:
-        return Picture(mine)
+        return Picture(mine(size), at=mine)
     first = samples.records(size)[0]
     st.caption(f"Until then: {first['label']}.")
     return _open(first, size)
 
 
 def _open(record: dict[str, str], size: int) -> Picture:
-    return Picture(samples.pixels(record["file"], size), record["label"], record["style"])
+    at = partial(samples.pixels, record["file"])
+    return Picture(at(size), record["label"], record["style"], at)
 
 
 def shipped(c: Controls, size: int, key: str = "sample", label: str = "Sample", first: int = 0) -> Picture:
@@ -66,7 +80,8 @@ def shipped(c: Controls, size: int, key: str = "sample", label: str = "Sample", 
     return _open(record, size)
 
 
-def _uploaded(size: int) -> np.ndarray | None:
+def _uploaded() -> Callable[[int], np.ndarray] | None:
+    """The visitor's image at a size in pixels, where there is one."""
     file = st.file_uploader("A PNG, JPEG or WebP of up to 10 MB", type=["png", "jpg", "jpeg", "webp"])
     kept = st.session_state.get(_KEPT)
     if file is not None and (kept is None or kept[0] != file.file_id):
@@ -85,7 +100,7 @@ def _uploaded(size: int) -> np.ndarray | None:
     down = st.slider("Top to bottom", 0.0, 1.0, 0.5, 0.01, key="crop-down", persist_state="session")
     box = uploads.crop(picture.image, zoom, across, down)
     st.image(_with_frame(picture.image, box), caption="The square in the frame is used", width="stretch")
-    return uploads.resize(picture.image, size, box)
+    return lambda size: uploads.resize(picture.image, size, box)
 
 
 def _decoded(data: bytes) -> uploads.Upload | str:
@@ -107,14 +122,15 @@ def _with_frame(picture: Image.Image, box: tuple[int, ...]) -> Image.Image:
     return shown
 
 
-def _drawn(size: int) -> np.ndarray | None:
+def _drawn() -> Callable[[int], np.ndarray] | None:
+    """The visitor's drawing at a size in pixels, where there is one."""
     names = [path.stem for path in _sketches()]
     st.pills("Start from a sketch", names, key="sketch-idea", on_change=_take_sketch)
     drawing = sketchpad()
     if drawing is None:
         st.caption("Draw something: it is used as soon as you lift the pen.")
         return None
-    return np.kron(drawing, np.ones((size // SIDE, size // SIDE, 1), np.uint8))
+    return lambda size: np.kron(drawing, np.ones((size // SIDE, size // SIDE, 1), np.uint8))
 
 
 def _sketches() -> list[Path]:

@@ -15,12 +15,14 @@ from torch import Tensor
 
 from diffviz import pacing
 from diffviz.analysis import frame_captions
+from diffviz.analysis.spaces import LATENTS, PIXELS, Space, space_of
 from diffviz.bounded import BoundedCache
 from diffviz.diffusion.samplers import Step, final_step
 from diffviz.diffusion.schedules import SCHEDULES
 from diffviz.evaluation import categories
 from diffviz.models import checkpoints
 from diffviz.models.text_encoder import Vocabulary
+from diffviz.pipelines import editing
 from diffviz.pipelines.text_to_image import Settings, sample_steps
 from diffviz.pipelines.trajectory import PANELS, Trajectory, record
 from diffviz.ui import turns
@@ -43,6 +45,7 @@ class Run:
 
     settings: Settings
     steps: list[Step] = field(default_factory=list)
+    decoded: dict[tuple[str, int], np.ndarray] = field(default_factory=dict)  # as of `Trajectory`
     stopped: bool = False
     seconds: float = 0.0
     _recorded: Trajectory | None = None
@@ -63,10 +66,11 @@ class Run:
         """What was recorded so far, in float32."""
         kept = self._recorded
         if kept is None:
-            decode = checkpoints.load(self.settings.model).decode_panel
+            decode = editing.decode_of(self.settings, checkpoints.load(self.settings.model))
             # As the library's own recordings: without the pixels of an image that is edited.
             facts = {k: v for k, v in dataclasses.asdict(self.settings).items() if not isinstance(v, bytes)}
-            return record(self.steps, SCHEDULES[self.settings.schedule], facts, decode)[0]
+            (found,) = record(self.steps, SCHEDULES[self.settings.schedule], facts, decode)
+            return dataclasses.replace(found, decoded=self.decoded)
         if kept.x.dtype == np.float32:
             return kept
         x, x0, eps = (getattr(kept, name).astype(np.float32) for name in PANELS)
@@ -80,18 +84,20 @@ class Run:
         return derived(self, make, *more, shown=self.trajectory)
 
     @property
-    def frames(self) -> int:
-        """How many frames there are."""
-        return len(self.steps if self._recorded is None else self._recorded.t)
-
-    @property
     def nbytes(self) -> int:
-        """What a finished run keeps of the memory: what was recorded, and as much again in frames of bytes."""
+        """What a finished run keeps of the memory: what was recorded, and as much again in frames of bytes.
+
+        Of latents the frames of two panels are decoded, and kept in `decoded` and in the panels that are made of them.
+        """
         if self._recorded is None:
             return 0
-        return sum(
+        kept = sum(
             getattr(self._recorded, name).nbytes + getattr(self._recorded, name).size for name in PANELS
         )
+        if self._recorded.decode is None:
+            return kept
+        side = checkpoints.load(self.settings.model).image_size
+        return kept + 2 * 2 * len(frame_captions.shown_frames(self._recorded)) * 3 * side**2
 
 
 # Finished runs of all visitors: who asks for what was asked before is given that, and a class that opens one link
@@ -109,27 +115,53 @@ def vocabulary(name: str = checkpoints.DEFAULT) -> Vocabulary:
 
 
 def network(c: Controls, default: str = checkpoints.DEFAULT) -> str:
-    """Which of the networks on pixels is used; ends the page with one sentence when it cannot be loaded."""
-    titles = {name: entry.title for name, entry in checkpoints.pixel_networks().items()}
+    """Which network is used; ends the page with one sentence when it cannot be loaded."""
+    entries = sorted(checkpoints.manifest().values(), key=lambda entry: bool(entry.autoencoder))
+    titles = {entry.name: entry.title for entry in entries}
     chosen = c.choice("Network", "net", tuple(titles), default, titles)
     vocabulary(chosen)
+    if in_latents(chosen):
+        channels, height, width = checkpoints.load(chosen).shape
+        st.caption(
+            f"It diffuses in latents, {height} × {width} × {channels} numbers; what is shown of them is decoded."
+        )
     return chosen
 
 
+def in_latents(model: str) -> bool:
+    """Whether a network works on latents; known without loading it."""
+    return bool(checkpoints.manifest()[model].autoencoder)
+
+
+def space(model: str) -> Space:
+    """The space that a network diffuses in."""
+    return LATENTS if in_latents(model) else PIXELS
+
+
 def panels(
-    run: Trajectory, names: tuple[str, ...] = ("x", "x0", "eps"), given: player.Panel | None = None
+    run: Trajectory,
+    names: tuple[str, ...] = ("x", "x0", "eps"),
+    given: player.Panel | None = None,
+    planned: int | None = None,
 ) -> list[player.Panel]:
-    """The player's panels of a recorded run; `given` is a still image to stand before them."""
-    guided = frame_captions.guidance_scale(run) not in (None, 1.0)
+    """The player's panels of a recorded run, at its `shown_frames`; `given` is a still image to stand before them."""
+    latent, at = space_of(run) is LATENTS, frame_captions.shown_frames(run, planned)
+    guided = ", guided" if frame_captions.guidance_scale(run) not in (None, 1.0) else ""
     looks = {
         "x": ("xₜ", "noisy image, the input", "state"),
-        "x0": ("x̂₀", "prediction of x₀, guided" if guided else "prediction of x₀", "prediction"),
+        "x0": ("x̂₀", f"prediction of x₀{guided}", "prediction"),
         "eps": ("ε̂", "prediction of the noise", "noise"),
     }
-    shown = [player.Panel(*looks[name], run.frames(name)) for name in names]
+    if latent:
+        looks = {
+            "x": ("D(zₜ)", "the noisy latents, decoded", "state"),
+            "x0": ("D(ẑ₀)", f"prediction of z₀{guided}, decoded", "prediction"),
+            "eps": ("ε̂", f"prediction of the noise, 3 of {run.eps.shape[1]} channels", "noise"),
+        }
+    shown = [player.Panel(*looks[name], run.frames(name, at)) for name in names]
     if given is None:
         return shown
-    frames = np.repeat(given.frames, len(run.t), axis=0)
+    frames = np.repeat(given.frames, len(at), axis=0)
     return [dataclasses.replace(given, frames=frames), *shown]
 
 
@@ -139,11 +171,11 @@ def _repeated(frames: np.ndarray, times: int) -> np.ndarray:
 
 
 def readouts(run: Trajectory, planned: int) -> list[str]:
-    """Step number, t and SNR of each frame."""
+    """Step number, t and SNR of each of the `shown_frames`."""
     texts = []
-    for i, (t, log_snr) in enumerate(zip(run.t, run.log_snr, strict=True)):
+    for i in frame_captions.shown_frames(run, planned):
         where = "finished" if i == planned else f"step {i + 1} of {planned}"
-        texts.append(f"{where} · t = {t:.2f} · SNR {player.snr_text(log_snr)}")
+        texts.append(f"{where} · t = {run.t[i]:.2f} · SNR {player.snr_text(run.log_snr[i])}")
     return texts
 
 
@@ -181,7 +213,7 @@ def compute(
     if draw and kept and kept.steps:
         before = panels(Run(kept.settings, kept.steps[-1:]).trajectory(), names, given)
         shown.html(_stale(player.still(before, "The image of before, until the new one comes.", main)))
-    began, every = pacing.clock(), max(1, settings.frames // MAX_UPDATES)
+    began, every, where = pacing.clock(), max(1, settings.frames // MAX_UPDATES), space(settings.model)
 
     def waiting(sentence: str) -> None:
         bar.progress(len(run.steps) / (settings.frames + 1), sentence)
@@ -196,13 +228,19 @@ def compute(
             return shared
         run.steps.append(step)
         run.seconds = pacing.clock() - began
-        if step.i % every == 0 or len(run.steps) == settings.frames + 1:
+        update = (
+            step.i % every == 0
+            if where is PIXELS
+            else frame_captions.is_shown(where, step.i, settings.frames)
+        )
+        if update or len(run.steps) == settings.frames + 1:
             # Every st call is also where Streamlit can end this run, when the visitor stops or changes it.
-            now = Run(settings, [step]).trajectory()
             if draw:
+                now = Run(settings, [step]).trajectory()
                 shown.html(
                     player.still(panels(now, names, given), "Sampling: one frame for each step.", main)
                 )
+                run.decoded.update({(panel, step.i): image for (panel, _), image in now.decoded.items()})
             bar.progress(step.i / settings.frames, _progress(step, settings))
     place.empty()
     run.finish()
@@ -276,12 +314,13 @@ def show(
     if not run.steps:
         st.info("Stopped before the first step.", icon=":material/stop_circle:")
     else:
-        still = given and dataclasses.replace(given, frames=_repeated(given.frames, run.frames))
+        texts = run.derive(readouts, planned)
+        still = given and dataclasses.replace(given, frames=_repeated(given.frames, len(texts)))
         title = f"Reverse process, {run.settings.prompt or 'no prompt'}, seed {run.settings.seed}"
         name = "-".join([*(run.settings.prompt.lower().split() or ["no-prompt"]), f"seed{run.settings.seed}"])
         player.play(
-            [*([still] if still else []), *run.derive(panels, names), *extra],
-            run.derive(readouts, planned),
+            [*([still] if still else []), *run.derive(panels, names, None, planned), *extra],
+            texts,
             run.derive(captions, planned),
             title=title,
             key=f"{key}-player",
@@ -306,7 +345,8 @@ def _files(run: Run, name: str) -> tuple[player.Saved, ...]:
     def notebook() -> bytes:
         from diffviz.export import runs
 
-        return runs.notebook(run.settings, checkpoints.manifest()[run.settings.model].sha256)
+        model = run.settings.model
+        return runs.notebook(run.settings, checkpoints.manifest()[model].sha256, latent=in_latents(model))
 
     return (
         player.Saved(

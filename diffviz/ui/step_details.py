@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import streamlit as st
 
+from diffviz.analysis.spaces import LATENTS, space_of
 from diffviz.diffusion.samplers import SAMPLERS
 from diffviz.diffusion.schedules import SCHEDULES
 from diffviz.pipelines.text_to_image import Settings
@@ -13,16 +14,23 @@ from diffviz.ui import cache, terms
 
 
 def one_step_in_numbers(recorded: Trajectory, settings: Settings) -> None:
-    """One step of this run in numbers: α and σ at both ends, and the values of one pixel before and after."""
-    schedule = SCHEDULES[settings.schedule]
+    """One step of this run in numbers: α and σ at both ends, and the values of one pixel or latent before and after."""
+    schedule, space = SCHEDULES[settings.schedule], space_of(recorded)
+    place, channels = "Pixel", ["red", "green", "blue"]
+    if space is LATENTS:
+        place, channels = "Latent", [f"channel {n + 1}" for n in range(recorded.x.shape[1])]
     with st.expander("One step in numbers", icon=":material/pin:"):
         i = 0 if recorded.steps == 1 else st.slider("Step", 1, recorded.steps, 1, key="numbers-step") - 1
         with st.container(horizontal=True):
             row = st.number_input(
-                "Pixel row", 0, recorded.x.shape[-2] - 1, recorded.x.shape[-2] // 2, key="numbers-row"
+                f"{place} row", 0, recorded.x.shape[-2] - 1, recorded.x.shape[-2] // 2, key="numbers-row"
             )
             column = st.number_input(
-                "Pixel column", 0, recorded.x.shape[-1] - 1, recorded.x.shape[-1] // 2, key="numbers-column"
+                f"{place} column",
+                0,
+                recorded.x.shape[-1] - 1,
+                recorded.x.shape[-1] // 2,
+                key="numbers-column",
             )
         t, s = float(recorded.t[i]), float(recorded.t[i + 1])
         levels = {
@@ -38,7 +46,7 @@ def one_step_in_numbers(recorded: Trajectory, settings: Settings) -> None:
             st.caption("In the papers' symbols α(t) is √ᾱₜ, and σ(t) is √(1−ᾱₜ).")
         pixel = (slice(None), int(row), int(column))
         table = {
-            "colour": ["red", "green", "blue"],
+            "colour" if place == "Pixel" else "channel": channels,
             "x at t": recorded.x[i][pixel],
             "x̂₀": recorded.x0[i][pixel],
             "ε̂ = (x − α(t)·x̂₀) / σ(t)": recorded.eps[i][pixel],
@@ -49,9 +57,11 @@ def one_step_in_numbers(recorded: Trajectory, settings: Settings) -> None:
         # Of a long run `ui.live` keeps values that fit half precision.
         halved = np.array_equal(recorded.x[i], recorded.x[i].astype(np.float16))
         digits = 2 if halved else 4
-        rounded = {k: v if k == "colour" else np.asarray(v).round(digits) for k, v in table.items()}
+        rounded = {
+            space.say(k): v if v is channels else np.asarray(v).round(digits) for k, v in table.items()
+        }
         st.dataframe(cache.table(rounded), hide_index=True)
-        st.html(terms.symbols_line("x̂₀", "ε̂"))
+        st.html(terms.symbols_line(space.say("x̂₀"), "ε̂"))
         if halved:
             st.caption(
                 "Of a run as long as this one three digits are kept: equal numbers may differ in the last one."
@@ -60,7 +70,7 @@ def one_step_in_numbers(recorded: Trajectory, settings: Settings) -> None:
         if SAMPLERS[settings.sampler].order == 1 and not SAMPLERS[settings.sampler].stochastic and not last:
             st.caption("For DDIM and Euler the last two columns are equal: that is the whole step.")
         elif last:
-            st.caption("The last step ends on x̂₀ itself: no noise is added back.")
+            st.caption(space.say("The last step ends on x̂₀ itself: no noise is added back."))
         else:
             st.caption(
                 "The last two columns differ: this sampler makes another step from the same prediction."

@@ -6,7 +6,7 @@ import inspect
 import numpy as np
 import pytest
 import torch
-from helpers import make_tiny
+from helpers import make_tiny, make_tiny_latent
 
 from diffviz.analysis import broken_pipelines as workshop
 from diffviz.analysis.broken_pipelines import CASES, PARTS, PROMPTS, STEPS, broken, mended, run
@@ -14,9 +14,7 @@ from diffviz.diffusion.samplers import final_step
 from diffviz.diffusion.schedules import SCHEDULES
 from diffviz.imaging import samples
 from diffviz.models import checkpoints
-from diffviz.models.autoencoder import Autoencoder, AutoencoderConfig
 from diffviz.models.denoiser import Denoiser
-from diffviz.models.unet import UNet
 from diffviz.pipelines.text_to_image import Settings, sample_steps
 
 SEEDS = [3, 4, 5, 6]
@@ -59,17 +57,7 @@ def case(request):
 
 @pytest.fixture(scope="module")
 def latent():
-    """An untrained latent network; of raw latents its autoencoder takes the mean as 0.3, the standard deviation as 0.5."""
-    tiny = make_tiny()
-    autoencoder = Autoencoder(AutoencoderConfig(size=64, latent_channels=4, channels=(16, 32))).eval()
-    net = UNet(dataclasses.replace(tiny.net.config, size=8, in_channels=4, patch=1))
-    with torch.no_grad():
-        for p in [*net.parameters(), *autoencoder.parameters()]:
-            if not p.any():
-                p.normal_(std=0.05)
-        autoencoder.mean.fill_(0.3)
-        autoencoder.std.fill_(0.5)
-    return Denoiser(net.eval().requires_grad_(False), tiny.vocabulary, autoencoder.requires_grad_(False))
+    return make_tiny_latent()
 
 
 @pytest.fixture

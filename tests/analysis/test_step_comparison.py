@@ -42,7 +42,8 @@ def test_samplers_at_equal_nfe_start_from_one_noise_and_end_where_they_would_alo
 def test_distances_count_nfe_and_end_at_the_final_images_rmse():
     *_, seen = step_comparison.race_samplers(SETTINGS, ("heun",), 5)
     target = np.zeros(checkpoints.load().shape, np.float32)
-    made, far = step_comparison.distances(seen["heun"], "heun", 3, target)
+    images = np.stack([step.x0[0].numpy() for step in seen["heun"]])
+    made, far = step_comparison.distances(images, "heun", 3, target)
     assert made == [1, 3, 5, 5]
     assert far[-1] == pytest.approx(rmse(seen["heun"][-1].x[0].numpy(), target))
 

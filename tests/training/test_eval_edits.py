@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 import torch
-from helpers import make_tiny, tiny_data
+from helpers import make_tiny, make_tiny_latent, tiny_data
 
 from diffviz.models import checkpoints
 from diffviz.paths import ASSETS
@@ -63,6 +63,31 @@ def test_the_boundary_jump_is_relative_to_that_of_the_real_images(data):
     found = measure.measure_resampling(make_tiny(), Blind(), ramps, ramps.rows(heldout=True, common=True))
     assert [row["resampling_steps"] for row in found["resampling"]] == list(measure.editing.RESAMPLING_STEPS)
     assert all(row["boundary_jump_to_real"]["value"] > 1 for row in found["resampling"])
+
+
+@pytest.mark.slow
+def test_edits_in_latents_start_from_encoded_images_and_put_the_known_pixels_back(tmp_path, monkeypatch):
+    denoiser = make_tiny_latent()
+    data = Dataset.load(tiny_data(tmp_path / "large.npz", 12, size=64))
+    noise = torch.randint(0, 256, (12, 3, 64, 64), generator=torch.Generator().manual_seed(0)).to(torch.uint8)
+    data = Dataset(**{**data.__dict__, "images": noise})
+    rows = data.rows(heldout=True, common=True)
+    shown = []
+
+    class Kept(Blind):
+        def predict(self, pictures):
+            shown.append(pictures)
+            return super().predict(pictures)
+
+    monkeypatch.setattr(measure.editing, "RESAMPLING_STEPS", (1,))
+    measure.measure_resampling(denoiser, Kept(), data, rows)
+    inpainted, given = shown[0], data.examples(rows)
+    assert torch.equal(inpainted[..., 32:], given[..., 32:])
+    assert not torch.allclose(inpainted[..., :32], given[..., :32], atol=0.1)
+    # At next to no strength the result is the image encoded and decoded.
+    captions = [("red apple", "noto")] * len(rows)
+    made = measure.in_batches(denoiser, captions, given, measure.img2img_run(1e-3))
+    assert torch.allclose(made, denoiser.decode(denoiser.encode(given)), atol=0.1)
 
 
 @pytest.mark.parametrize("name", list(checkpoints.manifest()))

@@ -4,8 +4,9 @@ import json
 
 import numpy as np
 import pytest
-from helpers import make_tiny, tiny_data
+from helpers import make_tiny, make_tiny_latent, tiny_data
 
+from diffviz.analysis import prediction_targets
 from diffviz.models import checkpoints
 from diffviz.paths import ASSETS
 from diffviz.training import eval_loss as measure
@@ -18,6 +19,16 @@ def test_errors_are_of_every_drawing_at_every_time(tmp_path):
     assert found.shape == (3, len(measure.TIMES)) and (found > 0).all()
     assert (np.diff(snr) < 0).all()
     assert np.argmin(found.mean(0)) == 0  # least where there is least noise, whatever the network
+
+
+def test_the_errors_of_a_network_in_latents_are_of_latents(tmp_path):
+    data, denoiser = Dataset.load(tiny_data(tmp_path / "data.npz", 6, size=64)), make_tiny_latent()
+    found, _ = measure.errors(denoiser, data, np.array([0, 1]))
+    z = denoiser.encode(data.examples(np.array([0])))[0].numpy()
+    one = prediction_targets.predict_at_times(
+        denoiser, z, "red apple", "noto", measure.FIRST_SEED, measure.TIMES
+    )
+    assert np.allclose(found[0], one.rmse("x0") ** 2)
 
 
 @pytest.mark.parametrize("name", list(checkpoints.manifest()))

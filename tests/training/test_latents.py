@@ -12,7 +12,7 @@ from helpers import tiny_data
 
 from diffviz.models import checkpoints
 from diffviz.models.autoencoder import Autoencoder, AutoencoderConfig
-from diffviz.training import encode_dataset, train_autoencoder
+from diffviz.training import encode_dataset, train_autoencoder, train_denoiser
 from diffviz.training.augment import HUES, recolour
 from diffviz.training.data import Dataset, LatentDataset
 
@@ -64,6 +64,37 @@ def test_held_out_images_are_encoded_as_they_are_and_no_other_way(encoded):
     held = latents.rows(heldout=True)
     assert (latents.mirror[held] < 0).all() and (latents.colours[held] < 0).all()
     assert latents.colours.shape == (len(latents.label), len(HUES))
+
+
+@pytest.mark.parametrize("encoded_by", ["shipped", "another", None])
+def test_training_takes_latents_of_the_shipped_autoencoder_alone_and_warns_where_that_is_not_known(
+    tmp_path, encoded_by
+):
+    shipped = checkpoints.listed()[f"{checkpoints.AUTOENCODER}.safetensors"]
+    digest = {"shipped": shipped, "another": "ab" * 32}.get(encoded_by)
+    path = tmp_path / "latents.npz"
+    np.savez(path, latents=np.zeros(1), **({} if digest is None else {"autoencoder": np.array(digest)}))
+    if encoded_by == "shipped":
+        train_denoiser.check_latents(path)  # warnings are errors
+    elif encoded_by is None:
+        with pytest.warns(UserWarning, match="does not say which autoencoder"):
+            train_denoiser.check_latents(path)
+    else:
+        with pytest.raises(SystemExit, match=r"encoded by another autoencoder .*encode_dataset"):
+            train_denoiser.check_latents(path)
+
+
+def test_the_command_checks_its_latents_before_it_makes_anything(tmp_path, monkeypatch):
+    path, out = tmp_path / "latents.npz", tmp_path / "runs"
+    np.savez(path, latents=np.zeros(1), autoencoder=np.array("ab" * 32))
+    monkeypatch.setattr("sys.argv", ["x", "--data", str(path), "--out", str(out), "--minutes", "1"])
+    with pytest.raises(SystemExit, match="another autoencoder"):
+        train_denoiser.main()
+    assert not out.exists()
+
+
+def test_images_need_no_autoencoder(tmp_path):
+    train_denoiser.check_latents(tiny_data(tmp_path / "pixels.npz"))
 
 
 @pytest.mark.slow

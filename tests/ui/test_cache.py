@@ -240,7 +240,10 @@ def test_a_trajectory_that_two_runs_of_a_page_made_stands_in_the_sweep_once(monk
     def sweep(settings, left):
         for n in left:
             trajectory = SimpleNamespace(
-                steps=n, x=np.zeros((1, 3, 8, 8)), frames=lambda _: np.zeros((1, 8, 8, 3), np.uint8)
+                steps=n,
+                final=np.zeros((3, 8, 8)),
+                decode=None,
+                frames=lambda _: np.zeros((1, 8, 8, 3), np.uint8),
             )
             if n == counts[3]:
                 runs.append(trajectory)

@@ -428,7 +428,7 @@ def test_the_blind_test_can_be_begun_again():
     assert app.session_state["practice-tell"]["answers"] == []
 
 
-@pytest.mark.parametrize("name", list(checkpoints.pixel_networks()))
+@pytest.mark.parametrize("name", list(checkpoints.manifest()))
 def test_either_network_can_be_asked_for_by_link(name):
     app = open_page(REVERSE, net=checkpoints.manifest()[name].title, steps="3")
     assert not app.warning
@@ -438,7 +438,7 @@ def test_either_network_can_be_asked_for_by_link(name):
 
 
 def test_the_curve_is_that_of_the_network_that_is_chosen():
-    for name, entry in checkpoints.pixel_networks().items():
+    for name, entry in checkpoints.manifest().items():
         curve = results.load_quality_curve(name)
         app = AppTest.from_file(str(ROOT / "home.py"), default_timeout=60)
         app.query_params["part"] = "Measured quality"
@@ -892,7 +892,7 @@ def test_each_skip_connection_has_a_scale_and_1_changes_nothing(scale, few_steps
     assert np.array_equal(plain.x, changed.x) == (scale == 1)
 
 
-@pytest.mark.parametrize("name", list(checkpoints.pixel_networks()))
+@pytest.mark.parametrize("name", list(checkpoints.manifest()))
 def test_the_switches_and_blocks_are_those_of_the_network_chosen(name):
     net = checkpoints.load(name).net
     options = unet.switch_options(name)

@@ -26,9 +26,20 @@ def _new_test() -> dict:
     return {"answers": [], "seed": random.randrange(10**6)}
 
 
-def show(stage: Stage) -> None:
+def show(stage: Stage, model: str) -> None:
     """Twenty trials of two images from one noise; a staircase finds the number of steps at which they look alike."""
-    ladders = results.load_blind_test()
+    ladders = results.load_blind_test(model)
+    if ladders is None and model != results.BLIND_TEST:
+        titles = {name: entry.title for name, entry in checkpoints.manifest().items()}
+        stage.question.info(
+            f"The pairs of this network, {titles[model]}, have not been sampled: 250 steps take too long to wait for, and "
+            f"`python -m diffviz.training.build_blind_test --model {model}` makes them beforehand. The test below is by "
+            "the "
+            f"network {titles[results.BLIND_TEST]}.",
+            icon=":material/hourglass_empty:",
+        )
+        model = results.BLIND_TEST
+        ladders = results.load_blind_test(model)
     if ladders is None:
         st.info("The images of this test have not been sampled yet.", icon=":material/hourglass_empty:")
         return
@@ -45,23 +56,26 @@ def show(stage: Stage) -> None:
             st.html(gallery.row(few_and_many, ["left", "right"], ["", ""], LARGEST, together=True))
         return
     with stage.below:
-        note_provenance(ladders, checkpoints.QUICK)
+        note_provenance(ladders, model)
     learner.identify()
-    state = learner.load_progress(KEY, _new_test)
+    key = KEY if model == results.BLIND_TEST else f"{KEY}-{model}"  # each network's test has its own answers
+    state = learner.load_progress(key, _new_test)
     answers = [(k, right) for k, right in state["answers"]]
     if len(answers) >= staircase.TRIALS:
         with stage.below:
-            _result(answers, guess, ladders)
+            _result(answers, guess, ladders, model)
     else:
-        _trial(stage, state, answers, ladders)
+        _trial(stage, state, answers, ladders, key)
     if answers:
         stage.controls.button(
-            "Start over", on_click=_start_over, type="tertiary", icon=":material/restart_alt:"
+            "Start over", on_click=_start_over, args=(key,), type="tertiary", icon=":material/restart_alt:"
         )
-    learner.save_progress(KEY)
+    learner.save_progress(key)
 
 
-def _trial(stage: Stage, state: dict, answers: list[staircase.Answer], ladders: results.BlindTest) -> None:
+def _trial(
+    stage: Stage, state: dict, answers: list[staircase.Answer], ladders: results.BlindTest, key: str
+) -> None:
     turn, levels, longest = len(answers), ladders.steps[:-1], ladders.steps[-1]
     steps = staircase.next_level(answers, levels, START)
     rng = random.Random(state["seed"])
@@ -77,21 +91,22 @@ def _trial(stage: Stage, state: dict, answers: list[staircase.Answer], ladders: 
         )
         picked = gallery.pick(
             pictures if fine_first else pictures[::-1], ["left", "right"], ["", ""], label="Which image took more steps",
-            key="tell-pair", turn=turn, wanted=LARGEST, together=True,
+            key=f"{key}-pair", turn=turn, wanted=LARGEST, together=True,
         )  # fmt: skip
     stage.below.caption(
         "No feedback until the end, so that you do not learn the answers. Two right in a row make it harder, a wrong one "
-        "makes it easier (a 2-down-1-up staircase, Levitt 1971). The pairs were sampled beforehand by the 32 × 32 network "
-        f"({SAMPLERS[ladders.raw['sampler']].title}, guidance scale {ladders.raw['guidance']:g}), because {longest} steps "
+        "makes it easier (a 2-down-1-up staircase, Levitt 1971). The pairs were sampled beforehand by the network for "
+        f"{ladders.raw['side']} × {ladders.raw['side']} pixels ({SAMPLERS[ladders.raw['sampler']].title}, guidance scale "
+        f"{ladders.raw['guidance']:g}), because {longest} steps "
         "take too long to wait for twenty times."
     )
     if picked is not None:
         state["answers"].append([steps, (picked == 0) == fine_first])
-        learner.save_progress(KEY)
+        learner.save_progress(key)
         st.rerun()
 
 
-def _result(answers: list[staircase.Answer], guess: str, ladders: results.BlindTest) -> None:
+def _result(answers: list[staircase.Answer], guess: str, ladders: results.BlindTest, model: str) -> None:
     limit = staircase.threshold(answers)
     right = sum(r for _, r in answers)
     told = "" if guess == UNASKED else f"You had predicted {guess}."
@@ -114,7 +129,7 @@ def _result(answers: list[staircase.Answer], guess: str, ladders: results.BlindT
             "right": [f"{good} of {n}" for good, n in staircase.share_right(answers).values()],
         },
     )
-    curve = results.load_quality_curve(checkpoints.QUICK)
+    curve = results.load_quality_curve(model)
     if curve is not None and limit is not None:
         per_step = 2 if ladders.raw["guidance"] != 1 else 1
         st.markdown("Your threshold on the measured curve:")
@@ -134,5 +149,5 @@ def _number(limit: float) -> str:
     return f"{limit:.1f}" if limit < 10 else f"{limit:.0f}"
 
 
-def _start_over() -> None:
-    st.session_state[f"practice-{KEY}"] = _new_test()
+def _start_over(key: str) -> None:
+    st.session_state[f"practice-{key}"] = _new_test()

@@ -13,6 +13,7 @@ import streamlit as st
 
 from diffviz import pacing
 from diffviz.analysis import guidance_analysis
+from diffviz.analysis.spaces import LATENTS, PIXELS
 from diffviz.diffusion import guidance
 from diffviz.imaging.pixels import mosaic
 from diffviz.models import classifier
@@ -78,6 +79,7 @@ def _explain(
         for title, (images, _) in rows.items()
     }
     nothing, *_, hard, words = sure
+    space = live.space(settings.model)
     said = "" if guess == UNASKED else f"You said **{guess}**; that is for your eyes to decide. "
     st.markdown(
         f"{said}The classifier's mean probability of “{label}” is {sure[nothing].mean():.0%} without guidance, "
@@ -88,8 +90,10 @@ def _explain(
     st.markdown(
         "**What differs from the paper.** Dhariwal & Nichol (2021, arXiv 2105.05233) train their classifier on *noisy* "
         "images, so that it is reliable at every xₜ. Ours was trained on clean images, at most slightly blurred and with "
-        "noise of a standard deviation up to 0.15; it is given the prediction x̂₀(xₜ), and the gradient is taken back "
-        "through the denoiser (Bansal et al. 2023, arXiv 2302.07121). At high noise x̂₀ is far blurrier than anything it "
+        f"noise of a standard deviation up to 0.15; it is given the prediction {space.image_of('x̂₀(xₜ)')}, and the "
+        "gradient is "
+        f"taken back through the {'decoder and the ' if space is LATENTS else ''}denoiser (Bansal et al. 2023, arXiv "
+        f"2302.07121). At high noise {space.image_of('x̂₀')} is far blurrier than anything it "
         "was trained on, so its gradient is unreliable there, and a large scale can find pixel changes that raise its "
         "probability without looking like the label (adversarial examples). So these images say little about a "
         "classifier trained on noisy images: with theirs, ImageNet samples reached the lowest FID published until then. "
@@ -102,16 +106,20 @@ def _explain(
         f"{guided / plain:.1f} times as long here as sampling without guidance, because of the backward pass at every step."
     )
     with st.expander("The formula", icon=":material/function:"):
+        estimate = r"\hat x_0(x_t)" if space is PIXELS else r"D(\hat x_0(x_t))"
         st.latex(
-            r"\hat\varepsilon = \hat\varepsilon(x_t) - s\,\sigma_t \nabla_{x_t} \log p(y \mid x_t), \qquad"
-            r"p(y \mid x_t) \approx p\bigl(y \mid \hat x_0(x_t)\bigr)"
+            space.say(
+                r"\hat\varepsilon = \hat\varepsilon(x_t) - s\,\sigma_t \nabla_{x_t} \log p(y \mid x_t), \qquad"
+                rf"p(y \mid x_t) \approx p\bigl(y \mid {estimate}\bigr)"
+            )
         )
-        st.markdown(
+        said = (
             "By Bayes' rule the score of $p(x_t \\mid y)$ is the sum of the score of $p(x_t)$, which the denoiser "
             "estimates, and $\\nabla \\log p(y \\mid x_t)$, which a classifier gives. Classifier-free guidance takes the "
             "second from the difference of the conditional and the unconditional prediction (Ho & Salimans 2022, arXiv "
-            "2207.12598). The resulting x̂₀ is clipped to [−1, 1]."
+            "2207.12598)."
         )
+        st.markdown(space.say(said + " The resulting x̂₀ is clipped to [−1, 1]." * space.clipped))
     source.show(guidance.classifier_guidance)
 
 

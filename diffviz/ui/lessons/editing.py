@@ -9,17 +9,22 @@ import numpy as np
 import streamlit as st
 
 from diffviz.analysis import frame_captions
-from diffviz.diffusion.samplers import SAMPLERS, final_step
+from diffviz.analysis.spaces import LATENTS, PIXELS
+from diffviz.diffusion.samplers import SAMPLERS
 from diffviz.evaluation.metrics import rmse
 from diffviz.imaging.pixels import from_uint8, to_uint8
+from diffviz.models import checkpoints
+from diffviz.models.denoiser import Denoiser
 from diffviz.pipelines import editing
 from diffviz.pipelines.editing import Img2ImgSettings, InpaintSettings
-from diffviz.pipelines.text_to_image import Settings, sample_steps
+from diffviz.pipelines.text_to_image import Settings, sample_images
+from diffviz.pipelines.trajectory import Trajectory
 from diffviz.ui import charts, live, source, theme
+from diffviz.ui.cache import frozen, memo
 from diffviz.ui.components import gallery, player
 from diffviz.ui.components.sketchpad import SIDE, marker
 from diffviz.ui.controls import Controls
-from diffviz.ui.image_input import SIZE, at_size
+from diffviz.ui.image_input import SIZE, Picture
 from diffviz.ui.measured import load_result
 from diffviz.ui.prediction import UNASKED, ask_prediction, locked, verdict
 from diffviz.ui.stage import Stage
@@ -94,23 +99,19 @@ def _apply_example(kind: str) -> None:
 
 
 def _img2img_image(edit: Img2ImgSettings, strength: float) -> np.ndarray:
-    return final_step(editing.img2img_steps(dataclasses.replace(edit, strength=strength))).x[0].numpy()
+    return editing.edited_image(dataclasses.replace(edit, strength=strength))
 
 
 def _inpainted_image(edit: InpaintSettings, resampling_steps: int) -> np.ndarray:
-    return (
-        final_step(editing.inpaint_steps(dataclasses.replace(edit, resampling_steps=resampling_steps)))
-        .x[0]
-        .numpy()
-    )
+    return editing.edited_image(dataclasses.replace(edit, resampling_steps=resampling_steps))
 
 
 # --- image-to-image ------------------------------------------------------------------------------------------
 
 
-def img2img(stage: Stage, settings: Settings, image: np.ndarray, strength: float) -> None:
+def img2img(stage: Stage, settings: Settings, image: Picture, strength: float) -> None:
     """Sampling from the image noised to time `strength`; then all strengths side by side; then what was measured."""
-    given = at_size(image, settings.model)
+    given, space = image.of(settings.model), live.space(settings.model)
     edit = Img2ImgSettings(**dataclasses.asdict(settings), image=given.tobytes(), strength=strength)
     look = {
         "names": ("x", "x0"),
@@ -124,10 +125,15 @@ def img2img(stage: Stage, settings: Settings, image: np.ndarray, strength: float
         return
     with st.expander("The formula", icon=":material/function:"):
         st.latex(
-            r"x_s = \alpha_s\, x_0 + \sigma_s\, \varepsilon \qquad \text{then the reverse process from } s"
+            space.say(
+                r"x_s = \alpha_s\, x_0 + \sigma_s\, \varepsilon \qquad \text{then the reverse process from } s"
+            )
+        )
+        source_image = (
+            "the source image" if space is PIXELS else "the latents of the source image, $z_0 = E(x_0)$"
         )
         st.markdown(
-            "$s$ is the strength. Sampling does not begin with pure noise at $t = 1$ but with the source image, noised to "
+            f"$s$ is the strength. Sampling does not begin with pure noise at $t = 1$ but with {source_image}, noised to "
             "$t = s$ in one step of the closed form. From there on it is the ordinary reverse process: the network, the "
             "sampler and the guidance are unchanged, and nothing was trained for it (SDEdit, Meng et al. 2022, arXiv "
             f"2108.01073). Of the {STEPS} steps from pure noise it takes the share $s$, here {edit.frames}: NFE {edit.nfe}."
@@ -239,12 +245,18 @@ def choose_mask(c: Controls, image: np.ndarray) -> np.ndarray:
     return mask
 
 
+def mask_at(mask: np.ndarray, size: int) -> np.ndarray:
+    """A mask (SIZE, SIZE) at another size (size, size), each of its pixels a square or left out."""
+    at = np.arange(size) * SIZE // size
+    return np.ascontiguousarray(mask[at][:, at])
+
+
 def inpaint(
-    stage: Stage, settings: Settings, image: np.ndarray, mask: np.ndarray, resampling_steps: int
+    stage: Stage, settings: Settings, image: Picture, mask: np.ndarray, resampling_steps: int
 ) -> None:
     """Inpainting with a mask; the prompt alone beside it; then RePaint resampling, here and as measured."""
-    given = at_size(image, settings.model)
-    mask = mask[:: SIZE // len(given), :: SIZE // len(given)]
+    given, space = image.of(settings.model), live.space(settings.model)
+    mask = mask_at(mask, len(given))
     plain = dataclasses.replace(settings, sampler="ddpm")  # RePaint is defined on DDPM's steps
     edit = InpaintSettings(
         **dataclasses.asdict(plain),
@@ -266,14 +278,18 @@ def inpaint(
         return
     with st.expander("The formula", icon=":material/function:"):
         st.latex(
-            r"\hat{x}_0 \leftarrow m \odot \hat{x}_0 + (1 - m) \odot x_0, \qquad x_s \sim q(x_s \mid x_t, \hat{x}_0)"
+            space.say(
+                r"\hat{x}_0 \leftarrow m \odot \hat{x}_0 + (1 - m) \odot x_0, \qquad x_s \sim q(x_s \mid x_t, \hat{x}_0)"
+            )
         )
-        st.markdown(
+        explained = (
             "$m$ is 1 in the region to generate, as in most tools (in the paper it is 1 in the known region). Before each "
-            "step the network's prediction $\\hat{x}_0$ is replaced by the image in the known region; then a step of DDPM "
-            "is taken. So $x_t$ always holds the known region with the noise of time $t$, and the network predicts the "
+            "step the network's prediction $\\hat{x}_0$ is replaced by the "
+            f"{'image' if space is PIXELS else 'latents of the image'} in the known region; then a step of DDPM is "
+            "taken. So $x_t$ always holds the known region with the noise of time $t$, and the network predicts the "
             "rest to match it. The network is unchanged (RePaint, Lugmayr et al. 2022, arXiv 2201.09865)."
         )
+        st.markdown(space.say(explained))
         st.markdown(
             "RePaint is not the only way. Networks that are **trained for inpainting** get the mask and the masked image "
             "as further input channels, and see the known region without noise in every evaluation (GLIDE, Nichol et al. "
@@ -281,10 +297,68 @@ def inpaint(
             "training of its own."
         )
     source.show(editing.repaint)
+    if space is LATENTS and mask.any():
+        st.header("A mask in latents", anchor=False)
+        _mask_in_latents(run, given, mask)
     st.header("The same prompt without the image", anchor=False)
-    _beside_text_to_image(edit, given, kept, run.trajectory().x[-1])
+    _beside_text_to_image(edit, given, kept, run.trajectory().final)
     st.header("RePaint resampling", anchor=False)
     _compare_resampling(edit, mask)
+
+
+@dataclasses.dataclass(frozen=True)
+class LatentMask:
+    """What a mask on positions of the latents costs; shares are of the image, errors and jumps on values from -1 to 1."""
+
+    patch: int  # pixels of a position's side
+    masked: float
+    anew: float  # drawn anew: whole patches
+    outside_rmse: float  # of the decoded image to the source, outside the mask
+    jumps: (
+        tuple[float, float, float] | None
+    )  # across the mask's boundary: source, decoded, with the pixels put back
+    images: np.ndarray  # (4, S, S, 3) uint8: the mask, what is drawn anew, decoded, with the pixels put back
+
+
+def latent_mask(run: Trajectory, given: np.ndarray, mask: np.ndarray, denoiser: Denoiser) -> LatentMask:
+    """Compare a finished inpainting of latents with its source (S, S, 3) uint8, where `mask` (S, S) is not 0."""
+    anew, patch = editing.drawn_anew(mask, denoiser), denoiser.image_size // denoiser.shape[-1]
+    decoded, original, outside = denoiser.decode_states(run.x[-1:])[0], from_uint8(given), mask == 0
+    hidden = [np.where(part[..., None], np.uint8(GREY), given) for part in (mask > 0, anew)]
+    jumps, error = None, 0.0
+    if outside.any():
+        error = float(rmse(decoded[:, outside], original[:, outside]))
+        source, before, after = (editing.boundary_jump(p, mask) for p in (original, decoded, run.final))
+        jumps = source, before, after
+    images = np.stack([*hidden, to_uint8(decoded), to_uint8(run.final)])
+    return LatentMask(patch, float((mask > 0).mean()), float(anew.mean()), error, jumps, images)
+
+
+def _mask_in_latents(run: live.Run, given: np.ndarray, mask: np.ndarray) -> None:
+    """What a mask on positions of the latents costs: more is drawn anew, and a seam where pixels are put back."""
+    found = memo(
+        "inpaint-mask-in-latents",
+        run,
+        lambda: frozen(latent_mask(run.trajectory(), given, mask, checkpoints.load(run.settings.model))),
+    )
+    titles = ["the mask, in pixels", "drawn anew", "decoded", "with the pixels put back"]
+    notes = [f"{found.masked:.1%} of the image", f"{found.anew:.1%} of the image", "", "the finished image"]
+    st.html(gallery.row(list(found.images), titles, notes, SMALL))
+    seam = ""
+    if found.jumps is not None:
+        source_jump, before, after = found.jumps
+        seam = (
+            f" Across the boundary of the mask values jump by {after:.2f} on average, by {before:.2f} in what was decoded "
+            f"and by {source_jump:.2f} in the source image."
+        )
+    st.markdown(
+        f"A latent stands for {found.patch} × {found.patch} pixels, so the mask is widened to whole patches: "
+        f"**{found.anew:.1%}** of the image are drawn anew for a mask of {found.masked:.1%}. And decoding the known "
+        "latents "
+        "does not give the known pixels back: outside the mask the decoded image has an RMSE of "
+        f"**{found.outside_rmse:.3f}** "
+        f"to the source. So the source's own pixels are put back there.{seam}"
+    )
 
 
 def _beside_text_to_image(
@@ -300,7 +374,7 @@ def _beside_text_to_image(
             SMALL,
         )
 
-    live.image_row("inpaint-alone", edit, [lambda: final_step(sample_steps(plain)).x[0].numpy()], show)
+    live.image_row("inpaint-alone", edit, [lambda: sample_images(plain, [plain.seed])[0].numpy()], show)
     st.markdown(
         "The known region conditions the result as the prompt does: the network generates what fits both. Compare the two "
         "with **sunglasses for a cat**, a combination that no training image shows."

@@ -12,6 +12,7 @@ import torch
 from streamlit.delta_generator import DeltaGenerator
 
 from diffviz.analysis import guidance_analysis
+from diffviz.analysis.spaces import LATENTS, PIXELS, Space
 from diffviz.diffusion.guidance import batched_cfg, limited_interval
 from diffviz.diffusion.samplers import SAMPLERS
 from diffviz.evaluation import results
@@ -36,6 +37,7 @@ SEEDS = 4
 MIN_SIMILARITY_CHANGE = 0.02  # a change of feature similarity below this counts as none
 PROMPT = "cat face"
 PROMPTS = {"words": "face with tongue", "avoid": "heart"}  # of the parts that begin with another one
+DECODED_SCALES = (0.0, 1.0, 2.0, 3.0, 5.0, 7.0, 10.0)  # at which predictions of latents are decoded
 EXAMPLE_PROMPTS = ("cat face", "smiling face with sunglasses", "red heart", "sunflower", "blue banana")
 PLACES = ("between the two", "at the conditional one", "beyond the conditional one")
 T = TypeVar("T")
@@ -114,9 +116,13 @@ def cond_and_uncond(settings: Settings, stage: Stage) -> None:
     difference = derived(predictions, _difference)
     most = int(difference.argmax())
     readouts = run.derive(live.readouts, settings.steps)[:-1]
+    space, shown = live.space(settings.model), (predictions.cond, predictions.uncond)
+    if space is LATENTS:
+        with progress, st.spinner("The predictions are being decoded …"):
+            shown = derived(predictions, _decode, settings.guidance, settings.model)
     with arrow:
         guidance_arrow.show(
-            predictions.cond, predictions.uncond, readouts, scale=settings.guidance, start=most,
+            shown, readouts, scale=settings.guidance, start=most,
             finished=run.derive(_finished), run=repr(dataclasses.replace(settings, guidance=1.0)),
             key="guidance-arrow", on_release=_use_scale, locked=guess is None,
         )  # fmt: skip
@@ -125,15 +131,25 @@ def cond_and_uncond(settings: Settings, stage: Stage) -> None:
             _extrapolation(guess, settings, predictions, conditioned)
         st.header("Every step of this trajectory", anchor=False)
         with locked(guess, "two"):
-            _play(run, predictions, readouts)
+            _play(run, predictions, readouts, shown)
         if guess is not None and conditioned:
+            in_latents = " in latents" if space is LATENTS else ""
             st.markdown(
-                f"In this trajectory the two predictions differ most at step **{most + 1}** of {settings.steps} (RMSE "
-                f"{difference[most]:.2f}) and least at step **{int(difference.argmin()) + 1}** ({difference.min():.2f}). "
-                "At high noise xₜ says little about the image, so the prediction depends on the condition; at low noise "
-                "xₜ itself shows what it is, and the condition adds little."
+                space.say(
+                    f"In this trajectory the two predictions differ most at step **{most + 1}** of {settings.steps} (RMSE "
+                    f"{difference[most]:.2f}{in_latents}) and least at step **{int(difference.argmin()) + 1}** "
+                    f"({difference.min():.2f}). At high noise xₜ says little about the image, so the prediction depends on "
+                    "the condition; at low noise xₜ itself shows what it is, and the condition adds little."
+                )
             )
         _formula(settings)
+
+
+def _decode(predictions: guidance_analysis.CondUncond, scale: float, model: str) -> guidance_arrow.Decoded:
+    """The guided predictions of latents at DECODED_SCALES and at the run's own, as images."""
+    denoiser, scales = checkpoints.load(model), sorted({*DECODED_SCALES, scale})
+    images = [to_uint8(denoiser.decode_states(predictions.guided(w))) for w in scales]
+    return guidance_arrow.Decoded(scales, np.stack(images, axis=1))
 
 
 def _use_scale(scale: float) -> None:
@@ -156,30 +172,60 @@ def _extrapolation(
             "the head of the arrow further."
         )
         return
-    clipped = derived(predictions, guidance_analysis.CondUncond.clipped, settings.guidance)
-    worst = int(clipped.argmax())
+    space = live.space(settings.model)
+    if space is PIXELS:
+        clipped = derived(predictions, guidance_analysis.CondUncond.clipped, settings.guidance)
+        worst = int(clipped.argmax())
+        limits = (
+            "So it is an extrapolation and **no average of images**. Values that come to lie outside −1 to 1 are clipped, "
+            f"which saturates colours: at step {worst + 1} {clipped[worst]:.0%} of them, at the last step "
+            f"{clipped[-1]:.0%}."
+        )
+    else:
+        wide = derived(predictions, guidance_analysis.CondUncond.spread, settings.guidance)
+        narrow = derived(predictions, guidance_analysis.CondUncond.spread, 1.0)
+        worst = int((wide - narrow).argmax())
+        limits = (
+            "So it is an extrapolation and **no average of latents**. Nothing is clipped: its values spread. Their "
+            "standard "
+            f"deviation at step {worst + 1} is {wide[worst]:.2f}, that of the conditional prediction {narrow[worst]:.2f} "
+            "(of "
+            "training latents 1)."
+        )
     st.markdown(
-        f"{verdict(guess, PLACES[2])}. It lies {settings.guidance:g} times as far from the unconditional prediction as the "
-        "conditional one, in the same direction. So it is an extrapolation and **no average of images**. Values that "
-        f"come to lie outside −1 to 1 are clipped, which saturates colours: at step {worst + 1} {clipped[worst]:.0%} of "
-        f"them, at the last step {clipped[-1]:.0%}. Let the head go somewhere else, and the whole trajectory is sampled "
-        "with that w: then every xₜ but the first changes as well."
+        space.say(
+            f"{verdict(guess, PLACES[2])}. It lies {settings.guidance:g} times as far from the unconditional prediction as "
+            f"the conditional one, in the same direction. {limits} Let the head go somewhere else, and the whole "
+            "trajectory "
+            "is sampled with that w: then every xₜ but the first changes as well."
+        )
     )
 
 
 def _formula(settings: Settings) -> None:
     with st.expander("The formula", icon=":material/function:"):
-        st.latex(
-            r"\hat{x}_0 = \operatorname{clip}_{[-1, 1]}\Bigl(\hat{x}_0(x_t, \varnothing) + "
-            r"w\,\bigl(\hat{x}_0(x_t, c) - \hat{x}_0(x_t, \varnothing)\bigr)\Bigr)"
+        space = live.space(settings.model)
+        st.latex(guided_formula(space, r"\varnothing"))
+        computed = (
+            "While the arrow is dragged, your browser computes this very formula from the two predictions of the step "
+            "shown."
+            if space is PIXELS
+            else "The decoder is no linear map, so what is shown while the arrow is dragged was decoded beforehand: "
+            f"$D(\\hat z_0)$ at w = {', '.join(f'{w:g}' for w in sorted({*DECODED_SCALES, settings.guidance}))}."
         )
         st.markdown(
             "$c$ is the condition (prompt and style), $\\varnothing$ is none. $w = 0$ is the unconditional prediction, "
             "$w = 1$ the conditional one; beyond 1 the result is extrapolated past it, to where no training target ever "
-            f"was. {_dropout(settings.model)} (Ho & Salimans 2022, arXiv 2207.12598; their $w$ is ours minus 1.) While the "
-            "arrow is dragged, your browser computes this very formula from the two predictions of the step shown."
+            f"was. {_dropout(settings.model)} (Ho & Salimans 2022, arXiv 2207.12598; their $w$ is ours minus 1.) {computed}"
         )
     source.show(batched_cfg if settings.guided else Denoiser.conditioned)
+
+
+def guided_formula(space: Space, base: str) -> str:
+    """Classifier-free guidance in LaTeX, from the prediction for `base`; latents are not clipped."""
+    inner = rf"\hat{{x}}_0(x_t, {base}) + w\,\bigl(\hat{{x}}_0(x_t, c) - \hat{{x}}_0(x_t, {base})\bigr)"
+    clipped = rf"\operatorname{{clip}}_{{[-1, 1]}}\Bigl({inner}\Bigr)" if space.clipped else inner
+    return space.say(rf"\hat{{x}}_0 = {clipped}")
 
 
 def _dropout(model: str) -> str:
@@ -195,22 +241,39 @@ def _dropout(model: str) -> str:
 
 def _finished(trajectory: Trajectory) -> np.ndarray:
     """The finished image, (H, W, 3) uint8."""
-    return to_uint8(trajectory.x[-1])
+    return to_uint8(trajectory.final)
 
 
 def _difference(predictions: guidance_analysis.CondUncond) -> np.ndarray:
     return predictions.difference
 
 
-def _play(run: live.Run, predictions: guidance_analysis.CondUncond, readouts: Sequence[str]) -> None:
+def _play(
+    run: live.Run,
+    predictions: guidance_analysis.CondUncond,
+    readouts: Sequence[str],
+    images: tuple[np.ndarray, np.ndarray] | guidance_arrow.Decoded,
+) -> None:
     settings, difference = run.settings, derived(predictions, _difference)
+    space = live.space(settings.model)
 
     def compared() -> tuple[np.ndarray, list[player.Panel]]:
         guided = run.trajectory().x0[:-1]
+        if isinstance(images, guidance_arrow.Decoded):
+            three = [
+                np.ascontiguousarray(images.images[:, images.scales.index(w)])
+                for w in (1.0, 0.0, settings.guidance)
+            ]
+        else:
+            three = [to_uint8(part) for part in (predictions.cond, predictions.uncond, guided)]
+        looks = [
+            ("x̂₀(xₜ, c)", "conditional", "conditional"),
+            ("x̂₀(xₜ, ∅)", "unconditional", "unconditional"),
+            ("x̂₀", "guided: the one used", "prediction"),
+        ]
         shown = [
-            player.Panel("x̂₀(xₜ, c)", "conditional", "conditional", to_uint8(predictions.cond)),
-            player.Panel("x̂₀(xₜ, ∅)", "unconditional", "unconditional", to_uint8(predictions.uncond)),
-            player.Panel("x̂₀", "guided: the one used", "prediction", to_uint8(guided)),
+            player.Panel(space.image_of(symbol), label, role, frames)
+            for (symbol, label, role), frames in zip(looks, three, strict=True)
         ]
         return frozen((predictions.guided_difference(guided), shown))
 
@@ -218,6 +281,7 @@ def _play(run: live.Run, predictions: guidance_analysis.CondUncond, readouts: Se
     n = len(after)
     texts = [
         f"Step {i + 1} of {n}: conditional and unconditional prediction differ by an RMSE of {difference[i]:.2f}"
+        + (" in latents" if space is LATENTS else "")
         + (
             f"; with w = {settings.guidance:g} the guided one differs by {after[i]:.2f}."
             if settings.guided

@@ -21,7 +21,7 @@ from diffviz.ui.controls import Controls
 from diffviz.ui.prediction import UNASKED, ask_prediction, locked, verdict
 from diffviz.ui.stage import Stage
 
-NETWORK = "emoji128"
+NETWORK = checkpoints.LATENT
 SIDE = 128  # pixels of an image
 SHOWN = 7  # images between two ends
 STEPS = 20

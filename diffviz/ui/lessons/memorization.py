@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 import numpy as np
 import streamlit as st
+import torch
 
 from diffviz.diffusion.samplers import SAMPLERS
 from diffviz.evaluation import nearest_neighbors, results
@@ -59,7 +60,8 @@ def show_nearest(stage: Stage, run: Run) -> list[Neighbor] | None:
             "How near is its nearest training image?", (COPY, TYPICAL, FAR), "guess-copies"
         )
     found = _nearest(reference, run)
-    small = to_uint8(nearest_neighbors.downsample(run.steps[-1].x).numpy())[0]
+    image = torch.from_numpy(run.trajectory().final)
+    small = to_uint8(nearest_neighbors.downsample(image[None]).numpy())[0]
     st.markdown(f"The nearest neighbours among {len(reference.labels):,} training images:")
     with locked(guess, "guess-copies"):
         st.html(
@@ -91,7 +93,9 @@ def _reference() -> nearest_neighbors.ReferenceSet:
 
 def _nearest(reference: nearest_neighbors.ReferenceSet, run: Run) -> list[Neighbor]:
     """The search is kept with its run: Streamlit runs the page again at every click."""
-    return memo("copies-nearest", run, lambda: reference.nearest(run.steps[-1].x[0], SHOWN))
+    return memo(
+        "copies-nearest", run, lambda: reference.nearest(torch.from_numpy(run.trajectory().final), SHOWN)
+    )
 
 
 def eight_seeds(settings: Settings) -> None:

@@ -20,7 +20,7 @@ from diffviz.pipelines.trajectory import Trajectory
 from diffviz.ui import live, source
 from diffviz.ui.cache import memo
 from diffviz.ui.components import gallery, player
-from diffviz.ui.lessons.guidance import FEW_STEPS, sampled_row
+from diffviz.ui.lessons.guidance import FEW_STEPS, guided_formula, sampled_row
 from diffviz.ui.prediction import ask_prediction, locked, verdict
 from diffviz.ui.stage import Stage
 
@@ -90,7 +90,8 @@ def _cross_attention(settings: Settings, vocabulary: Vocabulary) -> None:
     if shown is None:
         return
     weight = weights[:, names.index(shown)]
-    x0 = run.x0[:-1]
+    x0 = run.images("x0", range(run.steps))
+    space = live.space(settings.model)
     side = x0.shape[-1] // weight.shape[-1]
     largest = weight.max((1, 2), keepdims=True)
     light = np.kron(weight / largest, np.ones((1, side, side)))[:, None]
@@ -103,8 +104,8 @@ def _cross_attention(settings: Settings, vocabulary: Vocabulary) -> None:
     ]
     player.play(
         [
-            player.Panel("x̂₀, lit", f"weight of “{shown}”", "conditional", to_uint8(lit)),
-            player.Panel("x̂₀", "prediction", "prediction", to_uint8(x0)),
+            player.Panel(f"{space.image_of('x̂₀')}, lit", f"weight of “{shown}”", "conditional", to_uint8(lit)),
+            player.Panel(space.image_of("x̂₀"), "prediction", "prediction", to_uint8(x0)),
         ],
         readouts, texts, title=f"Cross-attention map of {shown}", key="look-player", name="attention",
         start=min(3, run.steps - 1),
@@ -137,10 +138,10 @@ def _attention_maps(settings: Settings) -> tuple[Trajectory, np.ndarray]:
 
 
 def _sample(key: str, jobs: Mapping[str, Settings]) -> dict[str, np.ndarray]:
-    """Final images (C, H, W) by title, shown as they come, each with its RMSE to the first."""
+    """Final images (3, S, S) by title, shown as they come, each with its RMSE to the first."""
 
     def job(settings: Settings) -> Callable[[], np.ndarray]:
-        return lambda: sample_trajectory(settings).x[-1]
+        return lambda: sample_trajectory(settings).final
 
     def draw(made: Mapping[str, np.ndarray]) -> str:
         images = list(made.values())
@@ -221,8 +222,5 @@ def negative_prompt(settings: Settings, vocabulary: Vocabulary, stage: Stage) ->
                 "it is one of the three whose images changed most. A cat face hardly changes when “yellow” is its "
                 "negative prompt."
             )
-        st.latex(
-            r"\hat{x}_0 = \operatorname{clip}_{[-1, 1]}\Bigl(\hat{x}_0(x_t, c_{\text{neg}}) + "
-            r"w\,\bigl(\hat{x}_0(x_t, c) - \hat{x}_0(x_t, c_{\text{neg}})\bigr)\Bigr)"
-        )
+        st.latex(guided_formula(live.space(settings.model), r"c_{\text{neg}}"))
         source.show(batched_cfg)

@@ -10,6 +10,7 @@ import streamlit as st
 import torch
 
 from diffviz.analysis import frame_captions, reverse_trajectory
+from diffviz.analysis.spaces import LATENTS, PIXELS, Space, space_of
 from diffviz.diffusion import guidance
 from diffviz.diffusion.samplers import SAMPLERS
 from diffviz.diffusion.schedules import SCHEDULES as ALL_SCHEDULES
@@ -21,7 +22,7 @@ from diffviz.models.denoiser import Denoiser
 from diffviz.models.text_encoder import Vocabulary
 from diffviz.pipelines.text_to_image import Settings
 from diffviz.pipelines.trajectory import Trajectory, encode_png
-from diffviz.ui import charts, terms, theme
+from diffviz.ui import charts, live, terms, theme
 from diffviz.ui import source as source_view
 from diffviz.ui.cache import frozen, memo, table
 from diffviz.ui.components import gallery, player
@@ -36,8 +37,8 @@ SCHEDULES = tuple(ALL_SCHEDULES)
 MIN_LISTED = 12  # labels that are named of a category that has few common ones
 VIEWS = {"noise": "xₜ, x̂₀, ε̂", "conditional": "xₜ, x̂₀, conditional x̂₀(c)"}
 VIEWS_HELP = (
-    "With guidance, x̂₀ is extrapolated from a conditional and an unconditional prediction and clipped. x̂₀(c) is the "
-    "conditional one alone, evaluated at the same states."
+    "With guidance, x̂₀ is extrapolated from a conditional and an unconditional prediction, and in pixels clipped. x̂₀(c) is "
+    "the conditional one alone, evaluated at the same states."
 )
 
 
@@ -103,11 +104,23 @@ def panels(run: Run, view: str) -> tuple[tuple[str, ...], list[player.Panel]]:
         return ("x", "x0", "eps"), []
 
     def frames() -> np.ndarray:
-        recorded = run.trajectory()
-        return frozen(to_uint8(np.concatenate([_conditional_x0(run), recorded.x0[recorded.steps :]])))
+        last = run.trajectory().frames("x0", [run.trajectory().steps])
+        return frozen(np.concatenate([to_uint8(_conditional_images(run)), last]))
 
     shown = memo("reverse-conditional-frames", (run.settings, len(run.steps)), frames)
-    return ("x", "x0"), [player.Panel("x̂₀(c)", "conditional prediction", "conditional", shown)]
+    space = live.space(run.settings.model)
+    what = "conditional prediction" + (", decoded" if space is LATENTS else "")
+    return ("x", "x0"), [player.Panel(space.image_of("x̂₀(c)"), what, "conditional", shown)]
+
+
+def _conditional_images(run: Run) -> np.ndarray:
+    """x0_hat(c) as images (F, 3, S, S) at the shown frames of the visitor's run but the last."""
+
+    def compute() -> np.ndarray:
+        at = frame_captions.shown_frames(run.trajectory(), run.settings.frames)[:-1]
+        return checkpoints.load(run.settings.model).decode_states(_conditional_x0(run)[at])
+
+    return memo("reverse-conditional-images", (run.settings, len(run.steps)), compute)
 
 
 def _conditional_x0(run: Run) -> np.ndarray:
@@ -124,49 +137,83 @@ def _conditional_x0(run: Run) -> np.ndarray:
 
 
 def _detail(recorded: Trajectory) -> np.ndarray:
-    """The fine detail (RMS) of x̂₀ at each frame: (F,)."""
-    return reverse_trajectory.detail_rms(recorded.x0)
+    """The fine detail (RMS) of x̂₀ as an image at each of the shown frames: (F,)."""
+    return reverse_trajectory.detail_rms(recorded.images("x0", frame_captions.shown_frames(recorded)))
 
 
 def _clipped(recorded: Trajectory) -> np.ndarray:
-    """The share of the values of x̂₀ at a limit at each frame: (F,)."""
+    """The share of the values of x̂₀ at a limit at each frame of a run on pixels: (F,)."""
     return frame_captions.clipped_share(recorded.x0)
 
 
 def predictions_by_step(run: Run) -> None:
     """What x̂₀ is in this run, how much fine detail it has, and when layout and detail converge."""
-    settings, detail = run.settings, run.derive(_detail)
+    settings, detail, space = run.settings, run.derive(_detail), live.space(run.settings.model)
     first, finished = float(detail[0]), float(detail[-1])
-    if settings.guided:
-        clipped = float(run.derive(_clipped)[0])
-        st.markdown(
-            f"This run is guided (w = {settings.guidance:g}), so its x̂₀ is **no mean of images**: it is extrapolated from "
-            f"the unconditional prediction beyond the conditional one, then clipped to [−1, 1]. At step 1 {clipped:.0%} of "
-            f"its values are at a limit, and its fine detail (RMS) is {first:.2f}, in the finished image {finished:.2f}. "
-            "Below it is compared with the conditional prediction x̂₀(c) at the same states, which estimates "
-            "E[x₀ | xₜ, c], the mean of all clean images that could have been noised into xₜ."
-        )
-    else:
-        st.markdown(
-            "Without guidance, x̂₀ estimates E[x₀ | xₜ, c]: the **mean** of all clean images that could have been noised "
-            "into xₜ. With much noise many are possible, and a mean of many images is blurred. In this run the fine detail "
-            f"(RMS) of x̂₀ is {first:.2f} at step 1, in the finished image {finished:.2f}."
-        )
+    st.markdown(space.say(_predictions_text(run, first, finished, space)))
     lines = {"x0": detail[:-1]}
     if settings.guided:
         lines["cond"] = memo(
             "reverse-conditional-detail",
             (settings, len(run.steps)),
-            lambda: reverse_trajectory.detail_rms(_conditional_x0(run)),
+            lambda: reverse_trajectory.detail_rms(_conditional_images(run)),
         )
-    charts.show(charts.detail_by_step(lines, finished, theme.palette()), "detail")
+    steps = 1 + np.array(run.derive(frame_captions.shown_frames))
+    names = {
+        "x0": f"{space.image_of('x̂₀')} of the step",
+        "cond": f"{space.image_of('x̂₀(c)')}, conditional",
+    }
+    charts.show(charts.detail_by_step(steps[:-1], lines, names, finished, theme.palette()), "detail")
     done = run.derive(frame_captions.convergence)
-    half = [int(np.argmax(part >= 0.5)) + 1 for part in (done.layout, done.detail)]
+    half = [int(steps[np.argmax(part >= 0.5)]) for part in (done.layout, done.detail)]
     st.markdown(
-        "How near is x̂₀ to the image that this run ends in? Half of the distance of the first prediction is gone by step "
-        f"**{half[0]}** of {settings.steps} in the layout, and by step **{half[1]}** in the fine detail."
+        f"How near is {space.image_of('x̂₀')} to the image that this run ends in? Half of the distance of the first "
+        "prediction "
+        f"is gone by step **{half[0]}** of {settings.steps} in the layout, and by step **{half[1]}** in the fine detail."
     )
-    charts.show(charts.convergence(done.layout[:-1], done.detail[:-1], theme.palette()), "settling")
+    charts.show(
+        charts.convergence(steps[:-1], done.layout[:-1], done.detail[:-1], theme.palette()), "settling"
+    )
+
+
+def _predictions_text(run: Run, first: float, finished: float, space: Space) -> str:
+    """What x̂₀ is in this run; `first` and `finished` are the fine detail of its first image and of the finished one."""
+    w, latent = run.settings.guidance, space is LATENTS
+    detail = f"fine detail (RMS) {'of what is decoded ' if latent else ''}is {first:.2f}"
+    of = "the latents of " if latent else ""
+    decoded = ", decoded for the chart, " if latent else ", "
+    if not run.settings.guided:
+        blurred = (
+            "a mean of many latents decodes to no sharp image"
+            if latent
+            else "a mean of many images is blurred"
+        )
+        return (
+            f"Without guidance, x̂₀ estimates E[x₀ | xₜ, c]: the **mean** of {of}all clean images that could have been "
+            "noised "
+            f"into xₜ. With much noise many are possible, and {blurred}. In this run the {detail} at step 1, in the "
+            "finished "
+            f"image {finished:.2f}."
+        )
+    if latent:
+        spread = float(run.trajectory().x0[0].std())
+        limits = (
+            f", and **nothing is clipped**. At step 1 its values have a standard deviation of {spread:.2f} (of training "
+            f"latents 1), and its {detail}"
+        )
+    else:
+        limits = (
+            f", then clipped to [−1, 1]. At step 1 {float(run.derive(_clipped)[0]):.0%} of its values are at a limit, "
+            "and its "
+            f"{detail}"
+        )
+    return (
+        f"This run is guided (w = {w:g}), so its x̂₀ is **no mean of images**: it is extrapolated from the unconditional "
+        f"prediction beyond the conditional one{limits}, in the finished image {finished:.2f}. Below it is compared with "
+        "the "
+        f"conditional prediction x̂₀(c) at the same states{decoded}which estimates E[x₀ | xₜ, c], the mean of {of}all clean "
+        "images that could have been noised into xₜ."
+    )
 
 
 def seeds(settings: Settings) -> None:
@@ -202,15 +249,18 @@ def seeds(settings: Settings) -> None:
 
 def evaluations_table(run: Run) -> None:
     """Input and output of the network evaluations, step by step."""
-    settings = run.settings
+    settings, space = run.settings, live.space(run.settings.model)
     with st.expander(f"All {settings.nfe} network evaluations (NFE), step by step", icon=":material/table:"):
         twice = [
             *(["conditional and unconditional (guidance)"] if settings.guided else []),
             *(["at both ends of a step (Heun)"] if SAMPLERS[settings.sampler].evals_per_step > 1 else []),
         ]
         st.markdown(
-            "Inputs: xₜ, its noise level as the angle arctan(σ/α), and the tokens of the prompt. Output: v, and from it "
-            "x̂₀, clipped to [−1, 1]. "
+            space.say(
+                "Inputs: xₜ, its noise level as the angle arctan(σ/α), and the tokens of the prompt. Output: v, and from "
+                "it "
+                "x̂₀, " + ("clipped to [−1, 1]. " if space.clipped else "not clipped. ")
+            )
             + (
                 f"It is evaluated twice each time: {' and '.join(twice)}."
                 if twice
@@ -218,39 +268,57 @@ def evaluations_table(run: Run) -> None:
             )
         )
         st.dataframe(run.derive(_evaluations, settings.schedule), hide_index=True)
-        st.html(terms.symbols_line("x̂₀", "ε̂", "RMSE"))
+        st.html(terms.symbols_line(space.say("x̂₀"), "ε̂", "RMSE"))
 
 
 def _evaluations(recorded: Trajectory, schedule_name: str) -> pa.Table:
     """The table of `evaluations_table`, a row for each step."""
     schedule, t = ALL_SCHEDULES[schedule_name], recorded.t[:-1]
-    times = torch.from_numpy(t.copy())
-    return table(
-        {
-            "step": np.arange(1, len(t) + 1),
-            "t": t.round(3),
-            "α": schedule.alpha(times).numpy().round(4),
-            "σ": schedule.sigma(times).numpy().round(4),
-            "noise level (°)": np.degrees(schedule.angle(times).numpy()).round(1),
+    times, space = torch.from_numpy(t.copy()), space_of(recorded)
+    if space is PIXELS:
+        limits = {
             "x̂₀ at −1 or 1 (%)": (100 * _clipped(recorded)[:-1]).round(1),
             "fine detail of x̂₀ (RMS)": _detail(recorded)[:-1].round(3),
-            "change to the next x̂₀ (RMSE)": rmse(recorded.x0[1:], recorded.x0[:-1], PER_IMAGE).round(4),
-            "ε̂ (RMS)": rmse(recorded.eps[:-1], axis=PER_IMAGE).round(3),
         }
-    )
+    else:  # one value for each evaluation, so of the latents, of which all need not be decoded
+        limits = {"standard deviation of x̂₀": recorded.x0[:-1].std(PER_IMAGE).round(3)}
+    columns = {
+        "step": np.arange(1, len(t) + 1),
+        "t": t.round(3),
+        "α": schedule.alpha(times).numpy().round(4),
+        "σ": schedule.sigma(times).numpy().round(4),
+        "noise level (°)": np.degrees(schedule.angle(times).numpy()).round(1),
+        **limits,
+        "change to the next x̂₀ (RMSE)": rmse(recorded.x0[1:], recorded.x0[:-1], PER_IMAGE).round(4),
+        "ε̂ (RMS)": rmse(recorded.eps[:-1], axis=PER_IMAGE).round(3),
+    }
+    return table({space.say(name): column for name, column in columns.items()})
 
 
-def formula_and_source(settings: Settings) -> None:
-    """The sampler's step as a formula and as the code that ran: guidance only where it did."""
-    with st.expander("The formula", icon=":material/function:"):
-        st.markdown(
-            r"""
+_CLIPPED = r"""
 Each prediction is clipped to the range of images, and the noise follows from what was clipped:
 $\;\hat\varepsilon = (x_t - \sqrt{\bar\alpha_t}\,\hat x_0)\,/\sqrt{1-\bar\alpha_t}$.
 
 With guidance scale $w$ the network is evaluated with the prompt $c$ and without it, $\varnothing$, and the result is
 clipped again:
-$\;\hat x_0 = \operatorname{clip}_{[-1,1]}\bigl(\hat x_0(\varnothing) + w\,(\hat x_0(c) - \hat x_0(\varnothing))\bigr)$;
+$\;\hat x_0 = \operatorname{clip}_{[-1,1]}\bigl(\hat x_0(\varnothing) + w\,(\hat x_0(c) - \hat x_0(\varnothing))\bigr)$;"""
+_NOT_CLIPPED = r"""
+Latents have no bounds, so no prediction is clipped. The noise follows from it:
+$\;\hat\varepsilon = (x_t - \sqrt{\bar\alpha_t}\,\hat x_0)\,/\sqrt{1-\bar\alpha_t}$. The image is $D(x_0)$: the decoder
+is evaluated once, at the end.
+
+With guidance scale $w$ the network is evaluated with the prompt $c$ and without it, $\varnothing$:
+$\;\hat x_0 = \hat x_0(\varnothing) + w\,(\hat x_0(c) - \hat x_0(\varnothing))$;"""
+
+
+def formula_and_source(settings: Settings) -> None:
+    """The sampler's step as a formula and as the code that ran: guidance only where it did."""
+    with st.expander("The formula", icon=":material/function:"):
+        space = live.space(settings.model)
+        st.markdown(
+            space.say(_CLIPPED if space.clipped else _NOT_CLIPPED)
+            + space.say(
+                r"""
 $w = 1$ is off (the $w$ of Ho & Salimans 2022, arXiv 2207.12598, is ours less 1).
 
 A step from $t$ to the earlier $s$:
@@ -265,6 +333,7 @@ A step from $t$ to the earlier $s$:
 
 For the schedule "flow", read $1-t$ for $\sqrt{\bar\alpha_t}$ and $t$ for $\sqrt{1-\bar\alpha_t}$.
 """
+            )
         )
     ran = [SAMPLERS[settings.sampler].function, Denoiser.predict]
     if settings.guided:
@@ -276,6 +345,13 @@ For the schedule "flow", read $1-t$ for $\sqrt{\bar\alpha_t}$ and $t$ for $\sqrt
 
 START_PROMPTS = ("white large square", "black large square")
 START_STEPS, START_SEEDS = 10, 6
+MEAN_OF_PIXELS = (
+    "The mean of the noise is near 0: a network that reads the mean of the image off it infers medium grey."
+)
+MEAN_OF_LATENTS = (
+    "The mean of each channel of the noise is near 0, which latents have on average over the training images: a network "
+    "that reads the means off it infers latents of an average image, which is neither black nor white."
+)
 CHANGES = ("not at all", "darker", "nearer to medium grey", "in different ways")
 
 
@@ -292,6 +368,7 @@ def _starts() -> dict[str, float]:
 
 def terminal_snr(model: str, first_seed: int) -> None:
     """Samples from pure noise while the network is told that a part of an image is in it."""
+    latent = live.in_latents(model)
     st.markdown(
         "Sampling starts from pure noise. On a schedule whose terminal SNR is not zero, or with “leading” timesteps that "
         f"begin at t = 1 − 1/{START_STEPS} in place of t = 1, the network is told that some of an image is in that noise. "
@@ -324,9 +401,9 @@ def terminal_snr(model: str, first_seed: int) -> None:
             f"{means[p, 'zero, as trained']:+.2f} to {means[p, leading]:+.2f} for “{p}”"
             for p in START_PROMPTS
         )
-        + " (−1 is black, 0 medium grey, 1 white). The mean of the noise is near 0: a network that reads the mean of "
-        "the image off it infers medium grey. Lin et al. 2023 (arXiv 2305.08891) give the remedies: zero "
-        "terminal SNR, v-prediction, and timesteps that begin at the last one (“trailing”), which our samplers use."
+        + f" (−1 is black, 0 medium grey, 1 white). {MEAN_OF_LATENTS if latent else MEAN_OF_PIXELS} "
+        "Lin et al. 2023 (arXiv 2305.08891) give the remedies: zero terminal SNR, v-prediction, and timesteps that begin "
+        "at the last one (“trailing”), which our samplers use."
     )
     st.caption(
         f"N = {START_SEEDS} seeds each, DDIM, {START_STEPS} steps, no guidance, in one run on this page. α is what the "

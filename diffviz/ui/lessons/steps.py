@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import html
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 import plotly.graph_objects as go
@@ -13,10 +13,12 @@ import torch
 from streamlit.delta_generator import DeltaGenerator
 
 from diffviz.analysis import frame_captions, step_comparison
+from diffviz.analysis.spaces import LATENTS, PIXELS, space_of
 from diffviz.diffusion.samplers import SAMPLERS, Step
 from diffviz.evaluation.metrics import rmse
 from diffviz.imaging.pixels import to_uint8
 from diffviz.models import checkpoints
+from diffviz.models.denoiser import Denoiser
 from diffviz.pipelines.text_to_image import Settings
 from diffviz.pipelines.trajectory import Trajectory
 from diffviz.ui import charts, live, source, step_details, theme
@@ -47,7 +49,7 @@ def step_sweep(stage: Stage, settings: Settings) -> None:
         place = st.empty()
         runs = _sweep(settings, place)
         errors = memo(
-            "step-sweep-errors", settings, lambda: [float(rmse(r.x[-1], runs[-1].x[-1])) for r in runs]
+            "step-sweep-errors", settings, lambda: [float(rmse(r.final, runs[-1].final)) for r in runs]
         )
         close = next(i for i in range(len(runs)) if max(errors[i:]) < CLOSE)
         with place.container():
@@ -99,7 +101,7 @@ def _play_counts(
         st.session_state["guess-ladder"] = titles[frame]
 
     def panels() -> list[player.Panel]:
-        return frozen(_count_panels(runs[:shown], runs[-1].x[-1], guess))
+        return frozen(_count_panels(runs[:shown], runs[-1].final, guess))
 
     player.play(
         memo("step-sweep-panels", (settings, guess is None), panels), titles[:shown], captions,
@@ -110,12 +112,12 @@ def _play_counts(
 
 
 def _count_panels(runs: Sequence[Trajectory], reference: np.ndarray, guess: str | None) -> list[player.Panel]:
-    """A frame for each run: its image, the reference (C, H, W), and the difference."""
-    finals, waits = np.stack([r.x[-1] for r in runs]), guess is None
+    """A frame for each run: its image, the reference (3, S, S), and the difference."""
+    finals, waits = np.stack([r.final for r in runs]), guess is None
     longest = np.repeat(reference[None], len(runs), 0)
     difference = step_comparison.difference_image(finals, reference)
     return [
-        player.Panel("x₀", "the finished image", "prediction", to_uint8(finals)),
+        player.Panel(space_of(runs[0]).image_of("x₀"), "the finished image", "prediction", to_uint8(finals)),
         player.Panel(
             f"{step_comparison.STEP_COUNTS[-1]} steps", "the reference", "signal", to_uint8(longest), waits
         ),
@@ -169,7 +171,7 @@ def _sweep(settings: Settings, place: DeltaGenerator) -> list[Trajectory]:
                 runs.append(run)
             title = _titles([run])[0]
             # The reference comes last: until then its place holds the newest image, as blurred as it will be.
-            image.html(player.still(_count_panels([run], run.x[-1], None), f"The image of {title}."))
+            image.html(player.still(_count_panels([run], run.final, None), f"The image of {title}."))
             coming = f"Now {counts[len(runs)]} steps" if len(runs) < len(counts) else "Done"
             bar.progress(sum(r.steps for r in runs) / sum(counts), coming)
     return runs
@@ -200,26 +202,34 @@ def sampler_race(stage: Stage, settings: Settings, budget: int) -> None:
     with stage.picture, locked(guess, "race"):
         place = st.empty()
         seen = _run_race(settings, racers, budget, place)
-        reference = _reference(settings, _lanes(seen, budget, None), place)
-        finals = {SAMPLERS[n].title: seen[n][-1].x[0].numpy() for n in racers}
+        denoiser = checkpoints.load(settings.model)
+        reference = _reference(settings, lambda: _lanes(_newest(seen, denoiser), budget, None), place)
+        images = memo("race-images", (settings, tuple(racers), budget), lambda: _images(seen, denoiser))
+        finals = {SAMPLERS[n].title: images[n][-1] for n in racers}
         order = step_comparison.rank_by_distance(finals, reference.image)
         plane = step_comparison.principal_plane(
             {REFERENCE: reference.path} | {n: np.stack([s.x0[0].numpy() for s in seen[n]]) for n in racers}
         )
         with place.container():
-            _play_race(seen, budget, reference, plane, dict(order) if guess is not None else {})
+            _play_race(images, budget, reference, plane, dict(order) if guess is not None else {}, settings)
+    space = live.space(settings.model)
+    decoded = "decoded " if space is LATENTS else ""
     if guess is not None:
         longest = SAMPLERS[step_comparison.REFERENCE["sampler"]].title
         st.markdown(
-            f"{verdict(guess, order[0][0])}. RMSE to the image of {step_comparison.REFERENCE['steps']} steps of {longest} "
+            f"{verdict(guess, order[0][0])}. RMSE of the {decoded}images to the image of "
+            f"{step_comparison.REFERENCE['steps']} steps of {longest} "
             "from the same noise: "
             + ", ".join(f"{name} {far:.3f}" for name, far in order)
             + ". One seed proves little: try others, or see **Measured quality**."
         )
     st.caption(
-        "The paths are those of the predictions x̂₀, projected onto the first two principal directions (PCA) of all points "
-        f"shown, the reference's among them: {sum(plane.shares):.0%} of their variance lies in this plane. What is apart "
-        "in the plane is at least as far apart in the space of images; what meets in the plane need not meet there."
+        space.say(
+            "The paths are those of the predictions x̂₀, projected onto the first two principal directions (PCA) of all "
+            f"points shown, the reference's among them: {sum(plane.shares):.0%} of their variance lies in this plane. What "
+            f"is apart in the plane is at least as far apart in the space of {'images' if space is PIXELS else 'latents'}; "
+            "what meets in the plane need not meet there."
+        )
     )
     if settings.guided:
         st.caption("Guidance doubles every NFE here, for each sampler alike; the counts leave it out.")
@@ -230,19 +240,21 @@ def sampler_race(stage: Stage, settings: Settings, budget: int) -> None:
         )
     st.header("Error by network evaluations", anchor=False)
     with locked(guess, "race-chart"):
-        charts.show(_lines(seen, racers, budget, reference.image), "race-chart")
+        charts.show(_lines(images, racers, budget, reference.image), "race-chart")
     source.show(*(SAMPLERS[n].function for n in racers))
 
 
 @dataclasses.dataclass(frozen=True)
 class _Reference:
-    """The image (C, H, W) of the reference trajectory, and its predictions x0_hat on the way (F, C, H, W)."""
+    """The image (3, S, S) of the reference trajectory, and its predictions x0_hat on the way (F, C, H, W)."""
 
     image: np.ndarray
     path: np.ndarray
 
 
-def _reference(settings: Settings, lanes: Sequence[player.Panel], place: DeltaGenerator) -> _Reference:
+def _reference(
+    settings: Settings, lanes: Callable[[], Sequence[player.Panel]], place: DeltaGenerator
+) -> _Reference:
     """The reference trajectory from the same noise; the `lanes` stand at the place while it is computed."""
     steps = step_comparison.REFERENCE["steps"]
 
@@ -250,13 +262,14 @@ def _reference(settings: Settings, lanes: Sequence[player.Panel], place: DeltaGe
         torch.set_num_threads(1)
         path = []
         with place.container():
-            st.html(player.still(lanes, "The reference is next.", lanes=True))
+            st.html(player.still(lanes(), "The reference is next.", lanes=True))
             bar = st.progress(0.0)
             for step in step_comparison.reference_steps(settings):
                 if step.i % 10 == 0:
                     path.append(step.x0[0].numpy())
                     bar.progress(step.i / steps, f"The reference: step {step.i} of {steps}")
-        return _Reference(path[-1], np.stack(path))
+        image = checkpoints.load(settings.model).decode_states(path[-1][None])[0]
+        return _Reference(image, np.stack(path))
 
     # Whatever the sampler and steps of the page.
     return memo("long-run", dataclasses.replace(settings, **step_comparison.REFERENCE), make)
@@ -273,26 +286,39 @@ def _run_race(
         for made, seen in enumerate(step_comparison.race_samplers(settings, racers, budget), 1):
             if made % every == 0:
                 caption = f"After {made} of {budget} network function evaluations."
-                place.html(player.still(_lanes(seen, budget, None), caption, lanes=True))
+                lanes = _lanes(_newest(seen, checkpoints.load(settings.model)), budget, None)
+                place.html(player.still(lanes, caption, lanes=True))
         return seen
 
     return memo("race", (settings, tuple(racers), budget), make)
 
 
+def _images(seen: Mapping[str, Sequence[Step]], denoiser: Denoiser) -> dict[str, np.ndarray]:
+    """The predictions x0_hat of each sampler as images (F, 3, S, S)."""
+    return {
+        name: denoiser.decode_states(np.stack([step.x0[0].numpy() for step in frames]))
+        for name, frames in seen.items()
+    }
+
+
+def _newest(seen: Mapping[str, Sequence[Step]], denoiser: Denoiser) -> dict[str, np.ndarray]:
+    """The newest prediction x0_hat of each sampler as an image (1, 3, S, S)."""
+    return _images({name: frames[-1:] for name, frames in seen.items()}, denoiser)
+
+
 def _lanes(
-    seen: Mapping[str, Sequence[Step]],
+    seen: Mapping[str, np.ndarray],
     budget: int,
     reference: np.ndarray | None,
     far: Mapping[str, float] | None = None,
 ) -> list[player.Panel]:
-    """A panel for each sampler: its predictions x0_hat, and below them their difference to the reference (C, H, W).
+    """A panel for each sampler: its predictions (F, 3, S, S), and below their difference to the reference (3, S, S).
 
     Without a reference, as long as there is none, the newest prediction alone, over grey.
     """
     panels = []
-    for name, frames in seen.items():
+    for name, images in seen.items():
         title, steps = SAMPLERS[name].title, step_comparison.max_steps(name, budget)
-        images = np.stack([step.x0[0].numpy() for step in (frames if reference is not None else frames[-1:])])
         if reference is None:
             below = np.zeros_like(images)
         else:
@@ -306,10 +332,11 @@ def _lanes(
 
 
 def _play_race(
-    seen: Mapping[str, Sequence[Step]], budget: int, reference: _Reference, plane: step_comparison.PathPlane,
-    far: Mapping[str, float],
+    seen: Mapping[str, np.ndarray], budget: int, reference: _Reference, plane: step_comparison.PathPlane,
+    far: Mapping[str, float], settings: Settings,
 ) -> None:  # fmt: skip
     """The samplers side by side after each evaluation; `far` from the reference is written out once it is known."""
+    space = live.space(settings.model)
     paths = [player.PlanePath(REFERENCE, plane.paths[REFERENCE])]
     for name in seen:
         newest = step_comparison.align_by_nfe(
@@ -322,19 +349,20 @@ def _play_race(
         f"principal direction 2 ({plane.shares[1]:.0%})",
     )
     captions = [
-        f"After {j} of {budget} network function evaluations: the newest prediction x̂₀, and below it 8 × its difference to "
-        "the reference (grey: none)."
+        f"After {j} of {budget} network function evaluations: the newest prediction {space.image_of('x̂₀')}, and below "
+        "it 8 × "
+        "its difference to the reference (grey: none)."
         for j in range(budget + 1)
     ]
     player.play(
         _lanes(seen, budget, reference.image, far), [f"NFE {j} of {budget}" for j in range(budget + 1)], captions,
         title="Samplers at equal NFE", key="race-player", name=f"nfe-{budget}", lanes=True,
-        plane=player.Plane("Paths of x̂₀", axes, paths),
+        plane=player.Plane(space.say("Paths of x̂₀"), axes, paths),
     )  # fmt: skip
 
 
 def _lines(
-    seen: Mapping[str, Sequence[Step]], racers: Sequence[str], budget: int, target: np.ndarray
+    seen: Mapping[str, np.ndarray], racers: Sequence[str], budget: int, target: np.ndarray
 ) -> go.Figure:
     order = list(SAMPLERS)
     lines = {
@@ -383,13 +411,20 @@ def one_step(stage: Stage, settings: Settings) -> None:
     if guess is None:
         return
     free, *given = found.values()
-    right = options[1] if free.detail_share < SHARP_SHARE else options[0]
+    right, space = options[1] if free.detail_share < SHARP_SHARE else options[0], live.space(settings.model)
+    latent = space is LATENTS
+    state, of, where = ("Latents", "the latents of ", " (in latents)") if latent else ("An image", "", "")
     st.markdown(
-        f"{verdict(guess, right)}: without a prompt, one evaluation has {free.detail_share:.0%} of the fine detail of 50 "
-        "steps. An image of pure noise says next to nothing about the clean image, so the prediction with the least "
-        "squared error is the mean E[x₀ | xₜ] of all the images that could have been noised into it. That is why the "
-        f"noise hardly matters: the predictions from {MANY_SEEDS} noises differ from their mean by an RMSE of only "
-        f"{free.one.spread:.3f}. Later, xₜ holds more of the image, and the mean is taken over fewer images."
+        space.say(
+            f"{verdict(guess, right)}: without a prompt, one evaluation has {free.detail_share:.0%} of the fine detail "
+            "of 50 "
+            f"steps{', both decoded' if latent else ''}. {state} of pure noise say{'' if latent else 's'} next to nothing "
+            "about the clean image, so the prediction with the least squared error is the mean E[x₀ | xₜ] of "
+            f"{of}all the images that could have been noised into {'them' if latent else 'it'}. That is why the noise "
+            "hardly "
+            f"matters: the predictions from {MANY_SEEDS} noises differ from their mean by an RMSE of only "
+            f"{free.one.spread:.3f}{where}. Later, xₜ holds more of the image, and the mean is taken over fewer images."
+        )
     )
     if given:
         st.markdown(
@@ -400,6 +435,7 @@ def one_step(stage: Stage, settings: Settings) -> None:
     st.caption(
         "All of it without guidance (w = 1), so that only the number of steps differs. Fine detail: the RMS of what is "
         "left of an image when averages over 8 × 8 blocks are taken away."
+        + (" The mean of many noises is that of their latents, decoded: no mean of images." if latent else "")
     )
     source.show(step_comparison.one_pass)
 

@@ -9,14 +9,15 @@ import numpy as np
 import streamlit as st
 import torch
 
-from diffviz.analysis import prediction_targets
+from diffviz.analysis import latents, prediction_targets
+from diffviz.analysis.spaces import LATENTS, PIXELS, Space
 from diffviz.imaging.pixels import from_uint8, to_uint8
 from diffviz.models import checkpoints
 from diffviz.toy import diffusion2d
-from diffviz.ui import charts, source, theme
+from diffviz.ui import charts, live, source, theme
 from diffviz.ui.cache import by_content, derived
 from diffviz.ui.components import gallery, player
-from diffviz.ui.image_input import SIZE, Picture, at_size
+from diffviz.ui.image_input import Picture
 from diffviz.ui.lessons import toy_training
 from diffviz.ui.lessons.toy_training import CLOSE, SIDE, ToyTask
 from diffviz.ui.measured import load_result
@@ -46,15 +47,19 @@ def _hat(symbol: str) -> str:
 
 def training_example(stage: Stage, picture: Picture, target: str, seed: int, model: str) -> None:
     """One image with one noise at rising t: the input, the target, and the network's prediction."""
-    found = _examples(picture.pixels.tobytes(), picture.label, picture.style, seed, model)
+    found = _examples(picture.of(model), picture.label, picture.style, seed, model)
+    space = live.space(model)
     errors, baseline = found.rmse(target), found.zero_baseline_rmse(target)
     snr = [player.snr_text(v) for v in found.log_snr]
     top = float(max(errors.max(), baseline.max())) * 1.05
     with stage.picture:
         player.play(
-            derived(found, _example_panels, target),
+            derived(found, _example_panels, target, model),
             [f"t = {t:.2f} · SNR {s}" for t, s in zip(found.t, snr, strict=True)],
-            [_caption(t, error, zero) for t, error, zero in zip(found.t, errors, baseline, strict=True)],
+            [
+                _caption(t, error, zero, space)
+                for t, error, zero in zip(found.t, errors, baseline, strict=True)
+            ],
             title=f"One training example, {TARGET_TITLES[target]}",
             key="problem-player",
             name=f"problem-{target}",
@@ -72,48 +77,93 @@ def training_example(stage: Stage, picture: Picture, target: str, seed: int, mod
         if picture.label
         else "no caption"
     )
+    drawn = "the latents of an image" if space is LATENTS else "an image"
     st.markdown(
-        f"Inputs of the network are xₜ, the noise level and {caption}. In training, an image, a noise and a timestep are "
-        "drawn at random, the mean squared error of the prediction is computed, and gradient descent changes every "
-        "weight a little so that it becomes smaller; then the next examples are drawn. The target needs no labelling: "
-        "we added the noise, so ε, x₀ and v are known exactly."
+        space.say(
+            f"Inputs of the network are xₜ, the noise level and {caption}. In training, {drawn}, a noise and a timestep "
+            "are "
+            "drawn at random, the mean squared error of the prediction is computed, and gradient descent changes every "
+            "weight a little so that it becomes smaller; then the next examples are drawn. The target needs no labelling: "
+            "we added the noise, so ε, x₀ and v are known exactly."
+        )
     )
+    if space is LATENTS:
+        st.markdown(
+            "This network never sees pixels: image, noise, target and error are those of the latents. zₜ and z₀ are shown "
+            "**decoded**, which training does not do; ε and v have no image, and three of their "
+            f"{found.x.shape[1]} channels are shown."
+        )
     with st.expander("The formula", icon=":material/function:"):
         st.latex(
-            r"L = \mathbb E_{x_0,\,\varepsilon,\,t}\,\bigl\lVert \varepsilon_\theta(x_t, t) - \varepsilon \bigr\rVert^2,"
-            r"\qquad x_t = \sqrt{\bar\alpha_t}\,x_0 + \sqrt{1-\bar\alpha_t}\;\varepsilon"
+            space.say(
+                r"L = \mathbb E_{x_0,\,\varepsilon,\,t}\,\bigl\lVert \varepsilon_\theta(x_t, t) - \varepsilon "
+                r"\bigr\rVert^2,"
+                r"\qquad x_t = \sqrt{\bar\alpha_t}\,x_0 + \sqrt{1-\bar\alpha_t}\;\varepsilon"
+            )
         )
-        st.markdown(
+        said = (
             r"This is the simple loss of DDPM (Ho et al. 2020, equation 14). The networks here are trained to predict "
             r"$v = \sqrt{\bar\alpha_t}\,\varepsilon - \sqrt{1-\bar\alpha_t}\,x_0$ in place of $\varepsilon$ (Salimans & "
             r"Ho 2022, arXiv 2202.00512). Given $x_t$, any one of $\varepsilon$, $x_0$ and $v$ gives the others for "
-            r"$0 < t < 1$, so the three views above show one and the same prediction. In sampling "
-            r"$\hat x_0$ is clipped to $[-1, 1]$ as well; here it is not."
+            r"$0 < t < 1$, so the three views above show one and the same prediction. "
         )
+        clipping = (
+            r"In sampling $\hat x_0$ is clipped to $[-1, 1]$ as well; here it is not."
+            if space.clipped
+            else r"Neither here nor in sampling is $\hat x_0$ clipped: latents have no bounds."
+        )
+        st.markdown(space.say(said + clipping))
     source.show(prediction_targets.predict_at_times)
 
 
-def _example_panels(found: prediction_targets.NoisyPredictions, target: str) -> list[player.Panel]:
+def _example_panels(
+    found: prediction_targets.NoisyPredictions, target: str, model: str
+) -> list[player.Panel]:
     """The input, the target and the prediction at each timestep."""
     symbol, role, white = TARGET_PANELS[target]
+    space, side = live.space(model), checkpoints.load(model).image_size
+    if space is PIXELS:
+        state, what = to_uint8(found.x), "noisy image, the input"
+        shown = [to_uint8(part[target], white) for part in (found.target, found.prediction)]
+    else:
+        state, what = _decoded(found, "x", model), "the noisy latents, decoded"
+        shown = [_decoded(found, part, model) for part in ("target", "prediction")] if target == "x0" else []
+        # Each value of three channels as a square: the decoder has no image for noise or v.
+        shown = shown or [
+            latents.first_channels(part[target], side, white) for part in (found.target, found.prediction)
+        ]
+    image_of = space.image_of if target == "x0" else space.say
     return [
-        player.Panel("xₜ", "noisy image, the input", "state", to_uint8(found.x)),
-        player.Panel(symbol, "the target", role, to_uint8(found.target[target], white)),
-        player.Panel(_hat(symbol), "the prediction", "prediction", to_uint8(found.prediction[target], white)),
+        player.Panel(space.image_of("xₜ"), what, "state", state),
+        player.Panel(image_of(symbol), "the target", role, shown[0]),
+        player.Panel(image_of(_hat(symbol)), "the prediction", "prediction", shown[1]),
     ]
+
+
+def _decoded(found: prediction_targets.NoisyPredictions, part: str, model: str) -> np.ndarray:
+    """The input, or target or prediction of x0, as images (F, S, S, 3) uint8; decoded once for all views of an example."""
+    return derived(found, _decode, part, model)
+
+
+def _decode(found: prediction_targets.NoisyPredictions, part: str, model: str) -> np.ndarray:
+    denoiser = checkpoints.load(model)
+    states = found.x if part == "x" else getattr(found, part)["x0"]
+    if part == "target":  # the same at every time
+        return to_uint8(denoiser.decode_states(states[:1])).repeat(len(states), axis=0)
+    return to_uint8(denoiser.decode_states(states))
 
 
 @by_content
 def _examples(
-    pixels: bytes, label: str, style: str, seed: int, model: str
+    image: np.ndarray, label: str, style: str, seed: int, model: str
 ) -> prediction_targets.NoisyPredictions:
     torch.set_num_threads(1)
-    image = np.frombuffer(pixels, np.uint8).reshape(SIZE, SIZE, 3)
-    x0 = from_uint8(at_size(image, model))
-    return prediction_targets.predict_at_times(checkpoints.load(model), x0, label, style, seed, TIMES)
+    denoiser = checkpoints.load(model)
+    x0 = denoiser.encode(torch.from_numpy(from_uint8(image))[None])[0].numpy()
+    return prediction_targets.predict_at_times(denoiser, x0, label, style, seed, TIMES)
 
 
-def _caption(t: float, error: float, zero: float) -> str:
+def _caption(t: float, error: float, zero: float, space: Space) -> str:
     """The error at one timestep, and how much of the target's mean square the prediction explains."""
     explained = 1 - (error / zero) ** 2
     how = (
@@ -121,9 +171,8 @@ def _caption(t: float, error: float, zero: float) -> str:
         if explained > 0
         else "it is no better than predicting zeros"
     )
-    return (
-        f"At t = {t:.2f} the error (RMSE) of the prediction is {error:.2f}, that of zeros {zero:.2f}: {how}."
-    )
+    kind = "RMSE, in latents" if space is LATENTS else "RMSE"
+    return f"At t = {t:.2f} the error ({kind}) of the prediction is {error:.2f}, that of zeros {zero:.2f}: {how}."
 
 
 # --- the loss by timestep ----------------------------------------------------------------------------------
@@ -171,7 +220,9 @@ def loss_over_time(stage: Stage, model: str) -> None:
     )
     st.caption(
         f"N = {found['n']} held-out images of common emoji and as many training images, each with one noise at {len(t)} "
-        "timesteps, predicted with their captions. Each line is scaled to a mean of 1. Made by "
+        "timesteps, predicted with their captions. "
+        + ("Errors are of latents. " if live.in_latents(model) else "")
+        + "Each line is scaled to a mean of 1. Made by "
         f"`python -m diffviz.training.eval_loss --model {model}`."
     )
     source.show(prediction_targets.weighted_loss)

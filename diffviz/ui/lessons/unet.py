@@ -61,17 +61,23 @@ def run_of(
         if (kept := shared(asked)) is not None:
             return kept
         torch.set_num_threads(1)
-        place, steps = stage.picture.empty(), list[Step]()
+        place, steps, decoded = stage.picture.empty(), list[Step](), dict[tuple[str, int], np.ndarray]()
+        decode, space = checkpoints.load(settings.model).decode_panel, live.space(settings.model)
         for step in turns.paced(
             sample_steps(settings, denoiser), (settings.model, settings.guided), settings.nfe
         ):
             steps.append(step)
-            now = record([step], SCHEDULES[settings.schedule])[0]
-            panel = player.Panel("x̂₀", f"step {step.i} of {settings.frames}", "prediction", now.frames("x0"))
+            now = record([step], SCHEDULES[settings.schedule], decode=decode)[0]
+            panel = player.Panel(
+                space.image_of("x̂₀"), f"step {step.i} of {settings.frames}", "prediction", now.frames("x0")
+            )
             place.html(player.still([panel], "The network is at work."))
+            decoded.update({(name, step.i): image for (name, _), image in now.decoded.items()})
         place.empty()
-        found = record(steps, SCHEDULES[settings.schedule], dataclasses.asdict(settings))[0]
-        return share(asked, found, found.x.nbytes + found.x0.nbytes + found.eps.nbytes)
+        found = record(steps, SCHEDULES[settings.schedule], dataclasses.asdict(settings), decode)[0]
+        found.decoded.update(decoded)
+        nbytes = found.x.nbytes + found.x0.nbytes + found.eps.nbytes + sum(v.nbytes for v in decoded.values())
+        return share(asked, found, nbytes)
 
     return memo("unet-switched" if switch else "unet-run", (settings, switch), make)
 
@@ -105,11 +111,13 @@ def activations(stage: Stage, settings: Settings, name: str) -> None:
     scale = derived(acts, _scale)
 
     def panels() -> list[player.Panel]:
-        side = 4 * acts.shape[-1]
-        x0, tiles = _enlarge(run.frames("x0")[:-1], side), _tiles(acts[:, order], scale)
+        # A whole multiple of the channels' side that no image is made smaller by.
+        side = 4 * acts.shape[-1] * max(1, run.final.shape[-1] // (4 * acts.shape[-1]))
+        x0 = _enlarge(run.frames("x0")[:-1], side)
+        tiles = _enlarge(_tiles(acts[:, order], scale), side)
         one = _enlarge(_grey(acts[:, enlarged], scale), side)
         shown = [
-            player.Panel("x̂₀", "the prediction", "prediction", x0),
+            player.Panel(live.space(settings.model).image_of("x̂₀"), "the prediction", "prediction", x0),
             player.Panel(name, f"{len(order)} of {acts.shape[1]} channels", "conditional", tiles),
             player.Panel(f"channel {enlarged}", "enlarged", "conditional", one),
         ]
@@ -321,7 +329,7 @@ def switches(stage: Stage, settings: Settings, key: str, scales: dict[int, float
         title, chosen = f"Skip connections scaled: {set_to or 'none yet'}", Switches(skips=scales)
     else:
         title, chosen = switch_options(settings.model)[key]
-    last = settings.frames
+    last, symbol = settings.frames, live.space(settings.model).image_of("x̂₀")
     with stage.question:
         guess = ask_prediction(
             f"**{title}**, from the first step to the last, on the same seed. What will be lost?",
@@ -329,23 +337,25 @@ def switches(stage: Stage, settings: Settings, key: str, scales: dict[int, float
             f"guess-unet-{key}",
         )
     if guess is None:
-        panel = player.Panel("x̂₀", "untouched", "prediction", plain.frames("x0"))
+        panel = player.Panel(symbol, "untouched", "prediction", plain.frames("x0"))
         said = [f"The untouched network. Now predict what happens: {title}."] * (last + 1)
         with stage.picture:
             player.play([panel], live.readouts(plain, last), said, title="Untouched run", key="unet-plain")
         return
     denoiser = unet_probe.switched(checkpoints.load(settings.model), chosen)
     changed = run_of(stage, settings, f"{key} {sorted(scales.items())}", denoiser)
-    far = rmse(plain.x0, changed.x0, PER_IMAGE)
-    difference = to_uint8((changed.x0 - plain.x0) / 2)
+    before, after = plain.images("x0"), changed.images("x0")
+    far = rmse(before, after, PER_IMAGE)
+    difference = to_uint8((after - before) / 2)
     panels = [
-        player.Panel("x̂₀", "untouched", "prediction", plain.frames("x0")),
-        player.Panel("x̂₀", "with the switch", "conditional", changed.frames("x0")),
+        player.Panel(symbol, "untouched", "prediction", plain.frames("x0")),
+        player.Panel(symbol, "with the switch", "conditional", changed.frames("x0")),
         player.Panel("difference", "grey: none", "noise", difference),
     ]
-    said = [f"The two predictions differ by {d:.2f} (RMSE)." for d in far]
+    decoded = "decoded " if live.in_latents(settings.model) else ""
+    said = [f"The two {decoded}predictions differ by {d:.2f} (RMSE)." for d in far]
     chart = player.Chart(
-        "RMSE between the two x̂₀",
+        f"RMSE between the two {symbol}",
         "noise",
         list(far),
         [f"{d:.2f}" for d in far],
@@ -398,7 +408,7 @@ def attention(stage: Stage, settings: Settings, vocabulary: Vocabulary, kind: st
     chosen = weights[block].mean(1) if head is None else weights[block, :, head]  # (steps, positions, M)
     looks = chosen[:, (row - 1) * side + column - 1]  # from the marked place: (steps, M)
     maps = (chosen[..., token] if kind == "cross" else looks).reshape(-1, side, side)
-    lit = _lit(run.x0[:-1], maps)
+    lit, symbol = _lit(run.images("x0", range(run.steps)), maps), live.space(settings.model).image_of("x̂₀")
     _mark(lit, row - 1, column - 1, side)
     marked = f"the marked place (row {row}, column {column})"
     entropy = -(chosen * np.log2(chosen.clip(1e-12))).sum(-1).mean(1)
@@ -416,14 +426,15 @@ def attention(stage: Stage, settings: Settings, vocabulary: Vocabulary, kind: st
     ]
     with stage.picture:
         player.play(
-            [player.Panel("x̂₀", "the prediction", "prediction", run.frames("x0")[:-1]),
-             player.Panel("x̂₀, lit", f"{kind}-attention", "conditional", lit)],
+            [player.Panel(symbol, "the prediction", "prediction", run.frames("x0")[:-1]),
+             player.Panel(f"{symbol}, lit", f"{kind}-attention", "conditional", lit)],
             live.readouts(run, run.steps)[:-1], said, title=f"{kind}-attention", key=f"unet-{kind}",
             name=f"{kind}-attention", start=run.steps // 2, main=1, same=f"{kind}-attention",
             on_pick=partial(_look_from, side),
         )  # fmt: skip
     st.markdown(
-        f"Attention works at the lowest resolution, {side} × {side} places. "
+        f"Attention works at the lowest resolution, {side} × {side} places, each of "
+        f"{run.final.shape[-1] // side} × {run.final.shape[-1] // side} pixels. "
         + ("Each place takes from the tokens of style and prompt; bright places take most from the token chosen. Click on "
            "the large image for what a place takes from each token."
            if kind == "cross" else "Each place takes from all places; the marked one, which a click on the large image "

@@ -72,11 +72,12 @@ def stages_live() -> None:
     settings = Settings("red heart", "noto", seed=1, steps=steps)
     with st.spinner("Running the stages in the right order …"):
         run = sample_trajectory(settings)
-        x0 = torch.from_numpy(from_uint8(_sample_image()))[None]
+        denoiser = checkpoints.load()
+        x0 = denoiser.encode(torch.from_numpy(from_uint8(_sample_image()))[None])
         noisy = add_noise(x0, randn_per_seed(make_generators([0]), x0.shape[1:]), 0.6, schedule)
-        denoise = checkpoints.load().conditioned(["cat face"], ["noto"], schedule)
+        denoise = denoiser.conditioned(["cat face"], ["noto"], schedule)
         x0_hat = denoise(noisy, torch.tensor([0.6], dtype=torch.float64))
-    noised, predicted = to_uint8(noisy[0].numpy()), to_uint8(x0_hat[0].numpy())
+    noised, predicted = (to_uint8(denoiser.decode(x)[0].numpy()) for x in (noisy, x0_hat))
     frames = run.frames("x")
     images = [noised, predicted, frames[0], frames[1], frames[steps // 2], frames[-1]]
     titles = ["b) add noise", "d) train", "c) fresh noise", "f) one step", "a) again", "e) the end"]

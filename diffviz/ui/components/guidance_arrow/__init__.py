@@ -3,26 +3,65 @@
 The two predictions of every step are sent once. The browser computes x0_hat(∅) + w (x0_hat(c) - x0_hat(∅)), clipped to
 [-1, 1], for any w while the arrow's head is dragged; what is computed there is what `diffusion.guidance` computes, to
 the rounding of the 16 bits that the predictions are sent with.
+
+Predictions of latents have to be decoded, which a browser cannot: they are decoded here at several w, and the one
+nearest to the arrow's head is shown, with the w that it is of.
 """
 
 from __future__ import annotations
 
 import functools
 import json
+import math
 import struct
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import streamlit as st
 from streamlit.components import v2
 
 from diffviz.analysis.guidance_analysis import CLIP_TOLERANCE
+from diffviz.pipelines.trajectory import sprite_sheet
+from diffviz.ui.cache import by_content
 from diffviz.ui.components.gallery import kept_uri
 
 _HERE = Path(__file__).parent
 LARGEST = 32767  # of a 16-bit integer
+
+
+class Decoded(NamedTuple):
+    """Guided predictions of latents as images (steps, N, H, W, 3) uint8, at N rising `scales` that include 0 and 1."""
+
+    scales: Sequence[float]
+    images: np.ndarray
+
+
+def pack_decoded(decoded: Decoded, **header: object) -> bytes:
+    """The payload of decoded predictions: header length, header (JSON), then all images as one sprite sheet (PNG).
+
+    Image k of step i is frame i N + k of the sheet (`pipelines.trajectory.sprite_sheet`). Raises ValueError for scales
+    that do not rise or lack 0 or 1, or are not as many as the images of a step.
+    """
+    scales, (steps, n, height, width, _) = list(decoded.scales), decoded.images.shape
+    if len(scales) != n or scales != sorted(set(scales)) or not {0.0, 1.0} <= set(scales):
+        raise ValueError(
+            f"rising scales with 0 and 1, one for each of {n} images a step, please, not {scales}"
+        )
+    head = {
+        **header,
+        "steps": steps,
+        "size": [height, width],
+        "scales": scales,
+        "columns": math.ceil(math.sqrt(steps * n)),
+    }
+    raw = json.dumps(head, ensure_ascii=False).encode()
+    sheet = _sheet(decoded.images.reshape(steps * n, height, width, 3))
+    return struct.pack("<I", len(raw)) + raw + sheet
+
+
+_sheet = by_content(sprite_sheet)
 
 
 def pack(cond: np.ndarray, uncond: np.ndarray, **header: object) -> bytes:
@@ -52,8 +91,7 @@ def _component() -> Callable[..., Any]:
 
 
 def show(
-    cond: np.ndarray,
-    uncond: np.ndarray,
+    predictions: tuple[np.ndarray, np.ndarray] | Decoded,
     readouts: Sequence[str],
     *,
     scale: float,
@@ -64,7 +102,9 @@ def show(
     on_release: Callable[[float], None],
     locked: bool = False,
 ) -> None:
-    """Show the arrow over the predictions (steps, C, H, W) of one trajectory that was sampled with `scale`.
+    """Show the arrow over the predictions of one trajectory that was sampled with `scale`.
+
+    `predictions` are the conditional and the unconditional ones (steps, 3, H, W), or the decoded ones of latents.
 
     `finished` is its final image (H, W, 3) uint8, `start` the step shown first. `run` names what the trajectory was
     sampled from but the scale: while it is the same, the step that the learner chose stays. `on_release` is called with
@@ -76,7 +116,14 @@ def show(
         if isinstance(chosen, int | float) and 1 <= chosen <= 10:
             on_release(float(chosen))
 
-    data = pack(
-        cond, uncond, readouts=list(readouts), scale=scale, finished=kept_uri(finished), run=run, start=start, locked=locked
-    )  # fmt: skip
+    header = {
+        "readouts": list(readouts),
+        "scale": scale,
+        "finished": kept_uri(finished),
+        "run": run,
+        "start": start,
+        "locked": locked,
+    }
+    decoded = isinstance(predictions, Decoded)
+    data = pack_decoded(predictions, **header) if decoded else pack(*predictions, **header)
     _component()(data=data, key=key, on_released_change=released)

@@ -2,7 +2,8 @@
 // x̂₀(∅) + w (x̂₀(c) − x̂₀(∅)) is computed and clipped for the w at the arrow's head, as diffusion/guidance.py does.
 //
 // Payload: 4 bytes (little endian) length of the header, the header as JSON, then the unconditional and the conditional
-// predictions as 16-bit integers, (steps, 3, height, width) each, in units of header.unit.
+// predictions as 16-bit integers, (steps, 3, height, width) each, in units of header.unit. Of latents, which only the
+// server can decode, there are images at header.scales instead: one sheet (PNG), image k of step i is number i·N + k.
 
 const HIGH = 10;
 const TRAJECTORY_FROM = 1; // the scale of a whole trajectory begins here, in steps of:
@@ -15,6 +16,9 @@ function unpack(payload) {
   const bytes = payload instanceof Uint8Array ? payload : new Uint8Array(payload);
   const length = new DataView(bytes.buffer, bytes.byteOffset).getUint32(0, true);
   const header = JSON.parse(new TextDecoder().decode(bytes.subarray(4, 4 + length)));
+  if (header.scales) {
+    return { header, sheet: createImageBitmap(new Blob([bytes.subarray(4 + length)], { type: "image/png" })) };
+  }
   const values = new Int16Array(bytes.slice(4 + length).buffer); // a copy, which begins at an even address
   return { header, uncond: values.subarray(0, values.length / 2), cond: values.subarray(values.length / 2) };
 }
@@ -33,7 +37,9 @@ export default function ({ parentElement, data, setTriggerValue }) {
   if (!root || !data) return;
   const find = (name) => root.querySelector(`.dv-${name}`);
   const [line, head, drawing, slider] = [find("line"), find("head"), root.querySelector(".dv-line > svg"), root.querySelector(".dv-step input")];
-  const { header, uncond, cond } = unpack(data);
+  const { header, uncond, cond, sheet } = unpack(data);
+  const latent = Boolean(header.scales);
+  let decoded = null;
   const [height, width] = header.size;
   const pixels = height * width;
   const memory = (root.memory ??= {});
@@ -48,6 +54,10 @@ export default function ({ parentElement, data, setTriggerValue }) {
   const on = (target, event, action) => target.addEventListener(event, action, { signal: abort.signal });
   let [timer, waiting, from, unit] = [null, 0, 0, 0];
 
+  const [hat, state] = latent ? ["ẑ₀", "zₜ"] : ["x̂₀", "xₜ"];
+  for (const [name, of] of [["uncond", "(∅)"], ["cond", "(c)"], ["guided", ""]]) {
+    find(name).querySelector("b").textContent = latent ? `D(${hat}${of})` : `${hat}${of}`;
+  }
   root.classList.toggle("locked", header.locked);
   for (const name of ["uncond", "cond", "guided"]) Object.assign(find(name).querySelector("canvas"), { width, height });
   root.querySelector(".dv-end img").src = header.finished;
@@ -68,10 +78,25 @@ export default function ({ parentElement, data, setTriggerValue }) {
     pen.putImageData(image, 0, 0);
   }
 
+  // The image of latents decoded at the scale nearest to w; returns that scale.
+  function draw(name, w) {
+    const far = header.scales.map((scale) => Math.abs(scale - w));
+    const k = far.indexOf(Math.min(...far));
+    const number = memory.step * header.scales.length + k;
+    const [left, top] = [(number % header.columns) * width, Math.floor(number / header.columns) * height];
+    if (decoded) find(name).querySelector("canvas").getContext("2d").drawImage(decoded, left, top, width, height, 0, 0, width, height);
+    return header.scales[k];
+  }
+
   function drawEnds() {
     const start = memory.step * 3 * pixels;
-    paint("uncond", (i) => uncond[start + i] * header.unit);
-    paint("cond", (i) => cond[start + i] * header.unit);
+    if (latent) {
+      draw("uncond", 0);
+      draw("cond", 1);
+    } else {
+      paint("uncond", (i) => uncond[start + i] * header.unit);
+      paint("cond", (i) => cond[start + i] * header.unit);
+    }
     slider.value = memory.step;
     slider.setAttribute("aria-valuetext", header.readouts[memory.step]);
     find("readout").textContent = header.readouts[memory.step];
@@ -82,8 +107,9 @@ export default function ({ parentElement, data, setTriggerValue }) {
 
   function drawGuided() {
     const start = memory.step * 3 * pixels;
-    let clipped = 0;
-    paint("guided", (i) => {
+    let [clipped, shown] = [0, null];
+    if (latent) shown = number(draw("guided", memory.w));
+    else paint("guided", (i) => {
       const base = uncond[start + i] * header.unit;
       const value = base + memory.w * (cond[start + i] * header.unit - base);
       if (Math.abs(value) > 1 + header.tolerance) clipped += 1;
@@ -91,11 +117,12 @@ export default function ({ parentElement, data, setTriggerValue }) {
     });
     const [w, share] = [number(memory.w), Math.round((100 * clipped) / (3 * pixels))];
     root.dataset.w = w;
-    find("guided").querySelector("small").textContent = header.locked ? "guided" : `guided, w = ${w}`;
+    if (latent) root.dataset.shown = shown;
+    find("guided").querySelector("small").textContent = header.locked ? "guided" : `guided, w = ${latent ? shown : w}`;
     find("guided").querySelector("canvas").setAttribute("aria-label",
-      header.locked ? "Guided prediction, held back" : `Guided prediction with w = ${w}, ${header.readouts[memory.step]}`);
-    find("formula").textContent = header.locked ? "" : `x̂₀ = x̂₀(∅) + ${w} · (x̂₀(c) − x̂₀(∅))`;
-    find("caption").textContent = header.locked ? "" : caption(w, share);
+      header.locked ? "Guided prediction, held back" : `Guided prediction with w = ${latent ? shown : w}, ${header.readouts[memory.step]}`);
+    find("formula").textContent = header.locked ? "" : `${hat} = ${hat}(∅) + ${w} · (${hat}(c) − ${hat}(∅))`;
+    find("caption").textContent = header.locked ? "" : caption(w, share, shown);
     head.setAttribute("aria-valuenow", w);
     head.setAttribute("aria-valuetext", `w = ${w}: ${where(memory.w)}`);
   }
@@ -106,11 +133,15 @@ export default function ({ parentElement, data, setTriggerValue }) {
     return w === 1 ? "the conditional prediction; guidance is off" : "beyond the conditional prediction";
   }
 
-  function caption(w, share) {
-    const values = memory.w > 1 ? `; ${share}% of its values were outside −1 to 1 and are clipped` : "";
+  function caption(w, share, shown) {
+    let values = memory.w > 1 ? `; ${share}% of its values were outside −1 to 1 and are clipped` : "";
     let sampled = "Drag the arrow’s head: this is computed in your browser.";
+    if (latent) {
+      values = shown === w ? "" : `; the image is that of w = ${shown}, the nearest that is decoded`;
+      sampled = "Drag the arrow’s head: the server has decoded the prediction at several w. Latents are not clipped.";
+    }
     if (memory.w < TRAJECTORY_FROM) sampled = `A preview: trajectories are sampled with w from ${TRAJECTORY_FROM}.`;
-    else if (memory.w !== header.scale) sampled = `xₜ is still that of w = ${number(header.scale)}: let go, and a new trajectory is sampled.`;
+    else if (memory.w !== header.scale) sampled = `${state} is still that of w = ${number(header.scale)}: let go, and a new trajectory is sampled.`;
     return `w = ${w}: ${where(memory.w)}${values}. ${sampled}`;
   }
 
@@ -227,7 +258,15 @@ export default function ({ parentElement, data, setTriggerValue }) {
   drawEnds();
   drawGuided();
   fit();
-  root.dataset.ready = memory.sampled;
+  if (latent) {
+    sheet.then((bitmap) => {
+      if (abort.signal.aborted) return;
+      decoded = bitmap;
+      drawEnds();
+      drawGuided();
+      root.dataset.ready = memory.sampled;
+    });
+  } else root.dataset.ready = memory.sampled;
   memory.stop = () => { abort.abort(); watcher.disconnect(); clearTimeout(waiting); cancelAnimationFrame(timer); };
   return memory.stop;
 }
