@@ -10,7 +10,7 @@ from helpers import ROOT
 from PIL import Image
 from streamlit.testing.v1 import AppTest
 
-from diffviz.analysis import broken_pipelines, unet_probe
+from diffviz.analysis import broken_pipelines, reverse_trajectory, unet_probe
 from diffviz.evaluation import categories, nearest_neighbors, results
 from diffviz.evaluation.metrics import rmse
 from diffviz.lessons import content, staircase
@@ -207,19 +207,19 @@ def test_a_start_with_a_terminal_snr_waits_for_a_guess_and_computes_the_answer()
     _, samples = app.session_state["reverse-starts"]
     assert len(samples) == 8
     means = {key: float(images.mean()) for key, images in samples.items()}
-    found = reverse.brightness_change(means, list(dict.fromkeys(name for _, name in samples)))
+    first, *_, last = dict.fromkeys(name for _, name in samples)
+    found = reverse_trajectory.brightness_change(
+        *([means[p, start] for p in reverse_trajectory.EXTREMES] for start in (first, last))
+    )
     assert f"it is **{found}**" in said(app) or found == "darker"
 
 
 def test_brightness_is_judged_by_both_prompts():
-    def change(white, black):
-        keys = [(p, s) for p in reverse.START_PROMPTS for s in ("zero", "last")]
-        return reverse.brightness_change(dict(zip(keys, (*white, *black), strict=True)), ["zero", "last"])
-
-    assert change((0.8, 0.0), (-0.3, 0.0)) == "nearer to medium grey"
-    assert change((0.8, 0.2), (-0.3, -0.6)) == "darker"
-    assert change((0.8, 0.78), (-0.3, -0.32)) == "not at all"
-    assert change((0.8, 0.9), (-0.3, -0.1)) == "in different ways"
+    change = reverse_trajectory.brightness_change
+    assert change((0.8, -0.3), (0.0, 0.0)) == "nearer to medium grey"
+    assert change((0.8, -0.3), (0.2, -0.6)) == "darker"
+    assert change((0.8, -0.3), (0.78, -0.32)) == "not at all"
+    assert change((0.8, -0.3), (0.9, -0.1)) == "in different ways"
 
 
 @pytest.mark.parametrize("steps", [1, 2, 250])
