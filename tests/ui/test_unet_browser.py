@@ -38,7 +38,7 @@ def test_a_block_of_the_diagram_is_opened_by_a_click_or_a_key_and_stands_in_the_
     blocks, lines = diagram.get_by_role("button"), diagram.locator("path:not(.head)")
     skips = diagram.get_by_text("+ skip from", exact=False)
     assert lines.count() == skips.count() > 0
-    for k, label in enumerate(diagram.locator("svg text").all_inner_texts()):
+    for k, label in enumerate(diagram.locator("svg text").all_text_contents()):
         assert label.endswith(" ch"), k
     first, last = blocks.first.bounding_box(), diagram.get_by_role("button", name="conv_out").bounding_box()
     for line in lines.all():

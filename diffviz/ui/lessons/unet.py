@@ -202,7 +202,7 @@ def _diagram(settings: Settings, run: Trajectory, net: UNet, name: str) -> None:
 
     key = _block_key(settings.model)
     unet_diagram.show(
-        boxes(_blocks(settings.model)), skips(net), memo("unet-diagram", settings, pictures), name, "unet-diagram",
+        boxes(_blocks(settings.model)), skips(net), memo("unet-diagram", settings, pictures), name, "unet-blocks",
         "The blocks of the U-Net; choose one to see its activations",
         lambda block: st.session_state.update({key: block}),
     )  # fmt: skip
