@@ -355,8 +355,9 @@ def switches(stage: Stage, settings: Settings, key: str, scales: dict[int, float
             panels, live.readouts(plain, last), said, title=title, key="unet-switch-player", name=f"switch-{key}",
             main=1, t=list(t), charts=[chart],
         )  # fmt: skip
-    judge = classifier.load(ASSETS / "classifier32.safetensors")
-    found = unet_probe.compare(plain.x[-1], changed.x[-1], settings.prompt, judge)
+    found = memo(
+        "unet-lost", (settings, key, sorted(scales.items())), lambda: _compared(settings, plain, changed)
+    )
     right = guess if guess in found.lost else found.lost[0]
     st.markdown(f"{verdict(guess, right)}. {_measured(found, settings.prompt)}")
     st.markdown(
@@ -365,6 +366,11 @@ def switches(stage: Stage, settings: Settings, key: str, scales: dict[int, float
         "trained without that part would have learned to do without it: to know what is needed, train both and compare."
     )
     source.show(unet_probe.switched, unet_probe._scaled_input)
+
+
+def _compared(settings: Settings, plain: Trajectory, changed: Trajectory) -> unet_probe.Comparison:
+    judge = classifier.load(ASSETS / "classifier32.safetensors")
+    return unet_probe.compare(plain.x[-1], changed.x[-1], settings.prompt, judge)
 
 
 def _measured(found: unet_probe.Comparison, prompt: str) -> str:
