@@ -17,7 +17,7 @@ def test_both_runs_stand_side_by_side_at_one_size(browser, server, width):
     assert healthy["width"] == broken["width"] and healthy["height"] == broken["height"]
     assert healthy["y"] == broken["y"] and healthy["x"] + healthy["width"] < broken["x"]
     assert healthy["width"] > 0.3 * width
-    page.get_by_text("axis", exact=False).first.wait_for()  # the curves
+    page.locator(".js-plotly-plot").first.wait_for()  # the curves
     assert page.locator("[data-testid=stMain]").evaluate("e => e.scrollWidth - e.clientWidth") <= 1
     context.close()
     assert not wrong
