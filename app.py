@@ -31,12 +31,13 @@ async def moved(request: Request) -> RedirectResponse:
 
 @asynccontextmanager
 async def running(_: st.App) -> AsyncIterator[None]:
-    """Opens the start page, as `streamlit run` does for a script but not for an st.App, and serves a classroom's phones."""
+    """Opens the start page, as `streamlit run` does for a script but not for an st.App; loads torch; serves the phones."""
     if not st.get_option("server.headless"):
         address = st.get_option("server.address")
         host = "localhost" if address in EVERY_ADDRESS else address
         url = f"http://{host}:{st.get_option('server.port')}"
         asyncio.get_running_loop().call_later(0.5, webbrowser.open, url)  # when the port is listened on
+    frame.warm()
     with phones.ended_on_signals():
         yield
 

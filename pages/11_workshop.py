@@ -10,7 +10,6 @@ page = frame.setup_page(
     kicker="Under the hood · debugging",
 )
 
-import streamlit as st
 
 frame.load_torch()
 
@@ -30,16 +29,12 @@ with stage.controls:
     with stage.more("seed"):
         seed = seed_control(c)
 with stage.below:
-    st.caption(
-        "Four images in each run: two of “cat face” with different seeds, a red heart and a sunflower. Compare the frames, "
-        "then the curves: what is too large, too small, too alike, or early or late?"
-    )
     workshop.show(stage, case, seed)
 
 frame.closing_question(
     "Most of these pipelines run without an error and give plausible images. Which checks would have caught them?",
     "Compare with something known: run the pipeline against a trusted implementation from the same noise, or where the "
-    "answer is exact. Log the RMS of the network's input at every step: it should stay near 1 (0.8 to 1 here; in "
+    "answer is exact. Log the RMS of the network's input at every step: it should stay near 1 (0.7 to 1 here; in "
     "latents guidance lifts it, up to 1.5). Look at "
     "several images of a batch, with different prompts and one prompt twice. Set the guidance scale to 1 and check that "
     "guidance is off.",

@@ -61,7 +61,7 @@ with stage.controls:
 if part == "field":
     field.show(stage, data, arrows, start)
 elif part == "samplers":
-    samplers.show(stage, samplers.Setup(data, steps, solver == "Heun", inner, seed))
+    samplers.show(stage, samplers.Setup(data, steps, solver == "Heun", inner, seed), c)
 elif part == "own":
     with stage.question:
         points = own.points(where, count, seed)

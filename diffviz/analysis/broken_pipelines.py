@@ -22,9 +22,11 @@ import torch
 from torch import Tensor
 
 from diffviz import pacing
+from diffviz.analysis.reverse_trajectory import EXTREMES
 from diffviz.diffusion.process import append_dims, x0_from_v
 from diffviz.diffusion.samplers import SAMPLERS, Step, make_generators, randn_per_seed, timesteps
 from diffviz.diffusion.schedules import SCHEDULES, Schedule, karras_ratio
+from diffviz.imaging import samples
 from diffviz.imaging.pixels import normalize
 from diffviz.models import checkpoints, early_weights
 from diffviz.models.autoencoder import Autoencoder
@@ -33,6 +35,8 @@ from diffviz.models.unet import UNet
 
 Generators = Sequence[torch.Generator]
 STYLE, STEPS, GUIDANCE = "noto", 16, 3.0
+IMAGES = 4  # in a run
+IMAGE = "cat-face-noto.png"  # what a run starts from where a case starts from an image
 PROMPTS = ("cat face", "cat face", "red heart", "sunflower")  # one prompt twice: two seeds of it must differ
 
 # --- two schedules that mistakes need and the lessons do not ------------------------------------------------
@@ -268,6 +272,8 @@ class Case:
     start: float = 1.0  # the first time of the run; below 1 with an image, as in image-to-image
     model: str = checkpoints.QUICK
     fewer_steps: int = 0  # than STEPS, where an evaluation takes long
+    prompts: tuple[str, ...] = PROMPTS  # IMAGES of them
+    style: str | None = STYLE
 
     @property
     def right(self) -> Callable[..., object]:
@@ -293,6 +299,8 @@ class Case:
             self.start,
             self.model,
             self.steps,
+            self.prompts,
+            self.style,
         )
 
 
@@ -326,6 +334,11 @@ def load(case: Case) -> tuple[Denoiser, UNet | None]:
     return checkpoints.load(case.model), early_weights.load() if case.part == "weights" else None
 
 
+def start_image(case: Case, denoiser: Denoiser) -> np.ndarray | None:
+    """The image that a case's run begins at, (S, S, 3) uint8 at the network's size; None where it begins at noise alone."""
+    return samples.pixels(IMAGE, denoiser.image_size) if case.from_image else None
+
+
 def run(
     parts: Parts,
     case: Case,
@@ -334,14 +347,14 @@ def run(
     pixels: np.ndarray | None = None,
     step_net: UNet | None = None,
 ) -> Iterator[Frame]:
-    """The steps of a run made of these parts, one image for each of PROMPTS.
+    """The steps of a run made of these parts, one image for each of the case's prompts.
 
-    `seeds` are as many as PROMPTS; `pixels` (S, S, 3) from 0 to 255 is the image to start from, for cases that do. The
+    `seeds` are as many as its prompts; `pixels` (S, S, 3) from 0 to 255 is the image to start from, for cases that do. The
     denoiser's weights are averaged ones; `step_net` has those of one training step, for the case about them. Raises
     ValueError where a seed or the image is missing.
     """
-    if len(seeds) != len(PROMPTS):
-        raise ValueError(f"one seed for each of the {len(PROMPTS)} prompts, please")
+    if len(seeds) != len(case.prompts):
+        raise ValueError(f"one seed for each of the {len(case.prompts)} prompts, please")
     if case.from_image and pixels is None:
         raise ValueError("this run starts from an image: give its pixels")
     denoiser = dataclasses.replace(
@@ -374,9 +387,9 @@ def _denoise(
     parts: Parts, case: Case, denoiser: Denoiser, used: Schedule, given: list[np.ndarray]
 ) -> Callable[[Tensor, Tensor], Tensor]:
     """denoise(x, t) with guidance, made of the parts; the RMS of each network input is added to `given`."""
-    words = parts.captions(PROMPTS)
+    words = parts.captions(case.prompts)
     tokens = denoiser.tokens(
-        [*words, *[""] * len(words)], [*[STYLE] * len(words), *[None] * len(words)]
+        [*words, *[""] * len(words)], [*[case.style] * len(words), *[None] * len(words)]
     )  # (2 B, L): conditional, then unconditional
     ts, calls = case.timesteps, itertools.count()
     limited = parts.clip if denoiser.autoencoder is None else parts.latent_range
@@ -533,9 +546,11 @@ _EVERY = (
     ),
     Case(
         "terminal-snr", "The schedule does not end at SNR zero", "schedule", schedule_as_it_came, given=SCALED_LINEAR,
-        sign="The mean brightness of the four images lies closer together: the heart, the darkest of them, is paler.",
+        guidance=1.0, model=checkpoints.SHARP, fewer_steps=8, prompts=EXTREMES * 2, style=None,
+        sign="All images are nearer to medium grey: what should be white is not white, and what should be black not black.",
         why="At t = 1 this schedule still has α = 0.07. The network is told so, and takes the mean of the "
-        "starting noise for a trace of the image's brightness. Pure noise has a mean near 0, which is mid grey.",
+        "starting noise for a trace of the image's brightness. Pure noise has a mean near 0, which is mid grey. "
+        "Guidance, off here, hides a part of it.",
         source=Source(
             "Lin et al. 2024; the thread in diffusers on it is issue 3475", "https://arxiv.org/abs/2305.08891"
         ),

@@ -18,6 +18,8 @@ from diffviz.pipelines.text_to_image import Settings, build_denoiser
 from diffviz.pipelines.trajectory import Trajectory
 
 BATCH = 25  # states that are evaluated at once: the memory of a long trajectory stays bounded
+EXTREMES = ("white large square", "black large square")  # prompts of a very bright and of a very dark image
+BRIGHTNESS_CHANGES = ("not at all", "darker", "nearer to medium grey", "in different ways")
 
 
 def conditional_x0(run: Trajectory, settings: Settings, denoiser: Denoiser) -> np.ndarray:
@@ -69,6 +71,21 @@ def sample_from_noise_as(
     x = randn_per_seed(rng, denoiser.shape)
     last = final_step(ddim(denoise, x, timesteps(steps, time_of_alpha(alpha, schedule)), schedule))
     return denoiser.decode(last.x).numpy()
+
+
+def brightness_change(before: Sequence[float], after: Sequence[float]) -> str:
+    """Which of BRIGHTNESS_CHANGES happened to the mean brightness of every image; up to 0.05 counts as none.
+
+    `before` and `after` are means over the values of each image, in [-1, 1], in the same order.
+    """
+    none, darker, grey, other = BRIGHTNESS_CHANGES
+    changes = [b - a for a, b in zip(before, after, strict=True)]
+    nearer = [abs(a) - abs(b) for a, b in zip(before, after, strict=True)]
+    if max(map(abs, changes)) < 0.05:
+        return none
+    if min(nearer) > 0.05:
+        return grey
+    return darker if max(changes) < -0.05 else other
 
 
 @dataclasses.dataclass(frozen=True)

@@ -20,6 +20,8 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from diffviz import pacing
 from diffviz.diffusion.schedules import SCHEDULES
+from diffviz.evaluation.metrics import PER_IMAGE, rmse
+from diffviz.models.classifier import LabelClassifier
 from diffviz.models.denoiser import Denoiser
 from diffviz.models.text_encoder import PAD, Vocabulary
 from diffviz.models.unet import (
@@ -167,7 +169,7 @@ def switched(denoiser: Denoiser, switches: Switches) -> Denoiser:
             raise ValueError(f"there is no block up.{i}: the network has {len(net.up)} of them")
         block = net.up[i]
         assert isinstance(block, ResBlock)
-        split = block.norm1.num_channels - _skip_channels(net)[i]
+        split = block.norm1.num_channels - skip_channels(net)[i]
         block.register_forward_pre_hook(
             _scaled_input(split, switches.backbone.get(i, 1.0), switches.skips.get(i, 1.0))
         )
@@ -185,7 +187,7 @@ def switched(denoiser: Denoiser, switches: Switches) -> Denoiser:
     return dataclasses.replace(denoiser, net=net)
 
 
-def _skip_channels(net: UNet) -> list[int]:
+def skip_channels(net: UNet) -> list[int]:
     """Channels of the skip connection into each block on the way up."""
     config = net.config
     skips = [config.channels[0]]
@@ -208,6 +210,63 @@ def _nothing(module: nn.Module, given: object, out: Tensor) -> Tensor:
     return torch.zeros_like(out)  # the residual branch adds nothing
 
 
+# --- what a switch costs ---
+
+LOSSES = ("the shape", "the colours", "what the prompt says", "removing all noise", "hardly anything")
+FIRST = 10  # labels of the classifier among which the prompt is to be
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """A finished image measured against the untouched one of the same noise.
+
+    `layout` is the correlation of their brightness over the image; `hue` how far the mean colour has moved (RMS over the
+    channels, brightness taken out); `fine` the RMS of what a mean over 3 × 3 pixels takes away, as a multiple of the
+    untouched image's. `ranks` are those of the prompt among the classifier's labels, (untouched, changed), 1 for the first;
+    None where the prompt is none of them.
+    """
+
+    rmse: float
+    layout: float
+    hue: float
+    fine: float
+    ranks: tuple[int, int] | None
+
+    @property
+    def lost(self) -> list[str]:
+        """Those of LOSSES that happened, by the limits below; the last one where no other did."""
+        prompt = self.ranks is not None and self.ranks[0] <= FIRST < self.ranks[1]
+        happened = (self.layout < 0.8, self.hue > 0.1, prompt, self.fine > 1.5)
+        return [name for name, yes in zip(LOSSES, happened, strict=False) if yes] or [LOSSES[-1]]
+
+
+def compare(untouched: np.ndarray, changed: np.ndarray, prompt: str, judge: LabelClassifier) -> Comparison:
+    """Compare two images (3, H, W) in [-1, 1]."""
+    both = np.stack([untouched, changed])
+    grey = both.mean(1)
+    hue = (both - grey[:, None]).mean((2, 3))
+    smooth = sum(np.roll(both, (i, j), (2, 3)) for i in (-1, 0, 1) for j in (-1, 0, 1)) / 9
+    fine = rmse(both - smooth, 0.0, PER_IMAGE)
+    ranks = None
+    if prompt in judge.labels:
+        logits = judge.predict(torch.from_numpy(both).float())[0]
+        of = logits[:, judge.labels.index(prompt), None]
+        first, second = (1 + (logits > of).sum(1)).tolist()
+        ranks = first, second
+    return Comparison(
+        float(rmse(untouched, changed)), _correlation(grey[0], grey[1]), float(rmse(hue[0], hue[1])),
+        float(fine[1] / max(float(fine[0]), 1e-9)), ranks,
+    )  # fmt: skip
+
+
+def _correlation(a: np.ndarray, b: np.ndarray) -> float:
+    """Pearson's; 1 for equal images and 0 where one of two different ones is uniform."""
+    if np.array_equal(a, b):
+        return 1.0
+    spread = float(a.std() * b.std())
+    return float(((a - a.mean()) * (b - b.mean())).mean()) / spread if spread > 0 else 0.0
+
+
 # --- what a run leaves in the network -----------------------------------------------------------------------
 
 
@@ -220,10 +279,34 @@ def activations(run: Trajectory, settings: Settings, denoiser: Denoiser, name: s
     module.register_forward_hook(lambda module, given, out: seen.append(out))
     _evaluate(run, settings, dataclasses.replace(denoiser, net=net))
     (out,) = seen
-    if out.dim() == 3:  # positions (steps, N, C)
-        side = math.isqrt(out.shape[1])
-        out = out.transpose(1, 2).unflatten(2, (side, side))
-    return out.numpy()
+    return _as_maps(out).numpy()
+
+
+@torch.inference_mode()
+def most_varied(run: Trajectory, settings: Settings, denoiser: Denoiser, step: int) -> dict[str, np.ndarray]:
+    """Of every block the channel that varies most over the image at one state of a trajectory: name -> (H, W)."""
+    seen: dict[str, np.ndarray] = {}
+    net = same_weights(denoiser.net)
+
+    def keep(name: str) -> Callable[..., None]:
+        def look(module: nn.Module, given: object, out: Tensor) -> None:
+            acts = _as_maps(out).numpy()
+            seen[name] = acts[0, by_variance(acts)[0]]
+
+        return look
+
+    for name, (module, _, _) in _parts(net).items():
+        module.register_forward_hook(keep(name))
+    _evaluate(run, settings, dataclasses.replace(denoiser, net=net), slice(step, step + 1))
+    return seen
+
+
+def _as_maps(out: Tensor) -> Tensor:
+    """What a block gives out as (B, C, H, W), of positions (B, N, C) too."""
+    if out.dim() == 4:
+        return out
+    side = math.isqrt(out.shape[1])
+    return out.transpose(1, 2).unflatten(2, (side, side))
 
 
 @torch.inference_mode()
@@ -253,13 +336,14 @@ def attention(run: Trajectory, settings: Settings, denoiser: Denoiser, kind: str
     return weights.numpy()
 
 
-def _evaluate(run: Trajectory, settings: Settings, denoiser: Denoiser) -> None:
-    """Evaluate the conditional prediction at all states of a trajectory, in one batch."""
-    n = run.steps
+def _evaluate(run: Trajectory, settings: Settings, denoiser: Denoiser, steps: slice = slice(None)) -> None:
+    """Evaluate the conditional prediction at the states of these steps of a trajectory, in one batch."""
+    at = range(run.steps)[steps]
+    n = len(at)
     denoise = denoiser.conditioned(
         [settings.prompt] * n, [settings.style or None] * n, SCHEDULES[settings.schedule]
     )
-    denoise(torch.from_numpy(run.x[:n]), torch.from_numpy(run.t[:n]))
+    denoise(torch.from_numpy(run.x[at.start : at.stop]), torch.from_numpy(run.t[at.start : at.stop]))
 
 
 def by_variance(acts: np.ndarray) -> np.ndarray:

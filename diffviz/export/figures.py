@@ -281,18 +281,18 @@ def _unet(state: State, model: str) -> Figure | None:
 def _workshop(state: State, model: str) -> Figure:
     number = int(state["bug"].removeprefix("Run "))
     case = list(broken_pipelines.CASES.values())[number - 1]
-    denoiser, seeds = checkpoints.load(case.model), range(4)
-    pixels = samples.pixels(IMAGE, denoiser.image_size) if case.from_image else None
+    (denoiser, step_net), seeds = broken_pipelines.load(case), range(len(case.prompts))
+    pixels = broken_pipelines.start_image(case, denoiser)
     ends = []
     for parts in (broken_pipelines.PARTS, broken_pipelines.broken(case)):
-        *_, last = broken_pipelines.run(parts, case, denoiser, seeds, pixels)
+        *_, last = broken_pipelines.run(parts, case, denoiser, seeds, pixels, step_net)
         ends.append(to_uint8(last.images.numpy()))
-    prompts = ", ".join(f"“{p}”" for p in broken_pipelines.PROMPTS)
+    prompts = ", ".join(f"“{p}”" for p in case.prompts)
     return _sheet(
         ends,
         "Four images of a healthy run, and under them those of a broken one",
         f"A healthy run above, run {number} below; prompts {prompts}, seeds 0 to 3, {SAMPLERS[case.sampler].title}, "
-        f"{broken_pipelines.STEPS} steps, guidance scale {case.guidance:g}, network {case.model}",
+        f"{case.steps} steps, guidance scale {case.guidance:g}, network {case.model}",
     )
 
 

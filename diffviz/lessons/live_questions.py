@@ -323,33 +323,55 @@ def word_order(seed: int) -> Question:
     )
 
 
-NEEDS_MORE = {
-    "terminal-snr",
-    "guidance-off-by-one",
-    "no-average",
-}  # too slight to be seen without the curves of the workshop
+# Mistakes that look much alike in these images: a question about one offers none of the others beside it.
+ALIKE = (
+    {"terminal-snr", "pixel-range", "latents-unscaled", "latents-clipped"},  # pale
+    {"guidance-off-by-one", "no-average", "time-off-by-one"},  # slight
+)
+
+
+def _latent(case: broken_pipelines.Case) -> bool:
+    return bool(checkpoints.manifest()[case.model].autoencoder)
+
+
+def rivals(case: broken_pipelines.Case) -> list[broken_pipelines.Case]:
+    """The other mistakes that a question about this run may offer: possible in it, and not too like its own."""
+    like = set[str]().union(*(group for group in ALIKE if case.id in group))
+    return [
+        c
+        for c in broken_pipelines.CASES.values()
+        if c is not case
+        and c.id not in like
+        and (case.from_image or not c.from_image)
+        and not (_latent(c) and not _latent(case))
+    ]
 
 
 def find_the_bug(seed: int) -> Question:
     """A healthy and a broken pipeline of four images: which mistake is in it?"""
-    cases = [c for c in broken_pipelines.CASES.values() if not c.from_image and c.id not in NEEDS_MORE]
+    cases = list(broken_pipelines.CASES.values())
     case = cases[seed % len(cases)]
-    (denoiser, step_net), seeds = (
-        broken_pipelines.load(case),
-        range(seed, seed + len(broken_pipelines.PROMPTS)),
-    )
+    denoiser, step_net = broken_pipelines.load(case)
+    pixels = broken_pipelines.start_image(case, denoiser)
     runs = [
-        list(broken_pipelines.run(parts, case, denoiser, seeds, None, step_net))
+        list(
+            broken_pipelines.run(
+                parts, case, denoiser, range(seed, seed + len(case.prompts)), pixels, step_net
+            )
+        )
         for parts in (broken_pipelines.PARTS, broken_pipelines.broken(case))
     ]
     half = case.steps // 2
-    rms = [[float(f.input_rms.mean()) for f in run[:-1]] for run in runs]
-    shown = random.Random(seed).sample([c for c in cases if c is not case], 3)
+    begun = ", begun at a noisy image" if case.from_image else ""
+    rms = [
+        [(float(f.input_rms.mean()), float(rmse(f.step.x0.numpy(), 0.0))) for f in run[:-1]] for run in runs
+    ]
+    shown = random.Random(seed).sample(rivals(case), 3)
     options = sorted([case, *shown], key=lambda c: c.title)
     return Question(
         [mosaic(run[i].images.numpy()) for run in runs for i in (half, -1)],
         [
-            f"{name}, {when}: network input RMS {values[i]:.2f}"
+            f"{name}{begun}, {when}: RMS of network input {values[i][0]:.2f}, of x̂₀ {values[i][1]:.2f}"
             for name, values in zip(("healthy", "broken"), rms, strict=True)
             for when, i in ((f"x̂₀ of step {half + 1}", half), ("the end", -1))
         ],

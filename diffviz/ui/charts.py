@@ -580,9 +580,15 @@ def paired_lines(
 ) -> go.Figure:
     """Two runs over the steps, one small chart for each quantity: title -> name of the run -> values (steps,).
 
-    Where values differ by more than a factor of ten the axis is logarithmic.
+    Where values differ by more than a factor of ten the axis is logarithmic. It begins at 0 if they differ by more than a
+    factor of two, else it has the range of the values; the title says where it does not begin at 0.
     """
-    figure = make_subplots(1, len(panels), subplot_titles=list(panels), horizontal_spacing=0.09)
+    ranges = [_axis_of(np.concatenate(list(runs.values()))) for runs in panels.values()]
+    titles = [
+        f"{title}<br><sup>{said}</sup>" if said else title
+        for title, (said, _) in zip(panels, ranges, strict=True)
+    ]
+    figure = make_subplots(1, len(panels), subplot_titles=titles, horizontal_spacing=0.14)
     looks = (("signal", "solid", "circle"), ("noise", "dash", "square"))
     for column, runs in enumerate(panels.values(), 1):
         for (name, values), (role, dash, mark) in zip(runs.items(), looks, strict=True):
@@ -591,14 +597,20 @@ def paired_lines(
                 line={"color": colours[role], "width": 2.5, "dash": dash}, marker={"symbol": mark, "size": 6},
                 hovertemplate="%{y:.2f}", row=1, col=column,
             )  # fmt: skip
-        every = np.abs(np.concatenate(list(runs.values())))
-        if every.min() > 0 and every.max() > 10 * every.min():
-            ticks = _round_ticks(float(every.min()), float(every.max()))
-            figure.update_yaxes(type="log", **ticks, row=1, col=column)
-        else:
-            figure.update_yaxes(rangemode="tozero", row=1, col=column)
+        figure.update_yaxes(**ranges[column - 1][1], row=1, col=column)
     figure.update_xaxes(title="step")
-    return _style(figure, colours, 280).update_layout(legend={"y": 1.14}, margin={"t": 64})
+    return _style(figure, colours, 300).update_layout(legend={"y": 1.3}, margin={"t": 84})
+
+
+def _axis_of(values: np.ndarray) -> tuple[str, dict[str, Any]]:
+    """What is to be said of the axis of values that are not negative, and its settings."""
+    low, high = float(values.min()), float(values.max())
+    if low > 0 and high > 10 * low:
+        return "logarithmic axis", {"type": "log", **_round_ticks(low, high)}
+    if low < high / 2:
+        return "", {"rangemode": "tozero"}
+    room = max(0.08 * (high - low), 0.01 * high)  # equal values lie in the middle
+    return f"axis from {low - room:.2f}, not from 0", {"range": [low - room, high + room]}
 
 
 @by_content

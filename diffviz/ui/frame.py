@@ -10,6 +10,7 @@ import functools
 import importlib
 import os
 import sys
+import threading
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -258,11 +259,33 @@ def _menu(carry: bool) -> bool:
         return remember_control("presenter", on, False, "true")
 
 
+_NEEDS_TORCH = "diffviz.pipelines.text_to_image"
+_loading = threading.Event()  # set while `warm` imports
+
+
+def warm() -> threading.Thread:
+    """Import in the background what nearly every page needs, so that a server's first visitor does not wait for it.
+
+    The thread is no daemon: a server that ends meanwhile lets an import of torch end first, which cannot be cut short.
+    """
+
+    def load() -> None:
+        try:
+            importlib.import_module(_NEEDS_TORCH)
+        finally:
+            _loading.clear()
+
+    _loading.set()
+    thread = threading.Thread(target=load, name="warm")
+    thread.start()
+    return thread
+
+
 def load_torch() -> None:
-    """Import what needs torch, saying so where it takes seconds: for a server's first visitor only."""
-    if "torch" not in sys.modules:
+    """Import what needs torch, or wait for `warm` to have done so, saying so where it takes seconds."""
+    if "torch" not in sys.modules or _loading.is_set():
         with st.spinner("Loading the network: a few seconds, for the first visitor only …"):
-            importlib.import_module("diffviz.pipelines.text_to_image")
+            importlib.import_module(_NEEDS_TORCH)
     engine.activate()
 
 

@@ -10,7 +10,10 @@ from torch.utils.flop_counter import FlopCounterMode
 from diffviz.analysis import unet_probe
 from diffviz.analysis.unet_probe import Switches, switched
 from diffviz.diffusion.schedules import SCHEDULES
+from diffviz.imaging import samples
+from diffviz.models import classifier
 from diffviz.models.checkpoints import parameters
+from diffviz.paths import ASSETS
 from diffviz.pipelines.text_to_image import Settings, sample_trajectory
 
 SETTINGS = Settings("red cat", "noto", seed=1, steps=3, guidance=2.0)
@@ -96,7 +99,7 @@ def test_a_skip_that_is_off_brings_zeros_and_leaves_the_rest_of_the_input(tiny, 
         handle.remove()
         return seen[0]
 
-    channels = unet_probe._skip_channels(tiny.net)[i]
+    channels = unet_probe.skip_channels(tiny.net)[i]
     plain, off = given(tiny), given(switched(tiny, Switches(skips={i: 0.0})))
     assert (off[:, -channels:] == 0).all() and plain[:, -channels:].any()
     if i == 0:  # later blocks get another input from those before them
@@ -191,6 +194,50 @@ def test_attention_weights_of_a_position_add_up_to_one(tiny, run, kind):
 def test_only_two_kinds_of_attention_are_known(tiny, run):
     with pytest.raises(ValueError, match="self"):
         unet_probe.attention(run, SETTINGS, tiny, "other")
+
+
+def test_the_image_of_a_block_is_its_channel_that_varies_most_at_that_step(tiny, run):
+    found = unet_probe.most_varied(run, SETTINGS, tiny, 1)
+    assert list(found) == [b.name for b in unet_probe.blocks(tiny.net)]
+    for name in ("down.0", "middle.0", "up.0"):
+        acts = unet_probe.activations(run, SETTINGS, tiny, name)[1]
+        assert np.allclose(found[name], acts[acts.var((1, 2)).argmax()], atol=1e-5)
+    assert hooks(tiny.net) == 0
+
+
+# --- what a switch costs ------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def judge():
+    return classifier.load(ASSETS / "classifier32.safetensors")
+
+
+def test_what_is_lost_is_told_apart(judge):
+    """Each change of an image is found as what it is, and as nothing else that it is not."""
+    image = samples.pixels("cat-face-noto.png", 32).transpose(2, 0, 1) / 127.5 - 1
+    noisy = image + 0.4 * np.random.default_rng(0).standard_normal(image.shape)
+    red = np.clip(image + np.array([0.5, -0.3, -0.2])[:, None, None], -1, 1)
+
+    def lost(changed):
+        return unet_probe.compare(image, changed, "no such label", judge).lost
+
+    assert lost(image) == ["hardly anything"] == lost(image + 0.01)
+    assert lost(noisy) == ["removing all noise"]
+    assert lost(red) == ["the colours"]
+    assert lost(image[:, :, ::-1].transpose(0, 2, 1)) == ["the shape"]
+    assert "the shape" in lost(np.zeros_like(image))
+
+
+def test_the_prompt_is_lost_where_the_classifier_no_longer_finds_it(judge):
+    heart, cat = (
+        samples.pixels(file, 32).transpose(2, 0, 1) / 127.5 - 1
+        for file in ("red-heart-gradient.png", "cat-face-noto.png")
+    )
+    assert "what the prompt says" in unet_probe.compare(heart, cat, "red heart", judge).lost
+    same = unet_probe.compare(heart, heart, "red heart", judge)
+    assert same.lost == ["hardly anything"] and same.rmse == 0 and same.ranks[0] == same.ranks[1]
+    assert unet_probe.compare(heart, cat, "no such label", judge).ranks is None
 
 
 # --- embeddings ---------------------------------------------------------------------------------------------

@@ -87,17 +87,30 @@ def test_the_order_of_words_is_decided_by_the_images():
     assert {q.notes[a], q.notes[b]} == {"“red fox”", "“fox red”"}
 
 
-def test_every_mistake_that_can_be_seen_is_asked_for_by_some_seed(monkeypatch):
+def test_every_mistake_of_the_workshop_is_asked_for_by_some_seed(monkeypatch):
     blank, state = torch.zeros(4, 3, 8, 8), torch.zeros(4, 8, 2, 2)  # some cases are in latents
     frame = broken_pipelines.Frame(Step(0, 1.0, state, state, state), np.ones(4), blank)
     monkeypatch.setattr(broken_pipelines, "run", lambda *args: [frame] * (broken_pipelines.STEPS + 1))
-    asked = [QUESTIONS["find_the_bug"](seed) for seed in range(26)]
     cases = broken_pipelines.CASES
-    seen = {c.title for c in cases.values() if not c.from_image and c.id not in live_questions.NEEDS_MORE}
-    assert len(seen) >= 10 and set(cases) >= live_questions.NEEDS_MORE
-    assert {q.options[q.right] for q in asked} == seen
+    asked = [QUESTIONS["find_the_bug"](seed) for seed in range(2 * len(cases))]
+    assert {q.options[q.right] for q in asked} == {c.title for c in cases.values()}
+    assert all(len(set(q.options)) == 4 for q in asked)
     assert len({q.right for q in asked}) == 4
     assert all(image.shape == (16, 16, 3) for q in asked for image in q.images)
+
+
+@pytest.mark.parametrize("case", broken_pipelines.CASES.values(), ids=list(broken_pipelines.CASES))
+def test_a_question_about_a_mistake_offers_others_that_are_possible_and_unlike_it(case):
+    rivals = live_questions.rivals(case)
+    assert len(rivals) >= 3 and case not in rivals
+    assert case.from_image or not any(c.from_image for c in rivals)
+    assert "terminal-snr" in live_questions.ALIKE[0] and set().union(*live_questions.ALIKE) <= set(
+        broken_pipelines.CASES
+    )
+    for group in live_questions.ALIKE:
+        assert case.id not in group or not any(c.id in group for c in rivals)
+    if case.model == broken_pipelines.checkpoints.QUICK:
+        assert not any(c.part in ("to_latents", "latent_range") for c in rivals)
 
 
 def test_the_bug_that_is_right_is_the_one_that_ran(monkeypatch):

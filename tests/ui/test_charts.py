@@ -44,3 +44,18 @@ def test_the_race_names_its_lines_at_their_ends_too():
     figure = charts.distance_by_nfe(lines, 3, theme.LIGHT)
     first, second = figure.layout.annotations
     assert {first.text, second.text} == {"● DDIM", "★ UniPC"} and first.y != second.y
+
+
+@pytest.mark.parametrize(("values", "said"), [
+    ([0.85, 0.9, 1.0], "axis from 0.84, not from 0"), ([0.1, 0.6, 0.9], ""), ([0.01, 0.5, 80.0], "logarithmic axis"),
+])  # fmt: skip
+def test_the_axis_of_two_runs_shows_their_differences_and_says_where_it_does_not_begin_at_0(values, said):
+    runs = {"RMS": {"healthy": np.array(values), "broken": np.array(values[::-1])}}
+    figure = charts.paired_lines(runs, np.arange(3), theme.LIGHT)
+    assert figure.layout.annotations[0].text == ("RMS" + (f"<br><sup>{said}</sup>" if said else ""))
+    axis, spread = figure.layout.yaxis, max(values) - min(values)
+    if said.startswith("axis"):
+        low, high = axis.range
+        assert low < min(values) and max(values) < high and spread > 0.8 * (high - low)
+    else:
+        assert axis.range is None and (axis.rangemode == "tozero") == (not said)

@@ -10,11 +10,12 @@ from helpers import ROOT
 from PIL import Image
 from streamlit.testing.v1 import AppTest
 
-from diffviz.analysis import broken_pipelines, unet_probe
+from diffviz.analysis import broken_pipelines, reverse_trajectory, unet_probe
 from diffviz.evaluation import categories, nearest_neighbors, results
 from diffviz.evaluation.metrics import rmse
 from diffviz.lessons import content, staircase
-from diffviz.models import checkpoints
+from diffviz.models import checkpoints, classifier
+from diffviz.paths import ASSETS
 from diffviz.ui import cache, live
 from diffviz.ui.lessons import editing, memorization, reverse, steps, teaching, training, unet, workshop
 
@@ -207,19 +208,19 @@ def test_a_start_with_a_terminal_snr_waits_for_a_guess_and_computes_the_answer()
     _, samples = app.session_state["reverse-starts"]
     assert len(samples) == 8
     means = {key: float(images.mean()) for key, images in samples.items()}
-    found = reverse.brightness_change(means, list(dict.fromkeys(name for _, name in samples)))
+    first, *_, last = dict.fromkeys(name for _, name in samples)
+    found = reverse_trajectory.brightness_change(
+        *([means[p, start] for p in reverse_trajectory.EXTREMES] for start in (first, last))
+    )
     assert f"it is **{found}**" in said(app) or found == "darker"
 
 
 def test_brightness_is_judged_by_both_prompts():
-    def change(white, black):
-        keys = [(p, s) for p in reverse.START_PROMPTS for s in ("zero", "last")]
-        return reverse.brightness_change(dict(zip(keys, (*white, *black), strict=True)), ["zero", "last"])
-
-    assert change((0.8, 0.0), (-0.3, 0.0)) == "nearer to medium grey"
-    assert change((0.8, 0.2), (-0.3, -0.6)) == "darker"
-    assert change((0.8, 0.78), (-0.3, -0.32)) == "not at all"
-    assert change((0.8, 0.9), (-0.3, -0.1)) == "in different ways"
+    change = reverse_trajectory.brightness_change
+    assert change((0.8, -0.3), (0.0, 0.0)) == "nearer to medium grey"
+    assert change((0.8, -0.3), (0.2, -0.6)) == "darker"
+    assert change((0.8, -0.3), (0.78, -0.32)) == "not at all"
+    assert change((0.8, -0.3), (0.9, -0.1)) == "in different ways"
 
 
 @pytest.mark.parametrize("steps", [1, 2, 250])
@@ -874,7 +875,13 @@ def test_a_switch_changes_the_run_and_not_its_noise(switch, few_steps):
     app = open_switch(switch, **{f"guess-unet-{switch}": "the shape"})
     plain, changed = (app.session_state[key][1] for key in ("unet-run", "unet-switched"))
     assert np.array_equal(plain.x[0], changed.x[0]) and not np.array_equal(plain.x[-1], changed.x[-1])
-    assert any("You said **the shape**" in m.value for m in app.markdown)
+    judge = classifier.load(ASSETS / "classifier32.safetensors")
+    lost = unet_probe.compare(plain.x[-1], changed.x[-1], "cat face", judge).lost
+    agreed = (
+        "You said **the shape**, and so it is" if "the shape" in lost else f"but here it is **{lost[0]}**"
+    )
+    told = " ".join(m.value for m in app.markdown)
+    assert agreed in told and f"which are ours: **{', '.join(lost)}**" in told
 
 
 @pytest.mark.parametrize("scale", [0.0, 0.5, 1.0])
@@ -900,9 +907,14 @@ def test_the_switches_and_blocks_are_those_of_the_network_chosen(name):
     assert options["inner"][1].backbone == {net.config.blocks + 1: 0.0}
     assert len(options["skips"][1].skips) == len(net.up)
     blocks = unet_probe.blocks(net)
-    page = unet.diagram(blocks, unet_probe.skip_sources(net), "down.0")
-    assert page.count("<li") == len(blocks) and page.count("aria-current") == 2  # one in the style sheet
-    assert page.count("+ skip from") == len(net.up)
+    boxes, skips = unet.boxes(blocks), unet.skips(net)
+    assert [box.name for box in boxes] == [b.name for b in blocks]
+    assert all(f"{b.flops / 1e6:,.0f} MFLOPs" in box.cost for b, box in zip(blocks, boxes, strict=True))
+    assert [s.target for s in skips] == [f"up.{k}" for k in range(len(net.up))]
+    levels = {b.name: b.level for b in blocks}
+    assert all(levels[s.source] == levels[s.target] for s in skips)  # their lines are level
+    channels = {b.name: b.shape[0] for b in blocks}
+    assert all(s.label == f"{channels[s.source]} ch" for s in skips)
 
 
 @pytest.mark.parametrize("kind", ["Cross-attention (to the prompt)", "Self-attention (to other places)"])

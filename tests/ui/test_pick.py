@@ -3,6 +3,7 @@
 import pytest
 import streamlit as st
 
+from diffviz.ui.components import unet_diagram
 from diffviz.ui.components.player import Pick, _fixed, _picked
 from diffviz.ui.lessons import unet
 from diffviz.ui.lessons.scores import field
@@ -57,3 +58,13 @@ def test_paths_start_where_the_picture_was_clicked_and_within_reach(state):
     assert (state["px"], state["py"], state["pf"]) == (0, 0, 7)
     field._start_at(Pick(0, 0, 1.0, 0.0))
     assert state["px"] == state["py"] == field.REACH
+
+
+@pytest.mark.parametrize(
+    ("sent", "chosen"), [("up.1", ["up.1"]), ("up.9", []), (None, []), ({"name": "up.1"}, [])]
+)
+def test_a_block_is_passed_on_if_the_network_has_it(state, sent, chosen):
+    state["key"] = {"pick": sent}
+    seen = []
+    unet_diagram._picked("key", frozenset({"up.0", "up.1"}), seen.append)
+    assert seen == chosen

@@ -111,6 +111,20 @@ def test_points_are_drawn_and_learned(open_at, width):
     assert page.get_by_text("training points, a sample").count() == 1
 
 
+def test_the_pad_grows_with_the_window_and_fits_a_phone(open_at):
+    page = open_at(1920, "?scores=Your+own+points&points=draw+them")
+    pad = page.locator(".dv-sketch canvas").first
+    pad.wait_for()
+    at_rest(page)
+    wide = []
+    for width, height in ((1920, 1080), (1280, 800), (390, 844)):
+        page.set_viewport_size({"width": width, "height": height})
+        page.wait_for_function("innerWidth === " + str(width))
+        wide.append(pad.bounding_box()["width"])
+        assert wide[-1] <= width
+    assert wide[0] > 560 > wide[1] > 420 > wide[2] > 320
+
+
 def test_training_time_and_sampling_time_move_independently(open_at):
     page = open_at(1280, "?scores=Your+own+points&own=Training+time+and+sampling+time")
     shown = player(page)

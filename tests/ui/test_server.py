@@ -1,13 +1,19 @@
 """The server of app.py: the pages, and the addresses that they had before."""
 
+import contextlib
 import http.client
+import sys
+import threading
+import time
 
+import psutil
 import pytest
 from helpers import ROOT
 from playwright.sync_api import expect
 
 from bench.server import AppServer
 from diffviz.lessons import pages
+from diffviz.ui import frame
 
 
 def location(server, path):
@@ -38,6 +44,43 @@ def test_the_groups_of_the_menu_hold_every_page_once():
     assert {"Basics", "Steering", "Beyond", "Practice", "Teaching"} <= set(names)
     assert len(set(names)) == len(names)  # the pages of a group stand together
     assert [page for _, group in pages.groups() for page in group] == [*pages.PAGES]
+
+
+@pytest.mark.slow
+def test_a_server_loads_torch_by_itself_before_anyone_has_come():
+    with AppServer() as fresh:
+        process, last = psutil.Process(fresh.process.pid), time.monotonic() + 300
+        while not any("libtorch" in m.path for m in process.memory_maps()):
+            assert time.monotonic() < last
+            time.sleep(0.2)
+
+
+def test_a_page_that_comes_while_torch_is_loaded_waits_for_it_and_says_so(monkeypatch):
+    went, waits, said = threading.Event(), threading.Event(), []
+
+    def slow(name):
+        assert went.wait(60)
+
+    def spinner(text):
+        said.append(text)
+        waits.set()
+        return contextlib.nullcontext()
+
+    monkeypatch.setattr(frame.importlib, "import_module", slow)
+    monkeypatch.setattr(frame.st, "spinner", spinner)
+    monkeypatch.setattr(frame.engine, "activate", lambda: said.append("activated"))
+    monkeypatch.setitem(sys.modules, "torch", object())  # as it is while it is being imported
+    loading = frame.warm()
+    page = threading.Thread(target=frame.load_torch)
+    page.start()
+    assert waits.wait(60) and loading.is_alive()
+    went.set()
+    page.join(60)
+    loading.join(60)
+    assert said[0].startswith("Loading the network") and said[-1] == "activated"
+    said.clear()
+    frame.load_torch()
+    assert said == ["activated"]
 
 
 @pytest.mark.browser

@@ -10,6 +10,7 @@ import streamlit as st
 import torch
 
 from diffviz.analysis import frame_captions, reverse_trajectory
+from diffviz.analysis.reverse_trajectory import EXTREMES
 from diffviz.analysis.spaces import LATENTS, PIXELS, Space, space_of
 from diffviz.diffusion import guidance
 from diffviz.diffusion.samplers import SAMPLERS
@@ -343,7 +344,6 @@ For the schedule "flow", read $1-t$ for $\sqrt{\bar\alpha_t}$ and $t$ for $\sqrt
 
 # --- terminal SNR ------------------------------------------------------------------------------------------
 
-START_PROMPTS = ("white large square", "black large square")
 START_STEPS, START_SEEDS = 10, 6
 MEAN_OF_PIXELS = (
     "The mean of the noise is near 0: a network that reads the mean of the image off it infers medium grey."
@@ -352,7 +352,6 @@ MEAN_OF_LATENTS = (
     "The mean of each channel of the noise is near 0, which latents have on average over the training images: a network "
     "that reads the means off it infers latents of an average image, which is neither black nor white."
 )
-CHANGES = ("not at all", "darker", "nearer to medium grey", "in different ways")
 
 
 def _starts() -> dict[str, float]:
@@ -375,7 +374,9 @@ def terminal_snr(model: str, first_seed: int) -> None:
         "Our networks were trained down to zero; here they are told otherwise, and generate a white and a black square."
     )
     guess = ask_prediction(
-        "How does the brightness of both change as more of an image is expected?", CHANGES, "guess-start"
+        "How does the brightness of both change as more of an image is expected?",
+        reverse_trajectory.BRIGHTNESS_CHANGES,
+        "guess-start",
     )
     if guess is None:
         return
@@ -383,7 +384,7 @@ def terminal_snr(model: str, first_seed: int) -> None:
     samples: dict[tuple[str, str], np.ndarray] = memo("reverse-starts", (model, first_seed), dict)
     torch.set_num_threads(1)
     chosen = [(first_seed + k) % (MAX_SEED + 1) for k in range(START_SEEDS)]
-    for prompt in START_PROMPTS:
+    for prompt in EXTREMES:
         st.markdown(f"“{prompt}”", help="Four of the seeds; the mean is over all values of all seeds.")
         place = st.empty()
         for name, alpha in starts.items():
@@ -393,14 +394,13 @@ def terminal_snr(model: str, first_seed: int) -> None:
                 )
             place.html(_start_row(starts, {n: samples[prompt, n] for n in starts if (prompt, n) in samples}))
     means = {key: float(images.mean()) for key, images in samples.items()}
-    right = brightness_change(means, list(starts))
-    leading = list(starts)[-1]
+    first, *_, leading = starts
+    right = reverse_trajectory.brightness_change(
+        [means[p, first] for p in EXTREMES], [means[p, leading] for p in EXTREMES]
+    )
     st.markdown(
         f"{verdict(guess, right)}. From zero to {leading}, the mean goes from "
-        + " and from ".join(
-            f"{means[p, 'zero, as trained']:+.2f} to {means[p, leading]:+.2f} for “{p}”"
-            for p in START_PROMPTS
-        )
+        + " and from ".join(f"{means[p, first]:+.2f} to {means[p, leading]:+.2f} for “{p}”" for p in EXTREMES)
         + f" (−1 is black, 0 medium grey, 1 white). {MEAN_OF_LATENTS if latent else MEAN_OF_PIXELS} "
         "Lin et al. 2023 (arXiv 2305.08891) give the remedies: zero terminal SNR, v-prediction, and timesteps that begin "
         "at the last one (“trailing”), which our samplers use."
@@ -410,21 +410,6 @@ def terminal_snr(model: str, first_seed: int) -> None:
         "network is told of the image in x at the start."
     )
     source_view.show(reverse_trajectory.sample_from_noise_as)
-
-
-def brightness_change(means: dict[tuple[str, str], float], starts: list[str]) -> str:
-    """Which of CHANGES came true from the first to the last start for both prompts; up to 0.05 counts as none.
-
-    `means` of the images by prompt and start.
-    """
-    none, darker, grey, other = CHANGES
-    changes = [means[p, starts[-1]] - means[p, starts[0]] for p in START_PROMPTS]
-    nearer = [abs(means[p, starts[0]]) - abs(means[p, starts[-1]]) for p in START_PROMPTS]
-    if max(map(abs, changes)) < 0.05:
-        return none
-    if min(nearer) > 0.05:
-        return grey
-    return darker if max(changes) < -0.05 else other
 
 
 def _start_row(starts: dict[str, float], samples: dict[str, np.ndarray]) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import html
 import json
 from collections.abc import Sequence
 from functools import partial
@@ -18,17 +17,18 @@ from diffviz.diffusion.samplers import Step
 from diffviz.diffusion.schedules import SCHEDULES
 from diffviz.evaluation.metrics import PER_IMAGE, rmse
 from diffviz.imaging.pixels import to_uint8
-from diffviz.models import checkpoints
+from diffviz.models import checkpoints, classifier
 from diffviz.models.denoiser import Denoiser
 from diffviz.models.text_encoder import Vocabulary
-from diffviz.paths import CURVES
+from diffviz.models.unet import UNet
+from diffviz.paths import ASSETS, CURVES
 from diffviz.pipelines.text_to_image import Settings, sample_steps
 from diffviz.pipelines.trajectory import Trajectory, record
 from diffviz.ui import charts, live, source, theme, turns
 from diffviz.ui.cache import by_content, derived, digest, frozen, memo, share, shared
-from diffviz.ui.components import gallery, player
+from diffviz.ui.components import gallery, player, unet_diagram
 from diffviz.ui.controls import Controls
-from diffviz.ui.prediction import UNASKED, ask_prediction
+from diffviz.ui.prediction import ask_prediction, verdict
 from diffviz.ui.stage import Stage
 
 STEPS = 16
@@ -48,7 +48,6 @@ PARTS = {
     "attention": "Attention",
     "embeddings": "Embeddings",
 }
-SIDES = {"down": "encoder", "middle": "bottleneck", "up": "decoder"}
 
 
 def run_of(
@@ -93,8 +92,11 @@ def _blocks(model: str) -> list[Block]:
 def block_control(c: Controls, model: str) -> str:
     """Which block is opened; the networks have different ones, so each has a control of its own."""
     names = tuple(b.name for b in _blocks(model))
-    key = "block" if model == checkpoints.QUICK else f"block-{model}"
-    return c.choice("Block", key, names, "down.0", help="In the order of evaluation")
+    return c.choice("Block", _block_key(model), names, "down.0", help="In the order of evaluation")
+
+
+def _block_key(model: str) -> str:
+    return "block" if model == checkpoints.QUICK else f"block-{model}"
 
 
 def activations(stage: Stage, settings: Settings, name: str) -> None:
@@ -131,6 +133,13 @@ def activations(stage: Stage, settings: Settings, name: str) -> None:
             [f"The values of {name} have a standard deviation of {s:.2f} at this step. Mid grey is 0." for s in spread],
             title=f"Activations of {name}", key="unet-player", name=f"activations-{name}", start=run.steps // 2, main=1,
         )  # fmt: skip
+    st.header("The network that ran", anchor=False)
+    _diagram(settings, run, denoiser.net, name)
+    total = sum(b.flops for b in _blocks(settings.model))
+    st.caption(
+        f"{checkpoints.parameters(denoiser.net) / 1e6:.1f} million parameters, word vectors included; these blocks take "
+        f"{total / 1e9:.2f} GFLOPs for one evaluation of one image, a multiplication and an addition counted as two."
+    )
     st.header(f"Channel {enlarged} over all steps", anchor=False)
 
     def film() -> str:
@@ -138,13 +147,6 @@ def activations(stage: Stage, settings: Settings, name: str) -> None:
         return gallery.row(list(images), [f"t = {t:.2f}" for t in run.t[:-1]], [""] * len(images), wanted=64)
 
     st.html(memo("unet-film", (settings, name, enlarged), film))
-    st.header("The network that ran", anchor=False)
-    st.html(diagram(_blocks(settings.model), unet_probe.skip_sources(denoiser.net), name))
-    total = sum(b.flops for b in _blocks(settings.model))
-    st.caption(
-        f"{checkpoints.parameters(denoiser.net) / 1e6:.1f} million parameters, word vectors included; these blocks take "
-        f"{total / 1e9:.2f} GFLOPs for one evaluation of one image, a multiplication and an addition counted as two."
-    )
     _versus_dit()
     source.show(unet_probe.activations)
 
@@ -179,47 +181,43 @@ def _tiles(acts: np.ndarray, scale: float) -> np.ndarray:
     return _grey(rows, scale)
 
 
-def diagram(blocks: Sequence[Block], sources: Sequence[str], chosen: str) -> str:
-    """The U as HTML: a row for each level, encoder to the left, decoder to the right; each block with its cost."""
-    ups = [b.name for b in blocks if b.side == "up" and b.name.startswith("up.")]
-    skips = dict(zip(ups, sources, strict=True))
-
-    def cell(b: Block) -> str:
-        mark = ' aria-current="true"' if b.name == chosen else ""
-        skip = f"<br>+ skip from {html.escape(skips[b.name])}" if b.name in skips else ""
-        return (
-            f"<li{mark}><b>{html.escape(b.name)}</b> {'×'.join(map(str, b.shape))}"
-            f"<small>{b.parameters / 1e3:,.0f} k parameters · {b.flops / 1e6:,.0f} MFLOPs{skip}</small></li>"
+def boxes(blocks: Sequence[Block]) -> list[unet_diagram.Box]:
+    """The blocks as they stand in the diagram, each with its cost."""
+    return [
+        unet_diagram.Box(
+            b.name, b.side, b.level, "×".join(map(str, b.shape)),
+            f"{b.parameters / 1e3:,.0f} k parameters · {b.flops / 1e6:,.0f} MFLOPs",
         )
+        for b in blocks
+    ]  # fmt: skip
 
-    def column(side: str, level: int) -> str:
-        found = [b for b in blocks if b.side == side and b.level == level]
-        items = "".join(map(cell, reversed(found) if side == "up" else found))
-        return f'<ul aria-label="{SIDES[side]}, level {level}">{items}</ul>'
 
-    depth = max(b.level for b in blocks)
-    rows = "".join(
-        f'<div class="dv-u-row" style="--in:{level}">{column("down", level)}{column("up", level)}</div>'
-        for level in range(depth + 1)
+def skips(net: UNet) -> list[unet_diagram.Skip]:
+    """The skip connections, each with its number of channels."""
+    each = zip(unet_probe.skip_sources(net), unet_probe.skip_channels(net), strict=True)
+    return [unet_diagram.Skip(source, f"up.{k}", f"{n} ch") for k, (source, n) in enumerate(each)]
+
+
+def _diagram(settings: Settings, run: Trajectory, net: UNet, name: str) -> None:
+    """The U, with a channel of every block at the middle step; the block that is clicked is opened."""
+    step = run.steps // 2
+
+    def pictures() -> dict[str, np.ndarray]:
+        found = unet_probe.most_varied(run, settings, checkpoints.load(settings.model), step)
+        return frozen({
+            block: _grey(one[None], float(np.quantile(np.abs(one), 0.995)))[0] for block, one in found.items()
+        })  # fmt: skip
+
+    key = _block_key(settings.model)
+    unet_diagram.show(
+        boxes(_blocks(settings.model)), skips(net), memo("unet-diagram", settings, pictures), name, "unet-blocks",
+        "The blocks of the U-Net; choose one to see its activations",
+        lambda block: st.session_state.update({key: block}),
+    )  # fmt: skip
+    st.caption(
+        "Choose a block by a click, by Enter, or in the list above. Its small image is the channel that varies most over "
+        f"the image, at step {step + 1} of {run.steps}. Lines are skip connections, with the channels that they bring (ch)."
     )
-    return f'<style>{_DIAGRAM}</style><div class="dv-u">{rows}<div class="dv-u-row">{column("middle", depth)}</div></div>'
-
-
-_DIAGRAM = """
-.dv-u { display: grid; gap: .5rem; }
-.dv-u-row { display: flex; gap: .5rem; padding-inline: calc(var(--in, 2) * clamp(0px, 2.5vw, 36px)); }
-.dv-u ul {
-  list-style: none; margin: 0 auto; padding: 0; flex: 1; max-width: 21rem;
-  display: grid; gap: .35rem; align-content: start;
-}
-.dv-u li {
-  border: 1px solid var(--dv-line-strong); border-left: 4px solid var(--dv-signal); border-radius: 6px;
-  padding: .3rem .5rem; margin: 0;
-}
-.dv-u li[aria-current] { border: 2px solid var(--dv-focus); border-left-width: 6px; }
-.dv-u li small { display: block; line-height: 1.35; }
-@media (max-width: 640px) { .dv-u li small { font-size: .72rem; } .dv-u-row { padding-inline: 0; } }
-"""
 
 
 def _versus_dit() -> None:
@@ -333,7 +331,7 @@ def switches(stage: Stage, settings: Settings, key: str, scales: dict[int, float
     with stage.question:
         guess = ask_prediction(
             f"**{title}**, from the first step to the last, on the same seed. What will be lost?",
-            ["the shape", "the colours", "what the prompt says", "removing all noise", "hardly anything"],
+            unet_probe.LOSSES,
             f"guess-unet-{key}",
         )
     if guess is None:
@@ -367,13 +365,38 @@ def switches(stage: Stage, settings: Settings, key: str, scales: dict[int, float
             panels, live.readouts(plain, last), said, title=title, key="unet-switch-player", name=f"switch-{key}",
             main=1, t=list(t), charts=[chart],
         )  # fmt: skip
-    told = "Look" if guess == UNASKED else f"You said **{guess}**: look"
+    found = memo(
+        "unet-lost", (settings, key, sorted(scales.items())), lambda: _compared(settings, plain, changed)
+    )
+    right = guess if guess in found.lost else found.lost[0]
+    st.markdown(f"{verdict(guess, right)}. {_measured(found, settings.prompt)}")
     st.markdown(
-        f"{told} at the finished images, which differ by **{far[-1]:.2f}** (RMSE). One seed is an "
+        "One seed is an "
         "anecdote: try others, and other prompts. A switch shows what this trained network relies on. A network "
         "trained without that part would have learned to do without it: to know what is needed, train both and compare."
     )
     source.show(unet_probe.switched, unet_probe._scaled_input)
+
+
+def _compared(settings: Settings, plain: Trajectory, changed: Trajectory) -> unet_probe.Comparison:
+    judge = classifier.load(ASSETS / "classifier32.safetensors")
+    return unet_probe.compare(plain.x[-1], changed.x[-1], settings.prompt, judge)
+
+
+def _measured(found: unet_probe.Comparison, prompt: str) -> str:
+    """What a switch has changed in the finished image, and what that counts as."""
+    ranks = (
+        f"“{prompt}” is no label of our classifier, so whether the image still shows it is for you to judge"
+        if found.ranks is None
+        else f"“{prompt}” is number {found.ranks[0]} of our classifier's labels for the untouched image and number "
+        f"{found.ranks[1]} for this one (lost: no longer among the first {unet_probe.FIRST})"
+    )
+    return (
+        f"Measured on the finished images, which differ by **{found.rmse:.2f}** (RMSE): their brightness correlates by "
+        f"{found.layout:.2f} over the image (shape lost: below 0.8), the mean colour moved by {found.hue:.2f} (lost: more "
+        f"than 0.1), fine structure is {found.fine:.1f} times the untouched image's (noise left: above 1.5), and {ranks}. "
+        f"Lost by these limits, which are ours: **{', '.join(found.lost)}**."
+    )
 
 
 # --- attention ----------------------------------------------------------------------------------------------

@@ -10,10 +10,9 @@ import numpy as np
 import streamlit as st
 import torch
 
-from diffviz.analysis import broken_pipelines
-from diffviz.analysis.broken_pipelines import CASES, PARTS, PROMPTS, Case, Frame, Parts
+from diffviz.analysis import broken_pipelines, reverse_trajectory
+from diffviz.analysis.broken_pipelines import CASES, IMAGES, PARTS, Case, Frame, Parts
 from diffviz.evaluation.metrics import PER_IMAGE, rmse
-from diffviz.imaging import samples
 from diffviz.imaging.pixels import mosaic, to_uint8
 from diffviz.models import checkpoints, early_weights
 from diffviz.ui import charts, source, theme, turns
@@ -25,7 +24,6 @@ MODEL = (
     checkpoints.QUICK
 )  # of most cases: four images, guided, twice; the sharp network would take half a minute
 TITLES = {name: f"Run {n + 1}" for n, name in enumerate(CASES)}
-IMAGE = "cat-face-noto.png"  # what the run starts from where a case starts from an image
 
 
 def show(stage: Stage, name: str, seed: int) -> None:
@@ -39,18 +37,22 @@ def show(stage: Stage, name: str, seed: int) -> None:
     with stage.picture:
         healthy, wrong = _both(case, seed)
         _player(case, seed, healthy, wrong)
+    st.caption(
+        f"The images of both runs, row by row: {_enumerated(case)}, with a seed each. Compare the frames, then the curves: "
+        "what is too large, too small, too alike, or early or late?"
+    )
     levels = memo("workshop-levels", (case.id, seed), lambda: _levels(healthy, wrong))
     steps = np.arange(1, len(healthy))
     charts.show(charts.paired_lines(levels, steps, theme.palette()), "workshop-curves")
     if _named(case):
-        _explain(case, seed, healthy)
+        _explain(case, seed, healthy, wrong)
 
 
 def start(parts: Parts, case: Case, seed: int) -> Iterator[Frame]:
     """A run of a case with these parts, from the page's image where it begins with one."""
     denoiser, step_net = broken_pipelines.load(case)
-    pixels = samples.pixels(IMAGE, denoiser.image_size) if case.from_image else None
-    return broken_pipelines.run(parts, case, denoiser, range(seed, seed + len(PROMPTS)), pixels, step_net)
+    seeds, pixels = range(seed, seed + IMAGES), broken_pipelines.start_image(case, denoiser)
+    return broken_pipelines.run(parts, case, denoiser, seeds, pixels, step_net)
 
 
 def _both(case: Case, seed: int) -> tuple[list[Frame], list[Frame]]:
@@ -68,7 +70,7 @@ def _run_both(case: Case, seed: int) -> tuple[list[Frame], list[Frame]]:
     place = st.empty()
     with place.container():
         image, bar = st.empty(), st.progress(0.0)
-    units = 2 * len(PROMPTS) * case.steps * kept.count(None)  # conditional and unconditional
+    units = 2 * IMAGES * case.steps * kept.count(None)  # conditional and unconditional
     for pair in turns.paced(
         zip(*runs, strict=True), (case.model, "workshop"), units, say=partial(bar.progress, 0.0)
     ):
@@ -76,7 +78,7 @@ def _run_both(case: Case, seed: int) -> tuple[list[Frame], list[Frame]]:
             frames.append(frame)
         if units:
             panels = _panels([pair[0]], [pair[1]])
-            image.html(player.still(panels, "Both pipelines are at work.", main=1))
+            image.html(player.still(panels, "Both pipelines are at work.", lanes=True))
             bar.progress(pair[0].step.i / case.steps, f"step {pair[0].step.i} of {case.steps}")
     place.empty()
     for key, frames in zip(keys, made, strict=True):
@@ -111,7 +113,7 @@ def _player(case: Case, seed: int, healthy: list[Frame], wrong: list[Frame]) -> 
         f"{h.input_rms.mean():.2f} in the healthy run and of {w.input_rms.mean():.2f} in the broken one."
         for d, h, w in zip(far[:-1], healthy[:-1], wrong[:-1], strict=True)
     ]
-    words = ", ".join(f"“{p}”" for p in PROMPTS)
+    words = _enumerated(case)
     asked = "Row by row they should be"
     if case.from_image:
         asked = "All began at one noisy image of a cat; row by row the prompts are"
@@ -119,8 +121,12 @@ def _player(case: Case, seed: int, healthy: list[Frame], wrong: list[Frame]) -> 
     player.play(
         memo("workshop-panels", (case.id, seed), lambda: frozen(_panels(healthy, wrong))),
         readouts, said, title="A healthy and a broken run", key="workshop-player",
-        name=f"workshop-{TITLES[case.id].lower().replace(' ', '-')}", main=1,
+        name=f"workshop-{TITLES[case.id].lower().replace(' ', '-')}", lanes=True,
     )  # fmt: skip
+
+
+def _enumerated(case: Case) -> str:
+    return ", ".join(f"“{p}”" for p in case.prompts)
 
 
 def _distance(healthy: list[Frame], wrong: list[Frame]) -> np.ndarray:
@@ -160,10 +166,12 @@ def _named(case: Case) -> bool:
     return told or named == case.title
 
 
-def _explain(case: Case, seed: int, healthy: list[Frame]) -> None:
+def _explain(case: Case, seed: int, healthy: list[Frame], wrong: list[Frame]) -> None:
     st.markdown(f"**{case.title}.** {case.sign}\n\n{case.why}")
     if case.part == "weights":
         st.markdown(_averaging())
+    if case.part == "schedule":
+        st.markdown(_brightness(case, healthy, wrong))
     for column, function, title in zip(
         st.columns(2), (case.wrong, case.right), ("Broken", "Healthy"), strict=True
     ):
@@ -191,6 +199,23 @@ def _averaging() -> str:
     )
 
 
+def _brightness(case: Case, healthy: list[Frame], wrong: list[Frame]) -> str:
+    """What became of the mean brightness of the images, by prompt."""
+    before, after = (_brightness_by_prompt(case, run[-1]) for run in (healthy, wrong))
+    change = reverse_trajectory.brightness_change(list(before.values()), list(after.values()))
+    told = " and of ".join(f"“{p}” {before[p]:+.2f} and {after[p]:+.2f}" for p in before)
+    return (
+        f"Measured in these two runs (−1 is black, 0 medium grey, 1 white): the mean of {told}. From the healthy run to "
+        f"the broken one the brightness changes: **{change}**."
+    )
+
+
+def _brightness_by_prompt(case: Case, frame: Frame) -> dict[str, float]:
+    """The mean of all values of the images of each prompt."""
+    means, prompts = frame.images.mean((1, 2, 3)), np.array(case.prompts)
+    return {p: float(means[torch.from_numpy(prompts == p)].mean()) for p in dict.fromkeys(case.prompts)}
+
+
 def _body(function: Callable[..., object]) -> str:
     return inspect.getsource(function).strip()
 
@@ -203,7 +228,7 @@ def _mend(case: Case, seed: int, healthy: list[Frame]) -> None:
             return last
 
     repaired = memo("workshop-mended", (case.id, seed), again)
-    st.html(gallery.row(list(to_uint8(repaired.images.numpy())), PROMPTS, [""] * len(PROMPTS)))
+    st.html(gallery.row(list(to_uint8(repaired.images.numpy())), case.prompts, [""] * IMAGES))
     differ = int((repaired.step.x != healthy[-1].step.x).sum())
     st.markdown(
         f"Run again just now with that part put right: **{differ} of {repaired.step.x.numel():,}** values differ from the "

@@ -86,13 +86,17 @@ def sketchpad(key: str = "sketch") -> np.ndarray | None:
     return None if drawn is None else drawn[:, :, :3]
 
 
-def marker(image: np.ndarray, key: str = "mark") -> np.ndarray | None:
-    """Show an image (H, W, 3) uint8 to be marked on; returns the marks, (32, 32) bool, or None before the first."""
+def marker(image: np.ndarray, key: str = "mark", large: bool = False) -> np.ndarray | None:
+    """Show an image (H, W, 3) uint8 to be marked on; returns the marks, (32, 32) bool, or None before the first.
+
+    A `large` one grows with the window.
+    """
     marked = _pad(
         key,
         colours=[("Mark", MARK), ("Unmark", None)],
         named=True,
         paper=None,
+        large=large,
         background=data_uri(image),
         label=f"Image to mark a part of, 32 by 32 pixels. {KEYS}",
     )

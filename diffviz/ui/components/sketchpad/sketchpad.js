@@ -31,6 +31,7 @@ export default function ({ parentElement, data, setStateValue }) {
   }
 
   canvas.setAttribute("aria-label", data.label);
+  root.classList.toggle("large", Boolean(data.large));
   canvas.style.backgroundImage = data.background ? `url(${data.background})` : "";
   if (memory.turn !== data.turn) {  // the first time, and when something else is to be on the pad
     canvas.width = canvas.height = SIDE;

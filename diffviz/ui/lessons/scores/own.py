@@ -97,7 +97,7 @@ def points(where: str, count: int, seed: int) -> np.ndarray | None:
         return diffusion2d.points(where, count, seed)
     if where == DRAW:
         pad = np.full((256, 256, 3), 255, np.uint8)
-        marks = sketchpad.marker(pad, "scores-pad")
+        marks = sketchpad.marker(pad, "scores-pad", large=True)
         found = np.zeros((0, 2), np.float32) if marks is None else from_marks(marks)
         if len(found) < LEAST:
             st.info(
