@@ -14,7 +14,7 @@ seconds more at first and some 240 MB; bfloat16 would change the image of a seed
 `assets/curves/engine.json` holds how far the images of each are from torch's (`python -m diffviz.training.eval_engine`),
 and `python -m bench.engine` prints how fast each is. The library and the commands use torch unless `use` was called.
 
-An engine evaluates plain calls only. What has hooks (recorded attention, probes, switches in the network), needs a
+An engine evaluates plain calls only. What has hooks (attention, probes, switches in the network), needs a
 gradient, or runs on another device or in another precision is evaluated by torch.
 
 A network is converted when it is first evaluated. Nothing is kept on disk: a stored compiled model would be machine code
@@ -96,7 +96,7 @@ def use_remote(url: str) -> Remote:
     from diffviz.models import denoiser
 
     _remote = Remote(url, denoiser.evaluated_by())
-    denoiser.evaluate_by(_remote.evaluate)
+    denoiser.evaluate_by(_remote.evaluate, _remote.attend)
     return _remote
 
 

@@ -6,7 +6,7 @@
 Where there are GPUs each replica has one, else so many cores as DIFFVIZ_REPLICA_CORES says (1). DIFFVIZ_REPLICAS is how
 many there are (1), DIFFVIZ_RAY_BATCH how many requests are joined at most (8). A request waits 2 ms for others.
 
-Attention, probes and switches in the network are not served: the pages evaluate those themselves.
+Probes and switches in the network are not served: the pages evaluate those themselves.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ import torch
 from ray import serve  # pyright: ignore[reportMissingImports]
 from starlette.requests import Request
 from starlette.responses import Response
-from torch import Tensor
 
 from diffviz.serving.denoiser_app import Asked, Networks, respond
+from diffviz.serving.wire import Answer
 
 _GPU = torch.cuda.is_available()
 _CORES = int(os.environ.get("DIFFVIZ_REPLICA_CORES", "1"))
@@ -43,7 +43,7 @@ class Denoisers:
         return await respond(http, self.networks, evaluate)
 
     @serve.batch(max_batch_size=int(os.environ.get("DIFFVIZ_RAY_BATCH", "8")), batch_wait_timeout_s=0.002)
-    async def evaluate(self, asked: list[Asked]) -> list[Tensor]:
+    async def evaluate(self, asked: list[Asked]) -> list[Answer]:
         return await asyncio.to_thread(self.networks.evaluate, asked)
 
 

@@ -97,7 +97,8 @@ def test_requests_that_come_together_are_answered_each_with_its_own(quick):
     with torch.inference_mode():
         answers = networks.evaluate([(sha, wire.Request(*given)) for given in requests])
         for given, answer in zip(requests, answers, strict=True):
-            assert (answer - by_torch(quick.net, *given)).abs().max() < NEAR
+            assert (answer.v - by_torch(quick.net, *given)).abs().max() < NEAR
+            assert answer.attention is None
 
 
 def test_what_is_not_plain_and_what_does_not_ship_stays_here(url, quick, tiny):
@@ -113,6 +114,48 @@ def test_what_is_not_plain_and_what_does_not_ship_stays_here(url, quick, tiny):
     finally:
         handle.remove()
     assert here == [watched, tiny.net, quick.net]
+
+
+@pytest.mark.parametrize("kind", ["self", "cross"])
+def test_attention_on_request_is_that_of_the_network_here(url, quick, kind, monkeypatch):
+    by = engine.use_remote(url)
+    schedule, x, t = SCHEDULES["cosine"], asked(quick, 11)[0], torch.linspace(0.1, 0.9, 11)
+    tokens = quick.tokens(["cat face"] * 11, [None] * 11)
+    with monkeypatch.context() as elsewhere:
+        elsewhere.setattr(denoiser, "attend_by_torch", refuse)
+        there = quick.attention(x, t, tokens, schedule, kind)  # in pieces of 8
+    denoiser.evaluate_by(None)
+    here = quick.attention(x, t, tokens, schedule, kind)
+    assert there.shape == here.shape and (there - here).abs().max() < NEAR and not by.away
+    by.close()
+
+
+def test_attention_is_computed_here_while_the_server_is_away_or_answers_without_it(quick):
+    class Without(http.server.BaseHTTPRequestHandler):
+        def do_POST(self):
+            body = self.rfile.read(int(self.headers["content-length"]))
+            answer = wire.pack_answer(wire.Answer(wire.unpack_request(body).x))
+            self.send_response(200)
+            self.send_header("content-length", str(len(answer)))
+            self.end_headers()
+            self.wfile.write(answer)
+
+        def log_message(self, *_):
+            pass
+
+    given = (*asked(quick), "cross")
+    with running(Without) as address, pointed(address) as by, torch.inference_mode():
+        for _ in range(2):  # the second time it is not even asked
+            v, weights = by.attend(quick.net, *given)
+            here = denoiser.attend_by_torch(quick.net, *given)
+            assert torch.equal(v, here[0]) and torch.equal(weights, here[1]) and by.away
+
+
+def test_the_server_says_where_attention_would_be_too_long(url, quick, monkeypatch):
+    body = changed(quick, attention=torch.tensor([0]))
+    monkeypatch.setattr(wire, "MAX_BYTES", 60_000)
+    status, sentence = post(url, wire.path(checkpoints.manifest()[checkpoints.QUICK].sha256), body)
+    assert status == 400 and "ask for fewer images" in sentence
 
 
 def test_a_run_goes_on_here_while_the_server_is_away(quick):
@@ -139,7 +182,7 @@ def test_it_is_asked_again_on_a_new_connection_when_the_old_one_was_closed(quick
         def do_POST(self):
             connections.append(self.client_address)
             body = self.rfile.read(int(self.headers["content-length"]))
-            answer = wire.pack_answer(wire.unpack_request(body).x)
+            answer = wire.pack_answer(wire.Answer(wire.unpack_request(body).x))
             self.send_response(200)
             self.send_header("content-length", str(len(answer)))
             self.end_headers()
@@ -227,6 +270,9 @@ def test_the_server_refuses_what_is_no_request(url, quick):
         (b"", "not in the format"),
         (pickle.dumps([1]), "not in the format"),
         (changed(quick, more=t), "and nothing else"),
+        (changed(quick, attention=torch.tensor([2])), "0 .self. or 1 .cross."),
+        (changed(quick, attention=torch.tensor([0, 1])), "0 .self. or 1 .cross."),
+        (changed(quick, attention=torch.tensor([0.0])), "attention must have 1 dimensions"),
         (changed(quick, x=x.double()), "x must have 4 dimensions"),
         (changed(quick, t=t[:1]), "each with its noise level"),
         (changed(quick, x=x[:0], t=t[:0], tokens=tokens[:0]), "1 to 64 images"),
