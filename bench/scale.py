@@ -262,8 +262,10 @@ def chart(kept: dict[str, Any]) -> str:
         )
         floor = max(up(needs[-1]) + 4, floor + 16)  # labels that would overlap move down
         parts.append(text(WIDTH - RIGHT + 8, floor, name, fill=colour))
-    parts.append(text(LEFT, HEIGHT - 26, f"Computed as a queue (M/G/c) from times measured: "
-                                         f"{kept['page_runs']} runs of a page, {kept['rounds']} batches a worker.", font_size="11"))  # fmt: skip
+    said = f"{kept['page_runs']} runs of a page, {kept['rounds']} batches a worker"
+    parts.append(
+        text(LEFT, HEIGHT - 26, f"Computed as a queue (M/G/c) from times measured: {said}.", font_size="11")
+    )
     parts.append(text(LEFT, HEIGHT - 10, f"{kept['model']}, {kept['steps']} steps with guidance; {kept['machine']}",
                       font_size="11"))  # fmt: skip
     return "\n".join([*parts, "</svg>"]) + "\n"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextvars import ContextVar
 from dataclasses import dataclass
 
 import numpy as np
@@ -53,12 +54,18 @@ def attend_by_torch(net: UNet, x: Tensor, angle: Tensor, tokens: Tensor, kind: s
 
 _evaluate: Evaluate = by_torch
 _attend: Attend = attend_by_torch
+_here: ContextVar[Evaluate | None] = ContextVar("evaluated here by", default=None)
 
 
 def evaluate_by(evaluate: Evaluate | None, attend: Attend | None = None) -> None:
     """From now on the networks of all denoisers are evaluated by these; None: by torch (see `serving.engine`)."""
     global _evaluate, _attend
     _evaluate, _attend = evaluate or by_torch, attend or attend_by_torch
+
+
+def evaluate_here_by(evaluate: Evaluate | None) -> None:
+    """From now on the networks are evaluated by this in the present thread alone; None: as everywhere."""
+    _here.set(evaluate)
 
 
 def evaluated_by() -> Evaluate:
@@ -135,7 +142,9 @@ class Denoiser:
         """
         with pacing.piece(len(x)), torch.inference_mode(not x.requires_grad):
             scale, angle = _told(x, t, schedule)
-            v = _evaluate(self.net, x * scale, angle.to(x.dtype).to(x.device), tokens.to(x.device))
+            v = (_here.get() or _evaluate)(
+                self.net, x * scale, angle.to(x.dtype).to(x.device), tokens.to(x.device)
+            )
             x0 = x0_from_v(x * scale, v, append_dims(torch.cos(angle), x), append_dims(torch.sin(angle), x))
             # Images live in [-1, 1]: an estimate outside it is an error we can see. Latents have no such bounds.
             return x0 if self.autoencoder else x0.clamp(-1, 1)

@@ -69,7 +69,9 @@ def main() -> None:
         try:
             ray.init(include_dashboard=False)
             break
-        except Exception as error:  # of no class of its own: its processes have 30 s, and a busy machine needs longer
+        except (
+            Exception
+        ) as error:  # of no class of its own: its processes have 30 s, and a busy machine needs longer
             if tries == 1:
                 raise
             print(f"Ray has not started, trying again: {error}", file=sys.stderr)
