@@ -14,7 +14,7 @@ import threading
 import time
 import tomllib
 import urllib.request
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import psutil
@@ -129,10 +129,11 @@ def load(port: int, visitors: int = 2):
         while not ended.is_set():
             try:
                 visitor = Visitor(port, TARGETS[k % len(TARGETS)])
-                while not ended.is_set():
-                    visitor.move()
-                    done[k] += 1
-                    visitor.rest(1.0)
+                with closing(visitor.socket):
+                    while not ended.is_set():
+                        visitor.move()
+                        done[k] += 1
+                        visitor.rest(1.0)
             except (OSError, websocket.WebSocketException, WrongPageError):
                 ended.wait(1)  # its process is dead: a browser connects again
 

@@ -34,9 +34,11 @@ def memo(key: str, settings: object, make: Callable[[], T]) -> T:
     One value a key is kept. What is filled while it is shown, a list or a dict, can be made empty and filled in place:
     a run of the page that is cut short then goes on where it was.
     """
+    if (other := engine.here()) is not None:
+        key = f"{key} by {other}"
     kept = st.session_state.get(key)
-    if kept is None or kept[0] != settings or kept[2] != engine.here():
-        kept = st.session_state[key] = (settings, make(), engine.here())
+    if kept is None or kept[0] != settings:
+        kept = st.session_state[key] = (settings, make())
     return kept[1]
 
 

@@ -1,53 +1,33 @@
-"""What the measurement of scale keeps, and the chart and the table of the README that are made of it."""
+"""The chart of the cores that a class needs, of what the measurement keeps."""
 
-import json
-import re
 import xml.etree.ElementTree as ET
 
-from helpers import ROOT
-
 from bench import scale
-from diffviz.serving.queueing import Service
+
+KEPT = {
+    "machine": "a processor & two cores", "model": "emoji64", "steps": 30, "rounds": 3, "page_runs": 8, "every": 60.0,
+    "move": 10.0, "wait": 2.0, "measured": [],
+    "served": {name: {"mean": mean, "cv2": 0.01} for name, mean in (("page", 1.2), ("network", 0.7), ("batches", 0.6))},
+}  # fmt: skip
 
 
-def test_the_chart_is_the_one_that_the_file_gives():
-    drawn = scale.chart(json.loads(scale.FOUND.read_text()))
-    assert scale.CHART.read_text() == drawn
-    said = " ".join(ET.fromstring(drawn).itertext())
-    kept = json.loads(scale.FOUND.read_text())
-    assert kept["machine"] in said and all(name in said for name in kept["served"])
-    assert f"{kept['page_runs']} runs" in said and f"{kept['rounds']} batches" in said
+def lines(kept):
+    """Height of each line at its right end, the largest class."""
+    paths = [p.attrib["d"] for p in ET.fromstring(scale.chart(kept)).iter("{http://www.w3.org/2000/svg}path")]
+    return [float(d.split()[-1]) for d in paths if "L" in d]
 
 
-def test_a_slower_page_is_drawn_higher():
-    kept = json.loads(scale.FOUND.read_text())
-    name = next(iter(kept["served"]))
-    before = scale.chart(kept)
-    kept["served"][name]["mean"] *= 2
-
-    def ends(svg):
-        paths = [p.attrib["d"] for p in ET.fromstring(svg).iter("{http://www.w3.org/2000/svg}path")]
-        return [float(d.split()[-1]) for d in paths if "L" in d]
-
-    assert ends(scale.chart(kept))[0] < ends(before)[0] and ends(scale.chart(kept))[1:] == ends(before)[1:]
+def test_it_says_what_was_measured_on_which_machine_and_how_often():
+    said = " ".join(ET.fromstring(scale.chart(KEPT)).itertext())
+    for part in (KEPT["machine"], "8 runs of a page", "3 batches", "emoji64, 30 steps", *KEPT["served"]):
+        assert part in said
 
 
-def test_the_readme_has_the_figures_of_the_file():
-    kept = json.loads(scale.FOUND.read_text())
-    readme = (ROOT / "README.md").read_text()
-    assert "bench/scale.svg" in readme
-    rows = {
-        int(students.replace(",", "")): cells
-        for students, *cells in re.findall(
-            r"^\| ([\d,]+) \| ([\d.]+) \| ([\d.]+) \| ([\d.]+) \|", readme, re.M
-        )
-    }
-    assert set(rows) == {30, 300, 3000}
-    for students, cells in rows.items():
-        for said, service in zip(cells, kept["served"].values(), strict=True):
-            need = scale.needed(students, Service(**service), kept["every"], kept["move"], kept["wait"])
-            assert abs(float(said) - need.cores) <= (0.5 if need.cores >= 10 else 0.05), (
-                students,
-                said,
-                need.cores,
-            )
+def test_a_slower_page_needs_more_cores_and_is_drawn_higher():
+    slower = {**KEPT, "served": {**KEPT["served"], "page": {"mean": 2.4, "cv2": 0.01}}}
+    before, after = lines(KEPT), lines(slower)
+    assert after[0] < before[0] and after[1:] == before[1:]
+    need, more = (
+        scale.needed(3000, scale.Service(**k["served"]["page"]), 60.0, 10.0, 2.0) for k in (KEPT, slower)
+    )
+    assert 1.8 < more.cores / need.cores < 2.1
