@@ -116,18 +116,17 @@ def diffusers_pipeline(settings: Settings) -> Callable[[], torch.Tensor]:
 
         @torch.inference_mode()
         def __call__(self, x: torch.Tensor, tokens: torch.Tensor) -> torch.Tensor:
-            self.scheduler.set_timesteps(settings.steps)
-            for t in self.progress_bar(self.scheduler.timesteps):
-                angle = torch.acos(self.scheduler.alphas_cumprod[int(t)].sqrt()).float()
-                cond, uncond = self.unet(torch.cat([x, x]), angle.expand(2), tokens).chunk(2)
+            ddim.set_timesteps(settings.steps)
+            for t in ddim.timesteps:
+                angle = torch.acos(ddim.alphas_cumprod[int(t)].sqrt()).float()
+                cond, uncond = by_torch(self.unet, torch.cat([x, x]), angle.expand(2), tokens).chunk(2)
                 # Their scheduler's v has the sign of alpha * eps - sigma * x0, as ours has.
-                step = self.scheduler.step(uncond + settings.guidance * (cond - uncond), int(t), x)
+                step = ddim.step(uncond + settings.guidance * (cond - uncond), int(t), x)
                 assert isinstance(step, DDIMSchedulerOutput)
                 x = step.prev_sample
             return x
 
     pipeline = Pipeline(loaded.net, ddim)
-    pipeline.set_progress_bar_config(disable=True)
     tokens = loaded.tokens([settings.prompt, ""], [settings.style or None, None])
     return lambda: pipeline(randn_per_seed(make_generators([settings.seed]), loaded.shape), tokens)
 

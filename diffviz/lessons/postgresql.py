@@ -7,6 +7,7 @@ import os
 from collections.abc import Mapping
 
 import sqlalchemy as sql
+from sqlalchemy.exc import ArgumentError
 
 URL = "DIFFVIZ_DATABASE_URL"
 _NAMES = ("postgres", "postgresql", "postgresql+psycopg")
@@ -51,6 +52,6 @@ def engine(url: str) -> sql.Engine:
 def _parsed(url: str) -> sql.URL:
     try:
         return sql.make_url(url)
-    except (sql.exc.ArgumentError, ValueError):
+    except (ArgumentError, ValueError):
         # Without the text, which may hold a password.
         raise ValueError(f"{URL} is not the address of a database") from None

@@ -198,7 +198,7 @@ def test_what_is_said_of_an_engine_is_what_was_measured():
     assert engine.difference("torch") is None
     found = json.loads((ASSETS / "curves" / "engine.json").read_text())
     for name, of in found["engines"].items():
-        said = engine.difference(name)
+        said = engine.difference(name) or ""
         assert (
             f"{of['mean']:.2g} on average and {of['max']:.2g} at most" in said and f"N = {found['n']}" in said
         )
