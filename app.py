@@ -14,6 +14,7 @@ from starlette.responses import RedirectResponse
 from starlette.routing import Route
 
 from diffviz.classroom.routes import Phones
+from diffviz.lessons import postgresql
 from diffviz.lessons.pages import FORMER_SLUGS
 from diffviz.serving import engine, remote, security
 from diffviz.serving.first_paint import StyledStartPage
@@ -44,6 +45,7 @@ async def running(_: st.App) -> AsyncIterator[None]:
 
 try:
     turns.scheduler()
+    postgresql.from_environment()
     engine.choose(engine.from_environment(), remote.from_environment())
     headers_and_hosts = security.middleware(START_PAGE.read_text())
 except ValueError as error:

@@ -2,10 +2,15 @@
 
     python -m bench.engine                        # every shipped network, those engines that are installed
     python -m bench.engine --model emoji64 --threads 1 2
+    python -m bench.engine --runs 0               # without the whole runs
 
 Calls of all engines take turns, as the machine's speed changes by the minute; read the ratios, of medians. A guided
 step evaluates a batch of two. "of conv." is the share of the multiply-add rate of one large 3 × 3
 convolution of torch in float32, measured in the same turns; above 100 % is possible in bfloat16.
+
+Then, in turns as well, whole runs of 30 guided steps by each engine, and by diffusers' pipeline: its own base class and
+DDIM scheduler round the very same network, on our noise schedule, with guidance as in its text-to-image pipelines. How far
+its image is from ours is printed too; it guides v and clips nothing, we guide x0 and clip it.
 """
 
 from __future__ import annotations
@@ -19,13 +24,16 @@ import torch
 from torch import nn
 
 from bench.inference import multiply_adds
-from diffviz.diffusion.samplers import make_generators, randn_per_seed
-from diffviz.models import checkpoints
-from diffviz.models.denoiser import by_torch
-from diffviz.models.unet import in_memory_format
+from diffviz.diffusion.samplers import final_step, make_generators, randn_per_seed
+from diffviz.diffusion.schedules import SCHEDULES
+from diffviz.models import checkpoints, denoiser
+from diffviz.models.denoiser import Evaluate, by_torch
+from diffviz.models.unet import UNet, in_memory_format
+from diffviz.pipelines.text_to_image import Settings, sample_steps
 from diffviz.serving import engine
 
 BATCHES = (1, 2, 8)
+STEPS, AIM = 30, 0.8  # of a whole run, and the seconds that it should take at most
 CONVOLUTION = 8 * 256 * 256 * 9 * 32 * 32  # multiply-adds of `convolution`
 
 
@@ -67,25 +75,89 @@ def medians(calls: dict[str, Callable[[], object]], rounds: int) -> dict[str, fl
 def measure(model: str, batch: int, threads: int, rounds: int) -> dict[str, float]:
     """Median seconds of an evaluation of this batch by each engine, and of the convolution."""
     torch.set_num_threads(threads)
-    denoiser = checkpoints.load(model)
-    x = randn_per_seed(make_generators(range(batch)), denoiser.shape).contiguous()
-    tokens = denoiser.tokens((["cat face", ""] * batch)[:batch], (["noto", None] * batch)[:batch])
+    loaded = checkpoints.load(model)
+    x = randn_per_seed(make_generators(range(batch)), loaded.shape).contiguous()
+    tokens = loaded.tokens((["cat face", ""] * batch)[:batch], (["noto", None] * batch)[:batch])
     given = (x, torch.full((batch,), 0.8), tokens)
     calls: dict[str, Callable[[], object]] = {
-        "torch": lambda: by_torch(denoiser.net, *given),
+        "torch": lambda: by_torch(loaded.net, *given),
         "convolution": convolution(),
     }
     try:
-        by_onnx = onnx_runtime(denoiser.net, given, threads)
+        by_onnx = onnx_runtime(loaded.net, given, threads)
         calls["onnxruntime"] = lambda: by_onnx(*given)
     except ImportError:
         pass
     if engine.installed():
         for name, precision in engine.PRECISIONS.items():
             by = engine.OpenVino(precision, 1, threads)
-            calls[name] = lambda by=by: by.evaluate(denoiser.net, *given)
+            calls[name] = lambda by=by: by.evaluate(loaded.net, *given)
     with torch.inference_mode():
         return medians(calls, rounds)
+
+
+def diffusers_pipeline(settings: Settings) -> Callable[[], torch.Tensor]:
+    """The same network in diffusers' own pipeline and DDIM scheduler: the image (1, 3, S, S) of these settings."""
+    from diffusers.pipelines.pipeline_utils import DiffusionPipeline
+    from diffusers.schedulers.scheduling_ddim import DDIMScheduler, DDIMSchedulerOutput
+
+    alpha_bar = SCHEDULES[settings.schedule].alpha(torch.arange(1, 1001, dtype=torch.float64) / 1000) ** 2
+    before = torch.cat([torch.ones(1, dtype=torch.float64), alpha_bar[:-1]])
+    ddim = DDIMScheduler(
+        num_train_timesteps=1000, trained_betas=(1 - alpha_bar / before).clamp(max=0.9999).tolist(), clip_sample=False,
+        prediction_type="v_prediction", timestep_spacing="trailing",
+    )  # fmt: skip
+    loaded = checkpoints.load(settings.model)
+
+    class Pipeline(DiffusionPipeline):
+        def __init__(self, unet: UNet, scheduler: DDIMScheduler) -> None:
+            super().__init__()
+            self.unet, self.scheduler = unet, scheduler
+
+        @torch.inference_mode()
+        def __call__(self, x: torch.Tensor, tokens: torch.Tensor) -> torch.Tensor:
+            ddim.set_timesteps(settings.steps)
+            for t in ddim.timesteps:
+                angle = torch.acos(ddim.alphas_cumprod[int(t)].sqrt()).float()
+                cond, uncond = by_torch(self.unet, torch.cat([x, x]), angle.expand(2), tokens).chunk(2)
+                # Their scheduler's v has the sign of alpha * eps - sigma * x0, as ours has.
+                step = ddim.step(uncond + settings.guidance * (cond - uncond), int(t), x)
+                assert isinstance(step, DDIMSchedulerOutput)
+                x = step.prev_sample
+            return x
+
+    pipeline = Pipeline(loaded.net, ddim)
+    tokens = loaded.tokens([settings.prompt, ""], [settings.style or None, None])
+    return lambda: pipeline(randn_per_seed(make_generators([settings.seed]), loaded.shape), tokens)
+
+
+def whole_runs(model: str, threads: int, rounds: int) -> None:
+    """Print the median seconds of a whole run by each engine and by diffusers' pipeline."""
+    torch.set_num_threads(threads)
+    settings = Settings("cat face", "noto", steps=STEPS, model=model)
+
+    def ours(evaluate: Evaluate | None) -> torch.Tensor:
+        denoiser.evaluate_by(evaluate)
+        try:
+            return final_step(sample_steps(settings)).x
+        finally:
+            denoiser.evaluate_by(None)
+
+    calls: dict[str, Callable[[], object]] = {"torch": lambda: ours(None)}
+    if engine.installed():
+        for name, precision in engine.PRECISIONS.items():
+            by = engine.OpenVino(precision, 1, threads)
+            calls[name] = lambda by=by: ours(by.evaluate)
+    theirs = diffusers_pipeline(settings)
+    calls["diffusers"] = theirs
+    found = medians(calls, rounds)
+    print(
+        f"\n{model}, {threads} threads: a run of {STEPS} guided steps, median of {rounds} in turns (aim {AIM} s)"
+    )
+    for name, seconds in found.items():
+        print(f"  {name:14} {seconds:6.2f} s  {seconds / found['torch']:5.2f} of torch's")
+    rmse = (theirs().clamp(-1, 1) - ours(None).clamp(-1, 1)).square().mean().sqrt()
+    print(f"  diffusers' image is {float(rmse):.3f} (RMSE) from ours")
 
 
 def main() -> None:
@@ -96,6 +168,7 @@ def main() -> None:
     parser.add_argument("--batch", nargs="+", type=int, default=BATCHES)
     parser.add_argument("--threads", nargs="+", type=int, default=[1])
     parser.add_argument("--rounds", type=int, default=15)
+    parser.add_argument("--runs", type=int, default=5, help="whole runs of each engine")
     args = parser.parse_args()
     print("network   threads  batch  engine          ms a call  by torch's  of conv.")
     for threads in args.threads:
@@ -109,6 +182,9 @@ def main() -> None:
                         f"{model:9} {threads:7}  {batch:5}  {name:14} {seconds * 1000:10.1f}  "
                         f"{seconds / found['torch']:10.2f}  {work * batch / seconds / rate:8.0%}"
                     )
+    for threads in args.threads:
+        for model in args.model if args.runs else ():
+            whole_runs(model, threads, args.runs)
 
 
 if __name__ == "__main__":

@@ -77,8 +77,12 @@ class Visitor:
         self.elements: dict[str, Any] = {}  # controls of the last run by their labels
         self.texts: list[str] = []  # of progress bars and notices
         self.right_page = False
-        self.rerun()
-        self.rerun()  # the first visit of a page shows its run as it is computed: not what is measured here
+        try:
+            self.rerun()
+            self.rerun()  # the first visit of a page shows its run as it is computed: not what is measured here
+        except BaseException:
+            self.socket.close()
+            raise
 
     def rerun(self) -> float:
         """Run the page; returns the seconds until it was done. Raises WrongPageError where it is another page."""

@@ -357,16 +357,32 @@ def _export(args: argparse.Namespace) -> int:
 def _store_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "do",
-        choices=("check", "repair"),
-        help="look at it and change nothing; or make it anew of what can be read",
+        choices=("check", "repair", "copy"),
+        help="look at it and change nothing; make it anew of what can be read; or copy it to DIFFVIZ_DATABASE_URL",
     )
 
 
 def _store(args: argparse.Namespace) -> int:
     """0 for a file that is as it should be, 1 for one that is not."""
-    from diffviz.lessons import store, store_care
+    from diffviz.lessons import postgresql, store, store_care
 
     path = store.folder() / store.FILE
+    url = postgresql.from_environment()
+    if args.do == "copy":
+        if url is None:
+            raise store.StoreError(f"{postgresql.URL} says to which PostgreSQL database to copy.")
+        print(f"copied {store_care.copy(path, url)} answers")
+        return 0
+    if url is not None:
+        if args.do == "repair":
+            raise store.StoreError(
+                "The answers are in PostgreSQL: restore a backup that was made with its tools."
+            )
+        found = store_care.check_database(url)
+        print(f"PostgreSQL: {found.answers} answers of {found.learners} learners, schema {found.version}")
+        for problem in found.problems:
+            print(f"diffviz: {problem}", file=sys.stderr)
+        return 1 if found.problems else 0
     if args.do == "repair":
         old, answers, rescued = store_care.repair(path)
         print(f"wrote {path}: {answers} answers, {rescued} of them out of backups; the old file is {old}")
@@ -397,7 +413,7 @@ COMMANDS = {
         "change an image by adding noise and denoising (SDEdit)", _img2img_arguments, _img2img
     ),
     "inpaint": Command("generate the masked part of an image anew (RePaint)", _inpaint_arguments, _inpaint),
-    "store": Command("check or repair the file of the learners' answers", _store_arguments, _store),
+    "store": Command("check, repair or copy the learners' answers", _store_arguments, _store),
     "export": Command("write the questions for Anki, Canvas, Moodle and others", _export_arguments, _export),
 }
 

@@ -1,15 +1,22 @@
-"""Fixtures that several tests share: a tiny untrained network, the shipped one, and a running app with a browser."""
+"""Fixtures that several tests share: a tiny untrained network, the shipped one, PostgreSQL, and the app in a browser."""
 
 from __future__ import annotations
 
+import glob
 import os
 import shutil
+import subprocess
+import sys
 import tempfile
+import uuid
 from collections.abc import Iterator
 from functools import partial
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+import sqlalchemy as sql
 import streamlit as st
 import torch
 from helpers import make_tiny
@@ -28,6 +35,7 @@ torch.set_num_threads(1)
 settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("any machine")
 # Progress that the tests make goes nowhere near the user's own.
+os.environ.pop("DIFFVIZ_DATABASE_URL", None)
 os.environ["DIFFVIZ_DATA"] = tempfile.mkdtemp(prefix="diffviz-test-")
 
 
@@ -61,6 +69,72 @@ def idle_network(monkeypatch) -> Iterator[None]:
     yield
     for kept in (st.cache_data, cache._shared, live._finished):
         kept.clear()
+
+
+# --- PostgreSQL --------------------------------------------------------------------------------------------
+
+POSTGRES_USER = "postgres"  # PostgreSQL refuses to run as root
+
+
+def _binaries() -> Path | None:
+    """Where Debian and others keep PostgreSQL's programs, or None."""
+    found = shutil.which("initdb") or next(
+        iter(sorted(glob.glob("/usr/lib/postgresql/*/bin/initdb"))[::-1]), None
+    )
+    return Path(found).parent if found else None
+
+
+@pytest.fixture(scope="session")
+def cluster() -> Iterator[str]:
+    """The URL of a private PostgreSQL server on a socket in a folder of its own, started for this run of the tests."""
+    pytest.importorskip("psycopg", reason="psycopg is not installed")
+    binaries = _binaries()
+    if binaries is None:
+        if os.environ.get("CI"):
+            pytest.fail("CI must run the tests on PostgreSQL, and there is none here")
+        pytest.skip("no PostgreSQL found: install Debian's package postgresql to run these tests")
+    folder = Path(tempfile.mkdtemp(prefix="dvpg-", dir="/tmp"))  # a socket's path is short
+    as_user: dict[str, Any] = {}
+    if sys.platform != "win32" and os.geteuid() == 0:
+        as_user = {"user": POSTGRES_USER, "group": POSTGRES_USER, "extra_groups": []}
+        shutil.chown(folder, POSTGRES_USER, POSTGRES_USER)
+
+    def run(program: str, *arguments: str) -> None:
+        command = [str(binaries / program), *arguments]
+        subprocess.run(command, check=True, cwd=folder, capture_output=True, timeout=120, **as_user)
+
+    data = str(folder / "data")
+    run("initdb", "-D", data, "-U", POSTGRES_USER, "--auth=trust", "--no-sync", "-E", "UTF8", "--locale=C")
+    # Commits are on the disk as in earnest (synchronous_commit is on); only the tests' own folder is temporary.
+    run(
+        "pg_ctl",
+        "-D",
+        data,
+        "-w",
+        "-l",
+        str(folder / "log"),
+        "-o",
+        f"-k {folder} -c listen_addresses=''",
+        "start",
+    )
+    try:
+        yield f"postgresql://{POSTGRES_USER}@/postgres?host={folder}"
+    finally:
+        run("pg_ctl", "-D", data, "-m", "immediate", "stop")
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture
+def postgresql_url(cluster: str) -> str:
+    """An empty database."""
+    name = f"t{uuid.uuid4().hex}"
+    engine = sql.create_engine(
+        cluster.replace("postgresql:", "postgresql+psycopg:"), isolation_level="AUTOCOMMIT"
+    )
+    with engine.connect() as connection:
+        connection.exec_driver_sql(f"CREATE DATABASE {name}")
+    engine.dispose()
+    return cluster.replace("/postgres?", f"/{name}?")
 
 
 # --- the app in a browser ----------------------------------------------------------------------------------

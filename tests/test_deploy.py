@@ -1,4 +1,4 @@
-"""The files in deploy/: HAProxy before two Streamlit processes, and what the other files must agree on."""
+"""The files in deploy/: all of it running here while parts of it are killed, and what the files must agree on."""
 
 from __future__ import annotations
 
@@ -7,21 +7,28 @@ import re
 import shutil
 import signal
 import socket
-import sqlite3
 import subprocess
 import sys
+import tempfile
+import threading
 import time
 import tomllib
 import urllib.request
-from contextlib import closing
+from contextlib import closing, contextmanager
 from pathlib import Path
 
+import psutil
 import pytest
+import sqlalchemy as sql
+import websocket
 from helpers import ROOT
 from playwright.sync_api import expect
 
+from bench.load import TARGETS, Visitor, WrongPageError
+from diffviz.lessons.pages import LESSONS
 from diffviz.lessons.store import FILE
 
+ANY_TIME = 300_000  # ms: what passes waits no longer
 DEPLOY = ROOT / "deploy"
 HAPROXY = shutil.which("haproxy", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
 
@@ -46,13 +53,13 @@ def free_ports(n: int) -> list[int]:
 
 
 def neighbours() -> int:
-    """A free port whose follower is free too."""
+    """A free port whose two followers are free too."""
     for _ in range(50):
         (port,) = free_ports(1)
-        with socket.socket() as s:
-            if s.connect_ex(("127.0.0.1", port + 1)):
+        with socket.socket() as one, socket.socket() as two:
+            if one.connect_ex(("127.0.0.1", port + 1)) and two.connect_ex(("127.0.0.1", port + 2)):
                 return port
-    raise AssertionError("no two free ports side by side")
+    raise AssertionError("no three free ports side by side")
 
 
 def healthy(port: int) -> bool:
@@ -64,7 +71,7 @@ def healthy(port: int) -> bool:
 
 
 def wait_for(*ports: int) -> None:
-    for _ in range(600):
+    for _ in range(3000):
         if all(healthy(port) for port in ports):
             return
         time.sleep(0.1)
@@ -73,25 +80,80 @@ def wait_for(*ports: int) -> None:
 
 @pytest.fixture
 def everything(tmp_path):
-    """`deploy/local.sh` running: its address, its folder."""
+    """`deploy/local.sh` running with all that is installed: its address, its folder."""
     haproxy()
     port, first = free_ports(1)[0], neighbours()
+    database = tempfile.mkdtemp(prefix="dvpgdata-", dir="/tmp")  # where PostgreSQL's own user may go
     environment = {
         **os.environ,
         "PYTHON": sys.executable,
         "DIFFVIZ_RUN": str(tmp_path),
         "DIFFVIZ_DATA": str(tmp_path / "answers"),
+        "DIFFVIZ_PG_DATA": f"{database}/data",
         "DIFFVIZ_FIRST_PORT": str(first),
     }
+    os.chmod(database, 0o755)
     running = subprocess.Popen([DEPLOY / "local.sh", str(port)], env=environment, stdout=subprocess.DEVNULL)
     try:
         wait_for(port, first, first + 1)
         yield f"http://127.0.0.1:{port}", tmp_path
     finally:
         running.terminate()
-        running.wait(timeout=20)
-    left = [name for name in ("app1", "app2", "haproxy") if alive(tmp_path / f"{name}.pid")]
+        running.wait(timeout=60)
+        shutil.rmtree(database, ignore_errors=True)
+    left = [file.stem for file in tmp_path.glob("*.pid") if alive(file)]
     assert not left, f"local.sh left {left} running"
+    if (found := tmp_path / "database").exists():
+        assert not Path(found.read_text().strip().partition("host=")[2]).exists(), (
+            "PostgreSQL's socket is left"
+        )
+
+
+def answers(folder: Path) -> int:
+    """How many answers are kept, in PostgreSQL where it runs, else in the file."""
+    found = folder / "database"
+    url = found.read_text().strip() if found.exists() else f"sqlite:///{folder / 'answers' / FILE}"
+    engine = sql.create_engine(url.replace("postgresql:", "postgresql+psycopg:"))
+    with engine.connect() as connection:
+        count = connection.exec_driver_sql("SELECT count(*) FROM events").scalar_one()
+    engine.dispose()
+    return count
+
+
+@contextmanager
+def load(port: int, visitors: int = 2):
+    """Visitors who move a control of pages with a player all the time; gives a function: how many reruns they had."""
+    ended, done = threading.Event(), [0] * visitors
+
+    def one(k: int) -> None:
+        while not ended.is_set():
+            try:
+                visitor = Visitor(port, TARGETS[k % len(TARGETS)])
+                with closing(visitor.socket):
+                    while not ended.is_set():
+                        visitor.move()
+                        done[k] += 1
+                        visitor.rest(1.0)
+            except (OSError, websocket.WebSocketException, WrongPageError):
+                ended.wait(1)  # its process is dead: a browser connects again
+
+    threads = [threading.Thread(target=one, args=(k,)) for k in range(visitors)]
+    for thread in threads:
+        thread.start()
+    try:
+        yield lambda: sum(done)
+    finally:
+        ended.set()
+        for thread in threads:
+            thread.join()
+
+
+def wait_until(true) -> None:
+    for _ in range(3000):
+        if true():
+            return
+        time.sleep(0.1)
+    raise AssertionError("it never came to be")
 
 
 def process_of(context) -> str:
@@ -110,22 +172,30 @@ def alive(file: Path) -> bool:
 
 @pytest.mark.browser
 @pytest.mark.slow
-def test_a_visitor_whose_process_dies_goes_on_at_another_with_all_answers(everything, browser):
+def test_a_visitor_whose_process_dies_under_load_goes_on_at_another_with_all_answers(everything, browser):
     url, folder = everything
+    with load(int(url.rpartition(":")[2])) as reruns:
+        wait_until(lambda: reruns() > 4)
+        a_process_dies(url, folder, browser, reruns)
+
+
+def a_process_dies(url, folder, browser, reruns):
     context = browser.new_context(viewport={"width": 1280, "height": 900})
+    context.set_default_timeout(ANY_TIME)
     page = context.new_page()
     page.goto(f"{url}/practice?way=Scenario+quiz")
-    page.get_by_role("radio", name=re.compile("diffusion model")).check(force=True, timeout=60_000)
-    page.get_by_role("button", name="Answer", exact=True).click()
-    page.get_by_role("button", name="Next", exact=True).click()
-    expect(page.get_by_text("2 of 5")).to_be_visible(timeout=30_000)
+    page.get_by_role("radio", name=re.compile("diffusion model")).check(force=True, timeout=ANY_TIME)
+    page.get_by_role("button", name="Answer", exact=True).click(timeout=ANY_TIME)
+    page.get_by_role("button", name="Next", exact=True).click(timeout=ANY_TIME)
+    expect(page.get_by_text("2 of 5")).to_be_visible(timeout=ANY_TIME)
     name = process_of(context)
     page.reload()
-    expect(page.get_by_text("2 of 5")).to_be_visible(timeout=30_000)
+    expect(page.get_by_text("2 of 5")).to_be_visible(timeout=ANY_TIME)
     assert process_of(context) == name
     os.kill(int((folder / f"{name}.pid").read_text()), signal.SIGKILL)
+    before = reruns()
     # Nobody reloads the page: it connects again by itself, to the process that is left.
-    for _ in range(120):
+    for _ in range(600):
         if process_of(context) != name:
             break
         page.wait_for_timeout(500)
@@ -133,19 +203,45 @@ def test_a_visitor_whose_process_dies_goes_on_at_another_with_all_answers(everyt
     # A choice made while the page was still being rebuilt is lost; the learner would choose again.
     answer = page.get_by_role("button", name="Answer", exact=True)
     for _ in range(20):
-        page.get_by_role("radio", name=re.compile("Coherent images")).check(force=True, timeout=60_000)
+        page.get_by_role("radio", name=re.compile("Coherent images")).check(force=True, timeout=ANY_TIME)
         page.wait_for_timeout(1000)
         if answer.is_enabled():
             break
-    answer.click(timeout=10_000)
-    page.get_by_role("button", name="Next", exact=True).click(timeout=60_000)
-    expect(page.get_by_text("3 of 5")).to_be_visible(timeout=30_000)
+    answer.click(timeout=ANY_TIME)
+    page.get_by_role("button", name="Next", exact=True).click(timeout=ANY_TIME)
+    expect(page.get_by_text("3 of 5")).to_be_visible(timeout=ANY_TIME)
     page.reload()
-    expect(page.get_by_text("3 of 5")).to_be_visible(timeout=60_000)
-    # Both answers are in the one file, each once: the first was given to the process that is dead.
-    with closing(sqlite3.connect(folder / "answers" / FILE)) as file:
-        assert file.execute("SELECT count(*) FROM events").fetchone() == (2,)
+    expect(page.get_by_text("3 of 5")).to_be_visible(timeout=ANY_TIME)
+    # Both answers are in the one file or database, each once: the first was given to the process that is dead.
+    assert answers(folder) == 2
+    wait_until(lambda: reruns() > before)  # the others go on as well
     context.close()
+
+
+@pytest.mark.browser
+@pytest.mark.slow
+def test_a_visitor_goes_round_every_page_and_a_run_outlives_the_replica_that_computes_it(everything, browser):
+    url, folder = everything
+    if os.environ.get("CI"):  # where all of it has to be there
+        assert (folder / "database").exists() and (folder / "ray.pid").exists()
+    page = browser.new_context(viewport={"width": 1280, "height": 900}).new_page()
+    page.context.set_default_timeout(ANY_TIME)
+    for lesson in LESSONS:
+        page.goto(f"{url}/{lesson.slug}")
+        expect(page.locator("h1").first).to_be_visible(timeout=ANY_TIME)
+        expect(page.get_by_test_id("stStatusWidget")).to_have_count(0, timeout=ANY_TIME)
+        assert page.get_by_test_id("stException").count() == 0, lesson.slug
+    if (folder / "ray.pid").exists():
+        page.goto(f"{url}/reverse?steps=100&seed=77")
+        served = (folder / "ray.log").read_text
+        seen = served().count(" 200 ")
+        wait_until(lambda: served().count(" 200 ") > seen + 5)  # the run is computed there
+        found = psutil.Process(int((folder / "ray.pid").read_text())).children(recursive=True)
+        (replica,) = (p for p in found if any("ServeReplica" in part for part in p.cmdline()))
+        replica.kill()
+        expect(page.locator(".dv-player[data-ready]").first).to_be_visible(timeout=ANY_TIME)
+        expect(page.get_by_text("does not answer. They are evaluated here")).to_be_visible()
+    page.context.close()
 
 
 def test_haproxy_accepts_its_configuration():
@@ -173,5 +269,8 @@ def test_the_image_holds_all_that_the_server_needs():
     ]
     whole = {Path(path).parts[0] for path in needed["force-include"]} | set(needed["packages"])
     assert taken == whole | {"requirements.txt"}
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
+    for package in (*extras["postgresql"], *extras["ray"]):
+        assert f'"{package}"' in (DEPLOY / "Dockerfile").read_text()
     ignored = (DEPLOY / "Dockerfile.dockerignore").read_text().splitlines()
     assert {line[1:] for line in ignored if line.startswith("!")} == taken

@@ -25,7 +25,6 @@ from diffviz.models.classifier import LabelClassifier
 from diffviz.models.denoiser import Denoiser
 from diffviz.models.text_encoder import PAD, Vocabulary
 from diffviz.models.unet import (
-    Attention,
     ResBlock,
     TransformerBlock,
     UNet,
@@ -316,20 +315,10 @@ def attention(run: Trajectory, settings: Settings, denoiser: Denoiser, kind: str
     `kind` is "self", where M = H W positions are looked at, or "cross", where M counts the tokens of style and words. The
     weights of one position add up to 1. Raises ValueError for another kind.
     """
-    if kind not in ("self", "cross"):
-        raise ValueError(f"attention is “self” or “cross”, not {kind!r}")
-    seen: list[Tensor] = []
-
-    def keep(module: Attention, given: tuple[Tensor, ...], out: Tensor) -> None:
-        x, context, *mask = given
-        mask = mask[0] if mask else torch.ones(context.shape[:2], dtype=torch.bool)
-        seen.append(module.weights(x, context, mask))
-
-    net = same_weights(denoiser.net)
-    for block in net.middle:
-        getattr(block, f"{kind}_attention").register_forward_hook(keep)
-    _evaluate(run, settings, dataclasses.replace(denoiser, net=net))
-    weights = torch.stack(seen)
+    n = run.steps
+    tokens = denoiser.tokens([settings.prompt] * n, [settings.style or None] * n)
+    x, t = torch.from_numpy(run.x[:n]), torch.from_numpy(run.t[:n])
+    weights = denoiser.attention(x, t, tokens, SCHEDULES[settings.schedule], kind)
     if kind == "cross":
         row = denoiser.vocabulary.encode(settings.prompt, settings.style or None)
         weights = weights[..., : sum(token != PAD for token in row)]

@@ -23,10 +23,10 @@ from sqlalchemy import event
 from sqlalchemy.exc import SQLAlchemyError
 
 from diffviz.classroom.errors import ClassroomError
+from diffviz.lessons import postgresql
 from diffviz.lessons.store import folder
 
 FILE = "classroom.sqlite"
-URL = "DIFFVIZ_DATABASE_URL"
 MIGRATIONS = Path(__file__).parent / "migrations"
 _LOCK = 1_684_629_094  # of PostgreSQL's advisory locks: held while the tables are brought up to date
 _LOG = logging.getLogger(__name__)
@@ -44,7 +44,10 @@ class Database:
     def __init__(self, url: str, clock: Callable[[], float] = time.time) -> None:
         self.clock = clock
         self.listeners: list[Callable[[int], None]] = []
-        self._engine = _engine(url)
+        try:
+            self._engine = _engine(url)
+        except ValueError as error:
+            raise ClassroomError(f"The classroom cannot be opened: {error}.") from error
         # SQLite has one writer at a time: threads of this process queue here, in order, and not in its busy loop.
         self._writing: Any = threading.Lock() if self.is_sqlite else contextlib.nullcontext()
         try:
@@ -111,13 +114,10 @@ class Database:
 
 
 def _engine(url: str) -> sql.Engine:
-    parsed = sql.make_url(url)
-    if parsed.drivername in ("postgres", "postgresql"):
-        parsed = parsed.set(drivername="postgresql+psycopg")
+    if not url.startswith("sqlite:"):
+        return postgresql.engine(url)
     # Parameters are hidden: they hold what people wrote, which belongs in no log.
-    if parsed.get_backend_name() != "sqlite":
-        return sql.create_engine(parsed, hide_parameters=True, pool_pre_ping=True, pool_size=8)
-    engine = sql.create_engine(parsed, hide_parameters=True, connect_args={"timeout": 20})
+    engine = sql.create_engine(url, hide_parameters=True, connect_args={"timeout": 20})
     event.listen(engine, "connect", _configure_sqlite)
     event.listen(engine, "begin", _begin_sqlite)
     return engine
@@ -139,7 +139,7 @@ def _begin_sqlite(connection: sql.Connection) -> None:
 
 def address() -> str:
     """The URL of this server's database: DIFFVIZ_DATABASE_URL, or a SQLite file in the folder of the learners' progress."""
-    return os.environ.get(URL) or f"sqlite:///{folder() / FILE}"
+    return os.environ.get(postgresql.URL) or f"sqlite:///{folder() / FILE}"
 
 
 @functools.lru_cache

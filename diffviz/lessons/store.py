@@ -1,5 +1,7 @@
 """Where a learner's progress is kept: an append-only log of answers in SQLite, and the place in each exercise.
 
+`store_postgresql` keeps the same in PostgreSQL.
+
 Everything else (which cards are due, how a concept stands) is worked out from the log, so two tabs that answer
 at once lose nothing: both only add lines. Learners are known by an anonymous id and nothing else.
 
@@ -16,7 +18,7 @@ import os
 import sqlite3
 import threading
 import time
-from collections.abc import Generator, Iterable
+from collections.abc import Callable, Generator, Iterable
 from dataclasses import asdict, dataclass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -46,8 +48,8 @@ FILE = "progress.sqlite"
 BACKUPS = "backups"  # a folder beside the file
 BACKUPS_KEPT = 7  # days
 
-# What each version of the schema adds to the one before. The version of a file is its `PRAGMA user_version`; files of
-# the first releases say 0 and have the tables of version 1.
+# What each version of the schema adds to the one before, in SQL that PostgreSQL reads too but for the numbering of `id`.
+# The version of a file is its `PRAGMA user_version`; files of the first releases say 0 and have the tables of version 1.
 MIGRATIONS: tuple[tuple[str, ...], ...] = (
     (
         "CREATE TABLE IF NOT EXISTS events (id INTEGER NOT NULL PRIMARY KEY, learner VARCHAR(64) NOT NULL, "
@@ -76,7 +78,7 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
 VERSION = len(MIGRATIONS)
 
 _SCHEMA = sql.MetaData()
-_EVENTS = sql.Table(
+EVENTS = sql.Table(
     "events",
     _SCHEMA,
     sql.Column("id", sql.Integer, primary_key=True),
@@ -110,8 +112,8 @@ _MOVE_TRIES = sql.Table(
     sql.Column("visitor", sql.String(64), nullable=False),
     sql.Column("at", sql.Float, nullable=False),
 )
-_OF_AN_EVENT = (_EVENTS.c.id, _EVENTS.c.kind, _EVENTS.c.item, _EVENTS.c.result, _EVENTS.c.sure, _EVENTS.c.at,
-                _EVENTS.c.batch)  # fmt: skip
+_OF_AN_EVENT = (EVENTS.c.id, EVENTS.c.kind, EVENTS.c.item, EVENTS.c.result, EVENTS.c.sure, EVENTS.c.at,
+                EVENTS.c.batch)  # fmt: skip
 # The first part of SQLite's name for an error -> what to tell the learner.
 _CAUSES = {
     "FULL": "the disk is full",
@@ -124,6 +126,10 @@ _CAUSES = {
     "NOTADB": "the file is damaged",
     "IOERR": "the disk does not answer",
 }
+CODES, EVERYTHING = (
+    "one-time codes",
+    "everything",
+)  # for who writes more than a learner's, see `Store._transaction`
 _KEEP = "This answer could not be kept on the server"
 _READ = "What the server has kept of you cannot be read"
 _LOG = logging.getLogger(__name__)
@@ -170,23 +176,29 @@ class Store:
     `lost` counts how often the file was found to be gone or replaced while the store was in use; it is begun anew.
     """
 
+    # Of the dialect: PostgreSQL's and SQLite's have `on_conflict_do_nothing` and `on_conflict_do_update` alike.
+    _insert: Callable[[sql.Table], Any] = staticmethod(sqlite.insert)
+
     def __init__(self, path: Path | None) -> None:
-        self._path, self._opened = path, None
-        self._opening = threading.RLock()
+        # Parameters are hidden: they hold the learner's id, which belongs in no log.
+        if path is None:
+            engine = sql.create_engine("sqlite://", poolclass=sql.pool.StaticPool, hide_parameters=True,
+                                       connect_args={"check_same_thread": False})  # fmt: skip
+        else:
+            engine = sql.create_engine(
+                f"sqlite:///{path}", connect_args={"timeout": 10}, hide_parameters=True
+            )
         # All threads share the one connection of a store in memory.
-        self._alone: Any = threading.RLock() if path is None else contextlib.nullcontext()
+        self._prepare(path, engine, threading.RLock() if path is None else None)
+
+    def _prepare(self, path: Path | None, engine: sql.Engine, alone: Any = None) -> None:
+        self._path, self._engine, self._opened = path, engine, None
+        self._alone: Any = alone or contextlib.nullcontext()
+        self._opening = threading.RLock()
         self._read: BoundedCache[tuple[tuple[object, ...], History]] = BoundedCache(64_000_000)
         self._backed_up: date | None = None
         self.problem: str | None = None
         self.lost = 0
-        if path is None:
-            self._engine = sql.create_engine("sqlite://", poolclass=sql.pool.StaticPool, hide_parameters=True,
-                                             connect_args={"check_same_thread": False})  # fmt: skip
-        else:
-            # Parameters are hidden: they hold the learner's id, which belongs in no log.
-            self._engine = sql.create_engine(
-                f"sqlite:///{path}", connect_args={"timeout": 10}, hide_parameters=True
-            )
         self._open()
 
     # --- the file ------------------------------------------------------------------------------------------
@@ -208,7 +220,7 @@ class Store:
             self._opened = self._identity()
             self._back_up_daily()
         except (SQLAlchemyError, OSError) as error:
-            raise StoreError(f"Progress cannot be kept: {_cause(error)}.") from error
+            raise StoreError(f"Progress cannot be kept: {self._cause(error)}.") from error
 
     def _migrate(self) -> None:
         with self._alone, self._engine.connect() as connection:
@@ -221,17 +233,21 @@ class Store:
                 self._back_up_daily()
             run("BEGIN IMMEDIATE")
             found = _version_of(connection)  # another server may have been faster
-            if found > VERSION:
-                self.problem = (
-                    "The progress on this server was written by a newer version of diffviz: nothing is added to it "
-                    "until diffviz is updated."
-                )
+            if self._is_newer(found):
                 return
             for statements in MIGRATIONS[found:]:
                 for statement in statements:
                     run(statement)
             run(f"PRAGMA user_version = {VERSION}")
             connection.commit()
+
+    def _is_newer(self, found: int) -> bool:
+        if found > VERSION:
+            self.problem = (
+                "The progress on this server was written by a newer version of diffviz: nothing is added to it "
+                "until diffviz is updated."
+            )
+        return found > VERSION
 
     def _identity(self) -> tuple[int, int] | None:
         if self._path is None:
@@ -254,17 +270,30 @@ class Store:
                 self.lost += 1
 
     @contextlib.contextmanager
-    def _transaction(self, doing: str, write: bool = True) -> Generator[sql.Connection, None, None]:
-        """All or nothing; a failure is a StoreError that begins with `doing`."""
+    def _transaction(self, doing: str, *scopes: str) -> Generator[sql.Connection, None, None]:
+        """All or nothing; a failure is a StoreError that begins with `doing`.
+
+        Who writes names the learners whose rows are changed, or CODES, or EVERYTHING; of two that name the same one waits.
+        """
         try:
             self._reopen_if_gone()
             with self._alone, self._engine.connect() as connection:
-                if write:
-                    connection.exec_driver_sql("BEGIN IMMEDIATE")
+                if scopes:
+                    self._begin(connection, scopes)
                 yield connection
                 connection.commit()
         except SQLAlchemyError as error:
-            raise StoreError(f"{doing}: {_cause(error)}.") from error
+            raise StoreError(f"{doing}: {self._cause(error)}.") from error
+
+    def _begin(self, connection: sql.Connection, scopes: tuple[str, ...]) -> None:
+        """Begin a transaction that writes; a file has one at a time, whatever it writes."""
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+    def _cause(self, error: BaseException) -> str:
+        """What to tell the learner of an error of the database or the disk."""
+        if isinstance(error, OSError):
+            return "the folder for it cannot be made or written"
+        return _CAUSES.get(_reason(error), "the database refused")
 
     def _may_write(self) -> None:
         if self.problem:
@@ -291,28 +320,38 @@ class Store:
         """
         self._may_write()
         row = {"learner": learner, **_as_row(event), "token": token}
-        with self._transaction(_KEEP) as connection:
-            insert = sqlite.insert(_EVENTS).values(**row).on_conflict_do_nothing(["learner", "token"])
-            counted = connection.execute(insert).rowcount == 1
+        with self._transaction(_KEEP, learner) as connection:
+            insert = self._insert(EVENTS).values(**row)
+            insert = insert.on_conflict_do_nothing(index_elements=["learner", "token"])
+            # Not its rowcount, which is unknown where the database hands back the new row's id.
+            counted = connection.execute(insert.returning(EVENTS.c.id)).first() is not None
             if place:
-                _put(connection, learner, *place)
+                self._put(connection, learner, *place)
         return counted
 
     def put(self, learner: str, key: str, value: dict[str, Any]) -> None:
         """Keep the place in one exercise; the newest counts."""
         self._may_write()
-        with self._transaction("Your place in this exercise could not be kept on the server") as connection:
-            _put(connection, learner, key, value)
+        with self._transaction(
+            "Your place in this exercise could not be kept on the server", learner
+        ) as connection:
+            self._put(connection, learner, key, value)
+
+    def _put(self, connection: sql.Connection, learner: str, key: str, value: dict[str, Any]) -> None:
+        text = json.dumps(value)
+        insert = self._insert(_PLACES).values(learner=learner, key=key, value=text)
+        insert = insert.on_conflict_do_update(index_elements=["learner", "key"], set_={"value": text})
+        connection.execute(insert)
 
     def events(self, learner: str) -> History:
         """All answers of a learner in the order in which they count; those to a merged question for the one kept."""
-        newest = sql.select(sql.func.max(_EVENTS.c.id)).where(_EVENTS.c.learner == learner)
+        newest = sql.select(sql.func.max(EVENTS.c.id)).where(EVENTS.c.learner == learner)
         stamp_of = sql.select(
             newest.scalar_subquery(),
-            sql.select(_EVENTS.c.at).where(_EVENTS.c.id == newest.scalar_subquery()).scalar_subquery(),
-            sql.select(sql.func.count()).where(_EVENTS.c.learner == learner).scalar_subquery(),
+            sql.select(EVENTS.c.at).where(EVENTS.c.id == newest.scalar_subquery()).scalar_subquery(),
+            sql.select(sql.func.count()).where(EVENTS.c.learner == learner).scalar_subquery(),
         )
-        with self._transaction(_READ, write=False) as connection:
+        with self._transaction(_READ) as connection:
             stamp = tuple(connection.execute(stamp_of).one())
             kept = self._read.get(learner)
             if kept and kept[0] == stamp:
@@ -325,7 +364,7 @@ class Store:
     def get(self, learner: str, key: str) -> dict[str, Any] | None:
         """The place kept for one exercise, or None. Raises StoreError when it cannot be read."""
         chosen = sql.select(_PLACES.c.value).where(_PLACES.c.learner == learner, _PLACES.c.key == key)
-        with self._transaction(_READ, write=False) as connection:
+        with self._transaction(_READ) as connection:
             text = connection.execute(chosen).scalar()
         if text is None:
             return None
@@ -343,7 +382,7 @@ class Store:
         """Everything kept of a learner, fit for JSON and for `import_events`; of a damaged file what can be read."""
         rows: list[sql.Row[Any]] = []
         # What was read before the damage is kept.
-        with contextlib.suppress(StoreError), self._transaction(_READ, write=False) as connection:
+        with contextlib.suppress(StoreError), self._transaction(_READ) as connection:
             rows.extend(connection.execution_options(stream_results=True).execute(_rows_of(learner)))
         return {"format": FORMAT, "events": [_as_row(e) for e in _history(rows)]}
 
@@ -364,18 +403,19 @@ class Store:
                 "nothing was brought in."
             )
         if new:
-            with self._transaction("The answers could not be brought in") as connection:
-                last = connection.execute(sql.select(sql.func.max(_EVENTS.c.batch))).scalar() or 0
+            with self._transaction("The answers could not be brought in", learner) as connection:
+                mine = EVENTS.c.learner == learner
+                last = connection.execute(sql.select(sql.func.max(EVENTS.c.batch)).where(mine)).scalar() or 0
                 rows = [{"learner": learner, **_as_row(e), "batch": max(last, 0) + 1} for e in new]
-                connection.execute(sql.insert(_EVENTS), rows)
+                connection.execute(sql.insert(EVENTS), rows)
         return len(new)
 
     def erase(self, learner: str) -> None:
         """Forget a learner, in the backups too."""
-        with self._transaction("Your answers could not be erased") as connection:
+        with self._transaction("Your answers could not be erased", learner) as connection:
             if not self.problem:  # a newer version may keep its codes otherwise
                 connection.execute(sql.delete(_MOVE_CODES).where(_MOVE_CODES.c.learner == learner))
-            for table in (_EVENTS, _PLACES):
+            for table in (EVENTS, _PLACES):
                 connection.execute(sql.delete(table).where(table.c.learner == learner))
         self._read.forget(learner)
         for backup in self.backups():
@@ -393,25 +433,28 @@ class Store:
 
     def rename(self, learner: str, to: str) -> None:
         """Give a learner's answers and places to another id, which keeps its own place where it has one."""
-        with self._transaction(_KEEP) as connection:
-            for table in (_EVENTS, _PLACES):
-                mine = table.c.learner == learner
-                connection.execute(sql.update(table).where(mine).values(learner=to).prefix_with("OR IGNORE"))
-                connection.execute(sql.delete(table).where(mine))
+        if learner == to:
+            return
+        with self._transaction(_KEEP, learner, to) as connection:
+            for table, key in ((EVENTS, "token"), (_PLACES, "key")):
+                mine, other = table.c.learner == learner, table.alias()
+                theirs = sql.select(other.c[key]).where(other.c.learner == to, other.c[key].is_not(None))
+                connection.execute(sql.delete(table).where(mine, table.c[key].in_(theirs)))
+                connection.execute(sql.update(table).where(mine).values(learner=to))
             connection.execute(sql.delete(_MOVE_CODES).where(_MOVE_CODES.c.learner == learner))
 
     def copy_to(self, other: Store) -> None:
         """Add everything kept here to another store."""
-        with self._transaction(_READ, write=False) as connection:
-            events = connection.execute(sql.select(_EVENTS).order_by(_EVENTS.c.id)).mappings().all()
+        with self._transaction(_READ) as connection:
+            events = connection.execute(sql.select(EVENTS).order_by(EVENTS.c.id)).mappings().all()
             places = connection.execute(sql.select(_PLACES)).mappings().all()
-        with other._transaction(_KEEP) as connection:
+        with other._transaction(_KEEP, EVERYTHING) as connection:
             for row in events:
                 values = {k: v for k, v in row.items() if k != "id"}
-                insert = sqlite.insert(_EVENTS).values(**values)
-                connection.execute(insert.on_conflict_do_nothing(["learner", "token"]))
+                insert = other._insert(EVENTS).values(**values)
+                connection.execute(insert.on_conflict_do_nothing(index_elements=["learner", "token"]))
             for row in places:
-                connection.execute(sqlite.insert(_PLACES).values(**row).on_conflict_do_nothing())
+                connection.execute(other._insert(_PLACES).values(**row).on_conflict_do_nothing())
 
     # --- one-time codes ------------------------------------------------------------------------------------
 
@@ -419,7 +462,7 @@ class Store:
         """Keep the hash of a one-time code, in place of an earlier one of the learner."""
         self._may_write()
         of = _MOVE_CODES.c
-        with self._transaction("No code could be made") as connection:
+        with self._transaction("No code could be made", CODES) as connection:
             connection.execute(sql.delete(_MOVE_CODES).where((of.until <= now) | (of.learner == learner)))
             connection.execute(sql.insert(_MOVE_CODES).values(code=code, learner=learner, until=until))
 
@@ -433,7 +476,7 @@ class Store:
         """
         self._may_write()
         of, tried = _MOVE_CODES.c, _MOVE_TRIES.c
-        with self._transaction("The code could not be looked up") as connection:
+        with self._transaction("The code could not be looked up", CODES) as connection:
             connection.execute(sql.delete(_MOVE_TRIES).where(tried.at <= now - lifetime))
             connection.execute(sql.delete(_MOVE_CODES).where(of.until <= now))
             count = sql.select(sql.func.count()).select_from(_MOVE_TRIES)
@@ -488,14 +531,8 @@ def _version_of(connection: sql.Connection) -> int:
     return connection.exec_driver_sql("PRAGMA user_version").scalar() or 0
 
 
-def _put(connection: sql.Connection, learner: str, key: str, value: dict[str, Any]) -> None:
-    text = json.dumps(value)
-    insert = sqlite.insert(_PLACES).values(learner=learner, key=key, value=text)
-    connection.execute(insert.on_conflict_do_update(["learner", "key"], set_={"value": text}))
-
-
 def _rows_of(learner: str) -> sql.Select[*tuple[Any, ...]]:
-    return sql.select(*_OF_AN_EVENT).where(_EVENTS.c.learner == learner).order_by(_EVENTS.c.id)
+    return sql.select(*_OF_AN_EVENT).where(EVENTS.c.learner == learner).order_by(EVENTS.c.id)
 
 
 def _history(rows: Iterable[sql.Row[Any]]) -> History:
@@ -520,12 +557,6 @@ def _reason(error: BaseException) -> str:
     """The first part of SQLite's name for an error, such as FULL, or ""."""
     name: str = getattr(getattr(error, "orig", error), "sqlite_errorname", None) or ""
     return name.removeprefix("SQLITE_").partition("_")[0]
-
-
-def _cause(error: BaseException) -> str:
-    if isinstance(error, OSError):
-        return "the folder for it cannot be made or written"
-    return _CAUSES.get(_reason(error), "the database refused")
 
 
 # --- answers from outside ----------------------------------------------------------------------------------

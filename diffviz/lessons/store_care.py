@@ -1,6 +1,6 @@
 """Care for the file of the learners' answers: what is wrong with it, and mending it from itself and its backups.
 
-`diffviz store check` and `diffviz store repair` run these.
+`diffviz store check`, `repair` and `copy` run these. In PostgreSQL repair and backups are the database's own.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from diffviz.lessons.store import BACKUPS, VERSION, Store, StoreError, answer
+from diffviz.lessons.store_postgresql import PostgresStore
 
 _EVENT = ("learner", "kind", "item", "result", "sure", "at")
 _NEWER = ("token", "batch")  # columns that files of the first version lack
@@ -57,6 +58,39 @@ def check(path: Path) -> Findings:
     except sqlite3.Error as error:
         problems.append(f"it is damaged or cannot be read: {error}")
     return Findings(version, learners, answers, backups, tuple(problems))
+
+
+def check_database(url: str) -> Findings:
+    """Look at the answers in PostgreSQL, after their tables were brought up to date. Raises StoreError without them."""
+    store = PostgresStore(url)
+    try:
+        learners, answers, bad = store.tally()
+    finally:
+        store.close()
+    problems = [store.problem] if store.problem else []
+    if bad:
+        problems.append(f"{bad} of its lines are no answers")
+    return Findings(VERSION, learners, answers, 0, tuple(problems))
+
+
+def copy(path: Path, url: str) -> int:
+    """Copy the answers and places of the file into a PostgreSQL database that has none; returns the number of answers.
+
+    No server may use the file meanwhile; it is left as it is. Raises StoreError for a file or a database of a newer
+    version, without a file, and where the database has answers.
+    """
+    found = check(path)
+    if found.problems:
+        raise StoreError(f"The file was not copied: {'; '.join(found.problems)}.")
+    source, target = Store(path), PostgresStore(url)
+    try:
+        if target.problem or target.tally()[1]:
+            raise StoreError(target.problem or "The database has answers already: nothing was copied.")
+        source.copy_to(target)
+        return target.tally()[1]
+    finally:
+        source.close()
+        target.close()
 
 
 def repair(path: Path) -> tuple[Path, int, int]:

@@ -21,7 +21,7 @@ from starlette.routing import Route
 from torch import Tensor
 
 from diffviz.models import checkpoints
-from diffviz.models.denoiser import by_torch
+from diffviz.models.denoiser import attend_by_torch, by_torch
 from diffviz.models.text_encoder import MAX_TOKENS
 from diffviz.models.unet import UNet
 from diffviz.serving import wire
@@ -50,12 +50,19 @@ class Networks:
         if request.tokens.min() < 0 or request.tokens.max() >= config.n_tokens:
             raise wire.WireError(f"Tokens of this network are from 0 to {config.n_tokens - 1}.")
 
-    def evaluate(self, asked: Sequence[Asked]) -> list[Tensor]:
-        """v of each request; those to one network are evaluated as batches of up to MAX_BATCH images."""
+    def evaluate(self, asked: Sequence[Asked]) -> list[wire.Answer]:
+        """The answer to each request; those to one network are evaluated as batches of up to MAX_BATCH images.
+
+        Those that ask for attention are evaluated each on its own.
+        """
         groups: dict[str, list[int]] = {}
-        for i, (network, _) in enumerate(asked):
-            groups.setdefault(network, []).append(i)
-        found: dict[int, Tensor] = {}
+        found: dict[int, wire.Answer] = {}
+        for i, (network, request) in enumerate(asked):
+            if request.attention is None:
+                groups.setdefault(network, []).append(i)
+            else:
+                with torch.inference_mode():
+                    found[i] = self._attend(network, request, request.attention)
         for network, members in groups.items():
             x, t, tokens = (
                 torch.cat([getattr(asked[i][1], part) for i in members]) for part in ("x", "t", "tokens")
@@ -64,12 +71,17 @@ class Networks:
             with torch.inference_mode():
                 v = torch.cat([self._evaluate(network, *piece) for piece in pieces])
             sizes = [len(asked[i][1].x) for i in members]
-            found.update(zip(members, v.split(sizes), strict=True))
+            found.update(zip(members, map(wire.Answer, v.split(sizes)), strict=True))
         return [found[i] for i in range(len(asked))]
 
     def _evaluate(self, network: str, x: Tensor, t: Tensor, tokens: Tensor) -> Tensor:
         given = (part.to(self.device) for part in (x, t, tokens))
         return by_torch(self._net(network), *given).float().cpu()
+
+    def _attend(self, network: str, request: wire.Request, kind: str) -> wire.Answer:
+        given = (part.to(self.device) for part in (request.x, request.t, request.tokens))
+        v, weights = attend_by_torch(self._net(network), *given, kind)
+        return wire.Answer(v.float().cpu(), weights.float().cpu())
 
     def _net(self, network: str) -> UNet:
         with self._lock:
@@ -79,7 +91,7 @@ class Networks:
 
 
 async def respond(
-    http: HttpRequest, networks: Networks, evaluate: Callable[[Asked], Awaitable[Tensor]]
+    http: HttpRequest, networks: Networks, evaluate: Callable[[Asked], Awaitable[wire.Answer]]
 ) -> Response:
     """The answer to one HTTP request; `evaluate` is given what was found to be in order."""
     if http.url.path == "/health":
@@ -97,18 +109,19 @@ async def respond(
     try:
         asked = found[1], wire.unpack_request(bytes(body))
         await asyncio.to_thread(networks.check, asked)
+        answer = wire.pack_answer(await evaluate(asked))
     except KeyError:
         return PlainTextResponse("The network of this SHA-256 is not served here.", 404)
     except wire.WireError as error:
         return PlainTextResponse(str(error), 400)
-    return Response(wire.pack_answer(await evaluate(asked)), media_type=wire.MEDIA_TYPE)
+    return Response(answer, media_type=wire.MEDIA_TYPE)
 
 
 def asgi(networks: Networks | None = None) -> Starlette:
     """The server as an ASGI application."""
     served, turn = networks or Networks(), asyncio.Semaphore(1)
 
-    async def one(asked: Asked) -> Tensor:
+    async def one(asked: Asked) -> wire.Answer:
         async with turn:
             return (await asyncio.to_thread(served.evaluate, [asked]))[0]
 

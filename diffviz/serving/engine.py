@@ -8,13 +8,15 @@ DIFFVIZ_ENGINE chooses for the server; OpenVINO is installed by `pip install .[e
 - openvino-bf16: bfloat16, for processors that have it. About half of torch's time, but images differ a little, and
   between kinds of processors too.
 
+A visitor may choose another engine for their own runs, where OpenVINO is installed (`offered`, `use_here`).
+
 Neither is chosen by itself: what float32 saved in the running server could not be told from noise, and a network costs
 seconds more at first and some 240 MB; bfloat16 would change the image of a seed.
 
 `assets/curves/engine.json` holds how far the images of each are from torch's (`python -m diffviz.training.eval_engine`),
 and `python -m bench.engine` prints how fast each is. The library and the commands use torch unless `use` was called.
 
-An engine evaluates plain calls only. What has hooks (recorded attention, probes, switches in the network), needs a
+An engine evaluates plain calls only. What has hooks (attention, probes, switches in the network), needs a
 gradient, or runs on another device or in another precision is evaluated by torch.
 
 A network is converted when it is first evaluated. Nothing is kept on disk: a stored compiled model would be machine code
@@ -23,15 +25,19 @@ that is loaded again, tied to one version and processor, and would save the less
 
 from __future__ import annotations
 
+import functools
+import json
 import logging
 import os
 import threading
 import warnings
 import weakref
 from collections.abc import Mapping
+from contextvars import ContextVar
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
+from diffviz.paths import ASSETS
 from diffviz.serving.remote import Remote
 from diffviz.serving.scheduler import Limits
 
@@ -96,7 +102,7 @@ def use_remote(url: str) -> Remote:
     from diffviz.models import denoiser
 
     _remote = Remote(url, denoiser.evaluated_by())
-    denoiser.evaluate_by(_remote.evaluate)
+    denoiser.evaluate_by(_remote.evaluate, _remote.attend)
     return _remote
 
 
@@ -120,6 +126,63 @@ def use(name: str, permits: int | None = None) -> None:
         )
 
 
+# --- a visitor's own choice ---------------------------------------------------------------------------------
+
+_here: ContextVar[str | None] = ContextVar("engine of this run", default=None)
+_of_visitors: dict[str, OpenVino] = {}
+_making = threading.Lock()
+VISITORS_NETWORKS = (
+    2  # of each engine that visitors chose, kept compiled: they cost memory that nobody asked the owner for
+)
+
+
+def chosen() -> str:
+    """The engine of this server."""
+    return _chosen
+
+
+def offered() -> tuple[str, ...]:
+    """The engines that a visitor may choose from: none where there is one only, or where another server evaluates."""
+    return CHOICES if installed() and _url is None else ()
+
+
+def use_here(name: str | None) -> None:
+    """From now on this thread evaluates by the engine of this name, one of `offered`; None: by the server's."""
+    from diffviz.models import denoiser
+
+    name = None if name == _chosen else name
+    _here.set(name)
+    if name is None:
+        denoiser.evaluate_here_by(None)
+    elif name == TORCH:
+        denoiser.evaluate_here_by(denoiser.by_torch)
+    else:
+        with _making:
+            if name not in _of_visitors:
+                permits = Limits.from_environment().permits
+                _of_visitors[name] = OpenVino(PRECISIONS[name], permits, networks=VISITORS_NETWORKS)
+        denoiser.evaluate_here_by(_of_visitors[name].evaluate)
+
+
+def here() -> str | None:
+    """The engine that this thread evaluates by where it is another than the server's: what is kept must not be mixed."""
+    return _here.get()
+
+
+@functools.cache
+def difference(name: str) -> str | None:
+    """A sentence on how far the images of an engine were measured to be from torch's; None of torch."""
+    if name == TORCH:
+        return None
+    found = json.loads((ASSETS / "curves" / "engine.json").read_text())
+    of = found["engines"][name]
+    seen = "no visible difference" if of["max"] < 1 / 255 else "images differ a little"
+    return (
+        f"Compared with torch, {seen}: an RMSE of {of['mean']:.2g} on average and {of['max']:.2g} at most, where black and "
+        f"white are 2 apart (N = {found['n']} prompts, {found['model']}, {found['steps']} steps)."
+    )
+
+
 def is_plain(net: UNet, x: Tensor) -> bool:
     """Whether an evaluation needs nothing but its result, in float32 on the CPU."""
     import torch
@@ -140,10 +203,14 @@ def is_plain(net: UNet, x: Tensor) -> bool:
 class OpenVino:
     """Networks converted to OpenVINO, at one precision ("f32" or "bf16").
 
-    `permits` evaluations can run at the same time, each on so many `threads`.
+    `permits` evaluations can run at the same time, each on so many `threads`. Of more than so many `networks` torch
+    evaluates the further ones.
     """
 
-    def __init__(self, precision: str, permits: int = 1, threads: int = 1) -> None:
+    def __init__(
+        self, precision: str, permits: int = 1, threads: int = 1, networks: int = MAX_NETWORKS
+    ) -> None:
+        self._most = networks
         self.options = {
             "INFERENCE_PRECISION_HINT": precision,  # by itself OpenVINO takes bfloat16 where it can
             "INFERENCE_NUM_THREADS": permits * threads,
@@ -161,7 +228,7 @@ class OpenVino:
         """The network compiled, by whoever needs it first; None where that is impossible."""
         with self._lock:
             if net not in self._networks:
-                if len(self._networks) >= MAX_NETWORKS:
+                if len(self._networks) >= self._most:
                     return None
                 try:
                     self._networks[net] = _Compiled(net, self.options)

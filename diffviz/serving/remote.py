@@ -1,8 +1,8 @@
 """A denoiser elsewhere: DIFFVIZ_DENOISER_URL names a server that evaluates the networks for the pages.
 
 Without it the networks are evaluated here, embedded in the pages' own process, and so they are where the server cannot
-serve: it is asked for plain evaluations of the shipped networks (as `engine.is_plain` tells them), while recorded
-attention, probes, switches and gradients stay here. When it is away, or answers anything but what was asked for, the
+serve: it is asked for plain evaluations of the shipped networks (as `engine.is_plain` tells them) and for their attention
+weights, while probes, switches and gradients stay here. When it is away, or answers anything but what was asked for, the
 evaluation is made here at once and the run goes on; the pages say so (`Remote.away`), and it is asked again after
 RETRY_SECONDS. How the bytes look is laid down in `wire`.
 """
@@ -23,10 +23,14 @@ if TYPE_CHECKING:  # the address is read when the server starts, before torch is
 
     from diffviz.models.denoiser import Evaluate
     from diffviz.models.unet import UNet
+    from diffviz.serving import wire
 
 VARIABLE = "DIFFVIZ_DENOISER_URL"
 TIMEOUT = 10.0  # seconds, to connect and for each read
 RETRY_SECONDS = 30.0
+ATTENTION_BATCH = (
+    8  # images whose attention is asked for at once: of 256 positions 25 MB in three blocks of four heads
+)
 AWAY = (
     "The server that evaluates the networks does not answer. They are evaluated here in its place, which gives the same "
     "images; it may take longer."
@@ -78,20 +82,45 @@ class Remote:
 
     def evaluate(self, net: UNet, x: Tensor, angle: Tensor, tokens: Tensor) -> Tensor:
         """v_hat (B, C, S, S), as `net(x, angle, tokens)` gives it within rounding."""
+        from diffviz.serving import wire
+
+        answer = None
+        if len(x) <= wire.MAX_BATCH:
+            answer = self._ask(net, wire.Request(x, angle.float(), tokens))
+        return self._embedded(net, x, angle, tokens) if answer is None else answer.v
+
+    def attend(self, net: UNet, x: Tensor, angle: Tensor, tokens: Tensor, kind: str) -> tuple[Tensor, Tensor]:
+        """v_hat and attention weights (blocks, B, heads, N, M), see `denoiser.attend_by_torch`."""
+        import torch
+
+        from diffviz.models import denoiser
+        from diffviz.serving import wire
+
+        answers: list[wire.Answer] = []
+        for piece in zip(*(part.split(ATTENTION_BATCH) for part in (x, angle.float(), tokens)), strict=True):
+            answer = self._ask(net, wire.Request(*piece, attention=kind))
+            if answer is None:
+                return denoiser.attend_by_torch(net, x, angle, tokens, kind)
+            answers.append(answer)
+        weights = [a.attention for a in answers if a.attention is not None]
+        return torch.cat([a.v for a in answers]), torch.cat(weights, 1)
+
+    def _ask(self, net: UNet, request: wire.Request) -> wire.Answer | None:
+        """The server's answer; None where it is away or not to be asked for this."""
         from diffviz.models import checkpoints
         from diffviz.serving import engine, wire
 
         network = checkpoints.digest_of(net)
-        if network is None or self.away or len(x) > wire.MAX_BATCH or not engine.is_plain(net, x):
-            return self._embedded(net, x, angle, tokens)
+        if network is None or self.away or not engine.is_plain(net, request.x):
+            return None
         try:
-            body = wire.pack_request(wire.Request(x, angle.float(), tokens))
-            return wire.unpack_answer(self._post(self._folder + wire.path(network), body, wire.MAX_BYTES), x)
+            body = self._post(self._folder + wire.path(network), wire.pack_request(request), wire.MAX_BYTES)
+            return wire.unpack_answer(body, request)
         except (OSError, http.client.HTTPException, wire.WireError) as error:
             log.warning("The denoiser at %s is away: %s", self._host, error)
             self._again = self._clock() + RETRY_SECONDS
             self.close()
-            return self._embedded(net, x, angle, tokens)
+            return None
 
     def close(self) -> None:
         """End the connections that are not in use."""

@@ -1,4 +1,7 @@
-"""What is kept between reruns: a visitor's values (`memo`), and what many share (`by_content`)."""
+"""What is kept between reruns: a visitor's values (`memo`), and what many share (`by_content`).
+
+What one engine made (`serving.engine`) is never given to whoever chose another.
+"""
 
 from __future__ import annotations
 
@@ -14,6 +17,7 @@ import numpy as np
 import streamlit as st
 
 from diffviz.bounded import BoundedCache
+from diffviz.serving import engine
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -30,6 +34,8 @@ def memo(key: str, settings: object, make: Callable[[], T]) -> T:
     One value a key is kept. What is filled while it is shown, a list or a dict, can be made empty and filled in place:
     a run of the page that is cut short then goes on where it was.
     """
+    if (other := engine.here()) is not None:
+        key = f"{key} by {other}"
     kept = st.session_state.get(key)
     if kept is None or kept[0] != settings:
         kept = st.session_state[key] = (settings, make())
@@ -47,7 +53,7 @@ def by_content(function: Callable[P, T]) -> Callable[P, T]:
 
     @functools.wraps(function)
     def once(*args: P.args, **kwargs: P.kwargs) -> T:
-        key = name, digest(args, kwargs)
+        key = name, digest(args, kwargs), engine.here()
         found = _shared.get(key)
         if found is None:
             value = frozen(function(*args, **kwargs))
@@ -59,13 +65,13 @@ def by_content(function: Callable[P, T]) -> Callable[P, T]:
 
 def shared(key: bytes) -> Any | None:
     """What `share` has kept under a key, whichever visitor it was made for, or None. It must not be changed."""
-    found = _shared.get(key)
+    found = _shared.get((key, engine.here()))
     return None if found is None else found[0]
 
 
 def share(key: bytes, value: T, nbytes: int) -> T:
     """Keep a value of this size for all visitors under a key, a `digest` of what it follows from; returns it."""
-    return _shared.put(key, (value,), nbytes)[0]
+    return _shared.put((key, engine.here()), (value,), nbytes)[0]
 
 
 def derived(owner: Any, make: Callable[..., T], *more: Hashable, shown: Callable[[], Any] | None = None) -> T:

@@ -256,7 +256,38 @@ def _menu(carry: bool) -> bool:
             bind="query-params",
             help="Larger type and controls, readable from the back row",
         )
-        return remember_control("presenter", on, False, "true")
+        remember_control("presenter", on, False, "true")
+        _engine_switch(carry)
+        return on
+
+
+ENGINES = {
+    "torch": "torch, the reference",
+    "openvino": "OpenVINO, float32",
+    "openvino-bf16": "OpenVINO, bfloat16",
+}
+
+
+def _engine_switch(carry: bool) -> None:
+    """The arithmetic of the visitor's own runs, where there is a choice."""
+    offered = engine.offered()
+    if not offered:
+        return
+    default = engine.chosen()
+    restore_control("engine", carry, default)
+    name = st.selectbox(
+        "Arithmetic",
+        offered,
+        offered.index(default),
+        key="engine",
+        bind="query-params",
+        help="What evaluates the network in your runs: "
+        + "; ".join(f"{name}: {said}" for name, said in ENGINES.items()),
+    )
+    remember_control("engine", name, default)
+    st.session_state["engine-chosen"] = name
+    if said := engine.difference(name):
+        st.caption(said)
 
 
 _NEEDS_TORCH = "diffviz.pipelines.text_to_image"
@@ -287,6 +318,7 @@ def load_torch() -> None:
         with st.spinner("Loading the network: a few seconds, for the first visitor only …"):
             importlib.import_module(_NEEDS_TORCH)
     engine.activate()
+    engine.use_here(st.session_state.get("engine-chosen"))
 
 
 def link(lesson: Lesson, label: str | None = None, icon: str | None = None, **more: Any) -> None:

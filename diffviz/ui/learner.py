@@ -1,4 +1,4 @@
-"""Who is practising, without asking: an anonymous id in the browser, and the store on the server's disk.
+"""Who is practising, without asking: an anonymous id in the browser, and the store on the server's disk or in PostgreSQL.
 
 An answer that the disk refuses stays in the visit, counts there, is tried again at every run of the page, and is said
 to be unkept until it is kept.
@@ -22,8 +22,10 @@ from typing import Any
 import streamlit as st
 from streamlit.components import v2
 
+from diffviz.lessons import postgresql
 from diffviz.lessons.moving import MoveCodes
 from diffviz.lessons.store import FILE, Event, History, Store, StoreError, folder
+from diffviz.lessons.store_postgresql import open_store
 from diffviz.ui.turns import visitor
 
 _JS = """
@@ -52,7 +54,7 @@ def _component() -> Callable[..., Any]:
 
 @dataclass
 class _Opened:
-    """The store of a folder, in memory where the file cannot be opened, which `problem` says."""
+    """The store at a place, in memory where that cannot be opened, which `problem` says."""
 
     store: Store
     problem: str | None
@@ -60,17 +62,19 @@ class _Opened:
 
 
 # Not in Streamlit's cache, which any visitor's browser can ask to be emptied for all.
-_opened: dict[Path, _Opened] = {}
+_opened: dict[Path | str, _Opened] = {}
 _opening = threading.Lock()
 
 
-def _open(where: Path) -> _Opened:
+def _open() -> _Opened:
+    """The store in the database that DIFFVIZ_DATABASE_URL names, or in the file of this server."""
+    where = postgresql.from_environment() or folder() / FILE
     with _opening:
         found = _opened.get(where)
         if found and (found.problem is None or time.monotonic() - found.tried < RETRY_SECONDS):
             return found
         try:
-            store = Store(where / FILE)
+            store = open_store(where)
             if found:
                 found.store.copy_to(store)
             _opened[where] = _Opened(store, None, time.monotonic())
@@ -83,12 +87,12 @@ def _open(where: Path) -> _Opened:
 
 def store() -> Store:
     """The store of this server."""
-    return _open(folder()).store
+    return _open().store
 
 
 def _standing_problem() -> str | None:
     """A sentence on the store as a whole: in memory, of a newer version, or begun anew during this visit."""
-    found = _open(folder())
+    found = _open()
     lost = st.session_state.setdefault("store-lost", found.store.lost)
     if found.store.lost > lost:
         return (

@@ -25,6 +25,7 @@ from diffviz.models.text_encoder import Vocabulary
 from diffviz.pipelines import editing
 from diffviz.pipelines.text_to_image import Settings, sample_steps
 from diffviz.pipelines.trajectory import PANELS, Trajectory, record
+from diffviz.serving import engine
 from diffviz.ui import turns
 from diffviz.ui.cache import by_content, derived, digest, memo
 from diffviz.ui.components import player
@@ -48,6 +49,7 @@ class Run:
     decoded: dict[tuple[str, int], np.ndarray] = field(default_factory=dict)  # as of `Trajectory`
     stopped: bool = False
     seconds: float = 0.0
+    engine: str | None = field(default_factory=engine.here)
     _recorded: Trajectory | None = None
 
     @property
@@ -195,9 +197,10 @@ def compute(
     only the progress is shown: the page leaves those of the run before where they are.
     """
     kept: Run | None = st.session_state.get(key)
-    if kept and kept.settings == settings and (kept.finished or kept.stopped):
+    same = kept is not None and kept.settings == settings and kept.engine == engine.here()
+    if kept and same and (kept.finished or kept.stopped):
         return kept
-    asked = digest(f"{steps.__module__}.{steps.__qualname__}", settings)
+    asked = digest(f"{steps.__module__}.{steps.__qualname__}", settings, engine.here())
     shared = _finished.get(asked)
     if shared is not None:
         st.session_state[key] = shared

@@ -10,7 +10,7 @@ from diffviz.classroom.activities import free_question
 from diffviz.classroom.database import Database
 from diffviz.classroom.errors import ClassroomError, NotThere, Refused, TooMany, Unfit
 from diffviz.classroom.schema import SCHEMA
-from diffviz.lessons import store
+from diffviz.lessons import postgresql, store
 
 
 def joined(db, room):
@@ -205,10 +205,17 @@ def test_a_database_that_cannot_be_reached_is_a_sentence_without_its_address(tmp
     assert "no such folder" not in str(raised.value) and str(raised.value).endswith("answer as it should.")
 
 
+@pytest.mark.parametrize("url", ["postgresql+nothing://u:secret@h/d", "no address", "mysql://u:secret@h/d"])
+def test_an_address_that_is_none_is_a_sentence_without_the_password(url):
+    with pytest.raises(ClassroomError, match=r"DIFFVIZ_DATABASE_URL .*\.$") as raised:
+        Database(url)
+    assert "secret" not in str(raised.value)
+
+
 def test_the_file_lies_beside_the_learners_progress(monkeypatch, tmp_path):
     from diffviz.classroom import database
 
-    monkeypatch.delenv(database.URL, raising=False)
+    monkeypatch.delenv(postgresql.URL, raising=False)
     monkeypatch.setenv("DIFFVIZ_DATA", str(tmp_path / "data"))
     opened = database.database()
     assert opened is database.database()

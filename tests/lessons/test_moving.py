@@ -7,6 +7,7 @@ import pytest
 
 from diffviz.lessons.moving import ALPHABET, LENGTH, LIFETIME, TRIES, TRIES_EACH, MoveCodes, MoveError
 from diffviz.lessons.store import Store
+from diffviz.lessons.store_postgresql import open_store
 
 
 class Clock:
@@ -21,9 +22,16 @@ def clock():
     return Clock()
 
 
+@pytest.fixture(params=["file", "postgresql"])
+def place(request, tmp_path):
+    return (
+        tmp_path / "progress.sqlite" if request.param == "file" else request.getfixturevalue("postgresql_url")
+    )
+
+
 @pytest.fixture
-def codes(clock, tmp_path):
-    store = Store(tmp_path / "progress.sqlite")
+def codes(clock, place):
+    store = open_store(place)
     yield MoveCodes(lambda: store, clock)
     store.close()
 
@@ -35,8 +43,8 @@ def test_a_code_leads_to_its_learner_once(codes):
         codes.redeem(code, "other browser")
 
 
-def test_a_code_of_one_process_is_good_in_another_and_once_in_both(tmp_path, clock):
-    one, other = (Store(tmp_path / "progress.sqlite") for _ in range(2))
+def test_a_code_of_one_process_is_good_in_another_and_once_in_both(place, clock):
+    one, other = (open_store(place) for _ in range(2))
     here, there = MoveCodes(lambda: one, clock), MoveCodes(lambda: other, clock)
     code = here.issue("anna")
     assert there.redeem(code, "b") == "anna"
@@ -52,8 +60,8 @@ def test_a_code_of_one_process_is_good_in_another_and_once_in_both(tmp_path, clo
     other.close()
 
 
-def test_of_two_who_type_one_code_at_once_one_gets_it(tmp_path, clock):
-    stores = [Store(tmp_path / "progress.sqlite") for _ in range(4)]
+def test_of_two_who_type_one_code_at_once_one_gets_it(place, clock):
+    stores = [open_store(place) for _ in range(4)]
     code, got = MoveCodes(lambda: stores[0], clock).issue("anna"), []
 
     def take(store, k):

@@ -3,8 +3,9 @@ import sqlite3
 import subprocess
 import sys
 import threading
-from contextlib import closing
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 import sqlalchemy
@@ -12,10 +13,11 @@ from helpers import ROOT
 from hypothesis import given
 from hypothesis import strategies as st
 
-from diffviz.lessons import scheduling
+from diffviz.lessons import scheduling, store_postgresql
 from diffviz.lessons import store as store_module
 from diffviz.lessons.content import load
 from diffviz.lessons.store import VERSION, Event, Store, StoreError, parse_export
+from diffviz.lessons.store_postgresql import PostgresStore, open_store
 
 NOON = datetime(2026, 1, 5, 12, tzinfo=UTC)
 
@@ -24,9 +26,36 @@ def event(item="card-forward", result="good", minutes=0, kind="flashcards"):
     return Event(kind, item, result, "certain", NOON + timedelta(minutes=minutes))
 
 
-@pytest.fixture(params=["file", "memory"])
+@pytest.fixture(params=["file", "postgresql"])
+def place(request, tmp_path):
+    """Where several servers may keep answers: a path for SQLite, or the URL of an empty PostgreSQL database."""
+    if request.param == "file":
+        return tmp_path / "deep" / "progress.sqlite"
+    return request.getfixturevalue("postgresql_url")
+
+
+@pytest.fixture(params=["file", "memory", "postgresql"])
 def store(request, tmp_path):
-    return Store(tmp_path / "deep" / "progress.sqlite" if request.param == "file" else None)
+    if request.param == "postgresql":
+        opened = PostgresStore(request.getfixturevalue("postgresql_url"))
+    else:
+        opened = Store(tmp_path / "deep" / "progress.sqlite" if request.param == "file" else None)
+    yield opened
+    opened.close()
+
+
+@contextmanager
+def rows(place):
+    """A connection to what is kept at a place, past the store; commits at the end."""
+    url = (
+        f"sqlite:///{place}"
+        if isinstance(place, Path)
+        else place.replace("postgresql:", "postgresql+psycopg:")
+    )
+    engine = sqlalchemy.create_engine(url)
+    with engine.begin() as connection:
+        yield connection.exec_driver_sql
+    engine.dispose()
 
 
 def test_answers_come_back_as_they_were_given_and_only_to_their_learner(store):
@@ -81,12 +110,13 @@ def test_a_learner_who_gets_another_id_takes_answers_and_places_along(store):
     assert store.get("fresh", "order") is None
 
 
-def test_everything_in_memory_can_be_moved_to_a_file(tmp_path):
-    memory, file = Store(None), Store(tmp_path / "p.sqlite")
+def test_everything_in_memory_can_be_moved_to_where_it_is_kept(place):
+    memory, file = Store(None), open_store(place)
     memory.add("a", event(), "turn 1", ("quiz", {"at": 1}))
     memory.copy_to(file)
     memory.copy_to(file)
     assert file.events("a") == [event()] and file.get("a", "quiz") == {"at": 1}
+    file.close()
 
 
 def test_the_same_history_is_given_until_an_answer_is_added(store):
@@ -108,13 +138,32 @@ def test_the_place_in_an_exercise_is_replaced(store):
     assert store.get("a", "quiz") == {"at": 2, "given": {"x": ["y", None]}}
 
 
-def test_a_restart_of_the_server_loses_nothing(tmp_path):
-    Store(tmp_path / "p.sqlite").add("a", event())
-    assert Store(tmp_path / "p.sqlite").events("a") == [event()]
+def test_a_restart_of_the_server_loses_nothing(place):
+    for first in (True, False):
+        store = open_store(place)
+        if first:
+            store.add("a", event())
+        assert store.events("a") == [event()]
+        store.close()
 
 
-def test_two_tabs_answering_at_once_lose_nothing(tmp_path):
-    stores = [Store(tmp_path / "p.sqlite") for _ in range(2)]
+def test_what_one_server_keeps_another_reads_at_once(place):
+    here, there = open_store(place), open_store(place)
+    assert there.events("a") == []
+    here.add("a", event(), "turn 1", ("quiz", {"at": 1}))
+    assert there.events("a") == [event()] and there.get("a", "quiz") == {"at": 1}
+    assert not there.add("a", event(result="again"), "turn 1")  # the same asking, at the other server
+    there.add("b", event(minutes=1))
+    here.rename("b", "a")
+    assert there.events("a") == here.events("a") == [event(), event(minutes=1)]
+    there.erase("a")
+    assert here.events("a") == [] and here.get("a", "quiz") is None
+    for store in (here, there):
+        store.close()
+
+
+def test_two_tabs_answering_at_once_lose_nothing(place):
+    stores = [open_store(place) for _ in range(2)]
 
     def answer(k):
         for i in range(25):
@@ -126,6 +175,8 @@ def test_two_tabs_answering_at_once_lose_nothing(tmp_path):
     for t in threads:
         t.join()
     assert len(stores[0].events("a")) == 50
+    for store in stores:
+        store.close()
 
 
 def test_an_export_can_be_brought_in_once(store):
@@ -250,18 +301,19 @@ def test_an_export_does_not_name_the_learner(store):
 START = """
 import sys
 from pathlib import Path
-from diffviz.lessons.store import Event, Store
+from diffviz.lessons.store import Event
+from diffviz.lessons.store_postgresql import open_store
 from datetime import UTC, datetime
+place = sys.argv[1] if "://" in sys.argv[1] else Path(sys.argv[1])
 sys.stdin.readline()  # all begin together
-Store(Path(sys.argv[1])).add("a", Event("flashcards", sys.argv[2], "good", None, datetime(2026, 1, 5, tzinfo=UTC)))
+open_store(place).add("a", Event("flashcards", sys.argv[2], "good", None, datetime(2026, 1, 5, tzinfo=UTC)))
 """
 
 
-def test_six_servers_that_start_on_a_new_file_all_keep_their_answers(tmp_path):
-    path = tmp_path / "new" / "p.sqlite"
+def test_six_servers_that_start_on_a_new_file_or_database_all_keep_their_answers(place):
     servers = [
         subprocess.Popen(
-            [sys.executable, "-c", START, str(path), f"item-{n}"], cwd=ROOT, stdin=subprocess.PIPE, stderr=subprocess.PIPE
+            [sys.executable, "-c", START, str(place), f"item-{n}"], cwd=ROOT, stdin=subprocess.PIPE, stderr=subprocess.PIPE
         )
         for n in range(6)
     ]  # fmt: skip
@@ -271,7 +323,9 @@ def test_six_servers_that_start_on_a_new_file_all_keep_their_answers(tmp_path):
     for server in servers:
         _, said = server.communicate(timeout=120)
         assert server.returncode == 0, said.decode()
-    assert {e.item for e in Store(path).events("a")} == {f"item-{n}" for n in range(6)}
+    store = open_store(place)
+    assert {e.item for e in store.events("a")} == {f"item-{n}" for n in range(6)}
+    store.close()
 
 
 def test_a_file_that_is_deleted_under_a_running_server_is_noticed(tmp_path):
@@ -318,20 +372,47 @@ def test_a_file_of_the_first_version_is_migrated_and_was_backed_up_before(tmp_pa
         assert file.execute("SELECT count(*) FROM events").fetchone() == (3,)
 
 
-def test_the_migrated_tables_have_the_columns_that_are_asked_for(tmp_path):
-    engine = Store(tmp_path / "p.sqlite")._engine
+def version(run, place, new=None):
+    """The version of the schema at a place; sets it to `new` where that is given."""
+    if isinstance(place, Path):
+        return run(f"PRAGMA user_version = {new}") if new else run("PRAGMA user_version").scalar()
+    if new:
+        return run(f"UPDATE progress_schema SET version = {new}")
+    return run("SELECT version FROM progress_schema").scalar()
+
+
+def test_the_migrated_tables_have_the_columns_that_are_asked_for(store):
     for table in store_module._SCHEMA.sorted_tables:
-        there = {c["name"] for c in sqlalchemy.inspect(engine).get_columns(table.name)}
+        there = {c["name"] for c in sqlalchemy.inspect(store._engine).get_columns(table.name)}
         assert there == {c.name for c in table.columns}
 
 
-def test_a_file_of_a_newer_version_is_read_and_not_written(tmp_path):
-    path = tmp_path / "p.sqlite"
-    Store(path).add("a", event())
-    with closing(sqlite3.connect(path)) as file, file:
-        file.execute(f"PRAGMA user_version = {VERSION + 1}")
-        file.execute("ALTER TABLE events ADD COLUMN more TEXT")
-    store = Store(path)
+def test_a_database_of_an_earlier_version_is_migrated_with_its_answers(postgresql_url, monkeypatch):
+    monkeypatch.setattr(store_postgresql, "MIGRATIONS", store_module.MIGRATIONS[:1])
+    monkeypatch.setattr(store_postgresql, "VERSION", 1)
+    PostgresStore(postgresql_url).close()
+    with rows(postgresql_url) as run:
+        for minutes in (9, 3, 6):
+            at = (NOON + timedelta(minutes=minutes)).isoformat()
+            run("INSERT INTO events (learner, kind, item, result, sure, at) VALUES (%s, %s, %s, %s, %s, %s)",
+                ("a", "work_quiz", "work-design", "right", None, at))  # fmt: skip
+    monkeypatch.undo()
+    store = PostgresStore(postgresql_url)
+    store.add("a", event(minutes=1))
+    assert [e.at.minute for e in store.events("a")] == [1, 3, 6, 9]
+    store.close()
+    with rows(postgresql_url) as run:
+        assert version(run, postgresql_url) == VERSION
+
+
+def test_a_file_or_database_of_a_newer_version_is_read_and_not_written(place):
+    first = open_store(place)
+    first.add("a", event())
+    first.close()
+    with rows(place) as run:
+        version(run, place, VERSION + 1)
+        run("ALTER TABLE events ADD COLUMN more TEXT")
+    store = open_store(place)
     for write in (
         lambda: store.add("a", event(minutes=1)),
         lambda: store.put("a", "quiz", {}),
@@ -340,10 +421,11 @@ def test_a_file_of_a_newer_version_is_read_and_not_written(tmp_path):
         with pytest.raises(StoreError, match="newer version"):
             write()
     assert store.events("a") == [event()] and len(store.export("a")["events"]) == 1
-    with closing(sqlite3.connect(path)) as file:
-        assert file.execute("PRAGMA user_version").fetchone() == (VERSION + 1,)
+    with rows(place) as run:
+        assert version(run, place) == VERSION + 1
     store.erase("a")
     assert store.events("a") == []
+    store.close()
 
 
 @pytest.mark.parametrize(
@@ -356,26 +438,31 @@ def test_a_file_of_a_newer_version_is_read_and_not_written(tmp_path):
         ("item", "x" * 99),
     ],
 )
-def test_a_stored_line_that_is_no_answer_is_left_out_and_counted(tmp_path, column, value):
-    path = tmp_path / "p.sqlite"
-    store = Store(path)
+def test_a_stored_line_that_is_no_answer_is_left_out_and_counted(place, column, value):
+    if not isinstance(place, Path) and len(value) > 64:
+        pytest.skip("PostgreSQL holds a text to its length")
+    store = open_store(place)
     store.add("a", event())
     store.add("a", event(minutes=1))
-    with closing(sqlite3.connect(path)) as file, file:
-        file.execute(f"UPDATE events SET {column} = ? WHERE id = 1", (value,))
-    found = Store(path).events("a")
+    with rows(place) as run:
+        run(f"UPDATE events SET {column} = '{value}' WHERE id = 1")
+    store.close()
+    again = open_store(place)
+    found = again.events("a")
     assert (found, found.unreadable) == ([event(minutes=1)], 1)
-    assert len(Store(path).export("a")["events"]) == 1
+    assert len(again.export("a")["events"]) == 1
+    again.close()
 
 
 @pytest.mark.parametrize("value", ["{", "[1]", "[" * 100_000])
-def test_a_place_that_cannot_be_read_is_a_sentence(tmp_path, value):
-    path = tmp_path / "p.sqlite"
-    Store(path).put("a", "quiz", {"at": 1})
-    with closing(sqlite3.connect(path)) as file, file:
-        file.execute("UPDATE places SET value = ?", (value,))
+def test_a_place_that_cannot_be_read_is_a_sentence(place, value):
+    store = open_store(place)
+    store.put("a", "quiz", {"at": 1})
+    with rows(place) as run:
+        run(f"UPDATE places SET value = '{value}'")
     with pytest.raises(StoreError, match="begins anew"):
-        Store(path).get("a", "quiz")
+        store.get("a", "quiz")
+    store.close()
 
 
 def broken(store, pragma):
@@ -443,6 +530,52 @@ def test_a_backup_is_made_before_the_first_answer_of_a_day_and_seven_are_kept(tm
     assert all(
         sqlite3.connect(b).execute("SELECT count(*) FROM events").fetchone() == (0,) for b in store.backups()
     )
+
+
+# --- PostgreSQL --------------------------------------------------------------------------------------------
+
+
+def test_a_database_that_is_away_is_a_sentence_without_its_address(postgresql_url):
+    gone = postgresql_url.replace("host=", "host=/nowhere")
+    for url in (gone, postgresql_url.replace("?", "-no-such?")):
+        with pytest.raises(StoreError) as error:
+            PostgresStore(url)
+        assert str(error.value) == "Progress cannot be kept: the database cannot be reached."
+
+
+@pytest.mark.parametrize("url", ["mysql://u:secret@h/d", "postgresql://u:secret@h:port/d", "no address"])
+def test_what_is_no_address_of_a_database_is_a_sentence_without_the_password(url):
+    with pytest.raises(StoreError, match=r"DIFFVIZ_DATABASE_URL .*\.$") as error:
+        PostgresStore(url)
+    assert "secret" not in str(error.value)
+
+
+def test_connections_that_the_server_ended_are_made_anew(postgresql_url):
+    store = PostgresStore(postgresql_url)
+    store.add("a", event())
+    with rows(postgresql_url) as run:
+        run("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() "
+            "AND pid <> pg_backend_pid()")  # fmt: skip
+    store.add("a", event(minutes=1))
+    assert store.events("a") == [event(), event(minutes=1)]
+    store.close()
+
+
+def test_a_database_that_refuses_is_named_and_the_learner_is_not(postgresql_url, caplog):
+    store, who = PostgresStore(postgresql_url), "0123456789abcdef" * 2
+    store.add(who, event())
+    with rows(postgresql_url) as run:
+        run(
+            "ALTER DATABASE "
+            + postgresql_url.split("/")[3].partition("?")[0]
+            + " SET default_transaction_read_only = on"
+        )
+    store.close()
+    with pytest.raises(StoreError, match="may not be written") as error:
+        store.add(who, event(minutes=1))
+    assert who not in str(error.value) + str(error.value.__cause__) + caplog.text
+    assert store.events(who) == [event()]
+    store.close()
 
 
 DECK = [c.id for c in load("flashcards")]

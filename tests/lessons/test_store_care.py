@@ -9,6 +9,7 @@ import pytest
 from diffviz.cli import main
 from diffviz.lessons import store_care
 from diffviz.lessons.store import BACKUPS, FILE, VERSION, Event, Store, StoreError
+from diffviz.lessons.store_postgresql import PostgresStore
 
 NOON = datetime(2026, 1, 5, 12, tzinfo=UTC)
 
@@ -101,3 +102,23 @@ def test_what_is_no_database_is_made_anew_of_its_backup(path):
 def test_a_repair_of_nothing_is_refused(tmp_path):
     with pytest.raises(StoreError, match="no file"):
         store_care.repair(tmp_path / FILE)
+
+
+def test_a_file_is_copied_to_postgresql_once_and_both_are_checked(path, postgresql_url, monkeypatch, capsys):
+    assert main(["store", "copy"]) == 2
+    assert "DIFFVIZ_DATABASE_URL" in capsys.readouterr().err
+    monkeypatch.setenv("DIFFVIZ_DATABASE_URL", postgresql_url)
+    assert main(["store", "copy"]) == 0
+    assert main(["store", "check"]) == 0
+    said = capsys.readouterr().out
+    assert "copied 1600 answers" in said
+    assert f"PostgreSQL: 1600 answers of 1 learners, schema {VERSION}" in said
+    assert main(["store", "copy"]) == 2 and main(["store", "repair"]) == 2
+    assert "has answers already" in capsys.readouterr().err
+    here, there = Store(path), PostgresStore(postgresql_url)
+    assert there.events("a") == here.events("a") and there.get("a", "quiz") == {"at": 3}
+    assert not there.add("a", event(1599), "turn 1599")  # tokens are kept
+    there.add("a", event(1600))  # and the numbering goes on
+    assert len(there.events("a")) == 1601
+    here.close()
+    there.close()

@@ -7,10 +7,12 @@ import pytest
 import torch
 from helpers import make_tiny
 
+from diffviz.diffusion.samplers import final_step
 from diffviz.diffusion.schedules import SCHEDULES
 from diffviz.models import checkpoints, denoiser
 from diffviz.models.unet import same_weights
 from diffviz.paths import ASSETS
+from diffviz.pipelines.text_to_image import Settings, sample_steps
 from diffviz.serving import engine
 
 FLOAT32 = 2e-5  # how far float32 by another order of summation may be from torch's v
@@ -146,6 +148,63 @@ def test_conversion_leaves_the_shared_network_as_it_was():
     assert torch.equal(net(*given(2)), torchs)
 
 
+def test_a_choice_of_one_thread_is_nobody_elses(tiny, monkeypatch):
+    asked = []
+    monkeypatch.setattr(
+        engine.OpenVino, "evaluate", lambda self, net, *given: asked.append(self) or net(*given)
+    )
+    x, t = given(1)[0], torch.full((1,), 0.5, dtype=torch.float64)
+    predict = tiny.conditioned(["cat"], [None], SCHEDULES["cosine"])
+    seen = {}
+
+    def visitor(name):
+        engine.use_here(name)
+        predict(x, t)
+        seen[name] = engine.here(), len(asked)
+
+    for name in ("openvino", None, "torch", "openvino-bf16"):
+        thread = threading.Thread(target=visitor, args=(name,))
+        thread.start()
+        thread.join()
+    predict(x, t)
+    assert seen == {
+        "openvino": ("openvino", 1), None: (None, 1), "torch": (None, 1), "openvino-bf16": ("openvino-bf16", 2),
+    }  # fmt: skip
+    assert len(asked) == 2 and engine.here() is None
+
+
+def test_a_visitors_choice_goes_before_the_servers(tiny, monkeypatch):
+    monkeypatch.setattr(engine, "_chosen", "openvino")
+    denoiser.evaluate_by(lambda *_: pytest.fail("the server's engine was asked"))
+    x, t = given(1)[0], torch.full((1,), 0.5, dtype=torch.float64)
+    engine.use_here("torch")
+    try:
+        assert tiny.conditioned(["cat"], [None], SCHEDULES["cosine"])(x, t).shape == x.shape
+        assert engine.here() == "torch"
+    finally:
+        engine.use_here(None)
+
+
+def test_there_is_a_choice_only_where_there_are_two(monkeypatch):
+    monkeypatch.setattr(engine, "installed", lambda: False)
+    assert engine.offered() == ()
+    monkeypatch.setattr(engine, "installed", lambda: True)
+    assert engine.offered() == engine.CHOICES
+    monkeypatch.setattr(engine, "_url", "http://elsewhere:8600")
+    assert engine.offered() == ()
+
+
+def test_what_is_said_of_an_engine_is_what_was_measured():
+    assert engine.difference("torch") is None
+    found = json.loads((ASSETS / "curves" / "engine.json").read_text())
+    for name, of in found["engines"].items():
+        said = engine.difference(name) or ""
+        assert (
+            f"{of['mean']:.2g} on average and {of['max']:.2g} at most" in said and f"N = {found['n']}" in said
+        )
+        assert ("no visible difference" in said) == (of["max"] < 1 / 255)
+
+
 def test_the_shipped_figures_are_of_the_shipped_network():
     found = json.loads((ASSETS / "curves" / "engine.json").read_text())
     assert found["weights_sha256"] == checkpoints.manifest()[found["model"]].sha256
@@ -153,3 +212,13 @@ def test_the_shipped_figures_are_of_the_shipped_network():
     assert (
         found["engines"]["openvino"]["max"] < 1 / 255
     )  # under half of an 8-bit step, which is 2/255: not to be seen
+
+
+def test_diffusers_pipeline_of_the_benchmark_draws_our_image():
+    """Without guidance both do the same but for clipping, so the figures beside each other are of one thing."""
+    from bench.engine import diffusers_pipeline
+
+    settings = Settings("cat face", "noto", steps=6, guidance=1.0, model=checkpoints.QUICK, seed=3)
+    theirs, ours = diffusers_pipeline(settings)(), final_step(sample_steps(settings)).x
+    assert theirs.shape == ours.shape
+    assert (theirs.clamp(-1, 1) - ours).square().mean().sqrt() < 0.05

@@ -11,8 +11,10 @@ import subprocess
 import sys
 import threading
 import time
+from importlib.util import find_spec
 
 import numpy as np
+import psutil
 import pytest
 import torch
 import uvicorn
@@ -23,8 +25,10 @@ from diffviz.diffusion.schedules import SCHEDULES
 from diffviz.models import checkpoints, denoiser
 from diffviz.models.denoiser import by_torch
 from diffviz.models.unet import UNet, same_weights
+from diffviz.pipelines.text_to_image import Settings, sample_steps
 from diffviz.serving import denoiser_app, engine, remote, wire
 
+RUN = Settings(prompt="cat face", model=checkpoints.QUICK, steps=8, guidance=1.0, seed=5)
 NEAR = 1e-5  # float32, summed in another order in a larger batch
 
 
@@ -97,7 +101,8 @@ def test_requests_that_come_together_are_answered_each_with_its_own(quick):
     with torch.inference_mode():
         answers = networks.evaluate([(sha, wire.Request(*given)) for given in requests])
         for given, answer in zip(requests, answers, strict=True):
-            assert (answer - by_torch(quick.net, *given)).abs().max() < NEAR
+            assert (answer.v - by_torch(quick.net, *given)).abs().max() < NEAR
+            assert answer.attention is None
 
 
 def test_what_is_not_plain_and_what_does_not_ship_stays_here(url, quick, tiny):
@@ -113,6 +118,48 @@ def test_what_is_not_plain_and_what_does_not_ship_stays_here(url, quick, tiny):
     finally:
         handle.remove()
     assert here == [watched, tiny.net, quick.net]
+
+
+@pytest.mark.parametrize("kind", ["self", "cross"])
+def test_attention_on_request_is_that_of_the_network_here(url, quick, kind, monkeypatch):
+    by = engine.use_remote(url)
+    schedule, x, t = SCHEDULES["cosine"], asked(quick, 11)[0], torch.linspace(0.1, 0.9, 11)
+    tokens = quick.tokens(["cat face"] * 11, [None] * 11)
+    with monkeypatch.context() as elsewhere:
+        elsewhere.setattr(denoiser, "attend_by_torch", refuse)
+        there = quick.attention(x, t, tokens, schedule, kind)  # in pieces of 8
+    denoiser.evaluate_by(None)
+    here = quick.attention(x, t, tokens, schedule, kind)
+    assert there.shape == here.shape and (there - here).abs().max() < NEAR and not by.away
+    by.close()
+
+
+def test_attention_is_computed_here_while_the_server_is_away_or_answers_without_it(quick):
+    class Without(http.server.BaseHTTPRequestHandler):
+        def do_POST(self):
+            body = self.rfile.read(int(self.headers["content-length"]))
+            answer = wire.pack_answer(wire.Answer(wire.unpack_request(body).x))
+            self.send_response(200)
+            self.send_header("content-length", str(len(answer)))
+            self.end_headers()
+            self.wfile.write(answer)
+
+        def log_message(self, *_):
+            pass
+
+    given = (*asked(quick), "cross")
+    with running(Without) as address, pointed(address) as by, torch.inference_mode():
+        for _ in range(2):  # the second time it is not even asked
+            v, weights = by.attend(quick.net, *given)
+            here = denoiser.attend_by_torch(quick.net, *given)
+            assert torch.equal(v, here[0]) and torch.equal(weights, here[1]) and by.away
+
+
+def test_the_server_says_where_attention_would_be_too_long(url, quick, monkeypatch):
+    body = changed(quick, attention=torch.tensor([0]))
+    monkeypatch.setattr(wire, "MAX_BYTES", 60_000)
+    status, sentence = post(url, wire.path(checkpoints.manifest()[checkpoints.QUICK].sha256), body)
+    assert status == 400 and "ask for fewer images" in sentence
 
 
 def test_a_run_goes_on_here_while_the_server_is_away(quick):
@@ -139,7 +186,7 @@ def test_it_is_asked_again_on_a_new_connection_when_the_old_one_was_closed(quick
         def do_POST(self):
             connections.append(self.client_address)
             body = self.rfile.read(int(self.headers["content-length"]))
-            answer = wire.pack_answer(wire.unpack_request(body).x)
+            answer = wire.pack_answer(wire.Answer(wire.unpack_request(body).x))
             self.send_response(200)
             self.send_header("content-length", str(len(answer)))
             self.end_headers()
@@ -227,6 +274,9 @@ def test_the_server_refuses_what_is_no_request(url, quick):
         (b"", "not in the format"),
         (pickle.dumps([1]), "not in the format"),
         (changed(quick, more=t), "and nothing else"),
+        (changed(quick, attention=torch.tensor([2])), "0 .self. or 1 .cross."),
+        (changed(quick, attention=torch.tensor([0, 1])), "0 .self. or 1 .cross."),
+        (changed(quick, attention=torch.tensor([0.0])), "attention must have 1 dimensions"),
         (changed(quick, x=x.double()), "x must have 4 dimensions"),
         (changed(quick, t=t[:1]), "each with its noise level"),
         (changed(quick, x=x[:0], t=t[:0], tokens=tokens[:0]), "1 to 64 images"),
@@ -291,26 +341,75 @@ def test_a_page_uses_the_server_and_says_nothing(url, monkeypatch):
     by.close()
 
 
-@pytest.mark.slow
-def test_ray_serve_answers_as_the_network_here_does(quick, tmp_path):
-    pytest.importorskip("ray.serve", reason="the extra `ray` is not installed")
-    code = (
-        "import ray, sys; from ray import serve\n"
-        "ray.init(num_cpus=2, include_dashboard=False)\n"
-        "serve.start(http_options={'host': '127.0.0.1', 'port': int(sys.argv[1])})\n"
-        "from diffviz.serving.ray_app import app\n"
-        "serve.run(app); print('ready', flush=True); sys.stdin.read(); serve.shutdown(); ray.shutdown()\n"
-    )
+# --- a server that dies ------------------------------------------------------------------------------------
+
+
+def ray_python():
+    """A Python that has Ray: this one, or that of an environment of its own, which DIFFVIZ_RAY_PYTHON names."""
+    found = os.environ.get("DIFFVIZ_RAY_PYTHON")
+    if found is None and find_spec("ray") is None:
+        if os.environ.get("CI"):
+            pytest.fail("CI must run the denoiser on Ray, and there is none here")
+        pytest.skip(
+            "Ray is not installed: pip install '.[ray]', or DIFFVIZ_RAY_PYTHON names a Python that has it"
+        )
+    return found or sys.executable
+
+
+@contextlib.contextmanager
+def process(module, python=sys.executable):
+    """A denoiser as a process of its own: its address and the process."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    process = subprocess.Popen(
-        [sys.executable, "-c", code, str(port)], cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-        env={**os.environ, "PYTHONPATH": str(ROOT)}, text=True,
+    started = subprocess.Popen(
+        [python, "-m", f"diffviz.serving.{module}", "--port", str(port)], cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": str(ROOT)}, stdout=subprocess.DEVNULL,
     )  # fmt: skip
     try:
-        assert any(line.startswith("ready") for line in process.stdout)
-        by, results = remote.Remote(f"http://127.0.0.1:{port}", refuse), {}
+        for _ in range(1800):
+            with contextlib.suppress(OSError):
+                if post(f"http://127.0.0.1:{port}", "/health", b"")[0] in (200, 405):
+                    break
+            assert started.poll() is None, "the server did not start"
+            time.sleep(0.1)
+        yield f"http://127.0.0.1:{port}", started
+    finally:
+        started.terminate()
+        started.wait(timeout=60)
+
+
+def run_with_a_kill(quick, by, kill):
+    """The final image of a run that is evaluated elsewhere until, in its middle, `kill` is called."""
+    steps = sample_steps(RUN, quick)
+    denoiser.evaluate_by(by.evaluate, by.attend)
+    for _ in range(4):
+        next(steps)
+    assert not by.away
+    kill()
+    *_, last = steps
+    denoiser.evaluate_by(None)
+    return last.x
+
+
+def test_a_run_finishes_here_when_the_server_is_killed_in_its_middle(quick):
+    here = []
+
+    def embedded(*given):
+        here.append(1)
+        return by_torch(*given)
+
+    with process("denoiser_app") as (address, server), pointed(address, embedded) as by:
+        image = run_with_a_kill(quick, by, lambda: (server.kill(), server.wait()))
+        assert by.away and len(here) == RUN.steps - 4
+    *_, last = sample_steps(RUN, quick)
+    assert (image - last.x).abs().max() < 1e-3  # rounding, carried through the run
+
+
+@pytest.mark.slow
+def test_ray_serve_answers_as_the_network_here_does_and_a_run_outlives_its_replica(quick):
+    with process("ray_app", ray_python()) as (address, server):
+        by, results = remote.Remote(address, refuse, timeout=60), {}
 
         def one(seed):
             given = asked(quick, 1 + seed % 3, seed)
@@ -322,15 +421,34 @@ def test_ray_serve_answers_as_the_network_here_does(quick, tmp_path):
             thread.start()
         for thread in threads:
             thread.join()
-        by.close()
         assert len(results) == 6 and max(results.values()) < NEAR and not by.away
+        with torch.inference_mode():
+            there, here = (
+                f(quick.net, *asked(quick), "cross") for f in (by.attend, denoiser.attend_by_torch)
+            )
+            assert (there[1] - here[1]).abs().max() < NEAR and not by.away
+        by.close()
         sha = checkpoints.manifest()[checkpoints.QUICK].sha256
-        assert post(f"http://127.0.0.1:{port}", wire.path(sha), pickle.dumps([1]))[0] == 400
-    finally:
-        process.stdin.close()
-        process.wait(timeout=60)
-        process.stdout.close()
-    given = asked(quick)
-    gone = remote.Remote(f"http://127.0.0.1:{port}", by_torch)
-    with torch.inference_mode():
-        assert torch.equal(gone.evaluate(quick.net, *given), by_torch(quick.net, *given)) and gone.away
+        assert post(address, wire.path(sha), pickle.dumps([1]))[0] == 400
+
+        def replicas():
+            found = psutil.Process(server.pid).children(recursive=True)
+            return [p for p in found if any("ServeReplica" in part for part in p.cmdline())]
+
+        with pointed(address, by_torch) as by:
+            (replica,) = replicas()
+            image = run_with_a_kill(quick, by, replica.kill)
+            *_, last = sample_steps(RUN, quick)
+            assert (image - last.x).abs().max() < 1e-3
+        # Ray starts another one, which answers after a while.
+        for _ in range(1800):
+            with contextlib.suppress(OSError):
+                if (
+                    replicas() not in ([], [replica])
+                    and post(address, wire.path(sha), changed(quick))[0] == 200
+                ):
+                    break
+            time.sleep(0.1)
+        with pointed(address, refuse, timeout=60) as by, torch.inference_mode():
+            given = asked(quick)
+            assert (by.evaluate(quick.net, *given) - by_torch(quick.net, *given)).abs().max() < NEAR

@@ -12,6 +12,7 @@ from streamlit.testing.v1 import AppTest
 
 from diffviz.lessons import content
 from diffviz.lessons.store import FILE, VERSION, Event, Store, StoreError
+from diffviz.lessons.store_postgresql import open_store
 from diffviz.ui import learner
 
 WHO = "0123456789abcdef" * 2
@@ -254,6 +255,33 @@ def test_answers_of_a_store_in_memory_are_kept_once_the_file_can_be_opened(home,
     run(app)
     assert not app.warning
     assert len(Store(home / FILE).events(WHO)) == 1
+
+
+def test_progress_in_postgresql_is_shared_and_a_database_that_is_away_is_said_until_it_is_back(
+    home, monkeypatch, postgresql_url
+):
+    monkeypatch.setattr(learner, "RETRY_SECONDS", -1.0)
+    away = postgresql_url.replace("host=", "host=/nowhere")
+    monkeypatch.setenv("DIFFVIZ_DATABASE_URL", away)
+    app = visit("flashcards")
+    press(app, "Flip")
+    press(app, "Good")
+    assert (
+        "the database cannot be reached" in app.warning[0].value and "kept in memory" in app.warning[0].value
+    )
+    assert "nowhere" not in app.warning[0].value
+    # The server is back: in this test under another address, to which what was kept in memory goes.
+    learner._opened[postgresql_url] = learner._opened.pop(away)
+    monkeypatch.setenv("DIFFVIZ_DATABASE_URL", postgresql_url)
+    run(app)
+    assert not app.warning
+    another = open_store(postgresql_url)  # another process
+    (answered,) = another.events(WHO)
+    another.add(WHO, Event("flashcards", CARDS[5], "easy", None, datetime.now(UTC)))
+    assert len(learner.store().events(WHO)) == 2 and answered.result == "good"
+    assert not (home / FILE).exists()
+    another.close()
+    learner._opened.pop(postgresql_url).store.close()
 
 
 def test_a_visitor_who_empties_streamlits_caches_empties_no_store(home):

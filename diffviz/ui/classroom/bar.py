@@ -23,7 +23,13 @@ from diffviz.lessons.pages import BY_SLUG, CLASSROOM
 from diffviz.ui.classroom import figures, host, offer, plan_run, steps
 from diffviz.ui.components import navigation, wall
 
-_NOT_A_STATE = {"presenter", "term", navigation.CARRY, plan_run.PARAM}  # parameters that belong to one screen
+_NOT_A_STATE = {
+    "presenter",
+    "engine",
+    "term",
+    navigation.CARRY,
+    plan_run.PARAM,
+}  # parameters that belong to one screen
 CSS = f"""
 :has(> .st-key-class-bar) {{ position: sticky; top: 0; z-index: 95; background: var(--dv-ground); }}
 .st-key-room-bar {{ border-bottom: 1px solid var(--dv-line-strong); padding: 0 2rem .15rem 0; min-height: 2.9rem; }}
