@@ -79,8 +79,8 @@ class Networks:
         return by_torch(self._net(network), *given).float().cpu()
 
     def _attend(self, network: str, request: wire.Request, kind: str) -> wire.Answer:
-        given = (part.to(self.device) for part in (request.x, request.t, request.tokens))
-        v, weights = attend_by_torch(self._net(network), *given, kind)
+        x, t, tokens = (part.to(self.device) for part in (request.x, request.t, request.tokens))
+        v, weights = attend_by_torch(self._net(network), x, t, tokens, kind)
         return wire.Answer(v.float().cpu(), weights.float().cpu())
 
     def _net(self, network: str) -> UNet:
