@@ -279,13 +279,13 @@ class Store:
             self._reopen_if_gone()
             with self._alone, self._engine.connect() as connection:
                 if scopes:
-                    self._begin(connection, scopes)
+                    self._take_locks(connection, scopes)
                 yield connection
                 connection.commit()
         except SQLAlchemyError as error:
             raise StoreError(f"{doing}: {self._cause(error)}.") from error
 
-    def _begin(self, connection: sql.Connection, scopes: tuple[str, ...]) -> None:
+    def _take_locks(self, connection: sql.Connection, scopes: tuple[str, ...]) -> None:
         """Begin a transaction that writes; a file has one at a time, whatever it writes."""
         connection.exec_driver_sql("BEGIN IMMEDIATE")
 

@@ -79,7 +79,7 @@ class PostgresStore(Store):
                 _VERSION.create(connection)
                 connection.execute(sql.insert(_VERSION).values(version=VERSION))
 
-    def _begin(self, connection: sql.Connection, scopes: tuple[str, ...]) -> None:
+    def _take_locks(self, connection: sql.Connection, scopes: tuple[str, ...]) -> None:
         """Writers of one learner, or of the codes, come one after another, as all writers of a file do."""
         for scope in sorted(set(scopes)):
             connection.execute(

@@ -221,7 +221,7 @@ def edited_image(settings: Img2ImgSettings | InpaintSettings) -> np.ndarray:
 
 
 def drawn_anew(mask: np.ndarray, denoiser: Denoiser) -> np.ndarray:
-    """Where the mask (S, S) of an image makes its network draw anew, in pixels: (S, S) of bools.
+    """Where the mask (S, S) of an image has its network change the image, in pixels: (S, S) of bools.
 
     In latents that is whole patches of a position, more than the mask itself; in pixels the mask.
     """

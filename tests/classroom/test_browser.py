@@ -254,7 +254,7 @@ def test_a_plan_is_run_by_a_clicker_and_the_phones_are_offered_what_the_host_see
     )
     expect(host.locator(".dv-wall.bar .phase")).to_have_text("Vote 1", timeout=ANY_TIME)
     # In the menu a key that a clicker sends types or scrolls, and follows nothing.
-    search = host.get_by_test_id("stSidebar").get_by_role("combobox")
+    search = host.get_by_test_id("stSidebar").get_by_role("combobox", name="Find a term")
     host.keyboard.press("Escape")
     search.focus()
     search.press("PageDown")
