@@ -191,7 +191,7 @@ export default function ({ parentElement, data, setTriggerValue }) {
     memory.main = index;
     panels.forEach(({ box, label, panel }, i) => {
       box.classList.toggle("main", i === index);
-      label.querySelector("button").setAttribute("aria-pressed", i === index);
+      label.querySelector("button:not(.dv-symbol)").setAttribute("aria-pressed", i === index);
       label.title = i === index || header.lanes ? "" : `Show ${panel.symbol} large (${i + 1})`;
     });
     fit();
