@@ -55,17 +55,18 @@ def make_tiny(seed: int = 0) -> Denoiser:
     return Denoiser(net.eval().requires_grad_(False), vocabulary)
 
 
-def make_tiny_latent() -> Denoiser:
-    """An untrained latent network of 64-pixel images; of raw latents it takes the mean as 0.3, the deviation as 0.5."""
+def make_tiny_latent(mean: float = 0.3, std: float = 0.5) -> Denoiser:
+    """An untrained latent network of 64-pixel images, which takes raw latents to have this mean and deviation."""
     tiny = make_tiny()
+    torch.manual_seed(0)
     autoencoder = Autoencoder(AutoencoderConfig(size=64, latent_channels=4, channels=(16, 32))).eval()
     net = UNet(dataclasses.replace(tiny.net.config, size=8, in_channels=4, patch=1))
     with torch.no_grad():
         for p in [*net.parameters(), *autoencoder.parameters()]:
             if not p.any():
                 p.normal_(std=0.05)
-        autoencoder.mean.fill_(0.3)
-        autoencoder.std.fill_(0.5)
+        autoencoder.mean.fill_(mean)
+        autoencoder.std.fill_(std)
     return Denoiser(net.eval().requires_grad_(False), tiny.vocabulary, autoencoder.requires_grad_(False))
 
 

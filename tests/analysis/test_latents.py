@@ -7,13 +7,12 @@ import dataclasses
 import numpy as np
 import pytest
 import torch
-from helpers import make_tiny
+from helpers import make_tiny, make_tiny_latent
 
 from diffviz.analysis import latent_cost, latents, pipeline_parts, unet_probe
 from diffviz.diffusion.schedules import SCHEDULES
-from diffviz.models.autoencoder import Autoencoder, AutoencoderConfig
 from diffviz.models.denoiser import Denoiser
-from diffviz.models.unet import UNet, UNetConfig
+from diffviz.models.unet import UNetConfig
 from diffviz.pipelines.text_to_image import Settings
 
 QUICK = Settings(prompt="red apple", style="noto", steps=6, sampler="ddim", guidance=2.0)
@@ -22,15 +21,7 @@ QUICK = Settings(prompt="red apple", style="noto", steps=6, sampler="ddim", guid
 @pytest.fixture(scope="module")
 def latent() -> Denoiser:
     """An untrained latent network of a few thousand weights with an untrained autoencoder: images of 64 pixels a side."""
-    tiny = make_tiny()
-    torch.manual_seed(0)
-    autoencoder = Autoencoder(AutoencoderConfig(size=64, latent_channels=4, channels=(16, 32))).eval()
-    net = UNet(dataclasses.replace(tiny.net.config, size=8, in_channels=4, patch=1))
-    with torch.no_grad():
-        for p in [*net.parameters(), *autoencoder.parameters()]:
-            if not p.any():
-                p.normal_(std=0.05)
-    return Denoiser(net.eval().requires_grad_(False), tiny.vocabulary, autoencoder.requires_grad_(False))
+    return make_tiny_latent(mean=0.0, std=1.0)
 
 
 def image(seed: int = 0, side: int = 64) -> np.ndarray:

@@ -134,21 +134,24 @@ def test_attention_on_request_is_that_of_the_network_here(url, quick, kind, monk
     by.close()
 
 
+class AnswersX(http.server.BaseHTTPRequestHandler):
+    """Answers every request with its x, and never with attention weights."""
+
+    def do_POST(self):
+        body = self.rfile.read(int(self.headers["content-length"]))
+        answer = wire.pack_answer(wire.Answer(wire.unpack_request(body).x))
+        self.send_response(200)
+        self.send_header("content-length", str(len(answer)))
+        self.end_headers()
+        self.wfile.write(answer)
+
+    def log_message(self, *_):
+        pass
+
+
 def test_attention_is_computed_here_while_the_server_is_away_or_answers_without_it(quick):
-    class Without(http.server.BaseHTTPRequestHandler):
-        def do_POST(self):
-            body = self.rfile.read(int(self.headers["content-length"]))
-            answer = wire.pack_answer(wire.Answer(wire.unpack_request(body).x))
-            self.send_response(200)
-            self.send_header("content-length", str(len(answer)))
-            self.end_headers()
-            self.wfile.write(answer)
-
-        def log_message(self, *_):
-            pass
-
     given = (*asked(quick), "cross")
-    with running(Without) as address, pointed(address) as by, torch.inference_mode():
+    with running(AnswersX) as address, pointed(address) as by, torch.inference_mode():
         for _ in range(2):  # the second time it is not even asked
             v, weights = by.attend(quick.net, *given)
             here = denoiser.attend_by_torch(quick.net, *given)
@@ -180,21 +183,13 @@ def test_a_run_goes_on_here_while_the_server_is_away(quick):
 def test_it_is_asked_again_on_a_new_connection_when_the_old_one_was_closed(quick):
     connections = []
 
-    class OncePerConnection(http.server.BaseHTTPRequestHandler):
+    class OncePerConnection(AnswersX):
         protocol_version = "HTTP/1.1"
 
         def do_POST(self):
             connections.append(self.client_address)
-            body = self.rfile.read(int(self.headers["content-length"]))
-            answer = wire.pack_answer(wire.Answer(wire.unpack_request(body).x))
-            self.send_response(200)
-            self.send_header("content-length", str(len(answer)))
-            self.end_headers()
-            self.wfile.write(answer)
+            super().do_POST()
             self.close_connection = True  # without a word to the client
-
-        def log_message(self, *_):
-            pass
 
     with running(OncePerConnection) as address, pointed(address) as by:
         for _ in range(3):
