@@ -250,14 +250,15 @@ def _menu(carry: bool) -> bool:
             for lesson in lessons:
                 link(lesson, width="stretch")
         restore_control("presenter", carry, "false")
-        on = st.toggle(
-            "Presenter view",
-            key="presenter",
-            bind="query-params",
-            help="Larger type and controls, readable from the back row",
-        )
+        with st.container(key="menu-end", horizontal=True, vertical_alignment="center", gap="small"):
+            on = st.toggle(
+                "Presenter view",
+                key="presenter",
+                bind="query-params",
+                help="Larger type and controls, readable from the back row",
+            )
+            _engine_switch(carry)
         remember_control("presenter", on, False, "true")
-        _engine_switch(carry)
         return on
 
 
@@ -275,19 +276,24 @@ def _engine_switch(carry: bool) -> None:
         return
     default = engine.chosen()
     restore_control("engine", carry, default)
-    name = st.selectbox(
+    with st.popover(
         "Arithmetic",
-        offered,
-        offered.index(default),
-        key="engine",
-        bind="query-params",
-        help="What evaluates the network in your runs: "
-        + "; ".join(f"{name}: {said}" for name, said in ENGINES.items()),
-    )
+        icon=":material/tune:",
+        type="tertiary",
+        help="Arithmetic: what evaluates the network in your runs",
+    ):
+        name = st.selectbox(
+            "Arithmetic",
+            offered,
+            offered.index(default),
+            key="engine",
+            bind="query-params",
+            help="; ".join(f"{name}: {said}" for name, said in ENGINES.items()),
+        )
+        if said := engine.difference(name):
+            st.caption(said)
     remember_control("engine", name, default)
     st.session_state["engine-chosen"] = name
-    if said := engine.difference(name):
-        st.caption(said)
 
 
 _NEEDS_TORCH = "diffviz.pipelines.text_to_image"

@@ -690,7 +690,12 @@ def test_a_click_on_the_measured_curve_takes_samples_at_that_setting(page):
     point = page.locator(".js-plotly-plot .scatterlayer .trace").first.locator(".point").nth(2)
     expect(point).to_be_visible(timeout=30_000)
     at_rest(page)
-    box = point.bounding_box()
+    box = None  # while the chart is drawn anew
+    for _ in range(100):
+        if box := point.bounding_box():
+            break
+        page.wait_for_timeout(100)
+    assert box
     page.mouse.click(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
     expect(page.get_by_text("Sampled now: your prompt at")).to_be_visible(timeout=60_000)
     assert page.locator(".dv-gallery img").count() == 8

@@ -128,7 +128,7 @@ UNUSED = {
     "Samplers at equal NFE": {"sampler"},
     "Measured quality": {"sampler", "calls"},
     "One step or many": {"guidance", "calls"},
-    "Blind test": {"prompt", "seed", "style", "sampler", "guidance", "net", "calls"},
+    "Blind test": {"prompt", "seed", "style", "sampler", "guidance", "calls"},
 }
 
 

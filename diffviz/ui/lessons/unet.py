@@ -380,7 +380,7 @@ def switches(stage: Stage, settings: Settings, key: str, scales: dict[int, float
 
 def _compared(settings: Settings, plain: Trajectory, changed: Trajectory) -> unet_probe.Comparison:
     judge = classifier.load(ASSETS / "classifier32.safetensors")
-    return unet_probe.compare(plain.x[-1], changed.x[-1], settings.prompt, judge)
+    return unet_probe.compare(plain.final, changed.final, settings.prompt, judge)
 
 
 def _measured(found: unet_probe.Comparison, prompt: str) -> str:
