@@ -36,10 +36,14 @@ class Stage:
 
 
 def layout() -> Stage:
-    """Lay out the places of a lesson where the page has come to."""
+    """Lay out the places of a lesson where the page has come to.
+
+    Streamlit leaves out a container that is empty, unless it has a border: the image's must be there, to keep its room,
+    before the controls below it come. The style sheet takes the border away.
+    """
     return Stage(
         st.container(key="question"),
-        st.container(key="stage"),
+        st.container(key="stage", border=True),
         st.container(key="strip", horizontal=True, vertical_alignment="bottom", gap="small"),
         st.container(key="below"),
     )

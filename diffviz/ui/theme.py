@@ -97,6 +97,7 @@ _CSS = """
 /* Text keeps a length of line that can be read, whatever the width of the images. */
 .st-key-below > * { max-width: 1180px; }
 :is(.st-key-question, .st-key-strip, .st-key-stage):empty { display: none; }
+.st-key-stage.st-key-stage { border: 0; padding: 0; border-radius: 0; }
 /* The strip of controls: each as wide as it needs to be, side by side. */
 .st-key-strip { border-top: 1px solid var(--dv-line); padding-top: .5rem; }
 .st-key-strip > .stElementContainer:has(.stTextInput) { flex: 2 1 200px; max-width: 340px; }
