@@ -40,9 +40,9 @@ os.environ["DIFFVIZ_DATA"] = tempfile.mkdtemp(prefix="diffviz-test-")
 
 
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
-    """Two workers for a whole round, as many as there are cores to count on; none for single files, where
-    their start costs more than they save."""
-    return 0 if any(".py" in name for name in config.args) else min(2, os.cpu_count() or 1)
+    """For a whole round one worker more than there are cores to count on, as browser tests wait half of their time;
+    none for single files, where their start costs more than they save."""
+    return 0 if any(".py" in name for name in config.args) else min(2, os.cpu_count() or 1) + 1
 
 
 @pytest.fixture(scope="session")
