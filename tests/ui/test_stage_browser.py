@@ -1,5 +1,7 @@
 """The stage in a real browser: sizes, full screen, keys, pen and pointer, the phone, and results behind a question."""
 
+import re
+
 import pytest
 from playwright.sync_api import expect
 
@@ -65,6 +67,24 @@ def test_any_panel_becomes_the_main_one_by_click_or_digit_and_stays_it_when_the_
     page.wait_for_selector("[data-testid=stApp][data-test-script-state=notRunning]")
     page.wait_for_selector(".dv-player[data-ready]")
     expect(labels.nth(2)).to_have_attribute("aria-pressed", "true")
+
+
+def test_the_last_frame_is_titled_as_the_finished_image_and_the_focus_stays_in_the_player(open_at):
+    page = open_at()
+    title = page.locator(".dv-panel").first.locator(".dv-label")
+    page.locator("h1").click()
+    page.keyboard.press("End")
+    expect(title).to_have_text("x₀the finished image")
+    page.keyboard.press("ArrowLeft")
+    expect(title).to_have_text("xₜnoisy image, the input")
+    symbol = title.locator(".dv-symbol")
+    symbol.focus()
+    page.keyboard.press("End")
+    expect(title).to_have_text("x₀the finished image")
+    expect(page.get_by_role("slider", name="Frame")).to_be_focused()
+    expect(page.locator(".dv-panel canvas").first).to_have_attribute(
+        "aria-label", re.compile("^x₀ the finished image")
+    )
 
 
 def test_keys_work_anywhere_on_the_page_but_not_in_a_field(open_at):
