@@ -104,6 +104,7 @@ _CSS = """
 /* The switches of the U-Net have long names. */
 .st-key-strip > .stElementContainer.st-key-switch:has(.stSelectbox) { flex: 2 1 280px; max-width: 440px; }
 .st-key-strip > .st-key-more { order: 9; margin-left: auto; }
+.st-key-strip > :has(> [class*="st-key-attribution"]) { order: 10; flex: 1 1 100%; margin-top: -.3rem; }
 /* Until a page, and a player, is there for the first time, its room is kept, so that nothing below it moves. */
 .stApp:not(:has(.dv-complete)) .st-key-stage { display: flex !important; }
 .stApp:not(:has(.dv-complete)) .st-key-stage,
