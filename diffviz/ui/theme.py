@@ -70,7 +70,7 @@ _ROLES = f":root {{ {''.join(f'--dv-{k}: light-dark({LIGHT[k]}, {DARK[k]});' for
 _KEYFRAMES = (
     "@keyframes dv-wait { from { background-position: 120% 0; } to { background-position: -20% 0; } }"
 )
-# Beside the menu of a small screen the text of a player finds room beside its pictures if these are this tall, and then
+# Beside the menu of a small screen the text of a player finds room beside its images if these are this tall, and then
 # the scrubber is in sight too.
 _SMALL = "@media (641px <= width <= 1150px) and (height <= 820px) { :root { --dv-tall: 42dvh; } }"
 _PRESENTER = """:root { --dv-presenter: 1; --dv-tall: 66dvh; }
@@ -191,7 +191,7 @@ kbd { opacity: 1 !important; }
   [class*="st-key-saves"] button p { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); }
   [data-testid="stLayoutWrapper"]:has(> .st-key-stage) { position: sticky; top: 2.6rem; z-index: 90;
     background: var(--dv-ground); padding-bottom: .3rem; }
-  /* Picture and scrubber come first, then the question about them, then the rest. */
+  /* Image and scrubber come first, then the question about them, then the rest. */
   :has(> .st-key-question) { order: 1; }
   :has(> .st-key-question) ~ :not(:has(> .st-key-stage)) { order: 2; }
 }
