@@ -4,18 +4,25 @@
 
 Times are of the processor, so that other programs on the machine count less. A run with a switch in the network against the
 plain run of the same seed, one after the other, several times: the median ratio should be at most 1.5. Training on points
-of one's own: seconds to the first samples, which should be below 1, and to the end. And each run of the workshop with a bug
-in it: seconds, its decoding included; the healthy run beside it is kept for all cases that agree in it.
+of one's own: seconds to the first samples, which should be below 1, and to the end; and in a browser, on a server just
+started, what its first visitors wait from the head of the page to the points and to these samples. And each run of the
+workshop with a bug in it: seconds, its decoding included; the healthy run beside it is kept for all cases that agree in it.
 """
 
 from __future__ import annotations
 
 import argparse
+import shutil
 import statistics
 import time
+from itertools import pairwise
 
+import psutil
 import torch
+from playwright.sync_api import sync_playwright
 
+from bench.pages import FLAGS
+from bench.server import AppServer
 from diffviz.analysis import broken_pipelines, unet_probe
 from diffviz.diffusion.samplers import final_step
 from diffviz.models import checkpoints
@@ -61,6 +68,36 @@ def training_seconds(seed: int) -> tuple[float, float]:
     return first, time.process_time() - began
 
 
+def first_visits() -> list[list[tuple[float, float]]]:
+    """What two visitors wait for, one after the other, on a server that imports torch meanwhile, as it does when it starts.
+
+    For each of them (seconds, seconds of the server's processor) to the head of the page, from there to the training
+    points, and from there to the first samples of the network that learns them.
+    """
+    waited = []
+    with sync_playwright() as playwright, AppServer() as app:
+        browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=FLAGS)
+        server = psutil.Process(app.process.pid)
+
+        def now() -> tuple[float, float]:
+            used = server.cpu_times()
+            return time.perf_counter(), used.user + used.system
+
+        for seed in range(2):
+            page = browser.new_context().new_page()
+            page.set_default_timeout(120_000)
+            moments = [now()]
+            page.goto(f"{app.url}/scores?scores=Your+own+points&seed={seed}")
+            samples = page.get_by_text("of the network so far").or_(page.locator(".dv-player[data-ready]"))
+            for seen in (page.locator("h1"), page.locator(".dv-panel"), samples):
+                seen.first.wait_for()
+                moments.append(now())
+            waited.append([(b[0] - a[0], b[1] - a[1]) for a, b in pairwise(moments)])
+            page.context.close()
+        browser.close()
+    return waited
+
+
 def workshop_seconds() -> dict[str, float]:
     """Seconds of processor of the broken run of each case, with its weights read before."""
     found: dict[str, float] = {}
@@ -86,6 +123,11 @@ def main(argv: list[str] | None = None) -> None:
         first, whole = training_seconds(seed)
         print(
             f"training, {which}: first samples after {first:.2f} s (aim: below 1), done after {whole:.1f} s"
+        )
+    for which, waits in zip(("the first visitor", "the next one"), first_visits(), strict=True):
+        head, points, samples = (f"{wall:.2f} s ({cpu:.2f} of the server's processor)" for wall, cpu in waits)
+        print(
+            f"a server just started, {which}: head after {head}, points {points} later, samples {samples} later"
         )
     for name, ratio in switch_ratios(args.rounds).items():
         print(f"switch {name:12}×{ratio:5.2f} of a plain run (aim: at most 1.5)")

@@ -36,7 +36,7 @@ with stage.controls:
             inner = c.select("Langevin steps at each t", "inner", 10, (1, 3, 10, 30))
             seed = seed_control(c)
     elif part == "own":
-        what = c.choice("Show", "own", tuple(own.SHOWS), "scores", own.SHOWS, segmented=True)
+        what = c.choice("Show", "own", tuple(own.SHOWS), "scores", own.SHOWS, segmented=True, wrap=True)
         step = (
             c.select("Training steps", "trained", own.SNAPSHOTS[-1], own.SNAPSHOTS)
             if what == "scrub"
@@ -49,7 +49,7 @@ with stage.controls:
         length, place, x0, x_t = ddpm.controls(c)
     elif part == "flow":
         coupling = c.choice("Coupling", "coupling", tuple(flow.BATCHES), "independent")
-        path = c.choice("Path", "path", tuple(flow.PATHS), "flow", flow.PATHS, segmented=True)
+        path = c.choice("Path", "path", tuple(flow.PATHS), "flow", flow.PATHS, segmented=True, wrap=True)
         with stage.more():
             shape = c.choice("Data", "shape", tuple(flow.diffusion2d.SHAPES), "four spots")
             seed = seed_control(c)

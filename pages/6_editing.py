@@ -31,8 +31,10 @@ stage = layout()
 with stage.controls:
     image = image_input.choose(c)
     if part == "img2img":
-        prompt = c.text("Prompt", "into", "fox", placeholder="no prompt: unconditional")
-        strength = c.slider("Strength: the t it is noised to", "strength", 0.85, 0.05, 1.0, 0.05)
+        prompt = c.text("Prompt", "into", editing.CHOSEN["into"], placeholder="no prompt: unconditional")
+        strength = c.slider(
+            "Strength: the t it is noised to", "strength", editing.CHOSEN["strength"], 0.05, 1.0, 0.05
+        )
     else:
         prompt = c.text(
             "Prompt", "filling", "cat face with sunglasses", placeholder="no prompt: unconditional"

@@ -76,7 +76,8 @@ def shipped(c: Controls, size: int, key: str = "sample", label: str = "Sample", 
     names = [f"{r['label']} ({r['style']})" for r in records]
     name = c.choice(label, key, names, names[first])
     record = records[names.index(name)]
-    st.caption(record["attribution"])
+    with st.container(key=f"attribution-{key}"):  # the last line of the strip (theme.py)
+        st.caption(record["attribution"])
     return _open(record, size)
 
 

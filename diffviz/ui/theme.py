@@ -63,13 +63,16 @@ def palette() -> dict[str, str]:
 def style_sheet(presenter: bool) -> str:
     """CSS for the whole page: the roles as variables, spacing, and the presenter's large type."""
     size = _PRESENTER if presenter else ""
-    return f"<style>{_ROLES} {_KEYFRAMES} {size} {_CSS}</style>"
+    return f"<style>{_ROLES} {_KEYFRAMES} {_SMALL} {size} {_CSS}</style>"
 
 
 _ROLES = f":root {{ {''.join(f'--dv-{k}: light-dark({LIGHT[k]}, {DARK[k]});' for k in LIGHT)} }}"
 _KEYFRAMES = (
     "@keyframes dv-wait { from { background-position: 120% 0; } to { background-position: -20% 0; } }"
 )
+# Beside the menu of a small screen the text of a player finds room beside its images if these are this tall, and then
+# the scrubber is in sight too.
+_SMALL = "@media (641px <= width <= 1150px) and (height <= 820px) { :root { --dv-tall: 42dvh; } }"
 _PRESENTER = """:root { --dv-presenter: 1; --dv-tall: 66dvh; }
 .dv-lead, .st-key-objectives { display: none; } /* the instructor says it */
 html { font-size: 21px !important; }
@@ -105,6 +108,7 @@ _CSS = """
 /* The switches of the U-Net have long names. */
 .st-key-strip > .stElementContainer.st-key-switch:has(.stSelectbox) { flex: 2 1 280px; max-width: 440px; }
 .st-key-strip > .st-key-more { order: 9; margin-left: auto; }
+.st-key-strip > :has(> [class*="st-key-attribution"]) { order: 10; flex: 1 1 100%; margin-top: -.3rem; }
 /* Until a page, and a player, is there for the first time, its room is kept, so that nothing below it moves. */
 .stApp:not(:has(.dv-complete)) .st-key-stage { display: flex !important; }
 .stApp:not(:has(.dv-complete)) .st-key-stage,
@@ -123,6 +127,9 @@ _CSS = """
 /* A question above takes some of the image's height, so that the scrubber stays in sight. */
 .stMainBlockContainer:has(.st-key-question button) { --dv-tall: 55dvh; }
 .stMainBlockContainer:has(.st-key-question button):has(.st-key-parts) { --dv-tall: 53dvh; }
+@media (641px <= width <= 1150px) and (height <= 820px) {
+  .stMainBlockContainer.stMainBlockContainer:has(.st-key-question button) { --dv-tall: 42dvh; }
+}
 .dv-stale { opacity: .45; filter: saturate(.3); }
 /* Results behind a question. */
 [class*="st-key-locked"] { filter: blur(max(11px, 1.2vw)) saturate(.6); opacity: .75; pointer-events: none;
@@ -163,7 +170,8 @@ kbd { opacity: 1 !important; }
 .st-key-menu .stSelectbox { margin: .3rem 0; }
 .st-key-menu-end { margin-top: .5rem; min-height: 28px; flex-wrap: nowrap; }
 .st-key-menu-end .stPopover button { min-height: 28px; padding: 0 .25rem; }
-.st-key-menu-end .stPopover button p { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); }
+.st-key-menu-end .stPopover button p { position: absolute; width: 1px; height: 1px; overflow: hidden;
+  clip-path: inset(50%); }
 .st-key-lessons { display: grid; grid-template-columns: repeat(auto-fill, minmax(250px, 1fr)); gap: .4rem 2.4rem; }
 .st-key-lessons .stPageLink a { align-items: flex-start; padding-block: .1rem; }
 .st-key-lessons .stPageLink a :is(p, span) { white-space: normal; line-height: 1.35; }
@@ -184,6 +192,9 @@ kbd { opacity: 1 !important; }
   [class*="st-key-saves"] button p { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); }
   [data-testid="stLayoutWrapper"]:has(> .st-key-stage) { position: sticky; top: 2.6rem; z-index: 90;
     background: var(--dv-ground); padding-bottom: .3rem; }
+  /* Image and scrubber come first, then the question about them, then the rest. */
+  :has(> .st-key-question) { order: 1; }
+  :has(> .st-key-question) ~ :not(:has(> .st-key-stage)) { order: 2; }
 }
 """
 

@@ -242,7 +242,7 @@ def test_a_symbol_explains_itself(visit, by):
     before = page.locator(".dv-panel.main .dv-label b").inner_text()
     label.locator(".dv-symbol").tap() if by == "tap" else label.locator(".dv-symbol").press("Enter")
     expect(tip).to_contain_text("estimate of the noise in xₜ")
-    assert page.locator(".dv-panel.main .dv-label b").inner_text() == before == "xₜ"
+    assert page.locator(".dv-panel.main .dv-label b").inner_text() == before == "x₀"
     page.keyboard.press("Escape")
     label.get_by_role("button", name="large").press("Enter")
     expect(page.locator(".dv-panel.main .dv-label b")).to_have_text("ε̂")

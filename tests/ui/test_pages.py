@@ -676,6 +676,12 @@ def test_image_to_image_waits_for_a_prediction_and_then_runs_every_strength():
     assert measured != ("not measured" in said(app))
 
 
+def test_the_edit_that_the_page_opens_with_is_said_to_be_chosen_and_no_other(idle_network):
+    for link, chosen in (({}, True), ({"into": "fox"}, False)):
+        app = open_page(EDITING, **link)
+        assert any("was chosen" in c.value for c in app.caption) is chosen
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("hole", list(editing.MASKS.values()))
 def test_every_mask_can_be_inpainted(hole):

@@ -87,6 +87,21 @@ def test_what_is_locked_is_blurred_in_the_player_and_while_it_is_computed():
     assert ["locked" in c.split() for c in classes] == [False, True]
 
 
+def test_the_last_state_of_a_run_is_titled_as_the_image_it_is_and_that_of_a_stopped_run_is_not():
+    denoiser = checkpoints.load(checkpoints.QUICK)
+    x = randn_per_seed(make_generators([0]), denoiser.shape)
+    schedule = SCHEDULES["cosine"]
+    steps = list(ddim(lambda x, t: x.clamp(-1, 1), x, timesteps(3), schedule))
+    titles = []
+    for kept, settings in ((steps, {}), (steps[:-1], {}), (steps, {"strength": 0.5})):
+        shown = panels(record(kept, schedule, settings)[0], planned=3)
+        header, _ = unpack(pack(shown, ["r"] * len(kept), ["c"] * len(kept), "A run"))
+        titles.append([p["at_end"] for p in header["panels"]])
+        assert f"<b>{(shown[0].at_end or ['xₜ'])[0]}</b>" in still(shown, "the newest frame")
+    finished = "the finished image"
+    assert titles == [[["x₀", finished], None, None], [None] * 3, [["result", finished], None, None]]
+
+
 def test_marks_and_paths_reach_the_browser_as_they_were_given():
     path = PlanePath("DDIM", np.array([[0.0, 1.0], [2.0, 3.0]]), [0, 0, 1], series=2)
     plane = Plane("Paths", ("one", "two"), [PlanePath("reference", np.zeros((2, 2))), path])

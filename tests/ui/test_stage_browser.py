@@ -1,10 +1,13 @@
 """The stage in a real browser: sizes, full screen, keys, pen and pointer, the phone, and results behind a question."""
 
+import re
+
 import pytest
 from playwright.sync_api import expect
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 RUN = "/reverse?steps=4&guidance=1&net=32+×+32,+quick"
+ASKED = "/unet?inside=Switches"  # a part that begins with a question
 
 
 @pytest.fixture
@@ -65,6 +68,24 @@ def test_any_panel_becomes_the_main_one_by_click_or_digit_and_stays_it_when_the_
     page.wait_for_selector("[data-testid=stApp][data-test-script-state=notRunning]")
     page.wait_for_selector(".dv-player[data-ready]")
     expect(labels.nth(2)).to_have_attribute("aria-pressed", "true")
+
+
+def test_the_last_frame_is_titled_as_the_finished_image_and_the_focus_stays_in_the_player(open_at):
+    page = open_at()
+    title = page.locator(".dv-panel").first.locator(".dv-label")
+    page.locator("h1").click()
+    page.keyboard.press("End")
+    expect(title).to_have_text("x₀the finished image")
+    page.keyboard.press("ArrowLeft")
+    expect(title).to_have_text("xₜnoisy image, the input")
+    symbol = title.locator(".dv-symbol")
+    symbol.focus()
+    page.keyboard.press("End")
+    expect(title).to_have_text("x₀the finished image")
+    expect(page.get_by_role("slider", name="Frame")).to_be_focused()
+    expect(page.locator(".dv-panel canvas").first).to_have_attribute(
+        "aria-label", re.compile("^x₀ the finished image")
+    )
 
 
 def test_keys_work_anywhere_on_the_page_but_not_in_a_field(open_at):
@@ -145,7 +166,21 @@ def test_the_pen_draws_over_the_pictures_and_is_erased_and_the_pointer_follows(o
     assert abs(dot["x"] + dot["width"] / 2 - x) < 2 and abs(dot["y"] + dot["height"] / 2 - y) < 2
 
 
-@pytest.mark.parametrize("path", [RUN, "/forward"])
+def test_beside_the_menu_of_a_small_screen_the_bar_of_the_player_is_in_sight(open_at):
+    for path in (RUN, "/forward"):
+        bar = open_at(path, 1024, 768).locator(".dv-bar").bounding_box()
+        assert bar["y"] + bar["height"] <= 768
+
+
+def test_on_a_phone_a_question_stands_below_the_picture_that_it_asks_about(open_at):
+    page = open_at(ASKED, 390, 844)
+    page.wait_for_selector("[data-testid=stApp][data-test-script-state=notRunning]")
+    bar, question = (page.locator(f).bounding_box() for f in (".dv-bar", ".st-key-question"))
+    prompt = page.get_by_label("Prompt", exact=True).bounding_box()
+    assert bar["y"] + bar["height"] <= question["y"] and question["y"] + question["height"] <= prompt["y"]
+
+
+@pytest.mark.parametrize("path", [RUN, "/forward", ASKED])
 def test_on_a_phone_picture_and_scrubber_come_first_and_stay_while_the_controls_scroll(open_at, path):
     page = open_at(path, 390, 844)
     # Until its run has ended, a page may still show the last frame of the live view above the player.

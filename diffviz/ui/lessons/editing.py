@@ -39,6 +39,7 @@ MIN_JUMP_DIFFERENCE = (
 # Examples: the values of the controls that show each.
 EXAMPLES = {
     "img2img": {
+        "cat to bear": {"sample": "cat face (noto)", "into": "bear", "style": "noto", "strength": 0.9},
         "cat to fox": {"sample": "cat face (noto)", "into": "fox", "style": "noto", "strength": 0.85},
         "owl to penguin": {"sample": "owl (noto)", "into": "penguin", "style": "noto", "strength": 0.85},
         "sunflower to lion": {"sample": "sunflower (3d)", "into": "lion", "style": "3d", "strength": 0.8},
@@ -71,6 +72,7 @@ EXAMPLES = {
         },
     },
 }
+CHOSEN = EXAMPLES["img2img"]["cat to bear"]  # what the page opens with
 MASKS = {
     "band": "a band at the eyes",
     "left": "the left half",
@@ -109,6 +111,15 @@ def _inpainted_image(edit: InpaintSettings, resampling_steps: int) -> np.ndarray
 # --- image-to-image ------------------------------------------------------------------------------------------
 
 
+def chosen_note(image: Picture, prompt: str) -> None:
+    """Where the example that the page opens with is shown: that it was chosen."""
+    if (f"{image.label} ({image.style})", prompt) == (CHOSEN["sample"], CHOSEN["into"]):
+        st.caption(
+            "This example was chosen: of 12 edits that we looked at, one seed at five strengths each, it is one of the "
+            "three whose images we found cleanest. **cat to fox** and **owl to penguin** are more usual ones."
+        )
+
+
 def img2img(stage: Stage, settings: Settings, image: Picture, strength: float) -> None:
     """Sampling from the image noised to time `strength`; then all strengths side by side; then what was measured."""
     given, space = image.of(settings.model), live.space(settings.model)
@@ -121,6 +132,7 @@ def img2img(stage: Stage, settings: Settings, image: Picture, strength: float) -
     with stage.picture:
         run = live.compute(edit, "img2img-run", **look, steps=editing.img2img_steps)
         live.show(run, "img2img-run", **look, captions=frame_captions.img2img_captions)
+    chosen_note(image, settings.prompt)
     if not run.finished:
         return
     with st.expander("The formula", icon=":material/function:"):

@@ -255,11 +255,14 @@ def diffuse_reverse(stage: Stage, settings: Settings) -> None:
             live.show(run, "latent-run", ("x", "x0"))
             return
         recorded = run.trajectory()
+        image, sheet = ("D(z₀)", "the finished image, decoded"), latents.square_sheet(recorded.x, SIDE)
         player.play(
             [
-                player.Panel("D(zₜ)", "the state decoded", "state", recorded.frames("x")),
+                player.Panel("D(zₜ)", "the state decoded", "state", recorded.frames("x"), at_end=image),
                 player.Panel("D(ẑ₀)", "the prediction decoded", "prediction", recorded.frames("x0")),
-                player.Panel("zₜ", "the state's channels", "state", latents.square_sheet(recorded.x, SIDE)),
+                player.Panel(
+                    "zₜ", "the state's channels", "state", sheet, at_end=("z₀", "its latents, by channel")
+                ),
             ],
             live.readouts(recorded, settings.frames),
             _reverse_captions(recorded),

@@ -34,7 +34,8 @@ class Panel:
     """One of the images shown side by side.
 
     `role` fixes its colour and its mark: "signal", "noise", "prediction", or "state" for a mix of the first
-    two. `frames` is (F, H, W, 3) uint8. A `locked` panel is blurred: it waits for a guess.
+    two. `frames` is (F, H, W, 3) uint8. A `locked` panel is blurred: it waits for a guess. `at_end` is symbol and label of
+    the last frame where that shows something else: a state becomes the finished image there.
     """
 
     symbol: str
@@ -42,6 +43,7 @@ class Panel:
     role: str
     frames: np.ndarray
     locked: bool = False
+    at_end: tuple[str, str] | None = None
 
 
 @dataclass(frozen=True)
@@ -197,7 +199,14 @@ def pack(
             for c in charts
         ],
         "panels": [
-            {"symbol": p.symbol, "label": p.label, "role": p.role, "locked": p.locked, "bytes": len(s)}
+            {
+                "symbol": p.symbol,
+                "label": p.label,
+                "at_end": p.at_end,
+                "role": p.role,
+                "locked": p.locked,
+                "bytes": len(s),
+            }
             for p, s in zip(panels, sheets, strict=True)
         ],
     }
@@ -313,13 +322,13 @@ def still(
     uri = kept_uri if stays else data_uri
     height, width = panels[0].frames.shape[1:3]
     smooth = "smooth" if width >= FINE else ""
+    titles = [tuple(map(html.escape, p.at_end or (p.symbol, p.label))) for p in panels]
     boxes = "".join(
         f'<div class="dv-panel{" main" if i == main else ""}"><img class="{smooth}{" locked" * p.locked}" '
-        f'alt="{html.escape(p.symbol)} '
-        f'{html.escape(p.label)}" src="{uri(p.frames[-1])}">'
-        f'<div class="dv-label"><i class="dv-key" data-role="{p.role}"></i><b>{html.escape(p.symbol)}</b>'
-        f"<small>{html.escape(p.label)}</small></div></div>"
-        for i, p in enumerate(panels)
+        f'alt="{symbol} {label}" src="{uri(p.frames[-1])}">'
+        f'<div class="dv-label"><i class="dv-key" data-role="{p.role}"></i><b>{symbol}</b>'
+        f"<small>{label}</small></div></div>"
+        for i, (p, (symbol, label)) in enumerate(zip(panels, titles, strict=True))
     )
     sizes = f"--panels:{len(panels)};--pixels:{width}px;--ratio:{width} / {height}"
     return (

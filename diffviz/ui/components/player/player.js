@@ -35,6 +35,19 @@ function unpack(payload) {
   return { header, sheets: Promise.all(sheets) };
 }
 
+// The title of a panel, written only where it changes: the symbol in it may be a button of its own (symbols.js), and what
+// is in focus is not taken away.
+function entitle(shown, [symbol, text]) {
+  const { label } = shown;
+  if (shown.title?.[0] === symbol && shown.title?.[1] === text) return false;
+  shown.title = [symbol, text];
+  const held = label.querySelector("b").contains(label.getRootNode().activeElement);
+  label.querySelector("b").textContent = symbol;
+  label.querySelector("small").textContent = text;
+  label.querySelector("button:not(.dv-symbol)").setAttribute("aria-label", `Show ${symbol}, ${text}, large`);
+  return held;
+}
+
 function makePanel(panel, size) {
   const box = document.createElement("div");
   box.className = "dv-panel";
@@ -46,12 +59,11 @@ function makePanel(panel, size) {
   const label = document.createElement("div");
   label.className = "dv-label";
   label.innerHTML = '<i class="dv-key"></i><b></b><button type="button"><small></small></button>';
-  label.querySelector("button").setAttribute("aria-label", `Show ${panel.symbol}, ${panel.label}, large`);
   label.querySelector("i").dataset.role = panel.role;
-  label.querySelector("b").textContent = panel.symbol;
-  label.querySelector("small").textContent = panel.label;
   box.append(canvas, label);
-  return { box, canvas, label, pen: canvas.getContext("2d"), panel };
+  const found = { box, canvas, label, pen: canvas.getContext("2d"), panel };
+  entitle(found, [panel.symbol, panel.label]);
+  return found;
 }
 
 const SVG = "http://www.w3.org/2000/svg";
@@ -189,10 +201,10 @@ export default function ({ parentElement, data, setTriggerValue }) {
   function enlarge(index) {
     if (index >= panels.length) return;
     memory.main = index;
-    panels.forEach(({ box, label, panel }, i) => {
+    panels.forEach(({ box, label, title }, i) => {
       box.classList.toggle("main", i === index);
       label.querySelector("button:not(.dv-symbol)").setAttribute("aria-pressed", i === index);
-      label.title = i === index || header.lanes ? "" : `Show ${panel.symbol} large (${i + 1})`;
+      label.title = i === index || header.lanes ? "" : `Show ${title[0]} large (${i + 1})`;
     });
     fit();
   }
@@ -200,10 +212,12 @@ export default function ({ parentElement, data, setTriggerValue }) {
   function draw() {
     if (!ready) return;
     const [y, x] = [Math.floor(frame / header.columns), frame % header.columns];
-    panels.forEach(({ pen, canvas, panel }, i) => {
+    panels.forEach((shown, i) => {
+      const { pen, canvas, panel } = shown;
       pen.drawImage(ready[i], x * width, y * height, width, height, 0, 0, width, height);
+      if (entitle(shown, (frame === last && panel.at_end) || [panel.symbol, panel.label])) scrub.focus({ preventScroll: true });
       const seen = panel.locked ? "hidden until the guess is made" : header.readouts[frame];
-      canvas.setAttribute("aria-label", `${panel.symbol} ${panel.label}, ${seen}`);
+      canvas.setAttribute("aria-label", `${shown.title.join(" ")}, ${seen}`);
     });
     charts.forEach((chart) => chart.show(frame));
     memory.frame = frame;
