@@ -188,6 +188,27 @@ def test_an_export_can_be_brought_in_once(store):
     assert store.events("b") == store.events("a")
 
 
+def test_an_export_that_is_brought_in_twice_at_once_counts_once(place):
+    stores = [open_store(place) for _ in range(2)]
+    many = [{**ANSWER, "at": (NOON + timedelta(seconds=n)).isoformat()} for n in range(500)]
+    together, added = threading.Barrier(2), []
+
+    def bring_in(store):
+        for learner in "abcd":
+            together.wait()
+            added.append((learner, store.import_events(learner, {"format": 1, "events": many})))
+
+    threads = [threading.Thread(target=bring_in, args=(store,)) for store in stores]
+    for t in threads:
+        t.start()
+    for t in threads:
+        t.join()
+    assert [len(stores[0].events(learner)) for learner in "abcd"] == [500] * 4
+    assert sorted(added) == [(learner, n) for learner in "abcd" for n in (0, 500)]
+    for store in stores:
+        store.close()
+
+
 @pytest.mark.parametrize(
     "data",
     [None, [], {"format": 9}, {"format": 1, "events": [{"kind": "x"}]}, {"format": 1, "events": ["x"]},
