@@ -190,7 +190,7 @@ def test_an_export_can_be_brought_in_once(store):
 
 def test_an_export_that_is_brought_in_twice_at_once_counts_once(place):
     stores = [open_store(place) for _ in range(2)]
-    many = [{**ANSWER, "at": (NOON + timedelta(seconds=n)).isoformat()} for n in range(500)]
+    many = answers(500)
     together, added = threading.Barrier(2), []
 
     def bring_in(store):
@@ -276,10 +276,30 @@ ANSWER = {
     ],
     ids=str,
 )
+def answers(n):
+    """So many different answers, as an export has them."""
+    return [{**ANSWER, "at": (NOON + timedelta(seconds=k)).isoformat()} for k in range(n)]
+
+
 def test_an_import_with_one_impossible_answer_is_refused_whole_with_a_reason(store, change, says):
     with pytest.raises(StoreError, match=says) as error:
         store.import_events("a", {"format": 1, "events": [ANSWER, {**ANSWER, **change}]})
     assert "Answer 2" in str(error.value) and "nothing was brought in" in str(error.value)
+    assert store.events("a") == []
+
+
+def test_eight_megabytes_of_answers_are_refused_whole_and_unread(store, monkeypatch):
+    raw = json.dumps({"format": 1, "events": answers(70_000)}).encode()
+    assert len(raw) > 8_000_000
+    with (
+        monkeypatch.context() as patch,
+        pytest.raises(StoreError, match=r"This file has 8\.\d MB, and .*: nothing was brought in"),
+    ):
+        for module, name in ((store_module.json, "loads"), (store_module, "answer")):
+            patch.setattr(module, name, lambda *_, **__: pytest.fail("it was read"))
+        store.import_events("a", parse_export(raw))
+    with pytest.raises(StoreError, match=r"70,000 answers, .*: nothing was brought in"):
+        store.import_events("a", json.loads(raw))  # past the first bound
     assert store.events("a") == []
 
 
@@ -289,7 +309,7 @@ def test_an_export_has_its_bounds(store, monkeypatch):
             parse_export(raw)
     with pytest.raises(StoreError, match="at most"):
         parse_export(b" " * (store_module.MAX_EXPORT_BYTES + 1))
-    many = [{**ANSWER, "at": (NOON + timedelta(seconds=n)).isoformat()} for n in range(4)]
+    many = answers(4)
     monkeypatch.setattr(store_module, "MAX_ANSWERS", 3)
     with pytest.raises(StoreError, match="4 answers"):
         store.import_events("a", {"format": 1, "events": many})
