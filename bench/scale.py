@@ -173,7 +173,8 @@ def main() -> None:
             )
     if args.write:
         kept = {
-            "machine": machine(), "load": round(busy, 1), "model": args.model, "steps": STEPS, "rounds": args.rounds, "page_runs": PAGE_RUNS,
+            "machine": machine(), "load": round(busy, 1),
+            "model": args.model, "steps": STEPS, "rounds": args.rounds, "page_runs": PAGE_RUNS,
             "every": args.every, "move": args.move, "wait": args.wait, "measured": measured,
             "served": {name: dataclasses.asdict(service) for name, service in served.items()},
         }  # fmt: skip

@@ -17,8 +17,8 @@ batch    onnxruntime   openvino  openvino-bf16
 2        0.84          0.90      0.36
 =======  ============  ========  =============
 
-ONNX Runtime was compiled for each batch, OpenVINO for any, as the pages need it; ONNX Runtime was tried in float32 alone. In
-float32 neither comes to half of torch's time for a guided step, OpenVINO in bfloat16 does: that is why it is offered.
+ONNX Runtime was compiled for each batch, OpenVINO for any, as the pages need it; ONNX Runtime was tried in float32 alone.
+In float32 neither comes to half of torch's time for a guided step, OpenVINO in bfloat16 does: that is why it is offered.
 
 A visitor may choose another engine for their own runs, where OpenVINO is installed (`offered`, `use_here`).
 

@@ -162,7 +162,9 @@ kbd { opacity: 1 !important; }
 .st-key-menu .stSelectbox { margin: .3rem 0; }
 .st-key-menu-end { margin-top: .5rem; min-height: 28px; flex-wrap: nowrap; }
 .st-key-menu-end .stPopover button { min-height: 28px; padding: 0 .25rem; }
-.st-key-menu-end .stPopover button p { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); }
+.st-key-menu-end .stPopover button p {
+  position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%);
+}
 .st-key-lessons { display: grid; grid-template-columns: repeat(auto-fill, minmax(250px, 1fr)); gap: .4rem 2.4rem; }
 .st-key-lessons .stPageLink a { align-items: flex-start; padding-block: .1rem; }
 .st-key-lessons .stPageLink a :is(p, span) { white-space: normal; line-height: 1.35; }
