@@ -4,9 +4,10 @@
     python -m bench.engine --model emoji64 --threads 1 2
     python -m bench.engine --runs 0               # without the whole runs
 
-Calls of all engines take turns, as the machine's speed changes by the minute; read the ratios, of medians. A guided
-step evaluates a batch of two. "of conv." is the share of the multiply-add rate of one large 3 × 3
-convolution of torch in float32, measured in the same turns; above 100 % is possible in bfloat16.
+Calls of all engines take turns, as the machine's speed changes by the minute; read the ratios, of medians. "processor" is
+the time that all threads of this process computed: it hardly depends on what else the machine does, and the ratio is of it.
+A guided step evaluates a batch of two. "of conv." is the share of the multiply-add rate of one large 3 × 3
+convolution of torch in float32, of processor time and in the same turns; above 100 % is possible in bfloat16.
 
 Then, in turns as well, whole runs of 30 guided steps by each engine, and by diffusers' pipeline: its own base class and
 DDIM scheduler round the very same network, on our noise schedule, with guidance as in its text-to-image pipelines. How far
@@ -16,9 +17,12 @@ its image is from ours is printed too; it guides v and clips nothing, we guide x
 from __future__ import annotations
 
 import argparse
+import logging
 import statistics
 import time
+import warnings
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import torch
 from torch import nn
@@ -49,7 +53,12 @@ def onnx_runtime(net: nn.Module, example: tuple[torch.Tensor, ...], threads: int
     import onnxruntime  # pyright: ignore[reportMissingImports]
     import onnxscript  # noqa: F401, what torch exports by  # pyright: ignore[reportMissingImports]
 
-    exported = torch.onnx.export(net, example, dynamo=True, opset_version=18, verbose=False)
+    logging.getLogger("torch.onnx").setLevel(
+        logging.ERROR
+    )  # it misses packages that the network does not need
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # torch's exporter uses what torch deprecates
+        exported = torch.onnx.export(net, example, dynamo=True, opset_version=18, verbose=False)
     assert exported is not None  # with dynamo=True
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads, options.inter_op_num_threads = threads, 1
@@ -60,20 +69,28 @@ def onnx_runtime(net: nn.Module, example: tuple[torch.Tensor, ...], threads: int
     return lambda *given: session.run(None, dict(zip(names, (g.numpy() for g in given), strict=True)))
 
 
-def medians(calls: dict[str, Callable[[], object]], rounds: int) -> dict[str, float]:
-    """Median seconds of each call; all take turns, the first round is left out."""
-    seen: dict[str, list[float]] = {name: [] for name in calls}
+@dataclass(frozen=True)
+class Taken:
+    """Median seconds of a call: that passed, and that all threads of this process computed."""
+
+    wall: float
+    processor: float
+
+
+def medians(calls: dict[str, Callable[[], object]], rounds: int) -> dict[str, Taken]:
+    """What each call takes; all take turns, the first round is left out."""
+    seen: dict[str, list[tuple[float, float]]] = {name: [] for name in calls}
     for i in range(rounds + 1):
         for name, call in calls.items():
-            began = time.perf_counter()
+            began, computed = time.perf_counter(), time.process_time()
             call()
             if i:
-                seen[name].append(time.perf_counter() - began)
-    return {name: statistics.median(times) for name, times in seen.items()}
+                seen[name].append((time.perf_counter() - began, time.process_time() - computed))
+    return {name: Taken(*map(statistics.median, zip(*times, strict=True))) for name, times in seen.items()}
 
 
-def measure(model: str, batch: int, threads: int, rounds: int) -> dict[str, float]:
-    """Median seconds of an evaluation of this batch by each engine, and of the convolution."""
+def measure(model: str, batch: int, threads: int, rounds: int) -> dict[str, Taken]:
+    """What an evaluation of this batch takes by each engine, and the convolution."""
     torch.set_num_threads(threads)
     loaded = checkpoints.load(model)
     x = randn_per_seed(make_generators(range(batch)), loaded.shape).contiguous()
@@ -132,7 +149,7 @@ def diffusers_pipeline(settings: Settings) -> Callable[[], torch.Tensor]:
 
 
 def whole_runs(model: str, threads: int, rounds: int) -> None:
-    """Print the median seconds of a whole run by each engine and by diffusers' pipeline."""
+    """Print what a whole run takes by each engine and by diffusers' pipeline."""
     torch.set_num_threads(threads)
     settings = Settings("cat face", "noto", steps=STEPS, model=model)
 
@@ -154,8 +171,11 @@ def whole_runs(model: str, threads: int, rounds: int) -> None:
     print(
         f"\n{model}, {threads} threads: a run of {STEPS} guided steps, median of {rounds} in turns (aim {AIM} s)"
     )
-    for name, seconds in found.items():
-        print(f"  {name:14} {seconds:6.2f} s  {seconds / found['torch']:5.2f} of torch's")
+    for name, took in found.items():
+        print(
+            f"  {name:14} {took.wall:6.2f} s, {took.processor:5.2f} s of the processor, "
+            f"{took.processor / found['torch'].processor:5.2f} of torch's"
+        )
     rmse = (theirs().clamp(-1, 1) - ours(None).clamp(-1, 1)).square().mean().sqrt()
     print(f"  diffusers' image is {float(rmse):.3f} (RMSE) from ours")
 
@@ -170,17 +190,19 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=15)
     parser.add_argument("--runs", type=int, default=5, help="whole runs of each engine")
     args = parser.parse_args()
-    print("network   threads  batch  engine          ms a call  by torch's  of conv.")
+    print("network   threads  batch  engine          ms a call  processor ms  by torch's  of conv.")
     for threads in args.threads:
         for model in args.model:
             work = multiply_adds(checkpoints.load(model))
             for batch in args.batch:
                 found = measure(model, batch, threads, args.rounds)
-                rate = CONVOLUTION / found.pop("convolution")
-                for name, seconds in found.items():
+                rate = CONVOLUTION / found.pop("convolution").processor
+                for name, took in found.items():
                     print(
-                        f"{model:9} {threads:7}  {batch:5}  {name:14} {seconds * 1000:10.1f}  "
-                        f"{seconds / found['torch']:10.2f}  {work * batch / seconds / rate:8.0%}"
+                        f"{model:9} {threads:7}  {batch:5}  {name:14} {took.wall * 1000:10.1f}  "
+                        f"{took.processor * 1000:12.1f}  {took.processor / found['torch'].processor:10.2f}  "
+                        f"{work * batch / took.processor / rate:8.0%}",
+                        flush=True,
                     )
     for threads in args.threads:
         for model in args.model if args.runs else ():

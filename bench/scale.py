@@ -140,6 +140,7 @@ def main() -> None:
         return
     print(f"{args.model}, {STEPS} steps with guidance, one thread a worker")
     print("workers  batch  images a second  processor seconds an image")
+    busy = max(psutil.getloadavg())  # before anything is measured: what else the machine does
     measured: list[dict[str, float]] = []
     alone: dict[int, Service] = {}
     for workers in args.workers:
@@ -172,7 +173,8 @@ def main() -> None:
             )
     if args.write:
         kept = {
-            "machine": machine(), "model": args.model, "steps": STEPS, "rounds": args.rounds, "page_runs": PAGE_RUNS,
+            "machine": machine(), "load": round(busy, 1),
+            "model": args.model, "steps": STEPS, "rounds": args.rounds, "page_runs": PAGE_RUNS,
             "every": args.every, "move": args.move, "wait": args.wait, "measured": measured,
             "served": {name: dataclasses.asdict(service) for name, service in served.items()},
         }  # fmt: skip
@@ -262,7 +264,7 @@ def chart(kept: dict[str, Any]) -> str:
         )
         floor = max(up(needs[-1]) + 4, floor + 16)  # labels that would overlap move down
         parts.append(text(WIDTH - RIGHT + 8, floor, name, fill=colour))
-    said = f"{kept['page_runs']} runs of a page, {kept['rounds']} batches a worker"
+    said = f"{kept['page_runs']} runs of a page, {kept['rounds']} batches a worker, load average {kept['load']:g} before"
     parts.append(
         text(LEFT, HEIGHT - 26, f"Computed as a queue (M/G/c) from times measured: {said}.", font_size="11")
     )

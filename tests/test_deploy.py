@@ -293,3 +293,10 @@ def test_the_image_holds_all_that_the_server_needs():
         assert f'"{package}"' in (DEPLOY / "Dockerfile").read_text()
     ignored = (DEPLOY / "Dockerfile.dockerignore").read_text().splitlines()
     assert {line[1:] for line in ignored if line.startswith("!")} == taken
+
+
+def test_the_index_that_torch_comes_from_is_the_builders_to_name():
+    image, compose = ((DEPLOY / name).read_text() for name in ("Dockerfile", "compose.yaml"))
+    assert "\nARG TORCH_INDEX\n" in image  # without a default
+    assert '--extra-index-url "$TORCH_INDEX"' in image and "${TORCH_INDEX:?" in compose
+    assert not re.findall(r"https?://(?!localhost)\S+", image)

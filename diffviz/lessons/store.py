@@ -345,19 +345,21 @@ class Store:
 
     def events(self, learner: str) -> History:
         """All answers of a learner in the order in which they count; those to a merged question for the one kept."""
+        with self._transaction(_READ) as connection:
+            return self._events(connection, learner)
+
+    def _events(self, connection: sql.Connection, learner: str) -> History:
         newest = sql.select(sql.func.max(EVENTS.c.id)).where(EVENTS.c.learner == learner)
         stamp_of = sql.select(
             newest.scalar_subquery(),
             sql.select(EVENTS.c.at).where(EVENTS.c.id == newest.scalar_subquery()).scalar_subquery(),
             sql.select(sql.func.count()).where(EVENTS.c.learner == learner).scalar_subquery(),
         )
-        with self._transaction(_READ) as connection:
-            stamp = tuple(connection.execute(stamp_of).one())
-            kept = self._read.get(learner)
-            if kept and kept[0] == stamp:
-                return kept[1]
-            rows = connection.execute(_rows_of(learner)).all()
-        found = _history(rows)
+        stamp = tuple(connection.execute(stamp_of).one())
+        kept = self._read.get(learner)
+        if kept and kept[0] == stamp:
+            return kept[1]
+        found = _history(connection.execute(_rows_of(learner)).all())
         self._read.put(learner, (stamp, found), 1000 + len(found) * _BYTES_OF_AN_EVENT)
         return found
 
@@ -394,16 +396,16 @@ class Store:
         """
         found = read_export(data, now or datetime.now(UTC))
         self._may_write()
-        known = self.events(learner)
-        there = set(known)
-        new = [e for e in dict.fromkeys(found) if e not in there]
-        if len(known) + len(new) > MAX_ANSWERS:
-            raise StoreError(
-                f"You have {len(known):,} answers and this export adds {len(new):,}, and {MAX_ANSWERS:,} are the limit: "
-                "nothing was brought in."
-            )
-        if new:
-            with self._transaction("The answers could not be brought in", learner) as connection:
+        with self._transaction("The answers could not be brought in", learner) as connection:
+            known = self._events(connection, learner)  # the same file may be brought in twice at once
+            there = set(known)
+            new = [e for e in dict.fromkeys(found) if e not in there]
+            if len(known) + len(new) > MAX_ANSWERS:
+                raise StoreError(
+                    f"You have {len(known):,} answers and this export adds {len(new):,}, and {MAX_ANSWERS:,} are the "
+                    "limit: nothing was brought in."
+                )
+            if new:
                 mine = EVENTS.c.learner == learner
                 last = connection.execute(sql.select(sql.func.max(EVENTS.c.batch)).where(mine)).scalar() or 0
                 rows = [{"learner": learner, **_as_row(e), "batch": max(last, 0) + 1} for e in new]

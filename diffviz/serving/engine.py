@@ -3,10 +3,22 @@
 DIFFVIZ_ENGINE chooses for the server; OpenVINO is installed by `pip install .[engine]`:
 
 - torch (default): the reference;
-- openvino: float32, the same image to rounding. On its own an evaluation takes 0.83 to 0.90 of torch's time at batch 2,
-  one thread (`python -m bench.engine`, November 2026, a busy machine);
-- openvino-bf16: bfloat16, for processors that have it. About half of torch's time, but images differ a little, and
-  between kinds of processors too.
+- openvino: float32, the same image to rounding;
+- openvino-bf16: bfloat16, for processors that have it. Images differ a little, and between kinds of processors too.
+
+Measured with ONNX Runtime beside them (`python -m bench.engine`, November 2026: emoji64, one thread; processor time of an
+evaluation as a share of torch's, medians of 11 calls in turns at batch 1 and of 15 at batch 2, a guided step; two cores of
+an Intel Xeon with AMX, shared with other work at a load average of 16 to 23):
+
+=======  ============  ========  =============
+batch    onnxruntime   openvino  openvino-bf16
+=======  ============  ========  =============
+1        0.61          0.90      0.36
+2        0.84          0.90      0.36
+=======  ============  ========  =============
+
+ONNX Runtime was compiled for each batch, OpenVINO for any, as the pages need it; ONNX Runtime was tried in float32 alone.
+In float32 neither comes to half of torch's time for a guided step, OpenVINO in bfloat16 does: that is why it is offered.
 
 A visitor may choose another engine for their own runs, where OpenVINO is installed (`offered`, `use_here`).
 

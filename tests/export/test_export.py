@@ -10,7 +10,9 @@ from urllib.parse import parse_qs, urlsplit
 from xml.etree import ElementTree as ET
 
 import pytest
+import qti2latex
 from helpers import images_of
+from moodle_xml_parser import parser as moodle_reader
 from PIL import Image
 from pypdf import PdfReader
 
@@ -219,6 +221,27 @@ def test_essays_in_qti_carry_their_image_and_model_answer(assessment, qti_zip):
             assert qti_zip[stored] == picture.path.read_bytes()
 
 
+def test_a_qti_reader_from_outside_finds_each_question_in_its_type_with_its_options(tmp_path, monkeypatch):
+    """qti2latex, which reads what Canvas exports; it does not tell the answers that score from those with feedback."""
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    (tmp_path / "quiz.zip").write_bytes(qti.package(LINKED))
+    files = qti2latex.read_qti_dir(qti2latex.extract_zip_to_tmp(tmp_path / "quiz.zip"))
+    items = {
+        item.get("title"): item
+        for f in files
+        for item in qti2latex.findall_anyns(ET.parse(f).getroot(), "item")
+    }
+    assert items.keys() == {q.id for q in QUESTIONS}
+    for question in QUESTIONS:
+        item = items[question.id]
+        kind = {Choice: "multiple_choice", Ordering: "matching"}.get(type(question), "essay")
+        assert qti2latex.guess_type(qti2latex.get_qti_metadata(item), item) == f"{kind}_question"
+        assert letters(question.prompt) in letters(qti2latex.get_item_stem(item))
+        if isinstance(question, Choice):
+            read = [signed_letters(text) for _, text in qti2latex.get_choices(item)]
+            assert sorted(read) == sorted(signed_letters(o.text) for o in question.options)
+
+
 def test_a_qti_quiz_of_the_ordering_exercise_alone_is_one():
     chosen = Selection((ORDERING.concept,), (ORDERING.difficulty,))
     with zipfile.ZipFile(io.BytesIO(qti.package(chosen))) as archive:
@@ -324,6 +347,23 @@ def test_moodle_essays_come_with_a_key_and_a_point_for_each_of_its_points(moodle
         key = letters(elements[question.id].findtext("graderinfo/text"))
         assert all(letters(point) in key for point in question.key_points)
         assert float(elements[question.id].findtext("defaultgrade")) == len(question.key_points)
+
+
+def test_a_moodle_reader_from_outside_finds_each_option_with_its_score_and_feedback():
+    """moodle-xml-parser reads multiple choice and no other type."""
+    found = moodle_reader.parse_bytes(moodle.xml(LINKED))
+    read = {letters(q.text_pre_parse): q for q in found["multichoice"]}
+    assert len(found["multichoice"]) == len(read) == len(CHOICES) and not found["cloze"]
+    for question in CHOICES:
+        asked = read[letters(quiz.question_html(question))]
+        assert (asked.name, asked.single, asked.shuffle_answers) == (question.id, True, True)
+        assert letters(quiz.right(question).why) in letters(asked.general_feedback)
+        options = {signed_letters(o.answer): o for o in asked.options}
+        assert options.keys() == {signed_letters(o.text) for o in question.options}
+        for option in question.options:
+            given = options[signed_letters(option.text)]
+            assert given.score_fraction == (100 if option.right else 0)
+            assert letters(given.feedback) == letters(" ".join(quiz.reasons(option)))
 
 
 # --- GIFT --------------------------------------------------------------------------------------------------

@@ -188,6 +188,27 @@ def test_an_export_can_be_brought_in_once(store):
     assert store.events("b") == store.events("a")
 
 
+def test_an_export_that_is_brought_in_twice_at_once_counts_once(place):
+    stores = [open_store(place) for _ in range(2)]
+    many = answers(500)
+    together, added = threading.Barrier(2), []
+
+    def bring_in(store):
+        for learner in "abcd":
+            together.wait()
+            added.append((learner, store.import_events(learner, {"format": 1, "events": many})))
+
+    threads = [threading.Thread(target=bring_in, args=(store,)) for store in stores]
+    for t in threads:
+        t.start()
+    for t in threads:
+        t.join()
+    assert [len(stores[0].events(learner)) for learner in "abcd"] == [500] * 4
+    assert sorted(added) == [(learner, n) for learner in "abcd" for n in (0, 500)]
+    for store in stores:
+        store.close()
+
+
 @pytest.mark.parametrize(
     "data",
     [None, [], {"format": 9}, {"format": 1, "events": [{"kind": "x"}]}, {"format": 1, "events": ["x"]},
@@ -255,10 +276,30 @@ ANSWER = {
     ],
     ids=str,
 )
+def answers(n):
+    """So many different answers, as an export has them."""
+    return [{**ANSWER, "at": (NOON + timedelta(seconds=k)).isoformat()} for k in range(n)]
+
+
 def test_an_import_with_one_impossible_answer_is_refused_whole_with_a_reason(store, change, says):
     with pytest.raises(StoreError, match=says) as error:
         store.import_events("a", {"format": 1, "events": [ANSWER, {**ANSWER, **change}]})
     assert "Answer 2" in str(error.value) and "nothing was brought in" in str(error.value)
+    assert store.events("a") == []
+
+
+def test_eight_megabytes_of_answers_are_refused_whole_and_unread(store, monkeypatch):
+    raw = json.dumps({"format": 1, "events": answers(70_000)}).encode()
+    assert len(raw) > 8_000_000
+    with (
+        monkeypatch.context() as patch,
+        pytest.raises(StoreError, match=r"This file has 8\.\d MB, and .*: nothing was brought in"),
+    ):
+        for module, name in ((store_module.json, "loads"), (store_module, "answer")):
+            patch.setattr(module, name, lambda *_, **__: pytest.fail("it was read"))
+        store.import_events("a", parse_export(raw))
+    with pytest.raises(StoreError, match=r"70,000 answers, .*: nothing was brought in"):
+        store.import_events("a", json.loads(raw))  # past the first bound
     assert store.events("a") == []
 
 
@@ -268,7 +309,7 @@ def test_an_export_has_its_bounds(store, monkeypatch):
             parse_export(raw)
     with pytest.raises(StoreError, match="at most"):
         parse_export(b" " * (store_module.MAX_EXPORT_BYTES + 1))
-    many = [{**ANSWER, "at": (NOON + timedelta(seconds=n)).isoformat()} for n in range(4)]
+    many = answers(4)
     monkeypatch.setattr(store_module, "MAX_ANSWERS", 3)
     with pytest.raises(StoreError, match="4 answers"):
         store.import_events("a", {"format": 1, "events": many})

@@ -222,3 +222,14 @@ def test_diffusers_pipeline_of_the_benchmark_draws_our_image():
     theirs, ours = diffusers_pipeline(settings)(), final_step(sample_steps(settings)).x
     assert theirs.shape == ours.shape
     assert (theirs.clamp(-1, 1) - ours).square().mean().sqrt() < 0.05
+
+
+@pytest.mark.slow  # exporting a network takes long
+def test_onnx_runtime_of_the_benchmark_evaluates_our_network():
+    for package in ("onnxruntime", "onnxscript"):
+        pytest.importorskip(package)
+    from bench.engine import onnx_runtime
+
+    net = make_tiny().net
+    (found,) = onnx_runtime(net, given(2), 1)(*given(2, seed=1))
+    assert (torch.from_numpy(found) - net(*given(2, seed=1))).abs().max() < FLOAT32

@@ -5,8 +5,8 @@ import xml.etree.ElementTree as ET
 from bench import scale
 
 KEPT = {
-    "machine": "a processor & two cores", "model": "emoji64", "steps": 30, "rounds": 3, "page_runs": 8, "every": 60.0,
-    "move": 10.0, "wait": 2.0, "measured": [],
+    "machine": "a processor & two cores", "load": 3.5, "model": "emoji64", "steps": 30, "rounds": 3, "page_runs": 8,
+    "every": 60.0, "move": 10.0, "wait": 2.0, "measured": [],
     "served": {name: {"mean": mean, "cv2": 0.01} for name, mean in (("page", 1.2), ("network", 0.7), ("batches", 0.6))},
 }  # fmt: skip
 
@@ -19,7 +19,14 @@ def lines(kept):
 
 def test_it_says_what_was_measured_on_which_machine_and_how_often():
     said = " ".join(ET.fromstring(scale.chart(KEPT)).itertext())
-    for part in (KEPT["machine"], "8 runs of a page", "3 batches", "emoji64, 30 steps", *KEPT["served"]):
+    for part in (
+        KEPT["machine"],
+        "8 runs of a page",
+        "3 batches",
+        "load average 3.5",
+        "emoji64, 30 steps",
+        *KEPT["served"],
+    ):
         assert part in said
 
 

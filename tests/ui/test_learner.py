@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 import sqlite3
+from collections import Counter
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from diffviz.lessons import content
+from diffviz.lessons import content, scheduling
+from diffviz.lessons import store as store_module
 from diffviz.lessons.store import FILE, VERSION, Event, Store, StoreError
 from diffviz.lessons.store_postgresql import open_store
 from diffviz.ui import learner
@@ -80,6 +82,34 @@ def test_cards_rated_on_a_full_disk_are_warned_of_count_in_the_visit_and_are_kep
     kept = Store(home / FILE).events(WHO)
     assert [e.item for e in kept] == CARDS[:3]
     assert [e.at for e in kept] == sorted(e.at for e in kept)
+
+
+@pytest.mark.parametrize("name", ["mixed", "flashcards", "progress"])
+def test_many_answers_are_read_and_replayed_once_and_not_at_each_rerun(home, monkeypatch, name):
+    first = datetime(2026, 1, 5, 12, tzinfo=UTC)
+    rows = [
+        {"kind": "flashcards", "item": CARDS[n % len(CARDS)], "result": "good", "sure": None,
+         "at": (first + timedelta(minutes=n)).isoformat()}
+        for n in range(2_000)
+    ]  # fmt: skip
+    assert learner.store().import_events(WHO, {"format": 1, "events": rows}) == 2_000
+    work = Counter()
+
+    def counting(made):
+        def count(*args):
+            work[made.__name__] += 1
+            return made(*args)
+
+        return count
+
+    for module, made in ((store_module, store_module.answer), (scheduling, scheduling._replay)):
+        monkeypatch.setattr(module, made.__name__, counting(made))
+    app = visit(name)
+    assert work["answer"] in (0, 2_000) and work["_replay"] <= 1
+    work.clear()
+    run(app)
+    run(app)
+    assert not work
 
 
 def test_two_tabs_that_rate_one_card_count_it_once(home):
