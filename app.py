@@ -51,6 +51,8 @@ try:
 except ValueError as error:
     sys.exit(f"diffviz cannot start: {error}.")
 
+# How long one thread may keep the others waiting, 5 ms by default: phones' votes wait behind runs, and runs behind votes.
+sys.setswitchinterval(0.001)
 phones = Phones()
 folder = (st.get_option("server.baseUrlPath") or "").strip("/")
 base = f"/{folder}" if folder else ""

@@ -21,8 +21,9 @@ import logging
 import statistics
 import time
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import nn
@@ -48,7 +49,7 @@ def convolution() -> Callable[[], object]:
     return lambda: conv(x)
 
 
-def onnx_runtime(net: nn.Module, example: tuple[torch.Tensor, ...], threads: int) -> Callable[..., object]:
+def onnx_runtime(net: nn.Module, example: tuple[torch.Tensor, ...], threads: int) -> Callable[..., Sequence[Any]]:
     """The network in ONNX Runtime, for the example's batch. Raises ImportError without onnxruntime and onnxscript."""
     import onnxruntime  # pyright: ignore[reportMissingImports]
     import onnxscript  # noqa: F401, what torch exports by  # pyright: ignore[reportMissingImports]
