@@ -25,7 +25,7 @@ from diffviz import pacing
 from diffviz.analysis.reverse_trajectory import EXTREMES
 from diffviz.diffusion.process import append_dims, x0_from_v
 from diffviz.diffusion.samplers import SAMPLERS, Step, make_generators, randn_per_seed, timesteps
-from diffviz.diffusion.schedules import SCHEDULES, Schedule, karras_ratio
+from diffviz.diffusion.schedules import SCHEDULES, STABLE_DIFFUSION_BETA, Schedule, karras_ratio
 from diffviz.imaging import samples
 from diffviz.imaging.pixels import normalize
 from diffviz.models import checkpoints, early_weights
@@ -40,7 +40,7 @@ IMAGE = "cat-face-noto.png"  # what a run starts from where a case starts from a
 PROMPTS = ("cat face", "cat face", "red heart", "sunflower")  # one prompt twice: two seeds of it must differ
 
 # --- two schedules that mistakes need and the lessons do not ------------------------------------------------
-_SD_START, _SD_END = math.sqrt(0.00085), math.sqrt(0.012)  # of the root of beta, over 1000 steps
+_SD_START, _SD_END = map(math.sqrt, STABLE_DIFFUSION_BETA)
 
 
 def _sd_alpha(t: Tensor) -> Tensor:

@@ -11,7 +11,7 @@ import torch
 
 from diffviz.analysis.frame_captions import split_layout_detail
 from diffviz.diffusion.samplers import ddim, final_step, make_generators, randn_per_seed, timesteps
-from diffviz.diffusion.schedules import SCHEDULES, Schedule
+from diffviz.diffusion.schedules import SCHEDULES, STABLE_DIFFUSION_BETA, Schedule
 from diffviz.evaluation.metrics import PER_IMAGE, rmse
 from diffviz.models.denoiser import Denoiser
 from diffviz.pipelines.text_to_image import Settings, build_denoiser
@@ -46,7 +46,8 @@ def stable_diffusion_alpha() -> float:
     The square root of beta_t grows evenly from that of 0.00085 to that of 0.012 over 1000 steps; Lin et al. 2023
     (arXiv 2305.08891) give 0.068265.
     """
-    beta = np.linspace(math.sqrt(0.00085), math.sqrt(0.012), 1000) ** 2
+    start, end = STABLE_DIFFUSION_BETA
+    beta = np.linspace(math.sqrt(start), math.sqrt(end), 1000) ** 2
     return math.sqrt(float(np.prod(1 - beta)))
 
 

@@ -27,6 +27,8 @@ import torch
 from torch import Tensor
 
 Time = float | Tensor
+# Stable Diffusion 1 and 2 (arXiv 2112.10752): beta at the first and the last of 1000 steps; its square root grows evenly.
+STABLE_DIFFUSION_BETA = 0.00085, 0.012
 
 
 @dataclass(frozen=True)
