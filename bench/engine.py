@@ -49,7 +49,9 @@ def convolution() -> Callable[[], object]:
     return lambda: conv(x)
 
 
-def onnx_runtime(net: nn.Module, example: tuple[torch.Tensor, ...], threads: int) -> Callable[..., Sequence[Any]]:
+def onnx_runtime(
+    net: nn.Module, example: tuple[torch.Tensor, ...], threads: int
+) -> Callable[..., Sequence[Any]]:
     """The network in ONNX Runtime, for the example's batch. Raises ImportError without onnxruntime and onnxscript."""
     import onnxruntime  # pyright: ignore[reportMissingImports]
     import onnxscript  # noqa: F401, what torch exports by  # pyright: ignore[reportMissingImports]

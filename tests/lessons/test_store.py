@@ -255,6 +255,11 @@ ANSWER = {
 }
 
 
+def answers(n):
+    """So many different answers, as an export has them."""
+    return [{**ANSWER, "at": (NOON + timedelta(seconds=k)).isoformat()} for k in range(n)]
+
+
 @pytest.mark.parametrize(
     ("change", "says"),
     [
@@ -276,11 +281,6 @@ ANSWER = {
     ],
     ids=str,
 )
-def answers(n):
-    """So many different answers, as an export has them."""
-    return [{**ANSWER, "at": (NOON + timedelta(seconds=k)).isoformat()} for k in range(n)]
-
-
 def test_an_import_with_one_impossible_answer_is_refused_whole_with_a_reason(store, change, says):
     with pytest.raises(StoreError, match=says) as error:
         store.import_events("a", {"format": 1, "events": [ANSWER, {**ANSWER, **change}]})
