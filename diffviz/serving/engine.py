@@ -7,8 +7,8 @@ DIFFVIZ_ENGINE chooses for the server; OpenVINO is installed by `pip install .[e
 - openvino-bf16: bfloat16, for processors that have it. Images differ a little, and between kinds of processors too.
 
 Measured with ONNX Runtime beside them (`python -m bench.engine`, November 2026: emoji64, one thread of an Intel Xeon with
-AMX with nothing else to do, load average 2.4 and falling; time of an evaluation as a share of torch's, medians of 15 calls in
-turns at batch 1 and of 9 at 2, a guided step, and 8):
+AMX with nothing else to do, load average 2.4 and falling; time of an evaluation as a share of torch's, medians of calls in
+turns, 15 at batch 1, 9 at batch 2, a guided step, and 9 at batch 8):
 
 =======  ============  ========  =============
 batch    onnxruntime   openvino  openvino-bf16
@@ -18,9 +18,9 @@ batch    onnxruntime   openvino  openvino-bf16
 8        0.98          1.21      0.54
 =======  ============  ========  =============
 
-torch reaches 72 % of the machine's own rate of a convolution at batch 8. A run of 30 guided steps takes 1.21 s by torch, 1.26
-by OpenVINO and 0.45 in bfloat16, medians of 3; diffusers' pipeline round the same network takes 1.19. Beside other work, at a
-load average of 16 to 23, the shares of batch 2 were 0.84, 0.90 and 0.36.
+torch reaches 72 % of the machine's own rate of a convolution at batch 8. A run of 30 guided steps takes 1.21 s by torch,
+1.26 by OpenVINO and 0.45 in bfloat16, medians of 3; diffusers' pipeline round the same network takes 1.19. Beside other
+work, at a load average of 16 to 23, the shares of batch 2 were 0.84, 0.90 and 0.36.
 
 ONNX Runtime was compiled for each batch, OpenVINO for any, as the pages need it; ONNX Runtime was tried in float32 alone.
 In float32 neither comes to half of torch's time for a guided step, OpenVINO in bfloat16 does: that is why it is offered.
