@@ -150,23 +150,22 @@ def panels(
 
     The last state of a run that came to its end, at t = 0, is titled as the finished image that it is.
     """
-    latent, at = space_of(run) is LATENTS, frame_captions.shown_frames(run, planned)
+    space, at = space_of(run), frame_captions.shown_frames(run, planned)
+    latent = space is LATENTS
     guided = ", guided" if frame_captions.guidance_scale(run) not in (None, 1.0) else ""
-    finished = ("x₀", "the finished image")
     looks = {
         "x": ("xₜ", "noisy image, the input", "state"),
         "x0": ("x̂₀", f"prediction of x₀{guided}", "prediction"),
         "eps": ("ε̂", "prediction of the noise", "noise"),
     }
     if latent:
-        finished = ("D(z₀)", "the finished image, decoded")
         looks = {
             "x": ("D(zₜ)", "the noisy latents, decoded", "state"),
             "x0": ("D(ẑ₀)", f"prediction of z₀{guided}, decoded", "prediction"),
             "eps": ("ε̂", f"prediction of the noise, 3 of {run.eps.shape[1]} channels", "noise"),
         }
-    if run.settings.keys() & {"strength", "resampling_steps"}:  # x₀ is the image that was edited
-        finished = ("result", finished[1])
+    edited = run.settings.keys() & {"strength", "resampling_steps"}  # then x₀ is the image that was edited
+    finished = "result" if edited else space.image_of("x₀"), "the finished image" + ", decoded" * latent
     ends = {"x": finished} if run.t[-1] == 0 else {}
     shown = [player.Panel(*looks[name], run.frames(name, at), at_end=ends.get(name)) for name in names]
     if given is None:
