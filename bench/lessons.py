@@ -12,7 +12,6 @@ workshop with a bug in it: seconds, its decoding included; the healthy run besid
 from __future__ import annotations
 
 import argparse
-import shutil
 import statistics
 import time
 from itertools import pairwise
@@ -21,7 +20,7 @@ import psutil
 import torch
 from playwright.sync_api import sync_playwright
 
-from bench.pages import FLAGS
+from bench.browser import CHROMIUM, FLAGS
 from bench.server import AppServer
 from diffviz.analysis import broken_pipelines, unet_probe
 from diffviz.diffusion.samplers import final_step
@@ -76,7 +75,7 @@ def first_visits() -> list[list[tuple[float, float]]]:
     """
     waited = []
     with sync_playwright() as playwright, AppServer() as app:
-        browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=FLAGS)
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
         server = psutil.Process(app.process.pid)
 
         def now() -> tuple[float, float]:

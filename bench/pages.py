@@ -12,18 +12,16 @@ with ten visitors.
 from __future__ import annotations
 
 import argparse
-import shutil
 import time
 from pathlib import Path
 from typing import Any
 
 from playwright.sync_api import Browser, sync_playwright
 
+from bench.browser import CHROMIUM, FLAGS
 from bench.server import AppServer
 
 PAGES = {"home": "/", "forward": "/forward", "reverse": "/reverse"}
-FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-         "--disable-component-update", "--disable-sync"]  # fmt: skip
 FIRST = ".dv-panel img, .dv-panel canvas"
 
 
@@ -63,7 +61,7 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     ).parse_args()
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=FLAGS)
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
         bare = both(browser, "/", script=Path(__file__).with_name("bare.py"))
         print(f"{'':10}{'server':8}{'first frame':>20}{'player':>18}{'received':>12}")
         for when, row in bare.items():

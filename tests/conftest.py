@@ -22,6 +22,7 @@ import torch
 from helpers import make_tiny
 from hypothesis import HealthCheck, settings
 
+from bench.browser import CHROMIUM, FLAGS
 from bench.server import AppServer
 from diffviz.analysis import unet_probe
 from diffviz.models import checkpoints
@@ -139,19 +140,6 @@ def postgresql_url(cluster: str) -> str:
 
 # --- the app in a browser ----------------------------------------------------------------------------------
 
-CHROMIUM = next(
-    (p for name in ("chromium", "chromium-browser", "google-chrome") if (p := shutil.which(name))), None
-)
-CHROMIUM_FLAGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
-
 
 @pytest.fixture(scope="session")
 def server():
@@ -164,11 +152,13 @@ def browser():
     if CHROMIUM is None:
         if os.environ.get("CI"):
             pytest.fail("CI must run the browser tests, and there is no Chromium here")
-        pytest.skip("no Chromium found: install Debian's package chromium to run the browser tests")
+        pytest.skip(
+            "no Chromium found: install Debian's package chromium-headless-shell to run the browser tests"
+        )
     sync_api = pytest.importorskip("playwright.sync_api")
     sync_api.expect.set_options(timeout=60_000)  # what passes waits no longer; a busy machine takes its time
     with sync_api.sync_playwright() as playwright:
-        running = playwright.chromium.launch(executable_path=CHROMIUM, args=CHROMIUM_FLAGS)
+        running = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
         # Playwright waits by evaluating text in the page, which our policy forbids; test_headers tries the policy itself.
         running.new_context = partial(running.new_context, bypass_csp=True)
         yield running
