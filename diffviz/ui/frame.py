@@ -84,7 +84,8 @@ def setup_page(title: str, lead: str, *, kicker: str = "", slug: str = "") -> Pa
             st.html(f'<p class="dv-kicker">{kicker}</p>', width="content")
         if slug:
             _objectives(glossary.lessons()[slug])
-    st.html(f'<p class="dv-lead">{terms.with_tips(lead)}</p>')
+    with st.container(key="lead"):
+        st.html(f'<p class="dv-lead">{terms.with_tips(lead)}</p>')
     page = Page(st.container(), carry)
     _stopped_note()
     _term_note(page.notices)

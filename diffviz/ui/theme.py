@@ -74,7 +74,7 @@ _KEYFRAMES = (
 # the scrubber is in sight too.
 _SMALL = "@media (641px <= width <= 1150px) and (height <= 820px) { :root { --dv-tall: 42dvh; } }"
 _PRESENTER = """:root { --dv-presenter: 1; --dv-tall: 66dvh; }
-.dv-lead, .st-key-objectives { display: none; } /* the instructor says it */
+:is(.st-key-lead, .st-key-objectives) { display: none; } /* the instructor says it */
 html { font-size: 21px !important; }
 [data-testid="stSidebar"]:not([aria-expanded="false"]) { min-width: 300px !important; }
 """
@@ -118,9 +118,17 @@ _CSS = """
 .st-key-stage [class*="-player"].stElementContainer:not([data-dv-ready]) {
   background: linear-gradient(100deg, transparent 30%, var(--dv-line) 50%, transparent 70%) 0 / 300% 100%;
   animation: dv-wait 1.6s linear infinite; }
+/* The frame that a player begins with lies over its room, and takes none itself. */
+.stElementContainer:has(.dv-first) { height: 0; margin-bottom: -1rem; overflow: visible; z-index: 1; pointer-events: none; }
+.stElementContainer:has(.dv-first):has(+ [data-dv-ready]) { display: none; }
+.st-key-stage.st-key-stage .stElementContainer:has(.dv-first) + [class*="-player"] { background: none; animation: none; }
 [class*="-player"]:not([data-dv-ready]) ~ [data-testid="stLayoutWrapper"]:has(> [class*="st-key-saves"]) {
   visibility: hidden; }
 .st-key-head .stElementContainer:has(> [data-testid="stSkeleton"]) { height: 34px; overflow: hidden; }
+/* As tall as most of the sentences under a title are: two lines, in a narrow window three, on a phone five. */
+.st-key-lead .stElementContainer:has(> [data-testid="stSkeleton"]) { height: 53.4px; overflow: hidden; }
+@media (max-width: 1150px) { .st-key-lead .stElementContainer:has(> [data-testid="stSkeleton"]) { height: 79.4px; } }
+@media (max-width: 640px) { .st-key-lead .stElementContainer:has(> [data-testid="stSkeleton"]) { height: 121.6px; } }
 @media (prefers-reduced-motion: reduce) { :is(.st-key-stage, .st-key-stage *) { animation: none !important; } }
 /* A run is saved from the end of the player's bar. */
 [class*="st-key-saves"] { position: relative; z-index: 2; margin-top: -3.5rem; margin-left: auto; width: max-content; }

@@ -280,6 +280,21 @@ def test_nothing_plays_by_itself_and_reduced_motion_slows_playing(browser, serve
     context.close()
 
 
+def test_the_first_frame_stands_where_the_player_will_be_until_it_is_there(page):
+    page.add_init_script("""const decode = createImageBitmap; window.held = [];
+        window.createImageBitmap = (...image) => new Promise((go) => held.push(() => go(decode(...image))));""")
+    page.goto("/reverse?steps=2&net=32+×+32,+quick")
+    page.wait_for_function("() => held.length >= 3")  # the player has its frames, and none is decoded
+    at_rest(page)
+    first = page.locator(".dv-first .main img")
+    expect(first).to_be_visible()
+    before = first.bounding_box()
+    page.evaluate("held.splice(0).forEach((go) => go())")
+    ready(page)
+    expect(page.locator(".dv-first img")).to_have_count(0)
+    assert page.locator(".dv-panel.main canvas").bounding_box() == pytest.approx(before, abs=1)
+
+
 def test_dragging_over_the_images_scrubs(page):
     page.goto("/forward")
     player = ready(page)

@@ -12,6 +12,7 @@ from diffviz.export import runs
 from diffviz.models import checkpoints
 from diffviz.pipelines.trajectory import Trajectory, record
 from diffviz.ui.components import player
+from diffviz.ui.components.gallery import data_uri
 from diffviz.ui.components.player import Chart, Mark, Panel, Plane, PlanePath, pack, snr_text, still
 from diffviz.ui.live import panels, readouts
 
@@ -42,6 +43,14 @@ def test_the_header_says_where_each_image_ends():
 def test_the_first_frame_shown_can_count_from_the_end():
     assert unpack(simple(5))[0]["start"] == 4
     assert unpack(simple(5, start=2))[0]["start"] == 2
+
+
+def test_until_the_player_is_there_its_place_shows_the_frame_that_it_begins_with():
+    panel = Panel("xₜ", "noisy", "state", frames(5), at_end=("x₀", "finished"))
+    for start in (2, 0, -1):
+        shown = player.first_frame([panel], start)
+        assert data_uri(panel.frames[start]) in shown
+        assert ("finished" in shown) == (start == -1)
 
 
 def test_a_run_is_known_by_its_images():

@@ -12,7 +12,7 @@ import html
 import json
 import struct
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -274,6 +274,8 @@ def play(
     payload = pack(
         panels, readouts, captions, title, start, main, t, charts, same, on_pick is not None, marks, button, lanes, plane
     )  # fmt: skip
+    if plane is None:
+        st.html(first_frame(panels, start, main, lanes))
     _component()(data=payload, key=key, **more)
     if any(p.locked for p in panels):
         return  # what is to be guessed is not to be saved
@@ -304,6 +306,14 @@ def play(
                 type="tertiary",
                 help=file.help,
             )
+
+
+def first_frame(panels: Sequence[Panel], start: int = -1, main: int = 0, lanes: bool = False) -> str:
+    """HTML of the frame that the player begins with, which stands in its place while the player loads."""
+    n = len(panels[0].frames)
+    ended = start % n == n - 1
+    shown = [replace(p, frames=p.frames[start][None], at_end=p.at_end if ended else None) for p in panels]
+    return f'<div class="dv-first">{still(shown, "", main, lanes, stays=True)}</div>'
 
 
 def _bibtex(lesson: str) -> str:

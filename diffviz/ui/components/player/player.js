@@ -425,8 +425,10 @@ export default function ({ parentElement, data, setTriggerValue }) {
     draw();
     drawThumbs();
     root.dataset.ready = header.run;
-    // The page keeps room until then (theme.py).
-    (root.getRootNode().host ?? root).closest(".stElementContainer")?.setAttribute("data-dv-ready", "");
+    // Until then the page keeps room, and shows the first frame before it (theme.py).
+    const place = (root.getRootNode().host ?? root).closest(".stElementContainer");
+    place?.setAttribute("data-dv-ready", "");
+    place?.previousElementSibling?.querySelector(".dv-first")?.replaceChildren();
   });
 
   memory.stop = () => { pause(); abort.abort(); watcher.disconnect(); players.delete(root); };
