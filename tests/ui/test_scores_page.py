@@ -137,6 +137,7 @@ def test_the_first_frames_of_a_visit_have_something_before_them(monkeypatch):
     monkeypatch.setattr(
         scores.player, "still", lambda panels, text, main=0: drawn.append(panels) or "<p>still</p>"
     )
+    monkeypatch.setattr(scores.player, "first_frame", lambda *_: "<p>of the player</p>")
     app = open_page(scores=scores.PARTS["samplers"])
     assert len(drawn) == 1 and len(drawn[0]) == len(samplers.TITLES)
     assert all(len(panel.frames) == 1 for panel in drawn[0])
