@@ -305,9 +305,12 @@ def _progress(step: Step, settings: Settings) -> str:
 
 
 def _stop(key: str) -> None:
+    """Keep a run as it is now: the page that computes it may add another step before it ends, while the next shows it."""
     run: Run | None = st.session_state.get(key)
     if run:
-        run.stopped = True
+        st.session_state[key] = dataclasses.replace(
+            run, stopped=True, steps=list(run.steps), decoded=dict(run.decoded)
+        )
 
 
 def show(

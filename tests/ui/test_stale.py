@@ -6,6 +6,9 @@ import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
 
+from diffviz.pipelines.text_to_image import Settings
+from diffviz.ui import live
+
 
 def one_run(prompt: str) -> None:
     from diffviz.pipelines.text_to_image import Settings
@@ -50,6 +53,18 @@ def test_the_run_before_stays_greyed_until_the_first_step_of_the_new_one(idle_ne
     (html,) = shown(waiting)
     assert 'class="dv-stale"' in html and len(re.findall("<img", html)) == 3
     monkeypatch.undo()
+
+
+def test_a_stopped_run_is_kept_as_it_was_though_the_page_that_computes_it_adds_a_step(monkeypatch):
+    settings = Settings("red heart", steps=4)
+    growing = live.Run(settings, ["a step"])
+    monkeypatch.setattr(st, "session_state", {"run": growing})
+    live._stop("run")
+    growing.steps.append("one more")
+    growing.decoded["x", 1] = None
+    kept = st.session_state["run"]
+    assert kept.stopped and kept.settings == settings
+    assert kept.steps == ["a step"] and not kept.decoded
 
 
 @pytest.mark.parametrize("stop", [True, False])
