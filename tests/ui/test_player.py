@@ -47,7 +47,7 @@ def test_the_first_frame_shown_can_count_from_the_end():
 
 def test_until_the_player_is_there_its_place_shows_the_frame_that_it_begins_with():
     panel = Panel("xₜ", "noisy", "state", frames(5), at_end=("x₀", "finished"))
-    for start, frame in ((2, 2), (0, 0), (-1, 4), (30, 0)):  # the last as of a run that was stopped
+    for start, frame in ((2, 2), (0, 0), (-1, 4), (30, 0)):  # counted round, as by `pack`
         shown = player.first_frame([panel], start)
         assert data_uri(panel.frames[frame]) in shown
         assert ("finished" in shown) == (frame == 4)

@@ -311,7 +311,7 @@ def play(
 def first_frame(panels: Sequence[Panel], start: int = -1, main: int = 0, lanes: bool = False) -> str:
     """HTML of the frame that the player begins with, which stands in its place while the player loads."""
     n = len(panels[0].frames)
-    at = start % n  # of a run that was stopped there may be fewer frames than were meant
+    at = start % n  # as in the header of `pack`
     shown = [replace(p, frames=p.frames[at][None], at_end=p.at_end if at == n - 1 else None) for p in panels]
     return f'<div class="dv-first">{still(shown, "", main, lanes, stays=True)}</div>'
 
