@@ -361,6 +361,35 @@ def test_a_whole_quiz_can_be_answered_missed_and_retried():
     assert app.header[0].value == "1 of 1 right"
 
 
+def test_a_click_counts_with_what_was_chosen_before_it_though_the_page_has_not_run_with_that_yet():
+    app = practise("Scenario quiz")
+    item = next(i for i in load("scenario_quiz") if i.prompt == app.header[0].value)
+    right, wrong = (next(o.text for o in item.options if o.right == is_right) for is_right in (True, False))
+    app.radio[0].set_value(wrong).run()
+    app.radio[0].set_value(right)
+    press(app, "Answer")
+    assert len(app.success) == 1 and not app.error
+    app = practise("Predict, observe, explain")
+    app.text_area[0].set_value("At first I thought this, for a reason.").run()
+    app.text_area[0].set_value("And now I think that, for another one.")
+    press(app, "Commit and run")
+    assert "And now I think that, for another one." in [t.value for t in app.text]
+    for point in app.checkbox:
+        point.check()
+    press(app, "Next")
+    first = load("predictions")[0]
+    assert len(app.session_state["practice-predict"]["met"][first.id]) == len(first.key_points)
+    app = practise("Self-check")
+    item = load("self_check")[0]
+    app.toggle[0].set_value(True).run()
+    app.text_area[0].set_value("In my own words.")
+    for point in app.checkbox:
+        point.check()
+    press(app, "Next question")
+    state = app.session_state["practice-check"]
+    assert (state["marks"][item.id], state["own"][item.id]) == ("got it", "In my own words.")
+
+
 def test_an_order_is_graded_by_pairs_and_the_right_one_plays_live():
     app = practise("Order the stages")
     press(app, "Check the order")

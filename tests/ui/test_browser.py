@@ -793,7 +793,7 @@ def test_the_order_can_be_put_right_by_keyboard_and_then_plays(page):
         while stages(page).index(stage) > place:
             up.press("Enter")
     assert stages(page) == RIGHT_ORDER
-    at_rest(page)
+    # At once: the page may not have run with the last move yet, and it counts all the same.
     page.get_by_role("button", name="Check the order").press("Enter")
     expect(page.get_by_text("All six are in the right order")).to_be_visible(timeout=30_000)
     expect(page.get_by_text("Generated just now")).to_be_visible(timeout=60_000)

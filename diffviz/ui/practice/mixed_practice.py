@@ -98,6 +98,7 @@ def _done(state: dict, credit: float) -> None:
 
 
 def _next_check(state: dict, item: content.SelfCheck) -> None:
+    self_check.keep(item, state)
     # An answer that was never compared counts as missed: it will be asked again.
     result, turn = self_check.RESULT_OF_MARK[state["marks"].pop(item.id, "missed")], _turn(state)
     _done(state, scheduling.CREDIT[result])

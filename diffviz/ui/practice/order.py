@@ -8,8 +8,10 @@ import streamlit as st
 
 from diffviz.lessons import content, grading
 from diffviz.ui import learner
-from diffviz.ui.components.sortable import sortable
+from diffviz.ui.components.sortable import order_of, sortable
 from diffviz.ui.practice import common
+
+_LIST = "order-list"  # in the session: the component's own state
 
 
 def _new_order() -> dict:
@@ -23,11 +25,8 @@ def show() -> None:
     item = content.load("order")[0]
     state = learner.load_progress("order", _new_order)
     st.header(item.prompt, anchor=False)
-    at = {s.id: k for k, s in enumerate(item.stages)}
     shown = {item.stages[k].id: f"{item.stages[k].letter}) {item.stages[k].text}" for k in state["order"]}
-    placed = [at[i] for i in sortable(shown, item.prompt, "order-list", state.get("version", 0))]
-    if placed != state["order"]:
-        state.update(order=placed, checked=False)
+    _take(sortable(shown, item.prompt, _LIST, state.get("version", 0)), state, item)
     with st.container(horizontal=True):
         st.button("Check the order", type="primary", on_click=_check_order, args=(state, item))
         if state["checked"]:
@@ -53,7 +52,15 @@ def show() -> None:
 
 def _shuffle() -> None:
     common.restart_exercise("order", _new_order)
-    st.session_state.pop("order-list", None)
+    st.session_state.pop(_LIST, None)
+
+
+def _take(ids: list[str], state: dict, item: content.Ordering) -> None:
+    """Keep the order in which the stages stand in the browser."""
+    at = {s.id: k for k, s in enumerate(item.stages)}
+    placed = [at[i] for i in ids]
+    if placed != state["order"]:
+        state.update(order=placed, checked=False)
 
 
 def _grade(state: dict, item: content.Ordering) -> grading.OrderResult:
@@ -62,6 +69,8 @@ def _grade(state: dict, item: content.Ordering) -> grading.OrderResult:
 
 
 def _check_order(state: dict, item: content.Ordering) -> None:
+    # A click may come before the page has run with the last move.
+    _take(order_of([item.stages[k].id for k in state["order"]], _LIST), state, item)
     state["checked"] = True
     share = _grade(state, item).share
     result = "right" if share == 1 else "partly" if share >= 0.5 else "wrong"

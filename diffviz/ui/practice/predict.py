@@ -37,16 +37,16 @@ def show() -> None:
 
 
 def _write(item: content.Prediction, state: dict) -> None:
+    key = f"predict-{item.id}"
     own = st.text_area(
         "Your prediction, and why (nobody else sees it)",
         state["own"].get(item.id, ""),
         max_chars=2000,
-        key=f"predict-{item.id}",
+        key=key,
     )
-    own = own or ""
-    ready = len(own.strip()) >= ENOUGH
+    ready = len((own or "").strip()) >= ENOUGH
     st.button(
-        "Commit and run", type="primary", disabled=not ready, on_click=_commit, args=(state, item.id, own)
+        "Commit and run", type="primary", disabled=not ready, on_click=_commit, args=(state, item.id, key)
     )
     if not ready:
         st.caption("Write a sentence or two, with the reason. Then the model runs, and you compare.")
@@ -61,10 +61,9 @@ def _compare(item: content.Prediction, state: dict) -> None:
     st.info(item.answer)
     st.markdown("Compare: which of these points are in your prediction?")
     before = state["met"].get(item.id, [])
-    met = [
-        st.checkbox(point, i in before, key=f"{item.id}-point-{i}") for i, point in enumerate(item.key_points)
-    ]
-    state["met"][item.id] = [i for i, ticked in enumerate(met) if ticked]
+    for i, point in enumerate(item.key_points):
+        st.checkbox(point, i in before, key=f"{item.id}-point-{i}")
+    _keep(item, state)
     verdict = _verdict(item, state)
     st.markdown(f"{self_check.MARKS[verdict]} **{verdict}**")
     common.demo_link(item.demo)
@@ -75,12 +74,21 @@ def _verdict(item: content.Prediction, state: dict) -> str:
     return grading.mark(len(state["met"].get(item.id, [])), len(item.key_points))
 
 
-def _commit(state: dict, item: str, own: str) -> None:
-    state["own"][item] = own
-    state["looked"].append(item)
+def _commit(state: dict, item: str, key: str) -> None:
+    own = st.session_state[key]  # as it is by now, if the page has not run with it yet
+    if len(own.strip()) >= ENOUGH:
+        state["own"][item] = own
+        state["looked"].append(item)
+
+
+def _keep(item: content.Prediction, state: dict) -> None:
+    """Keep what is ticked by now: a click may come before the page has run with the last tick."""
+    points = range(len(item.key_points))
+    state["met"][item.id] = [i for i in points if st.session_state.get(f"{item.id}-point-{i}")]
 
 
 def _next(state: dict, item: content.Prediction) -> None:
+    _keep(item, state)
     result = self_check.RESULT_OF_MARK[_verdict(item, state)]
     common.advance(state)
     learner.log("predictions", item.id, result, turn=state["round"], key="predict")

@@ -70,12 +70,16 @@ def _run_live(name: str, seed: int) -> Question:
 def ask(asked: PosedQuestion, key: str, on_answer: Callable[[PosedQuestion, str, str | None], None]) -> None:
     """The question with its options and a confidence rating."""
     _head(asked, answered=False)
-    picked = st.radio("Your answer", [o.text for o in asked.options], index=None, key=f"pick-{key}")
-    sure = st.segmented_control("How sure are you?", common.CONFIDENCE, key=f"sure-{key}")
-    st.button(
-        "Answer", type="primary", disabled=picked is None, on_click=on_answer, args=(asked, picked, sure),
-        key=f"answer-{key}",
-    )  # fmt: skip
+    pick, confidence = f"pick-{key}", f"sure-{key}"
+    picked = st.radio("Your answer", [o.text for o in asked.options], index=None, key=pick)
+    st.segmented_control("How sure are you?", common.CONFIDENCE, key=confidence)
+
+    def answer() -> (
+        None
+    ):  # what is chosen by then: a click may come before the page has run with the last choice
+        on_answer(asked, st.session_state[pick], st.session_state[confidence])
+
+    st.button("Answer", type="primary", disabled=picked is None, on_click=answer, key=f"answer-{key}")
 
 
 def explain(asked: PosedQuestion, picked: str, sure: str | None) -> None:

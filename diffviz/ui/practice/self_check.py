@@ -36,7 +36,7 @@ def show() -> None:
 def ask(item: content.SelfCheck, state: dict) -> None:
     """One question: a free-text answer, the model answer and the self-assessment, kept in `state`."""
     st.header(item.prompt, anchor=False)
-    state["own"][item.id] = st.text_area(
+    st.text_area(
         "Your answer, in your own words (nobody else sees it)",
         state["own"].get(item.id, ""),
         max_chars=2000,
@@ -45,20 +45,30 @@ def ask(item: content.SelfCheck, state: dict) -> None:
     st.segmented_control(
         "How sure are you?", common.CONFIDENCE, key=f"sure-{item.id}", persist_state="session"
     )
-    if st.toggle("Show the model answer", key=f"shown-{item.id}"):
+    shown = st.toggle("Show the model answer", key=f"shown-{item.id}")
+    if shown:
         st.info(item.answer)
         st.markdown("Assess yourself: which of these points are in your answer?")
-        met = [
+        for i, point in enumerate(item.key_points):
             st.checkbox(point, key=f"{item.id}-{i}", persist_state="session")
-            for i, point in enumerate(item.key_points)
-        ]
-        verdict = grading.mark(sum(met), len(met))
-        state["marks"][item.id] = verdict
+    keep(item, state)
+    if shown:
+        verdict = state["marks"][item.id]
         st.markdown(f"{MARKS[verdict]} **{verdict}**")
         common.demo_link(item.demo)
 
 
+def keep(item: content.SelfCheck, state: dict) -> None:
+    """Keep the answer and its assessment as they are by now: a click may come before the page has run with them."""
+    now = st.session_state
+    state["own"][item.id] = now.get(f"own-{item.id}", "")
+    if now.get(f"shown-{item.id}"):
+        met = sum(bool(now.get(f"{item.id}-{i}")) for i in range(len(item.key_points)))
+        state["marks"][item.id] = grading.mark(met, len(item.key_points))
+
+
 def _next_check(state: dict, item: content.SelfCheck) -> None:
+    keep(item, state)
     common.advance(state)
     if item.id in state["marks"]:
         result = RESULT_OF_MARK[state["marks"][item.id]]

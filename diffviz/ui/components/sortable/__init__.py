@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import Any
 
+import streamlit as st
 from streamlit.components import v2
 
 _HERE = Path(__file__).parent
@@ -27,15 +28,19 @@ def sortable(items: Mapping[str, str], label: str, key: str, version: int = 0) -
 
     The browser keeps its own order until `version` changes; then it takes that of `items`.
     """
-    result = _component()(
+    _component()(
         data={
             "items": [{"id": i, "text": text} for i, text in items.items()],
             "label": label,
             "version": version,
         },
-        default={"order": list(items)},
         key=key,
         on_order_change=lambda: None,
     )
-    moved = result.order
+    return order_of(items, key)
+
+
+def order_of(items: Collection[str], key: str) -> list[str]:
+    """The order of the list `key` by now: in a callback it may be newer than the last run of the page."""
+    moved = st.session_state.get(key, {}).get("order")
     return moved if isinstance(moved, list) and sorted(map(str, moved)) == sorted(items) else list(items)
