@@ -46,6 +46,14 @@ def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
     return 0 if any(".py" in name for name in config.args) else min(2, os.cpu_count() or 1) + 1
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """A browser test that fails is tried once more: of some three hundred, with more browsers than cores, one in a few
+    rounds misses its moment. Two failures count, and the summary names those that needed the second try."""
+    for item in items:
+        if item.get_closest_marker("browser"):
+            item.add_marker(pytest.mark.flaky(reruns=1))
+
+
 @pytest.fixture(scope="session")
 def tiny() -> Denoiser:
     return make_tiny()

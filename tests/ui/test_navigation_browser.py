@@ -198,12 +198,16 @@ def test_a_plans_link_is_the_very_state_whatever_was_opened_before(page):
 def test_a_page_stopped_by_the_toolbar_says_so_and_goes_on(page):
     page.goto("/reverse?steps=250")
     note = page.get_by_text("What was computed until then is shown")
-    expect(page.get_by_text(re.compile(r"step \d+ of 250"))).to_be_visible()
+    progress = page.get_by_text(re.compile(r"step \d+ of 250"))
+    expect(progress).to_be_visible()
     expect(note).to_be_hidden()
     page.get_by_test_id("stStatusWidget").get_by_role("button").click()
     expect(note).to_be_visible()
+    before = progress.inner_text()
     page.get_by_role("button", name="Go on").click()
     expect(note).to_be_hidden()
+    expect(page.get_by_text(before)).to_be_hidden()
+    expect(progress).to_be_visible()  # of the new run: one that is stopped before its first step has no frame
     page.get_by_test_id("stMain").get_by_role("button", name="Stop").click()
     expect(page.get_by_text(re.compile(r"Stopped after \d+ of 250 steps"))).to_be_visible()
     caption = page.locator(".dv-player[data-ready] .dv-caption")  # the first frame has one too, until it is
@@ -211,6 +215,22 @@ def test_a_page_stopped_by_the_toolbar_says_so_and_goes_on(page):
     expect(caption).to_contain_text("not the finished image")
     rest(page)
     expect(note).to_be_hidden()
+
+
+def test_a_player_stands_where_it_was_left_when_one_comes_back(page):
+    page.goto("/reverse?net=32+×+32,+quick&steps=12")
+    at(page, "Reverse process (sampling)")
+    frame = page.locator(".dv-player[data-ready]").first.get_by_role("slider", name="Frame")
+    frame.press("Home")
+    frame.press("ArrowRight")
+    menu(page, "For teachers")
+    at(page, "For teachers")
+    page.go_back()
+    at(page, "Reverse process (sampling)")
+    expect(frame).to_have_value("1")
+    page.get_by_role("button", name="New seed").click()
+    expect(frame).not_to_have_value("1")  # another run is shown from where runs are shown
+    rest(page)
 
 
 def test_a_finished_page_has_no_such_note(page):

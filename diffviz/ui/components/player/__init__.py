@@ -155,10 +155,12 @@ def pack(
     button: str = "",
     lanes: bool = False,
     plane: Plane | None = None,
+    key: str = "",
 ) -> bytes:
     """The player's payload: header length (4 bytes), header (JSON), one PNG sprite sheet per panel.
 
-    Runs with an equal `same` count as one, so that the frame stays when their images change.
+    Runs with an equal `same` count as one, so that the frame stays when their images change. By its `key` a player knows
+    what the learner left.
 
     Raises ValueError when the panels differ in shape or the texts do not match the number of frames.
     """
@@ -171,6 +173,7 @@ def pack(
     encoded = [_sheet(p.frames) for p in panels]
     sheets = [sheet for sheet, _ in encoded]
     header = {
+        "key": key,
         "run": same or "".join(known for _, known in encoded),
         "size": [height, width],
         "frames": n,
@@ -272,7 +275,8 @@ def play(
     if on_fix is not None:
         more["on_fix_change"] = lambda: _fixed(key, len(readouts), on_fix)
     payload = pack(
-        panels, readouts, captions, title, start, main, t, charts, same, on_pick is not None, marks, button, lanes, plane
+        panels, readouts, captions, title, start, main, t, charts, same, on_pick is not None, marks, button, lanes, plane,
+        key,
     )  # fmt: skip
     if plane is None:
         st.html(first_frame(panels, start, main, lanes))

@@ -22,6 +22,7 @@ const LOST = 0.8; // an image that would fill less of its place in whole multipl
 const TAKES_KEYS = "input, textarea, select, [contenteditable=true], [role=slider], [role=radiogroup], [role=radio], " +
   "[role=listbox], [role=combobox], [role=tablist], [role=menu], [role=dialog], [role=application]";
 const players = new Set(); // all on the page, for the keys that work anywhere on it
+const memories = (window.dvPlayerMemories ??= new Map()); // by the player's key: it may be mounted anew between two runs
 
 function unpack(payload) {
   const bytes = payload instanceof Uint8Array ? payload : new Uint8Array(payload);
@@ -115,7 +116,8 @@ export default function ({ parentElement, data, setTriggerValue }) {
   const { header, sheets } = unpack(data);
   const last = header.frames - 1;
   const [height, width] = header.size;
-  const memory = (root.memory ??= { smooth: width >= FINE });
+  const memory = memories.get(header.key) ?? { smooth: width >= FINE };
+  memories.set(header.key, memory);
   memory.stop?.(); // Streamlit calls this function again for new data without ending the call before
   // The same run drawn again (a rerun of the page) stays where the learner left it.
   let frame = memory.run === header.run ? Math.min(memory.frame, last) : header.start;
