@@ -79,7 +79,7 @@ def tiny_data(path: Path, n: int = 24, size: int = 16) -> Path:
         images=images,
         label=np.arange(n, dtype=np.int32) % 3,
         style=np.arange(n, dtype=np.int8) % 2,
-        heldout=np.arange(n) % 6 == 0,
+        heldout=np.arange(n) % 5 == 0,
         labels=np.array(["red apple", "cat face", "dog"]),
         keywords=np.array(["fruit|sweet", "pet|kitten", ""]),
         groups=np.array(["food", "animals", "animals"]),

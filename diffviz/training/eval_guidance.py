@@ -46,17 +46,17 @@ def measure(
         row = {
             "guidance": scale,
             "nfe": SAMPLERS[point[0]].nfe(point[1]) * (1 if scale == UNGUIDED else 2),
-            "kid": metrics.as_figure(value, metrics.percentile_interval(resampled), eval_steps.DIGITS),
+            "kid": metrics.as_figure(value, metrics.percentile_interval(resampled), metrics.KID_DIGITS),
             **agreement(scorer.classifier, torch.from_numpy(images[scale]), labels[:n], scorer.subgroup[:n]),
         }
         del row["n"]
         if scale != UNGUIDED:
             interval = metrics.percentile_interval(resampled - resampled_without)
-            row["difference"] = metrics.as_figure(value - without, interval, eval_steps.DIGITS)
+            row["difference"] = metrics.as_figure(value - without, interval, metrics.KID_DIGITS)
         rows.append(row)
     floor, of_floor = bootstrap.kid(scorer.same_captions[:n])
     return {
-        "floor": metrics.as_figure(floor, metrics.percentile_interval(of_floor), eval_steps.DIGITS),
+        "floor": metrics.as_figure(floor, metrics.percentile_interval(of_floor), metrics.KID_DIGITS),
         "scales": rows,
     }
 

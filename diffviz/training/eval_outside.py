@@ -21,6 +21,7 @@ import numpy as np
 import torch
 
 from diffviz.evaluation import outside_judge
+from diffviz.evaluation.metrics import kid_between_labels
 from diffviz.evaluation.outside_judge import Extractor
 from diffviz.imaging.pixels import normalize, to_uint8
 from diffviz.models import checkpoints
@@ -102,8 +103,8 @@ def measure(data: Dataset, rows: np.ndarray, made: np.ndarray, real: np.ndarray)
         "n": len(rows),
         "captions": len(heldout),
         "retrieval": {k: outside_judge.share(a[k], labels[0], b[k], labels[1]) for k in a},
-        "kid": outside_judge.kid(made, real[heldout], *labels),
-        "kid_floor": outside_judge.kid(real[training], real[heldout], data.label[training], labels[1]),
+        "kid": kid_between_labels(made, real[heldout], *labels),
+        "kid_floor": kid_between_labels(real[training], real[heldout], data.label[training], labels[1]),
     }
 
 

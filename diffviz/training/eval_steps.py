@@ -48,7 +48,6 @@ FULL_N, BLOCK = 1024, 32
 FIRST_SEED = 20_000
 ROUNDING_N = 8
 SCHEDULE = "cosine"
-DIGITS = 7  # of KID, which is small
 CLASSIFIER = ASSETS / "classifier32.safetensors"
 STEPS: dict[str, dict[str, tuple[int, ...]]] = {
     checkpoints.QUICK: {
@@ -202,18 +201,21 @@ def measure(study: Study, scorer: ImageScorer, points: list[Point], reference: P
             "sampler": sampler,
             "steps": steps,
             "nfe": SAMPLERS[sampler].nfe(steps) * (2 if study.guidance != 1 else 1),
-            "kid": metrics.as_figure(value, metrics.percentile_interval(resampled), DIGITS),
+            "kid": metrics.as_figure(value, metrics.percentile_interval(resampled), metrics.KID_DIGITS),
             "subgroup_top1": metrics.mean_figure(hits),
         }
         if (sampler, steps) != reference:
             interval = metrics.percentile_interval(resampled - of_reference)
-            point["difference"] = metrics.as_figure(value - at_reference, interval, DIGITS)
+            point["difference"] = metrics.as_figure(value - at_reference, interval, metrics.KID_DIGITS)
             # A stochastic sampler ends in another image on purpose: its distance to the reference says nothing.
             if not SAMPLERS[sampler].stochastic:
                 point["distance"] = metrics.mean_figure(metrics.rmse(images, target, metrics.PER_IMAGE))
         found.append(point)
     floor, of_floor = bootstrap.kid(scorer.same_captions[:n])
-    return {"floor": metrics.as_figure(floor, metrics.percentile_interval(of_floor), DIGITS), "points": found}
+    return {
+        "floor": metrics.as_figure(floor, metrics.percentile_interval(of_floor), metrics.KID_DIGITS),
+        "points": found,
+    }
 
 
 def add_options(parser: argparse.ArgumentParser, curve: str) -> None:

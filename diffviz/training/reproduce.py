@@ -17,7 +17,7 @@ import sys
 
 from diffviz.models import checkpoints
 from diffviz.paths import ASSETS
-from diffviz.training.model_card.sections import commands
+from diffviz.training.model_card.sections import MEASURES, commands
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -28,7 +28,8 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--list", action="store_true", help="only print the commands")
     args = parser.parse_args(argv)
     _, facts = checkpoints.metadata(ASSETS / checkpoints.manifest()[args.name].file)
-    *lines, publish, _ = commands(args.name, checkpoints.load(args.name).image_size, facts, runs="runs/again")
+    found = commands(args.name, checkpoints.load(args.name).image_size, facts, runs="runs/again")
+    *lines, publish = found[: -len(MEASURES)]
     for line in lines:
         print(line, flush=True)
         if not args.list:

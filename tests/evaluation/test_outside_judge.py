@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import torch
 
+from diffviz.evaluation import metrics, results
 from diffviz.evaluation import outside_judge as oj
-from diffviz.evaluation import results
 from diffviz.paths import CURVES
 from diffviz.training import eval_outside
 from diffviz.training.data import Dataset
@@ -47,9 +47,11 @@ def test_kid_is_that_of_a_plain_double_loop():
         return np.mean([k(x[i], x[j]) for i in range(len(x)) for j in range(len(x)) if i != j])
 
     plain = within(a) + within(b) - 2 * np.mean([k(x, y) for x in a for y in b])
-    assert oj.kid(a, b, np.arange(7), np.arange(7, 16))["value"] == pytest.approx(plain, abs=1e-5)
+    assert metrics.kid_between_labels(a, b, np.arange(7), np.arange(7, 16))["value"] == pytest.approx(
+        plain, abs=1e-5
+    )
     with pytest.raises(ValueError, match="two labels"):
-        oj.kid(a[:1], b, np.arange(1), np.arange(9))
+        metrics.kid_between_labels(a[:1], b, np.arange(1), np.arange(9))
 
 
 def test_kid_is_unbiased_also_when_both_sets_draw_the_same_captions_several_times():
@@ -58,10 +60,10 @@ def test_kid_is_unbiased_also_when_both_sets_draw_the_same_captions_several_time
     for _ in range(300):
         centre = rng.normal(size=(20, 4))
         a, b = (centre[of] + 0.3 * rng.normal(size=(len(of), 4)) for of in (label_a, label_b))
-        values.append(oj.kid(a, b, label_a, label_b, resamples=2)["value"])
+        values.append(metrics.kid_between_labels(a, b, label_a, label_b, resamples=2)["value"])
     error = np.std(values) / np.sqrt(len(values))
     assert abs(np.mean(values)) < 3 * error
-    moved = oj.kid(a + 1, b, label_a, label_b)
+    moved = metrics.kid_between_labels(a + 1, b, label_a, label_b)
     assert moved["value"] > 10 * np.std(values) or moved["interval"][0] > 0
 
 

@@ -111,10 +111,12 @@ def test_guidance_trained_in_comes_nearer_to_the_guided_answer(tmp_path, monkeyp
 
 
 def test_the_guided_table_says_how_many_calls_a_step_takes():
-    part = {"subgroup_top1": 1.0, "label_top5": 0.9, "frechet_to_floor": 1.0}
+    part = {"subgroup_top1": 1.0, "label_top5": 0.9, "kid": {"value": 0.012, "interval": [0.01, 0.02]}}
     found = {
         "without": part | {"calls": 1},
         "two calls": part | {"calls": 2},
         "trained in": part | {"calls": 1},
     }
-    assert [line.split(" | ")[1] for line in tables.guided_table(found)[2:]] == ["1", "2", "1"]
+    lines = tables.guided_table(found)[2:]
+    assert [line.split(" | ")[1] for line in lines] == ["1", "2", "1"]
+    assert all("12.0 (10.0 to 20.0)" in line for line in lines)  # in thousandths

@@ -145,7 +145,7 @@ def test_the_card_gives_the_command_of_every_session():
     }
     found = sections.commands("emoji64", 64, {**last, "earlier": [first]})
     assert [line.split()[2].rpartition(".")[2] for line in found] == [
-        *["build_dataset"] * 2, *["train_denoiser"] * 3, "evaluate",
+        *["build_dataset"] * 2, *["train_denoiser"] * 3, "evaluate", "eval_outside",
     ]  # fmt: skip
     assert not any("encode_dataset" in line for line in found)
     assert "--images 40" in found[2] and "--resume" not in found[2]
@@ -155,10 +155,11 @@ def test_the_card_gives_the_command_of_every_session():
 def test_the_commands_of_a_latent_network_encode_its_images_first():
     recipe = {"channels": [8, 8], "start": "emoji32"}
     facts = {"images": 80, "workers": 1, "data": "latent128", "recipe": recipe}
-    build, encode, train, *_, measure = sections.commands("emoji128", 128, facts)
+    build, encode, train, *_, inside, outside = sections.commands("emoji128", 128, facts)
     assert "build_dataset --size 128 --out data/emoji128.npz" in build
     assert "encode_dataset --data data/emoji128.npz --out data/latent128.npz" in encode
-    assert "train_denoiser --data data/latent128.npz" in train and "eval_outside --model emoji128" in measure
+    assert "train_denoiser --data data/latent128.npz" in train
+    assert "evaluate --model emoji128" in inside and "eval_outside --model emoji128" in outside
 
 
 @pytest.mark.parametrize("name", list(checkpoints.manifest()))
@@ -233,6 +234,8 @@ def test_a_network_in_latents_is_measured_on_decoded_images(tmp_path, monkeypatc
     # Of the data that the weights name as theirs, latents, the images are what is compared.
     assert seen and all(shape[1:] == (3, 32, 32) for shape in seen)
     assert found["memorisation"]["new_captions"]["n"] == 32
+    # Real images are less far from the held-out ones than those of a network that has learned nothing.
+    assert found["everyday"]["kid_floor"]["value"] < found["everyday"]["kid"]["value"]
 
 
 def test_images_of_another_size_and_files_of_latents_are_refused_in_a_sentence(tmp_path):

@@ -11,6 +11,8 @@ from diffviz.evaluation.results import DistanceHistogram
 from diffviz.training.model_card.tables import heldout_losses
 from diffviz.training.train_denoiser import ADJUSTABLE, Recipe, current_recipe
 
+MEASURES = ("evaluate", "eval_outside")  # the commands whose figures the card leads with
+
 
 def core_hours(facts: dict) -> float:
     """Processor time in a network; where it was not kept, the hours by the clock of all its workers."""
@@ -83,8 +85,8 @@ def commands(name: str, size: int, facts: dict, runs: str = "runs") -> list[str]
             f"--workers {session['workers']} --channels {' '.join(map(str, recipe['channels']))}{flags(recipe)}"
             f"{' --resume' if i else ''}"
         )
-    measure = "eval_outside" if latent(facts) else "evaluate"
-    lines += [f"train_denoiser --out {runs}/{name} --publish", f"{measure} --model {name}"]
+    lines += [f"train_denoiser --out {runs}/{name} --publish"]
+    lines += [f"{measure} --model {name}" for measure in MEASURES]
     return [f"python -m diffviz.training.{line}" for line in lines]
 
 

@@ -27,10 +27,16 @@ def figures_table(evaluation: dict) -> list[str]:
                 f"N = {part['real']['n']} | **{part['share_of_real'][key]:.0%}** |"
             )
         lines.append(
-            f"| {title} | Fréchet distance | {part['frechet']:.1f} | {part['frechet_floor']:.1f} (the floor) | "
-            f"{part['frechet'] / part['frechet_floor']:.1f} times |"
+            f"| {title} | KID × {KID_SCALE:,} | {kid_range(part['kid'])}, N = {part['generated']['n']} | "
+            f"{kid_range(part['kid_floor'])}, N = {part['kid_floor_n']}, of the training images | – |"
         )
     return lines
+
+
+def kid_range(figure: dict) -> str:
+    """KID in units of 1/KID_SCALE with its 95 % interval."""
+    low, high = (KID_SCALE * end for end in figure["interval"])
+    return f"{KID_SCALE * figure['value']:.1f} ({low:.1f} to {high:.1f})"
 
 
 def outside_table(found: dict) -> list[str]:
@@ -85,19 +91,16 @@ def heldout_losses(path: Path) -> list[tuple[int, float]]:
 
 def guidance_table(sweep: dict) -> list[str]:
     """Guidance scales against agreement with the caption and KID in units of 1/KID_SCALE, with 95 % intervals."""
-
-    def kid(figure: dict) -> str:
-        low, high = (KID_SCALE * end for end in figure["interval"])
-        return f"{KID_SCALE * figure['value']:.1f} ({low:.1f} to {high:.1f})"
-
     lines = [
         f"| w | NFE | subgroup | label, top-5 | KID × {KID_SCALE:,} | minus that of w = 1 |",
         "|---" * 6 + "|",
     ]
     for row in sweep["scales"]:
         shares = " | ".join(f"{row[measure]['value']:.0%}" for measure in ("subgroup_top1", "label_top5"))
-        difference = kid(row["difference"]) if "difference" in row else "–"
-        lines.append(f"| {row['guidance']:g} | {row['nfe']} | {shares} | {kid(row['kid'])} | {difference} |")
+        difference = kid_range(row["difference"]) if "difference" in row else "–"
+        lines.append(
+            f"| {row['guidance']:g} | {row['nfe']} | {shares} | {kid_range(row['kid'])} | {difference} |"
+        )
     return lines
 
 
@@ -135,11 +138,11 @@ def sizes_table(found: dict) -> list[str]:
 
 def guided_table(found: dict) -> list[str]:
     """Guidance by two network evaluations a step beside guidance distilled into one."""
-    lines = ["| guidance | NFE a step | subgroup | label, top-5 | Fréchet to floor |", "|---" * 5 + "|"]
+    lines = [f"| guidance | NFE a step | subgroup | label, top-5 | KID × {KID_SCALE:,} |", "|---" * 5 + "|"]
     for name in ("without", "two calls", "trained in"):
         row = found[name]
         lines.append(
             f"| {name} | {row['calls']} | {row['subgroup_top1']:.0%} | {row['label_top5']:.0%} | "
-            f"{row['frechet_to_floor']:.2f} |"
+            f"{kid_range(row['kid'])} |"
         )
     return lines
