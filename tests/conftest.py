@@ -47,7 +47,7 @@ def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """A browser test that fails is tried once more: of some three hundred, with more browsers than cores, one in a few
+    """A browser test that fails is tried once more: of some two hundred, with more browsers than cores, one in a few
     rounds misses its moment. Two failures count, and the summary names those that needed the second try."""
     for item in items:
         if item.get_closest_marker("browser"):
