@@ -169,6 +169,11 @@ def resampled_figure(values: np.ndarray, digits: int = 4) -> dict:
     return as_figure(values[0], percentile_interval(resampled), digits)
 
 
+def kid_figure(value: float, resampled: np.ndarray) -> dict:
+    """What `KidBootstrap.kid` gives, or a difference of two of them, as the measured files keep it."""
+    return as_figure(value, percentile_interval(resampled), KID_DIGITS)
+
+
 def mean_figure(values: np.ndarray) -> dict:
     """The mean of values (N,) with its 95 % interval, as the measured files keep it."""
     return as_figure(values.mean(), interval(values))

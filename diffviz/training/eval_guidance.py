@@ -46,17 +46,16 @@ def measure(
         row = {
             "guidance": scale,
             "nfe": SAMPLERS[point[0]].nfe(point[1]) * (1 if scale == UNGUIDED else 2),
-            "kid": metrics.as_figure(value, metrics.percentile_interval(resampled), metrics.KID_DIGITS),
+            "kid": metrics.kid_figure(value, resampled),
             **agreement(scorer.classifier, torch.from_numpy(images[scale]), labels[:n], scorer.subgroup[:n]),
         }
         del row["n"]
         if scale != UNGUIDED:
-            interval = metrics.percentile_interval(resampled - resampled_without)
-            row["difference"] = metrics.as_figure(value - without, interval, metrics.KID_DIGITS)
+            row["difference"] = metrics.kid_figure(value - without, resampled - resampled_without)
         rows.append(row)
     floor, of_floor = bootstrap.kid(scorer.same_captions[:n])
     return {
-        "floor": metrics.as_figure(floor, metrics.percentile_interval(of_floor), metrics.KID_DIGITS),
+        "floor": metrics.kid_figure(floor, of_floor),
         "scales": rows,
     }
 

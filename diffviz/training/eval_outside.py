@@ -28,6 +28,7 @@ from diffviz.models import checkpoints
 from diffviz.paths import ASSETS, CURVES
 from diffviz.training.batch_generation import generate_for_rows
 from diffviz.training.data import Dataset
+from diffviz.training.evaluate import real_training_rows
 from diffviz.training.sources import SOURCES
 
 FIRST_SEED = 10_000  # as in `evaluate`: both classifiers see the same images
@@ -97,8 +98,7 @@ def measure(data: Dataset, rows: np.ndarray, made: np.ndarray, real: np.ndarray)
 
     a, b = hits(made, rows), hits(real[heldout], heldout)
     labels = data.label[rows], data.label[heldout]
-    training = np.flatnonzero(~data.heldout & np.isin(data.label, labels[1]))
-    training = np.random.default_rng(0).choice(training, min(len(rows), len(training)), replace=False)
+    training = real_training_rows(data, heldout, len(rows))
     return {
         "n": len(rows),
         "captions": len(heldout),

@@ -201,19 +201,18 @@ def measure(study: Study, scorer: ImageScorer, points: list[Point], reference: P
             "sampler": sampler,
             "steps": steps,
             "nfe": SAMPLERS[sampler].nfe(steps) * (2 if study.guidance != 1 else 1),
-            "kid": metrics.as_figure(value, metrics.percentile_interval(resampled), metrics.KID_DIGITS),
+            "kid": metrics.kid_figure(value, resampled),
             "subgroup_top1": metrics.mean_figure(hits),
         }
         if (sampler, steps) != reference:
-            interval = metrics.percentile_interval(resampled - of_reference)
-            point["difference"] = metrics.as_figure(value - at_reference, interval, metrics.KID_DIGITS)
+            point["difference"] = metrics.kid_figure(value - at_reference, resampled - of_reference)
             # A stochastic sampler ends in another image on purpose: its distance to the reference says nothing.
             if not SAMPLERS[sampler].stochastic:
                 point["distance"] = metrics.mean_figure(metrics.rmse(images, target, metrics.PER_IMAGE))
         found.append(point)
     floor, of_floor = bootstrap.kid(scorer.same_captions[:n])
     return {
-        "floor": metrics.as_figure(floor, metrics.percentile_interval(of_floor), metrics.KID_DIGITS),
+        "floor": metrics.kid_figure(floor, of_floor),
         "points": found,
     }
 

@@ -72,9 +72,9 @@ def _batches(rows: np.ndarray, batch: int) -> list[np.ndarray]:
     return [rows[start : start + batch] for start in range(0, len(rows), batch)]
 
 
-def real_training_rows(data: Dataset, heldout_rows: np.ndarray, n: int, common: bool) -> np.ndarray:
+def real_training_rows(data: Dataset, heldout_rows: np.ndarray, n: int) -> np.ndarray:
     """Rows of up to n real training images with the labels of the held-out ones: what the floor is measured on."""
-    pool = data.rows(heldout=False, common=common)
+    pool = data.rows(heldout=False)
     same = pool[np.isin(data.label[pool], data.label[heldout_rows])]
     return np.random.default_rng(0).choice(same, min(n, len(same)), replace=False)
 
@@ -166,7 +166,7 @@ def evaluate(
     real = data.examples(rows)
     picked = np.resize(rows, n)
     generated = generate_for_rows(denoiser, data, picked, 10_000, **settings)
-    training = real_training_rows(data, rows, n, common)
+    training = real_training_rows(data, rows, n)
     made, held = (label_classifier.predict(p)[2].numpy() for p in (generated, real))
     other = predict_rows(label_classifier, data, training)[2].numpy()
     scale = rmse(held)  # at unit scale the kernel's terms have like weight: see `eval_steps.ImageScorer`

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from diffviz.evaluation import metrics, results
 from diffviz.evaluation import outside_judge as oj
+from diffviz.evaluation import results
 from diffviz.paths import CURVES
 from diffviz.training import eval_outside
 from diffviz.training.data import Dataset
@@ -34,37 +34,6 @@ def test_a_share_of_equal_hits_is_one_and_its_interval_holds_the_truth():
     assert oj.share(hits, label, hits, label)["share"] == {"value": 1.0, "interval": [1.0, 1.0]}
     half = oj.share(rng.random(2000) < 0.3, np.resize(label, 2000), hits, label)["share"]
     assert half["interval"][0] < 0.5 < half["interval"][1]
-
-
-def test_kid_is_that_of_a_plain_double_loop():
-    rng = np.random.default_rng(1)
-    a, b = rng.normal(size=(7, 4)), rng.normal(size=(9, 4)) + 0.5
-
-    def k(x, y):
-        return (x @ y / 4 + 1) ** 3
-
-    def within(x):
-        return np.mean([k(x[i], x[j]) for i in range(len(x)) for j in range(len(x)) if i != j])
-
-    plain = within(a) + within(b) - 2 * np.mean([k(x, y) for x in a for y in b])
-    assert metrics.kid_between_labels(a, b, np.arange(7), np.arange(7, 16))["value"] == pytest.approx(
-        plain, abs=1e-5
-    )
-    with pytest.raises(ValueError, match="two labels"):
-        metrics.kid_between_labels(a[:1], b, np.arange(1), np.arange(9))
-
-
-def test_kid_is_unbiased_also_when_both_sets_draw_the_same_captions_several_times():
-    rng, values = np.random.default_rng(2), []
-    label_a, label_b = np.repeat(np.arange(20), 3), np.arange(20)
-    for _ in range(300):
-        centre = rng.normal(size=(20, 4))
-        a, b = (centre[of] + 0.3 * rng.normal(size=(len(of), 4)) for of in (label_a, label_b))
-        values.append(metrics.kid_between_labels(a, b, label_a, label_b, resamples=2)["value"])
-    error = np.std(values) / np.sqrt(len(values))
-    assert abs(np.mean(values)) < 3 * error
-    moved = metrics.kid_between_labels(a + 1, b, label_a, label_b)
-    assert moved["value"] > 10 * np.std(values) or moved["interval"][0] > 0
 
 
 def test_features_have_one_row_an_image_and_do_not_depend_on_the_batch():

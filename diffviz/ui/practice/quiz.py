@@ -74,9 +74,8 @@ def ask(asked: PosedQuestion, key: str, on_answer: Callable[[PosedQuestion, str,
     picked = st.radio("Your answer", [o.text for o in asked.options], index=None, key=pick)
     st.segmented_control("How sure are you?", common.CONFIDENCE, key=confidence)
 
-    def answer() -> (
-        None
-    ):  # what is chosen by then: a click may come before the page has run with the last choice
+    def answer() -> None:
+        # What is chosen by then: a click may come before the page has run with the last choice.
         on_answer(asked, st.session_state[pick], st.session_state[confidence])
 
     st.button("Answer", type="primary", disabled=picked is None, on_click=answer, key=f"answer-{key}")
