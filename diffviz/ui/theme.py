@@ -141,7 +141,7 @@ _CSS = """
 .dv-stale { opacity: .45; filter: saturate(.3); }
 /* Results behind a question. */
 [class*="st-key-locked"] { filter: blur(max(11px, 1.2vw)) saturate(.6); opacity: .75; pointer-events: none;
-  user-select: none; }
+  user-select: none; background: color-mix(in srgb, currentColor 8%, transparent); border-radius: .6rem; }
 .stMainBlockContainer h2 { font-size: 1.4rem; padding-top: 1.2rem; }
 .stColumn h2 { font-size: 1.2rem; padding-top: .2rem; }
 .stMainBlockContainer h3 { font-size: 1.12rem; padding-top: .6rem; }
