@@ -3,6 +3,8 @@
     python -m diffviz.training.build_dataset --size 128 --out data/emoji128.npz
     python -m diffviz.training.train_autoencoder --minutes 60 --out runs/autoencoder128
     python -m diffviz.training.train_autoencoder --minutes 120 --out runs/autoencoder128 --resume
+    python -m diffviz.training.train_autoencoder --minutes 24 --out runs/four --latent-channels 4 --decay 0.6 \\
+        --start assets/autoencoder128.safetensors    # from an autoencoder with another number of latent channels
 
 The loss is L1 on pixels and on their differences (edges), and the distance of the features of an ImageNet network
 (EfficientNet-Lite0, a development dependency: in training only). The latents are held to unit variance within a
@@ -34,6 +36,7 @@ from diffviz.models import checkpoints
 from diffviz.models.autoencoder import PATCH, Autoencoder, AutoencoderConfig
 from diffviz.training.data import Dataset
 from diffviz.training.train_denoiser import as_matrix, lr_factor, moving_average
+from diffviz.training.transfer import init_autoencoder
 
 
 @dataclass(frozen=True)
@@ -217,6 +220,8 @@ class Run:
             AutoencoderConfig(size=data.images.shape[-1], latent_channels=recipe.latent_channels)
         )
         self.net.start_from_principal_components(principal_patches(data))
+        if args.start:
+            init_autoencoder(self.net, checkpoints.read_autoencoder(args.start))
         self.average = moving_average(self.net, recipe.ema)
         self.optimizers = make_optimizers(self.net, recipe)
         self.state = {"step": 0, "images": 0.0, "minutes": 0.0, "core_hours": 0.0}
@@ -313,6 +318,7 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--evaluate-every", type=float, default=10, help="minutes between checkpoints")
     parser.add_argument("--resume", action="store_true", help="go on from last.pt in --out")
+    parser.add_argument("--start", type=Path, help="weights of an autoencoder to begin with")
     for name in ADJUSTABLE:
         default = getattr(Recipe, name)
         parser.add_argument(f"--{name.replace('_', '-')}", type=type(default), default=default)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import torch
 import torch.nn.functional as F
@@ -168,3 +169,21 @@ def fit_output(net: UNet, x: Tensor, angle: Tensor, tokens: Tensor, v: Tensor, r
     net.conv_out.weight.copy_(solution[:-1].T.reshape(net.conv_out.weight.shape))
     assert net.conv_out.bias is not None
     net.conv_out.bias.copy_(solution[-1])
+
+
+# --- from one number of latent channels to another ------------------------------------------------------------
+
+
+@torch.no_grad()
+def init_autoencoder(net: Autoencoder, trained: Autoencoder) -> None:
+    """First weights of an autoencoder from one with more or fewer latent channels.
+
+    Channels begin as the leading components of the patches, so the first ones of both mean the same. What only one of
+    them has is left as it is in `net`. Raises ValueError where the networks differ in anything else.
+    """
+    if replace(net.config, latent_channels=0) != replace(trained.config, latent_channels=0):
+        raise ValueError(f"{net.config} and {trained.config} differ in more than their latent channels")
+    target = net.state_dict()
+    for name, tensor in trained.state_dict().items():
+        both = tuple(slice(min(a, b)) for a, b in zip(target[name].shape, tensor.shape, strict=True))
+        target[name][both].copy_(tensor[both])

@@ -86,3 +86,24 @@ def test_the_fitted_output_is_better_than_none_and_cannot_be_bettered_by_scaling
             return float((scale * latent(x, angle, tokens) - v).pow(2).mean())
 
     assert loss(1.0) < loss(0.0) and loss(1.0) <= min(loss(0.9), loss(1.1)) + 1e-4
+
+
+@pytest.mark.parametrize("channels", [2, 6])
+def test_an_autoencoder_of_other_channels_begins_with_those_that_both_have(parts, channels):
+    trained = parts[2]
+    net = Autoencoder(dataclasses.replace(trained.config, latent_channels=channels)).eval()
+    own = net.encoder.linear.weight.clone()
+    transfer.init_autoencoder(net, trained)
+    both = min(channels, 4)
+    x = torch.rand(2, 3, 64, 64, generator=torch.Generator().manual_seed(0)) * 2 - 1
+    with torch.inference_mode():
+        assert torch.allclose(net.encoder(x)[:, :both], trained.encoder(x)[:, :both], atol=1e-5)
+    assert torch.equal(net.encoder.linear.weight[both:], own[both:])
+    assert torch.equal(net.decoder.conv_in.weight[:, :both], trained.decoder.conv_in.weight[:, :both])
+
+
+def test_an_autoencoder_that_differs_in_more_than_its_channels_is_refused(parts):
+    trained = parts[2]
+    net = Autoencoder(dataclasses.replace(trained.config, channels=(32, 32)))
+    with pytest.raises(ValueError, match="more than their latent channels"):
+        transfer.init_autoencoder(net, trained)
