@@ -56,6 +56,7 @@ class Recipe:
     warm_up: int = 100  # steps
     decay: float = 0.4  # share of the run over which the rate falls to nothing
     ema: float = 0.999
+    start: str = ""  # weights to begin with, of an autoencoder with any number of latent channels
     seed: int = 0
 
 
@@ -68,6 +69,7 @@ ADJUSTABLE = (
     "lr_muon",
     "lr_adam",
     "decay",
+    "start",
     "seed",
 )
 
@@ -220,8 +222,8 @@ class Run:
             AutoencoderConfig(size=data.images.shape[-1], latent_channels=recipe.latent_channels)
         )
         self.net.start_from_principal_components(principal_patches(data))
-        if args.start:
-            init_autoencoder(self.net, checkpoints.read_autoencoder(args.start))
+        if recipe.start:
+            init_autoencoder(self.net, checkpoints.read_autoencoder(Path(recipe.start)))
         self.average = moving_average(self.net, recipe.ema)
         self.optimizers = make_optimizers(self.net, recipe)
         self.state = {"step": 0, "images": 0.0, "minutes": 0.0, "core_hours": 0.0}
@@ -318,7 +320,6 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--evaluate-every", type=float, default=10, help="minutes between checkpoints")
     parser.add_argument("--resume", action="store_true", help="go on from last.pt in --out")
-    parser.add_argument("--start", type=Path, help="weights of an autoencoder to begin with")
     for name in ADJUSTABLE:
         default = getattr(Recipe, name)
         parser.add_argument(f"--{name.replace('_', '-')}", type=type(default), default=default)

@@ -102,7 +102,7 @@ def test_a_run_of_the_autoencoder_ends_at_unit_variance_and_goes_on_where_it_sto
     data = tiny_data(tmp_path / "pixels.npz")
     recipe = train_autoencoder.Recipe(latent_channels=2, batch=8, crop=16, perceptual=0.0, warm_up=1)
     args = argparse.Namespace(
-        data=data, out=tmp_path, minutes=0.03, threads=1, evaluate_every=10.0, resume=False, start=None
+        data=data, out=tmp_path, minutes=0.03, threads=1, evaluate_every=10.0, resume=False
     )
     train_autoencoder.train(args, recipe)
     steps = torch.load(tmp_path / "last.pt", weights_only=True)["state"]["step"]
