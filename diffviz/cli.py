@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -424,6 +425,8 @@ def _version() -> str:
 
 def main(argv: list[str] | None = None) -> int:
     """Run a command; returns its exit status, 2 for what cannot be done as asked."""
+    # Threads of torch wait for each other at every layer: beside a busy core, two took ten times as long as one.
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
     argv = sys.argv[1:] if argv is None else argv
     parser = argparse.ArgumentParser(prog="diffviz", description="A teaching visualizer of diffusion models.")
     parser.add_argument("--version", action="version", version=_version())

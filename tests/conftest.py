@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import glob
 import os
 import shutil
@@ -10,7 +11,6 @@ import sys
 import tempfile
 import uuid
 from collections.abc import Iterator
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ import streamlit as st
 import torch
 from helpers import make_tiny
 from hypothesis import HealthCheck, settings
+from streamlit.components.v2 import manifest_scanner
 
 from bench.browser import CHROMIUM, FLAGS
 from bench.server import AppServer
@@ -32,9 +33,13 @@ from diffviz.models.unet import UNet
 from diffviz.ui import cache, live
 
 torch.set_num_threads(1)
+os.environ["OMP_NUM_THREADS"] = "1"  # of the processes that tests start
 # Hypothesis fails tests that take long by the clock: on a busy machine every one may.
 settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("any machine")
+# AppTest looks through the metadata of every installed package for components at each run of a page, which takes longer
+# than most pages do. They are the same each time.
+manifest_scanner.scan_component_manifests = functools.cache(manifest_scanner.scan_component_manifests)
 # Progress that the tests make goes nowhere near the user's own.
 os.environ.pop("DIFFVIZ_DATABASE_URL", None)
 os.environ["DIFFVIZ_DATA"] = tempfile.mkdtemp(prefix="diffviz-test-")
@@ -168,6 +173,6 @@ def browser():
     with sync_api.sync_playwright() as playwright:
         running = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
         # Playwright waits by evaluating text in the page, which our policy forbids; test_headers tries the policy itself.
-        running.new_context = partial(running.new_context, bypass_csp=True)
+        running.new_context = functools.partial(running.new_context, bypass_csp=True)
         yield running
         running.close()

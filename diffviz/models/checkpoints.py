@@ -23,6 +23,7 @@ import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
 
 from diffviz.models.autoencoder import Autoencoder, AutoencoderConfig
 from diffviz.models.denoiser import Denoiser
@@ -86,13 +87,24 @@ def write(path: Path, net: nn.Module, config: dict[str, Any], facts: dict[str, A
     replace(path, save(tensors, {"config": json.dumps(config), "facts": json.dumps(facts)}))
 
 
+class _Uninitialized(TorchFunctionMode):
+    """Leaves out what torch.nn.init does. Even without memory, a normal draw takes torch two seconds, the first time:
+    it loads the compiler."""
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        kwargs = kwargs or {}
+        if getattr(func, "__module__", None) == nn.init.__name__:
+            return kwargs["tensor"] if "tensor" in kwargs else args[0]
+        return func(*args, **kwargs)
+
+
 def with_weights(make: Callable[[], Net], tensors: Mapping[str, Tensor]) -> Net:
     """A network holding these very tensors, which must be all of its own.
 
     It is made without memory of its own, so that no first weights are drawn: they would come out of torch's global
     random state, which other threads may have seeded for theirs. Raises RuntimeError where the tensors do not fit.
     """
-    with torch.device("meta"):
+    with torch.device("meta"), _Uninitialized():
         net = make()
     net.load_state_dict(tensors, strict=True, assign=True)
     return net
