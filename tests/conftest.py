@@ -12,7 +12,7 @@ import tempfile
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
@@ -154,10 +154,41 @@ def postgresql_url(cluster: str) -> str:
 # --- the app in a browser ----------------------------------------------------------------------------------
 
 
+_SHARED = pytest.StashKey[AppServer]()
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node) -> None:
+    """With several workers, the process that hands out their tests starts one app for all: what pages compute is kept by
+    the server, and each of three would compute it for itself."""
+    if _SHARED not in node.config.stash:
+        node.config.stash[_SHARED] = AppServer().__enter__()
+    node.workerinput["app"] = node.config.stash[_SHARED].url
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    if running := config.stash.get(_SHARED, None):
+        running.__exit__()
+
+
+class Served(NamedTuple):
+    """Where the app runs that the tests visit."""
+
+    url: str
+
+    @property
+    def port(self) -> int:
+        return int(self.url.rpartition(":")[2])
+
+
 @pytest.fixture(scope="session")
-def server():
-    with AppServer() as running:
-        yield running
+def server(request) -> Iterator[Served]:
+    shared = getattr(request.config, "workerinput", {}).get("app")
+    if shared:
+        yield Served(shared)
+    else:
+        with AppServer() as own:
+            yield Served(own.url)
 
 
 @pytest.fixture(scope="session")
@@ -176,3 +207,14 @@ def browser():
         running.new_context = functools.partial(running.new_context, bypass_csp=True)
         yield running
         running.close()
+
+
+@pytest.fixture(scope="session")
+def tab(browser, server):
+    """A page that is open already: see browser_helpers.Tab."""
+    from browser_helpers import Tab  # needs a browser's libraries, which are not there without one
+
+    context = browser.new_context(viewport={"width": 1280, "height": 800}, base_url=server.url)
+    context.set_default_timeout(120_000)  # other tests may keep both cores busy
+    yield Tab(context, server.url)
+    context.close()

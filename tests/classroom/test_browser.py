@@ -3,15 +3,13 @@
 import re
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
+from browser_helpers import STREAMLITS_OWN, is_sound
 from playwright.sync_api import expect
 
 from bench.server import AppServer
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 PHONE = {"width": 390, "height": 844}
-# Streamlit asks for these beside every page first and then at the root: its own way of finding its server.
-STREAMLITS_OWN = ("/_stcore/health", "/_stcore/host-config")
 ANY_TIME = 60_000
 
 
@@ -49,19 +47,6 @@ def is_an_error(message):
     """An error of ours: neither of Streamlit's probes nor of a request that a test cut off."""
     probe = message.location.get("url", "").endswith(STREAMLITS_OWN)
     return message.type == "error" and not probe and not message.text.endswith("net::ERR_FAILED")
-
-
-def is_sound(page):
-    """Axe finds nothing serious, and nothing runs off the side."""
-    found = Axe().run(page).response["violations"]
-    assert not [(v["id"], v["nodes"][0]["target"]) for v in found if v["impact"] in ("serious", "critical")]
-    assert (
-        page.evaluate(
-            "() => { const e = document.querySelector('[data-testid=stMain]') ?? document.documentElement;"
-            " return e.scrollWidth - e.clientWidth; }"
-        )
-        <= 1
-    )
 
 
 def open_room(visit, **more):

@@ -52,8 +52,8 @@ def rest(page):
 
 
 @pytest.mark.parametrize("path", ["/", f"/reverse?{QUICK}", "/forward?T=10", f"/unet?{QUICK}"])
-def test_the_play_button_is_within_six_tabs_of_the_top_of_main(visit, path):
-    page = visit(path)
+def test_the_play_button_is_within_six_tabs_of_the_top_of_main(tab, path):
+    page = tab.open(path)
     page.wait_for_selector("[data-dv-ready]")
     page.get_by_test_id("stMain").evaluate("m => { m.tabIndex = -1; m.focus() }")
     page.keyboard.press("Tab")
@@ -66,8 +66,8 @@ def test_the_play_button_is_within_six_tabs_of_the_top_of_main(visit, path):
     expect(page.locator(".dv-play").first).to_have_attribute("aria-label", "Pause")
 
 
-def test_where_there_is_no_player_nothing_leads_to_it(visit):
-    page = visit("/teaching")
+def test_where_there_is_no_player_nothing_leads_to_it(tab):
+    page = tab.open("/teaching")
     assert page.locator(".dv-skip").count() and page.locator(".dv-skip:visible").count() == 0
 
 

@@ -2,20 +2,16 @@
 
 import itertools
 import re
-from contextlib import contextmanager
 from datetime import datetime, timedelta
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
+from browser_helpers import Runs, at_rest, is_accessible, is_no_wider, is_sound, ready, until, watch
 from playwright.sync_api import expect
-from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 
 from bench.server import AppServer
 from diffviz.lessons import pages
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
-# Streamlit asks for these beside every page first and then at the root: its own way of finding its server.
-STREAMLITS_OWN = ("/_stcore/health", "/_stcore/host-config")
 
 
 @pytest.fixture
@@ -24,103 +20,11 @@ def page(browser, server):
     context = browser.new_context(
         viewport={"width": 1280, "height": 800}, base_url=server.url, accept_downloads=True
     )
-    page, wrong, probes = context.new_page(), [], []
-
-    def answered(response):
-        if response.status >= 400:
-            (probes if response.url.endswith(STREAMLITS_OWN) else wrong).append(
-                f"{response.status} {response.url}"
-            )
-
-    def said(message):
-        if message.type == "error" and not message.location.get("url", "").endswith(STREAMLITS_OWN):
-            wrong.append(message.text)
-
-    page.on("response", answered)
-    page.on("console", said)
-    page.on("pageerror", lambda error: wrong.append(str(error)))
-    page.on(
-        "request", lambda r: None if r.url.startswith((server.url, "data:", "blob:")) else wrong.append(r.url)
-    )
+    page = context.new_page()
+    wrong = watch(page, server.url)
     yield page
     context.close()
     assert not wrong
-
-
-def ready(page):
-    """Wait until the player has taken over."""
-    page.wait_for_selector(".dv-player[data-ready]", timeout=60_000)
-    return page.locator(".dv-player[data-ready]")
-
-
-def until(page, condition, otherwise):
-    """Wait up to a minute for a condition that Playwright has no wait for; messages from the page arrive meanwhile."""
-    for _ in range(600):
-        if condition():
-            return
-        page.wait_for_timeout(100)
-    raise AssertionError(otherwise)
-
-
-def at_rest(page):
-    """Wait until the server's script has ended and nothing on the page still moves or loads."""
-    page.wait_for_selector("[data-testid=stApp][data-test-script-state=notRunning]", timeout=60_000)
-    page.wait_for_function(
-        "() => document.fonts.status === 'loaded' && !document.getAnimations().some("
-        "a => a.playState === 'running' && a.effect?.getComputedTiming().endTime !== Infinity)"
-    )
-
-
-class Runs:
-    """Follows the server's script runs for a page since it was last opened; made before it is.
-
-    A run that is cut short for another has a beginning and no end, so beginnings are counted.
-    """
-
-    def __init__(self, page):
-        self.page, self.begun, self.running = page, 0, False
-        page.on("websocket", self._opened)
-
-    def _opened(self, socket):
-        self.begun = 0
-        socket.on("framereceived", self._received)
-
-    def _received(self, payload):
-        message = ForwardMsg.FromString(payload) if isinstance(payload, bytes) else ForwardMsg()
-        if message.HasField("new_session"):
-            self.begun, self.running = self.begun + 1, True
-        elif message.HasField("script_finished"):
-            self.running = False
-
-    def wait_for(self, begun):
-        """Wait for this many runs, and until the page shows what the last one made."""
-        until(self.page, lambda: self.begun >= begun and not self.running, f"there were no {begun} runs")
-        at_rest(self.page)
-
-    @contextmanager
-    def another(self):
-        """Wait for the run that what is done here sets off."""
-        at_rest(self.page)
-        before = self.begun
-        yield
-        self.wait_for(before + 1)
-
-
-def is_no_wider(page):
-    """Nothing runs off the side."""
-    main = page.locator("[data-testid=stMain]")
-    assert main.evaluate("e => e.scrollWidth - e.clientWidth") <= 1
-
-
-def is_accessible(page):
-    """Axe finds nothing serious."""
-    found = Axe().run(page).response["violations"]
-    assert not [(v["id"], v["nodes"][0]["target"]) for v in found if v["impact"] in ("serious", "critical")]
-
-
-def is_sound(page):
-    is_no_wider(page)
-    is_accessible(page)
 
 
 def shown(page, panel=0):
@@ -138,6 +42,7 @@ def until_shown(page, panel, *, equal=None, other_than=None):
 
 
 GROUND = {"light": "rgb(251, 250, 246)", "dark": "rgb(20, 23, 29)"}
+QUICK = "net=32+×+32,+quick"
 MARKING = "/editing?do=Inpainting&hole=what+I+mark&net=32+×+32,+quick"
 
 
@@ -171,20 +76,19 @@ OUT_OF_REACH = """m => [...m.querySelectorAll('button, input, select, textarea, 
 
 
 @pytest.mark.parametrize("path", OPENED)
-def test_every_page_has_one_title_fits_every_width_and_passes_axe_in_both_themes(page, path):
-    page.goto(path)
-    page.wait_for_selector("h1")
+def test_every_page_has_one_title_fits_every_width_and_passes_axe_in_both_themes(tab, path):
+    page = tab.open(path)
     if path not in WITHOUT_PLAYER:
         ready(page)
     at_rest(page)
     assert page.locator("h1").count() == 1
     assert not page.locator("[data-testid=stException]").count()
-    is_no_wider(page)
-    for scheme, ground in GROUND.items():
-        page.emulate_media(color_scheme=scheme)
-        expect(page.locator(".stApp")).to_have_css("background-color", ground)
-        at_rest(page)
-        is_accessible(page)
+    if path in ("/forward", "/training", "/reverse", "/editing", "/scores"):  # the main demo fits one screen
+        bar = page.locator(".dv-bar").bounding_box()
+        assert bar["y"] + bar["height"] <= 800
+    is_sound(page)
+    page.emulate_media(color_scheme="dark")
+    expect(page.locator(".stApp")).to_have_css("background-color", GROUND["dark"])
     # A window of 1280 × 800 at 200 % is one of 640 × 400.
     for width, height in ((1920, 1080), (1024, 768), (640, 400), (390, 844)):
         page.set_viewport_size({"width": width, "height": height})
@@ -192,12 +96,12 @@ def test_every_page_has_one_title_fits_every_width_and_passes_axe_in_both_themes
         is_no_wider(page)
         if width == 640:
             assert page.get_by_test_id("stMain").evaluate(OUT_OF_REACH) == []
-        if width in (1024, 390):
-            is_accessible(page)
+    is_accessible(page)
+    assert not tab.wrong
 
 
-def test_the_scrubber_moves_the_image_without_asking_the_server(page):
-    page.goto("/forward")
+def test_the_scrubber_moves_the_image_without_asking_the_server(tab):
+    page = tab.open("/forward")
     player = ready(page)
     at_rest(page)
     sent = []
@@ -214,8 +118,8 @@ def test_the_scrubber_moves_the_image_without_asking_the_server(page):
     assert not page.locator("[data-testid=stStatusWidget]").count()
 
 
-def test_the_player_answers_to_the_keyboard(page):
-    page.goto("/forward")
+def test_the_player_answers_to_the_keyboard(tab):
+    page = tab.open("/forward")
     player = ready(page)
     page.get_by_role("slider", name="Frame").focus()
     for key, frame in (("Home", 0), ("ArrowRight", 1), ("ArrowRight", 2), ("ArrowLeft", 1), ("End", 50)):
@@ -229,8 +133,8 @@ def test_the_player_answers_to_the_keyboard(page):
     assert int(player.get_attribute("data-frame")) < 50
 
 
-def test_playing_runs_to_the_end_and_a_loop_goes_on(page):
-    page.goto("/forward?T=10")
+def test_playing_runs_to_the_end_and_a_loop_goes_on(tab):
+    page = tab.open("/forward?T=10")
     player = ready(page)
     page.get_by_label("Speed").select_option("4")
     page.get_by_role("button", name="Play").click()
@@ -247,8 +151,8 @@ def test_playing_runs_to_the_end_and_a_loop_goes_on(page):
     expect(page.get_by_role("button", name="Pause")).to_be_visible()
 
 
-def test_a_player_given_other_frames_answers_once_to_a_click(page):
-    page.goto("/guidance?show=Prompt+ablation&prompt=red+heart&net=32+×+32,+quick")
+def test_a_player_given_other_frames_answers_once_to_a_click(tab):
+    page = tab.open("/guidance?show=Prompt+ablation&prompt=red+heart&net=32+×+32,+quick")
     ready(page)
     at_rest(page)
     first, loop = shown(page), page.get_by_role("button", name="Loop")
@@ -295,8 +199,8 @@ def test_the_first_frame_stands_where_the_player_will_be_until_it_is_there(page)
     assert page.locator(".dv-panel.main canvas").bounding_box() == pytest.approx(before, abs=1)
 
 
-def test_dragging_over_the_images_scrubs(page):
-    page.goto("/forward")
+def test_dragging_over_the_images_scrubs(tab):
+    page = tab.open("/forward")
     player = ready(page)
     box = page.locator(".dv-panels").bounding_box()
     x, y = box["x"] + box["width"] / 2, box["y"] + 40
@@ -308,8 +212,8 @@ def test_dragging_over_the_images_scrubs(page):
     assert int(player.get_attribute("data-frame")) > before
 
 
-def test_pixels_are_drawn_on_whole_screen_pixels(page):
-    page.goto("/forward")
+def test_pixels_are_drawn_on_whole_screen_pixels(tab):
+    page = tab.open("/forward")
     ready(page)
     for canvas in page.locator(".dv-panel canvas").all():
         side = canvas.evaluate("c => c.width")
@@ -324,8 +228,8 @@ def test_pixels_are_drawn_on_whole_screen_pixels(page):
     )
 
 
-def test_the_player_has_names_for_those_who_cannot_see_it(page):
-    page.goto("/reverse?steps=4")
+def test_the_player_has_names_for_those_who_cannot_see_it(tab):
+    page = tab.open("/reverse?steps=4")
     ready(page)
     slider = page.get_by_role("slider", name="Frame")
     assert "finished" in slider.get_attribute("aria-valuetext")
@@ -386,9 +290,12 @@ def test_a_long_run_can_be_stopped_and_what_was_computed_is_kept(page):
     expect(page.get_by_role("button", name="Run it to the end")).to_be_visible()
 
 
-@pytest.mark.parametrize(
-    ("name", "begins", "file"),
-    [
+def test_a_run_can_be_downloaded_in_every_form(page):
+    page.goto("/reverse?steps=3&prompt=red+heart")
+    ready(page)
+    at_rest(page)
+    page.get_by_role("button", name="Save").click()
+    for name, begins, file in (
         ("GIF", b"GIF89a", "red-heart-seed0.gif"),
         ("WebP", b"RIFF", "red-heart-seed0.webp"),
         ("Strip of frames", b"\x89PNG", "red-heart-seed0.png"),
@@ -396,17 +303,12 @@ def test_a_long_run_can_be_stopped_and_what_was_computed_is_kept(page):
         ("Run as .npz", b"PK", "red-heart-seed0.npz"),
         ("Code as a notebook", b"{", "red-heart-seed0.ipynb"),
         ("Cite this", b"@softwar", "diffviz.bib"),
-    ],
-)
-def test_a_run_can_be_downloaded(page, name, begins, file):
-    page.goto("/reverse?steps=3&prompt=red+heart")
-    ready(page)
-    page.get_by_role("button", name="Save").click()
-    with page.expect_download() as waiting:
-        page.get_by_role("button", name=name).click()
-    with open(waiting.value.path(), "rb") as saved:
-        assert saved.read(8).startswith(begins)
-    assert waiting.value.suggested_filename == file
+    ):
+        with page.expect_download() as waiting:
+            page.get_by_role("button", name=name).click()
+        with open(waiting.value.path(), "rb") as saved:
+            assert saved.read(8).startswith(begins), name
+        assert waiting.value.suggested_filename == file
 
 
 def test_a_drawing_is_used_as_soon_as_the_pen_is_lifted_and_is_not_lost(page):
@@ -461,15 +363,6 @@ def test_the_pad_can_be_drawn_on_by_keyboard(page):
     expect(page.get_by_text("Draw something")).to_be_hidden()
 
 
-def test_the_main_demo_fits_one_screen(page):
-    for path in ("/forward", "/training", "/reverse", "/editing", "/scores"):
-        page.goto(path)
-        ready(page)
-        at_rest(page)
-        bar = page.locator(".dv-bar").bounding_box()
-        assert bar["y"] + bar["height"] <= 800, path
-
-
 def test_presenter_view_enlarges_the_type(page):
     page.goto("/")
     ready(page)
@@ -480,10 +373,8 @@ def test_presenter_view_enlarges_the_type(page):
     )
 
 
-@pytest.mark.parametrize("width", [1280, 390])
-def test_the_step_sweep_runs_once_predicted_and_opens_a_trajectory(page, width):
-    page.set_viewport_size({"width": width, "height": 800})
-    page.goto("/steps?guidance=1&prompt=red+heart")
+def test_the_step_sweep_runs_once_predicted_and_opens_a_trajectory(page):
+    page.goto(f"/steps?guidance=1&prompt=red+heart&{QUICK}")
     counts, trajectory = (page.locator(f".st-key-{key}-player .dv-player") for key in ("counts", "ladder"))
     expect(counts).to_have_attribute("data-ready", re.compile("."), timeout=120_000)
     # What is to be guessed is there, blurred; the images of all other step counts are at the learner's hand.
@@ -507,6 +398,16 @@ def test_the_step_sweep_runs_once_predicted_and_opens_a_trajectory(page, width):
     expect(trajectory.get_by_role("slider", name="Frame")).to_have_attribute("max", "12", timeout=30_000)
     page.get_by_role("radiogroup", name="Number of steps").get_by_text("3", exact=True).click()
     expect(trajectory.get_by_role("slider", name="Frame")).to_have_attribute("max", "3", timeout=30_000)
+    is_sound_at_both_sizes(page)
+
+
+def is_sound_at_both_sizes(page):
+    """As it is, in the light, and on a phone in the dark."""
+    at_rest(page)
+    is_sound(page)
+    page.emulate_media(color_scheme="dark")
+    page.set_viewport_size({"width": 390, "height": 844})
+    expect(page.locator(".stApp")).to_have_css("background-color", GROUND["dark"])
     at_rest(page)
     is_sound(page)
 
@@ -518,11 +419,9 @@ def blurred(player):
     )
 
 
-@pytest.mark.parametrize(("width", "scheme"), [(1280, "dark"), (390, "light")])
-def test_samplers_run_in_lanes_and_their_paths_grow_with_the_evaluations(page, width, scheme):
-    page.set_viewport_size({"width": width, "height": 900})
-    page.emulate_media(color_scheme=scheme)
-    page.goto("/steps?part=Samplers+at+equal+NFE&guidance=1&prompt=red+heart")
+def test_samplers_run_in_lanes_and_their_paths_grow_with_the_evaluations(page):
+    page.set_viewport_size({"width": 1280, "height": 900})
+    page.goto(f"/steps?part=Samplers+at+equal+NFE&guidance=1&prompt=red+heart&{QUICK}")
     race = page.locator(".st-key-race-player .dv-player")
     expect(race).to_have_attribute("data-ready", re.compile("."), timeout=120_000)
     assert page.locator("[class*=st-key-locked] .st-key-race-player").count() == 1
@@ -530,14 +429,18 @@ def test_samplers_run_in_lanes_and_their_paths_grow_with_the_evaluations(page, w
     expect(page.get_by_text("You said")).to_be_visible(timeout=60_000)
     expect(race).to_have_attribute("data-ready", re.compile("."), timeout=60_000)
     assert page.locator("[class*=st-key-locked]").count() == 0
-    sizes = [canvas.bounding_box() for canvas in race.locator(".dv-panel canvas").all()]
-    assert (
-        len(sizes) == 4 and len({(round(b["y"]), round(b["width"])) for b in sizes}) == 1
-    )  # one row of equal lanes
+
+    def stand_apart():
+        sizes = [canvas.bounding_box() for canvas in race.locator(".dv-panel canvas").all()]
+        in_a_row = {(round(b["y"]), round(b["width"])) for b in sizes}
+        assert len(sizes) == 4 and len(in_a_row) == 1  # equal lanes
+        heights = names.evaluate_all("all => all.map(name => Number(name.getAttribute('y')))")
+        # No name lies over another.
+        assert min(b - a for a, b in itertools.pairwise(sorted(heights))) >= 17
+
     names = race.locator(".dv-plane .name")
     assert sorted(names.all_text_contents()) == ["DDIM", "DPM-Solver++", "Heun", "UniPC", "reference"]
-    heights = sorted(float(y) for y in names.evaluate_all("all => all.map(name => name.getAttribute('y'))"))
-    assert min(b - a for a, b in itertools.pairwise(heights)) >= 17  # no name lies over another
+    stand_apart()
 
     def walked():
         return race.locator(".dv-plane .walked").evaluate_all(
@@ -549,8 +452,8 @@ def test_samplers_run_in_lanes_and_their_paths_grow_with_the_evaluations(page, w
     whole = walked()
     slider.press("Home")
     assert walked() == [1, 1, 1, 1] and min(whole) > 1
-    at_rest(page)
-    is_sound(page)
+    is_sound_at_both_sizes(page)
+    stand_apart()
 
 
 def guess_first(page):
@@ -558,24 +461,17 @@ def guess_first(page):
     page.locator("[data-testid=stButtonGroup]:not(.st-key-parts *) button").first.click()
 
 
-@pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (390, "dark")])
-def test_the_nearest_drawings_and_the_chart_appear_once_guessed(page, width, scheme):
-    page.set_viewport_size({"width": width, "height": 800})
-    page.emulate_media(color_scheme=scheme)
+def test_the_nearest_drawings_and_the_chart_appear_once_guessed(page):
     page.goto("/memorization?guidance=1&prompt=red+heart")
     expect(page.get_by_text("Guess first.")).to_be_visible(timeout=60_000)
     page.get_by_text("nearer than 95% of held-out images", exact=True).click()
     expect(page.get_by_text("training images:")).to_be_visible(timeout=60_000)
     expect(page.locator(".js-plotly-plot")).to_be_visible(timeout=30_000)
     assert page.locator(".dv-gallery img").count() == 6  # the image as it was compared, and five neighbours
-    at_rest(page)
-    is_sound(page)
+    is_sound_at_both_sizes(page)
 
 
-@pytest.mark.parametrize(("width", "scheme"), [(1280, "dark"), (390, "light")])
-def test_one_row_of_seeds_follows_the_guidance_scale_beside_what_was_measured(page, width, scheme):
-    page.set_viewport_size({"width": width, "height": 800})
-    page.emulate_media(color_scheme=scheme)
+def test_one_row_of_seeds_follows_the_guidance_scale_beside_what_was_measured(page):
     page.goto("/guidance?show=How+hard+to+push&prompt=red+heart&net=32+×+32,+quick")
     row = page.locator(".st-key-stage .dv-gallery img")
     expect(row).to_have_count(4, timeout=60_000)  # blurred, behind the question
@@ -590,8 +486,7 @@ def test_one_row_of_seeds_follows_the_guidance_scale_beside_what_was_measured(pa
     expect(row.first).not_to_have_attribute("src", before)
     page.get_by_text("All scales, one below the other").click()
     expect(visible).to_have_count(4 + 24, timeout=60_000)  # six scales, four seeds
-    at_rest(page)
-    is_sound(page)
+    is_sound_at_both_sizes(page)
 
 
 ARROW = "/guidance?prompt=red+heart&net=32+×+32,+quick"
@@ -674,15 +569,16 @@ def test_each_key_moves_the_head_once_however_often_the_page_ran(page):
     assert head.get_attribute("aria-valuenow") == "4"
 
 
-@pytest.mark.parametrize("width", [1920, 1280, 390])
-def test_the_arrow_fits_one_screen_and_the_width_in_both_themes(page, width):
-    page.set_viewport_size({"width": width, "height": {1920: 1080, 1280: 800, 390: 844}[width]})
+def test_the_arrow_fits_one_screen_and_the_width_in_both_themes(page):
     arrow, _ = open_arrow(page)
-    assert arrow.bounding_box()["y"] + arrow.bounding_box()["height"] <= page.viewport_size["height"]
-    for scheme in GROUND:
-        page.emulate_media(color_scheme=scheme)
+    for width, height in ((1920, 1080), (1280, 800), (390, 844)):
+        page.set_viewport_size({"width": width, "height": height})
+        page.get_by_test_id("stMain").evaluate("e => e.scrollTo(0, 0)")
         at_rest(page)
-        is_sound(page)
+        is_no_wider(page)
+        assert arrow.bounding_box()["y"] + arrow.bounding_box()["height"] <= height
+    page.set_viewport_size({"width": 1280, "height": 800})
+    is_sound_at_both_sizes(page)
 
 
 def test_a_changed_prompt_leaves_the_former_images_until_new_ones_come(page):
@@ -700,7 +596,7 @@ def test_a_changed_prompt_leaves_the_former_images_until_new_ones_come(page):
 
 def test_a_click_on_the_measured_curve_takes_samples_at_that_setting(page):
     page.set_viewport_size({"width": 1280, "height": 1400})
-    page.goto("/steps?part=Measured+curve&guidance=1")
+    page.goto(f"/steps?part=Measured+curve&guidance=1&{QUICK}")
     guess_first(page)
     point = page.locator(".js-plotly-plot .scatterlayer .trace").first.locator(".point").nth(2)
     expect(point).to_be_visible(timeout=30_000)
@@ -733,17 +629,15 @@ def test_the_blind_test_runs_by_keyboard_and_its_place_survives_a_reload(page):
     ["Mixed practice", "Self-check", "Order the stages", "Predict, observe, explain", "Scenario quiz", "Live-model quiz",
      "Flashcards", "Interview questions", "Dictionary", "Progress"],
 )  # fmt: skip
-def test_axe_finds_nothing_serious_in_practice_in_either_theme(page, way):
+def test_axe_finds_nothing_serious_in_practice_in_either_theme(tab, way):
+    page = tab.open(f"/practice?way={way}")
     page.set_viewport_size({"width": 390, "height": 800})
-    runs = Runs(page)
-    page.goto(f"/practice?way={way}")
-    page.wait_for_selector("h1:has-text('Practice')")
-    runs.wait_for(2)  # the second comes with this browser's id
     for scheme, ground in GROUND.items():
         page.emulate_media(color_scheme=scheme)
         expect(page.locator(".stApp")).to_have_css("background-color", ground)
         at_rest(page)
         is_sound(page)
+    assert not tab.wrong
 
 
 def tab_to(page, role, name=None):

@@ -12,17 +12,10 @@ pytestmark = pytest.mark.browser
 
 
 @pytest.fixture
-def start(browser, server):
+def start(tab):
     """The start page at the size of a small laptop, and no error on its console until the end."""
-    context = browser.new_context(viewport={"width": 1280, "height": 800}, base_url=server.url)
-    context.set_default_timeout(120_000)  # other tests may keep both cores busy
-    page, wrong = context.new_page(), []
-    page.on("pageerror", lambda error: wrong.append(str(error)))
-    page.goto("/")
-    page.wait_for_selector("h1")
-    yield page
-    context.close()
-    assert not wrong
+    yield tab.open("/")
+    assert not tab.wrong
 
 
 def search(page, typed):
@@ -72,6 +65,7 @@ def test_a_misspelt_term_finds_what_comes_near_and_nonsense_is_told_so(start):
 
 @pytest.mark.slow
 def test_the_menu_fits_a_small_screen_and_cuts_no_title_off(start):
+    start.reload()  # nothing has been searched for
     expect(start.get_by_text("Presenter view", exact=True)).to_be_in_viewport(ratio=1, timeout=120_000)
     menu = start.get_by_test_id("stSidebarContent")
     assert menu.evaluate("e => e.scrollHeight - e.clientHeight") <= 0

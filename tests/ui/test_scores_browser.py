@@ -1,7 +1,7 @@
 """The lesson on scores in a real browser: a place is clicked, points are drawn, two scrubbers move apart, and it fits."""
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
+from browser_helpers import is_sound
 
 from diffviz.ui.lessons import scores
 
@@ -9,25 +9,10 @@ pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 
 @pytest.fixture
-def open_at(browser, server):
-    """A function that opens the page at a width and an address; no error on any page until the end."""
-    wrong, contexts = [], []
-
-    def opened(width, query="", scheme="light"):
-        context = browser.new_context(
-            viewport={"width": width, "height": 800}, base_url=server.url, color_scheme=scheme
-        )
-        contexts.append(context)
-        context.set_default_timeout(120_000)  # other tests may keep both cores busy
-        page = context.new_page()
-        page.on("pageerror", lambda error: wrong.append(str(error)))
-        page.goto(f"/scores{query}")
-        return page
-
-    yield opened
-    for context in contexts:
-        context.close()
-    assert not wrong
+def open_at(tab):
+    """A function that opens the page at a width and an address; no error on it until the end."""
+    yield lambda width, query="": tab.open(f"/scores{query}", width)
+    assert not tab.wrong
 
 
 def at_rest(page):
@@ -54,11 +39,7 @@ def test_every_part_fits_and_is_accessible(open_at, title):
         page.emulate_media(color_scheme=scheme)
         page.wait_for_timeout(500)  # colours fade from one theme to the other
         at_rest(page)
-        assert page.locator("[data-testid=stMain]").evaluate("e => e.scrollWidth - e.clientWidth") <= 1
-        found = Axe().run(page).response["violations"]
-        assert not [
-            (v["id"], v["nodes"][0]["target"]) for v in found if v["impact"] in ("serious", "critical")
-        ]
+        is_sound(page)
         first = page.locator(".dv-panel.main, .js-plotly-plot").first.bounding_box()
         assert first["y"] < 420  # the picture comes before the controls
         assert first["width"] >= min(420, 0.65 * width)

@@ -11,24 +11,16 @@ ASKED = "/unet?inside=Switches"  # a part that begins with a question
 
 
 @pytest.fixture
-def open_at(browser, server):
+def open_at(tab):
     """Opens a path in a window of a size; no error in it until the end."""
-    contexts, wrong = [], []
 
     def opened(path=RUN, width=1280, height=800):
-        context = browser.new_context(viewport={"width": width, "height": height}, base_url=server.url)
-        context.set_default_timeout(120_000)  # other tests may keep both cores busy
-        contexts.append(context)
-        page = context.new_page()
-        page.on("pageerror", lambda error: wrong.append(str(error)))
-        page.goto(path)
+        page = tab.open(path, width, height)
         page.wait_for_selector(".dv-player[data-ready]")
         return page
 
     yield opened
-    for context in contexts:
-        context.close()
-    assert not wrong
+    assert not tab.wrong
 
 
 def at_frame(page, frame):

@@ -1,17 +1,14 @@
 """The lesson on the U-Net in a real browser: blocks and places are chosen by a click, and it all fits."""
 
 import pytest
+from browser_helpers import is_no_wider
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 
 @pytest.mark.parametrize("width", [1280, 390])
-def test_a_click_says_what_the_place_takes_from_each_token(browser, server, width):
-    context = browser.new_context(viewport={"width": width, "height": 800}, base_url=server.url)
-    context.set_default_timeout(120_000)  # other tests may keep both cores busy
-    wrong, page = [], context.new_page()
-    page.on("pageerror", lambda error: wrong.append(str(error)))
-    page.goto("/unet?inside=Attention")
+def test_a_click_says_what_the_place_takes_from_each_token(tab, width):
+    page = tab.open("/unet?inside=Attention", width)
     shown = page.locator(".dv-player[data-ready]").first
     shown.get_by_text("row 4, column 4").wait_for()
     frame = shown.get_attribute("data-frame")
@@ -19,20 +16,13 @@ def test_a_click_says_what_the_place_takes_from_each_token(browser, server, widt
     page.mouse.click(box["x"] + 0.06 * box["width"], box["y"] + 0.94 * box["height"])
     shown.get_by_text("row 8, column 1").wait_for()
     assert shown.get_attribute("data-frame") == frame
-    assert page.locator("[data-testid=stMain]").evaluate("e => e.scrollWidth - e.clientWidth") <= 1
-    context.close()
-    assert not wrong
+    is_no_wider(page)
+    assert not tab.wrong
 
 
 @pytest.mark.parametrize("width", [1280, 390])
-def test_a_block_of_the_diagram_is_opened_by_a_click_or_a_key_and_stands_in_the_address(
-    browser, server, width
-):
-    context = browser.new_context(viewport={"width": width, "height": 800}, base_url=server.url)
-    context.set_default_timeout(120_000)
-    wrong, page = [], context.new_page()
-    page.on("pageerror", lambda error: wrong.append(str(error)))
-    page.goto("/unet")
+def test_a_block_of_the_diagram_is_opened_by_a_click_or_a_key_and_stands_in_the_address(tab, width):
+    page = tab.open("/unet", width)
     diagram = page.locator(".dv-u")
     page.locator('.dv-u[data-ready="down.0"]').wait_for()
     blocks, lines = diagram.get_by_role("button"), diagram.locator("path:not(.head)")
@@ -54,6 +44,5 @@ def test_a_block_of_the_diagram_is_opened_by_a_click_or_a_key_and_stands_in_the_
     assert "block=middle.0" in page.url
     assert diagram.locator("button[aria-pressed=true]").all_inner_texts()[0].startswith("middle.0")
     assert diagram.locator("button:focus").get_attribute("data-name") == "middle.0"
-    assert page.locator("[data-testid=stMain]").evaluate("e => e.scrollWidth - e.clientWidth") <= 1
-    context.close()
-    assert not wrong
+    is_no_wider(page)
+    assert not tab.wrong
