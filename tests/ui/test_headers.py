@@ -16,7 +16,7 @@ document.addEventListener("securitypolicyviolation", (e) =>
 # What pages do that a policy could forbid: graphs laid out by WebAssembly, components, charts, an upload, a download.
 LINKS = [
     "/",
-    *(f"/{lesson.slug}?net=32+×+32,+quick&steps=4" for lesson in pages.PAGES),
+    *(f"/{lesson.slug}?net=32+×+32,+quick&steps=4&guidance=1" for lesson in pages.PAGES),
     "/practice?way=Progress",
     "/practice?way=Order+the+stages",
     "/practice?way=Flashcards",

@@ -126,7 +126,7 @@ def test_twelve_pages_on_and_twelve_presses_back(page):
 
 def test_moving_controls_adds_no_entry_and_a_part_adds_one(page):
     first_part = "Samplers at equal NFE"  # three evaluations each: the page is soon at rest
-    page.goto(f"/steps?part={first_part.replace(' ', '+')}&calls=3&{QUICK}")
+    page.goto(f"/steps?part={first_part.replace(' ', '+')}&calls=3&guidance=1&{QUICK}")
     at(page, "Samplers and steps")
     first = entries(page)
     page.get_by_label("Prompt", exact=True).fill("palm tree")
@@ -279,15 +279,15 @@ def test_the_menu_of_a_phone_closes_when_a_lesson_is_chosen(visit):
     at(page, "Forward process")
     page.get_by_test_id("stMain").evaluate("e => e.scrollTo(0, 500)")
     page.get_by_test_id("stExpandSidebarButton").click()
-    menu(page, "4 · Samplers")
-    at(page, "Samplers and steps")
+    menu(page, "2 · Training")
+    at(page, "Training objective")
     assert page.get_by_test_id("stSidebar").bounding_box()["x"] < 0
     assert page.get_by_test_id("stMain").evaluate("e => e.scrollTop") == 0
 
 
 def test_the_tabs_of_a_phone_scroll_and_are_not_cut_off(visit):
     page = visit(**PHONE)
-    page.goto("/guidance?show=Classifier+guidance")
+    page.goto(f"/guidance?show=Classifier+guidance&{QUICK}")
     at(page, "Prompts and guidance")
     tabs = page.locator(".st-key-parts [role=radio]")
     assert tabs.count() == 6

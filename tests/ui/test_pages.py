@@ -682,9 +682,15 @@ def test_the_edit_that_the_page_opens_with_is_said_to_be_chosen_and_no_other(idl
         assert any("was chosen" in c.value for c in app.caption) is chosen
 
 
+@pytest.fixture
+def short_edits(monkeypatch):
+    """Resampling takes each step up to ten times: four steps are enough to see that the page does what it says."""
+    monkeypatch.setattr(editing, "STEPS", 4)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("hole", list(editing.MASKS.values()))
-def test_every_mask_can_be_inpainted(hole):
+def test_every_mask_can_be_inpainted(hole, short_edits):
     app = open_page(EDITING, do="Inpainting", hole=hole, **QUICK_NET)
     assert app.session_state["inpaint-run"].finished
     assert not app.warning and not app.error
@@ -703,7 +709,7 @@ def test_inpainting_compares_resampling_steps_once_predicted_and_counts_them():
     ("query", "says"),
     [({"strength": "0"}, "0.05"), ({"hole": "the nose"}, "the nose"), ({"rounds": "3"}, "3"), ({"do": "Dance"}, "Dance")],
 )  # fmt: skip
-def test_editing_says_what_of_a_link_it_cannot_use(query, says):
+def test_editing_says_what_of_a_link_it_cannot_use(query, says, short_edits):
     app = open_page(
         EDITING, **{"do": "Inpainting" if "strength" not in query else "Image-to-image", **query}, **QUICK_NET
     )
@@ -711,7 +717,7 @@ def test_editing_says_what_of_a_link_it_cannot_use(query, says):
 
 
 @pytest.mark.slow
-def test_an_example_sets_the_image_the_prompt_and_the_mask():
+def test_an_example_sets_the_image_the_prompt_and_the_mask(short_edits):
     app = open_page(EDITING, do="Inpainting", picture="Upload", **QUICK_NET)
     app.pills(key="inpaint-idea").set_value("half dog, half cat").run()
     assert not app.exception
