@@ -1,6 +1,7 @@
 """The commands as a user gives them: what they write, what they say, and what they refuse in a sentence."""
 
 import json
+import os
 import subprocess
 import sys
 
@@ -184,6 +185,15 @@ def test_the_version_is_the_packages():
         [sys.executable, "-m", "diffviz", "--version"], capture_output=True, text=True, cwd=ROOT
     )
     assert done.stdout.startswith(f"diffviz {diffviz.__version__} ")
+
+
+@pytest.mark.parametrize(("set_to", "threads"), [(None, "1"), ("3", "3")])
+def test_it_computes_on_one_thread_unless_told_otherwise(monkeypatch, capsys, set_to, threads):
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    if set_to:
+        monkeypatch.setenv("OMP_NUM_THREADS", set_to)
+    assert main(["generate", "cat", "--steps", "0"]) == 2  # refused, and nothing is computed
+    assert os.environ["OMP_NUM_THREADS"] == threads
 
 
 def test_the_list_of_commands_costs_no_torch():

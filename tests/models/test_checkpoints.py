@@ -1,8 +1,11 @@
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 import torch
+from helpers import ROOT
 
 from diffviz.models import checkpoints, classifier
 from diffviz.models.checkpoints import CheckpointError
@@ -24,6 +27,13 @@ def message(assets, name="emoji32"):
     text = str(error.value)
     assert text.endswith((".", "!")) and "\n" not in text and len(text) < 200  # one sentence, fit to be shown
     return text
+
+
+def test_loading_weights_does_not_import_torchs_compiler():
+    """Which takes seconds before a server's first picture, and memory for as long as it runs."""
+    code = "import sys; from diffviz.models import checkpoints as c; c.load(); c.load_autoencoder(); "
+    code += "sys.exit('torch._dynamo' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False).returncode == 0
 
 
 def test_the_manifest_lists_the_files_that_are_there():
