@@ -134,7 +134,6 @@ class Tab:
 
     def open(self, path: str, width: int = 1280, height: int = 800) -> Page:
         """The page at an address, at rest, in the light and in a window of a size."""
-        self.wrong.clear()
         self.page.set_viewport_size({"width": width, "height": height})
         self.page.emulate_media(color_scheme="light")
         if urlsplit(self.page.url).path == urlsplit(path).path:

