@@ -48,7 +48,10 @@ os.environ["DIFFVIZ_DATA"] = tempfile.mkdtemp(prefix="diffviz-test-")
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
     """For a whole round one worker more than there are cores to count on, as browser tests wait half of their time;
     none for single files, where their start costs more than they save."""
-    return 0 if any(".py" in name for name in config.args) else min(2, os.cpu_count() or 1) + 1
+    if any(".py" in name for name in config.args):
+        return 0
+    daily = "not slow" in config.option.markexpr
+    return min(2, os.cpu_count() or 1) + (0 if daily else 1)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -49,6 +49,7 @@ def test_the_guided_prediction_is_clipped_where_the_extrapolation_leaves_the_ran
     assert predictions.clipped(1.5) == 1  # 1.1
 
 
+@pytest.mark.slow
 def test_at_the_default_scale_the_first_guided_prediction_is_clipped_and_no_average():
     """What made "the guess is an average of everything it could be" wrong: measured at the first of 30 steps."""
     settings = Settings("cat face", "noto", seed=0, steps=30, model=checkpoints.QUICK)

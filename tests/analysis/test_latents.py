@@ -106,11 +106,13 @@ def test_the_ends_of_an_interpolation_are_the_two_runs_themselves(latent):
 # --- cost ---------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_a_convolution_counts_two_operations_for_each_weight_and_place():
     net = torch.nn.Conv2d(3, 5, 3, padding=1, bias=False)
     assert latent_cost.count_flops(net, torch.zeros(1, 3, 8, 8)) == 2 * 8 * 8 * 5 * 3 * 9
 
 
+@pytest.mark.slow
 def test_operations_counted_without_memory_are_those_of_the_network_that_runs(latent):
     config = latent.net.config
     counted = latent_cost.unet_flops(config, batch=2)
@@ -124,6 +126,7 @@ def test_the_factor_is_all_steps_in_pixels_over_all_steps_in_latents_and_one_dec
     assert cost.factor == 1000 / 250
 
 
+@pytest.mark.slow
 def test_cost_grows_with_resolution_and_decoding_happens_once(latent):
     pixel = UNetConfig(size=16, channels=(16, 16), attention_blocks=1, heads=2, text_dim=16, n_tokens=10)
     rows = latent_cost.cost_by_resolution(

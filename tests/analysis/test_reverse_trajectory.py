@@ -64,6 +64,7 @@ def test_the_time_of_an_alpha_has_that_alpha(alpha):
     )
 
 
+@pytest.mark.slow
 def test_pure_noise_taken_for_a_noisy_image_brings_bright_and_dark_nearer_to_grey(quick):
     means = {
         (prompt, alpha): float(

@@ -24,6 +24,7 @@ def test_a_budget_is_used_as_far_as_it_goes_and_never_passed(sampler, budget):
     assert SAMPLERS[sampler].nfe(n) <= budget < SAMPLERS[sampler].nfe(n + 1)
 
 
+@pytest.mark.slow
 def test_samplers_at_equal_nfe_start_from_one_noise_and_end_where_they_would_alone():
     budget, names = 7, ("ddim", "heun", "dpmpp_2m")
     seen, lengths = None, []
@@ -103,6 +104,7 @@ def test_rmse_of_known_images():
     assert step_comparison.rank_by_distance({"x": a + 0.5, "y": a + 0.1}, a)[0] == ("y", pytest.approx(0.1))
 
 
+@pytest.mark.slow
 def test_one_prediction_at_pure_noise_is_nearly_the_same_for_any_noise(shipped):
     # Without a condition final images differ widely, predictions at pure noise hardly.
     settings = Settings("", "", guidance=1.0)
@@ -118,6 +120,7 @@ def test_a_comparison_without_evaluations_is_refused():
         next(step_comparison.race_samplers(SETTINGS, ("ddim",), 0))
 
 
+@pytest.mark.slow
 def test_one_step_is_compared_with_many_without_guidance_and_loses_less_where_a_prompt_says_more():
     denoiser = checkpoints.load(checkpoints.QUICK)
     found = {

@@ -114,6 +114,7 @@ def test_a_control_is_moved_by_a_value_of_the_kind_that_its_page_wants(monkeypat
     assert [*getattr(sent, kind).data] in ([10.0], ["10"])
 
 
+@pytest.mark.slow
 def test_a_page_that_the_server_does_not_have_is_not_timed(server):
     with pytest.raises(WrongPageError, match="another page"):
         Visitor(server.port, Target("no_such_page", {}, "", ()))
@@ -121,6 +122,7 @@ def test_a_page_that_the_server_does_not_have_is_not_timed(server):
         Visitor(server.port, Target(TARGETS[0].slug, {}, "No such control", ("1",)))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("target", TARGETS, ids=lambda t: t.slug)
 def test_the_benchmarks_own_targets_are_pages_whose_control_takes_the_values(server, target):
     one = Visitor(server.port, target)

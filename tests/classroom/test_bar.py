@@ -58,12 +58,14 @@ def keys(app):
     return {w.key for w in (*app.button, *app.toggle)}
 
 
+@pytest.mark.slow
 def test_the_host_has_the_bar_on_a_lesson_and_a_visitor_has_not(room):
     mine, other = visit(room=room), visit()
     assert "follow-me" in keys(mine) and "guess-hard-class" in keys(mine)
     assert not {"follow-me", "guess-hard-class"} & keys(other)
 
 
+@pytest.mark.slow
 def test_a_visitor_who_hosts_no_room_costs_no_look_at_the_database(monkeypatch, room):
     looks = []
     for name in ("read", "write"):
@@ -83,6 +85,7 @@ def test_the_bar_is_gone_when_the_room_has_ended_or_was_erased(room):
     assert "follow-me" not in keys(run(app)) and app.session_state["classroom"] == ()
 
 
+@pytest.mark.slow
 def test_the_phones_are_offered_this_very_page_and_go_with_the_host_until_it_is_switched_off(room):
     app = visit(state={**PART, "presenter": "true"}, room=room)
     assert now(room).follow is None
@@ -126,6 +129,7 @@ def test_a_run_settles_no_question_but_its_own(room):
     assert asked(room)[0].question.right is None
 
 
+@pytest.mark.slow
 def test_a_prediction_of_a_number_is_asked_as_one(room, idle_network):
     app = visit("pages/4_steps.py", {"part": "Number of steps"}, room)
     app.button("guess-ladder-class").click()
@@ -137,6 +141,7 @@ def test_a_prediction_of_a_number_is_asked_as_one(room, idle_network):
     )
 
 
+@pytest.mark.slow
 def test_a_question_is_led_on_from_the_bar_to_its_answer(room):
     activities.ask(database(), room[0], QUESTION)
     app = visit(room=room)
@@ -148,6 +153,7 @@ def test_a_question_is_led_on_from_the_bar_to_its_answer(room):
     assert f"reveal-{found.id}" not in keys(app)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("page", ["pages/3_reverse.py", "pages/4_steps.py", "pages/6_editing.py"])
 def test_the_bars_keys_are_no_keys_of_a_lessons_controls(page, room, idle_network):
     activities.ask(database(), room[0], QUESTION)
@@ -166,5 +172,6 @@ def test_the_answer_is_not_in_the_bar_before_it_is_revealed(room):
     assert "✓ right" in "".join(e.proto.body for e in run(app).get("html"))
 
 
+@pytest.mark.slow
 def test_the_marks_of_markdown_do_not_reach_the_phones():
     assert bar._plain("**Bottom level off**, from `t = 1`") == "Bottom level off, from t = 1"

@@ -109,6 +109,7 @@ def test_a_question_of_the_collection_is_asked_with_its_right_answer_and_demo():
     assert "that is why" not in shown(app)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["scenario_quiz", "predictions", "order", "self_check", "interview"])
 def test_every_kind_of_question_can_be_asked_from_the_page(kind):
     app, room = with_room()
@@ -156,6 +157,7 @@ def test_a_question_of_ones_own_that_cannot_be_asked_says_why(prompt, options, s
     assert not activities.every(database(), room)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("what", sorted(set(pairs.COMPARED) - {pairs.TELL}))
 def test_samples_are_compared_from_the_page_blindly_and_the_answer_names_them(
     what, monkeypatch, idle_network
@@ -213,6 +215,7 @@ def test_the_metrics_beside_a_preference_are_of_the_very_settings_that_are_compa
     assert [ends is None for ends in kid.intervals] == ["difference" not in r for r in rows]
 
 
+@pytest.mark.slow
 def test_the_blind_test_is_asked_of_a_class_and_its_threshold_is_on_the_wall(monkeypatch):
     app, room = with_room()
     app.segmented_control("ask-way").set_value("Compare samples")
@@ -257,6 +260,7 @@ def test_an_interval_is_not_given_for_a_handful(monkeypatch):
     assert "at least 5" not in figures.question(asked, many) and "% to" in figures.question(asked, many)
 
 
+@pytest.mark.slow
 def test_each_set_holds_one_sample_of_each_setting_from_a_seed_of_its_own():
     draft, images = pairs.sampled("scales", "cat face", 5)
     n = len(pairs.SCALES)
@@ -288,6 +292,7 @@ def test_the_mosaic_holds_the_sample_of_everybodys_own_seed_as_they_join(monkeyp
     assert len(asked) == 2  # what is drawn is kept
 
 
+@pytest.mark.slow
 def test_a_seed_of_the_mosaic_gives_the_same_image_in_any_batch():
     alone, together = mosaic.sampled("cat face", [7]), mosaic.sampled("cat face", [6, 7])
     assert np.abs(alone[0].astype(int) - together[1]).max() <= 1 and (together[0] != together[1]).any()
@@ -366,6 +371,7 @@ def test_a_room_that_was_erased_elsewhere_is_no_error():
     assert not app.error and [b.key for b in app.button if b.key == "open"]
 
 
+@pytest.mark.slow
 def test_nobody_opens_rooms_without_end():
     app = open_page()
     for _ in range(3):

@@ -100,6 +100,7 @@ def test_the_plans_page_leads_to_the_first_step_and_shows_answers_and_slack():
     assert all(objective in text for objective in FIRST.objectives) and f"{FIRST.slack} minutes" in text
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("step", [0, 1, 2, len(FIRST.steps()) - 1])
 def test_the_bar_of_a_step_has_its_phase_and_the_links_to_its_neighbours(step, idle_network):
     there = Run(FIRST, step, NOW)
@@ -116,6 +117,7 @@ def test_the_bar_of_a_step_has_its_phase_and_the_links_to_its_neighbours(step, i
     assert there.phase.ask in [s.value for s in app.subheader]
 
 
+@pytest.mark.slow
 def test_every_other_page_leads_back_to_the_step_until_the_run_is_ended(idle_network):
     there = Run(FIRST, 2, NOW)
     app = open_step(new_app(), there.written, there.demo)
@@ -128,10 +130,12 @@ def test_every_other_page_leads_back_to_the_step_until_the_run_is_ended(idle_net
     assert set(links(app)) <= {"Run this plan"}
 
 
+@pytest.mark.slow
 def test_a_visitor_who_runs_no_plan_has_no_bar():
     assert not links(go(new_app(), "forward", {}))
 
 
+@pytest.mark.slow
 def test_an_address_with_a_broken_step_is_a_page_without_a_bar():
     app = go(new_app(), "forward", {plan_run.PARAM: "plan-first.99"})
     assert not links(app) and plan_run.PARAM not in app.query_params

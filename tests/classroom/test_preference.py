@@ -43,6 +43,7 @@ def test_the_fit_has_the_largest_likelihood(virtual):
     np.testing.assert_allclose(ahead, best - best.mean(), atol=1e-4)
 
 
+@pytest.mark.slow
 def test_known_strengths_are_found_again_and_names_do_not_matter():
     true = [1.0, 0.2, -0.3, -0.9]
     found = drawn(true, 20_000, 2)
@@ -69,6 +70,7 @@ def test_the_interval_holds_what_is_true_about_as_often_as_it_says():
     assert 0.85 <= within / 45 <= 1.0
 
 
+@pytest.mark.slow
 def test_people_who_agree_with_themselves_alone_make_the_interval_wide():
     """Twenty comparisons of each of six people are no 120 people."""
     pairs = ([(0, 1)] * 20, [(1, 0)] * 20, [(0, 1)] * 20) * 2

@@ -22,6 +22,7 @@ def test_a_code_has_no_character_that_is_taken_for_another():
     assert len(set(rooms.ALPHABET)) == len(rooms.ALPHABET)
 
 
+@pytest.mark.slow
 def test_a_room_is_found_by_its_code_however_that_is_typed(db):
     room, _ = rooms.open_room(db, "Wednesday")
     assert len(room.code) == rooms.CODE_LENGTH and set(room.code) <= set(rooms.ALPHABET)
@@ -30,6 +31,7 @@ def test_a_room_is_found_by_its_code_however_that_is_typed(db):
         rooms.find_room(db, "333333" if room.code != "333333" else "444444")
 
 
+@pytest.mark.slow
 def test_only_the_secret_that_was_told_is_the_hosts(db):
     room, secret = rooms.open_room(db, "")
     _, others = rooms.open_room(db, "")

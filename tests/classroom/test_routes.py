@@ -86,6 +86,7 @@ def test_the_wall_hears_counts_as_they_come(server, db, room):
     run(go())
 
 
+@pytest.mark.slow
 def test_what_another_server_changes_is_heard_within_its_next_look(server, db, room, url):
     from diffviz.classroom.database import Database
 
@@ -104,6 +105,7 @@ def test_what_another_server_changes_is_heard_within_its_next_look(server, db, r
     other.close()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("base", ["", "/lessons/diffusion"])
 def test_the_pages_lie_at_their_addresses_in_a_folder_too(db, room, base):
     async def go(server):
@@ -136,6 +138,7 @@ def test_the_page_is_small_fetches_nothing_from_elsewhere_and_writes_no_html():
         assert not re.search(r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|\beval\b", text), path
 
 
+@pytest.mark.slow
 def test_a_image_is_served_to_the_room_that_it_belongs_to(server, db, room):
     asked = activities.ask(db, room, QUESTION, [b"\x89PNG"])
 
@@ -331,6 +334,7 @@ def test_codes_cannot_be_tried_out(server, room):
     run(go())
 
 
+@pytest.mark.slow
 def test_a_whole_class_behind_one_address_gets_in(server, db, room):
     async def go():
         phones = [server.phone(room) for _ in range(300)]
@@ -343,6 +347,7 @@ def test_a_whole_class_behind_one_address_gets_in(server, db, room):
     assert len(kept(db, PARTICIPANTS)) == 300
 
 
+@pytest.mark.slow
 def test_a_room_has_a_limit_of_listeners(server, db, room, monkeypatch):
     monkeypatch.setattr(routes, "MAX_LINES", 1)
 

@@ -192,6 +192,7 @@ def test_a_comparison_is_blind_until_its_answer_is_shown_and_pooled_over_the_cla
     assert "set 1: 30 steps over 3 steps; set 2: 30 steps over 3 steps" in results.as_csv(db, room)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("options", "sets"), [(["a"], 1), (["a", "b"], 5), (list("abcdefg"), 1), (["a", "b"], 0)]
 )
@@ -221,6 +222,7 @@ def test_a_vote_says_for_what_it_is(db, room, activity, round_):
         votes.cast_vote(db, room, who, activity, round_, "token-of-mine", 0)
 
 
+@pytest.mark.slow
 def test_votes_that_come_together_are_kept_in_one_transaction_each_judged_alone(db, room):
     asked, told, commits = activities.ask(db, room, QUESTION), [], []
     other = rooms.open_room(db, "")[0]
@@ -246,6 +248,7 @@ def test_votes_that_come_together_are_kept_in_one_transaction_each_judged_alone(
     assert {v.participant: v.answer for v in votes.of_room(db, room)} == {1: 1, 2: 2}
 
 
+@pytest.mark.slow
 def test_who_changes_their_mind_without_end_is_stopped(db, room, monkeypatch):
     monkeypatch.setattr(votes, "MAX_CHANGES", 3)
     (who,), asked = joined(db, room), activities.ask(db, room, QUESTION)
@@ -256,6 +259,7 @@ def test_who_changes_their_mind_without_end_is_stopped(db, room, monkeypatch):
     assert counted(db, asked) == {(1, 1): 2}
 
 
+@pytest.mark.slow
 def test_a_class_that_votes_at_once_is_counted_whole(db, room):
     people, asked = joined(db, room, 30), activities.ask(db, room, QUESTION)
 
@@ -282,6 +286,7 @@ def test_what_a_run_shows_to_be_right_is_kept_once_and_told_with_the_answer(db, 
     assert state.of_room(db, room.id)[0]["activity"]["right"] == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("kind", "right"), [("choice", 2), ("choice", -1), ("number", 0)])
 def test_only_an_option_of_a_choice_can_be_shown_to_be_right(db, room, kind, right):
     options = ["a", "b"] if kind == "choice" else []
@@ -459,6 +464,7 @@ def test_a_number_is_right_within_its_tolerance():
     assert free_question("number", "How many?").is_right(3) is None
 
 
+@pytest.mark.slow
 def test_the_table_holds_every_vote_that_counts_and_nothing_that_a_spreadsheet_would_run(db, room):
     (who,), asked = joined(db, room), activities.ask(db, room, free_question("text", '=HYPERLINK("x")'))
     rooms.set_nickname(db, room, who, "+cmd|calc")
@@ -491,6 +497,7 @@ def test_every_question_of_the_collection_can_be_asked(kind):
                 assert draft.right != sorted(draft.right)
 
 
+@pytest.mark.slow
 def test_a_question_survives_the_database(db, room):
     item = content.load("scenario_quiz")[0]
     draft = questions.of_item(item, 3)

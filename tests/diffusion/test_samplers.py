@@ -49,6 +49,7 @@ def exact_path(x, schedule, t, s):
 ORDERS = {"ddim": (1, 0.15), "euler": (1, 0.15), "heun": (2, 0.15), "dpmpp_2m": (2, 0.15), "unipc": (3, 0.4)}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["cosine", "flow", "sigmoid"])
 @pytest.mark.parametrize(("sampler", "order"), ORDERS.items())
 def test_error_falls_at_the_order_of_the_method(sampler, order, name):
@@ -69,6 +70,7 @@ def fine_timesteps(name):
     return SPACINGS["log-snr"](300, SCHEDULES[name])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", SCHEDULES)
 @pytest.mark.parametrize("sampler", ORDERS)
 def test_a_long_run_from_pure_noise_ends_where_the_exact_path_does(sampler, name):
@@ -92,6 +94,7 @@ def test_euler_is_ddim_in_other_coordinates(name, tiny):
         assert torch.allclose(p.x, q.x, atol=2e-4)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", SCHEDULES)
 def test_ddpm_samples_have_the_data_mean_and_spread(name):
     schedule, n = SCHEDULES[name], 64
@@ -151,6 +154,7 @@ def test_every_step_is_consistent(sampler, tiny):
         assert torch.allclose(alpha * step.x0 + sigma * step.eps, step.x, atol=1e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("steps", [1, 2, 5, pytest.param(25, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("eta", [0.0, 0.5])
 def test_ddim_equals_diffusers_on_the_shipped_network(steps, eta, shipped):
@@ -163,6 +167,7 @@ def test_ddim_equals_diffusers_on_the_shipped_network(steps, eta, shipped):
     _same_as(theirs, steps, shipped, lambda d, x, ts, s, rng: ddim(d, x, ts, s, eta=eta, rng=rng), eta=eta)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("steps", [1, 2, 5, pytest.param(25, marks=pytest.mark.slow)])
 def test_ddpm_equals_diffusers_on_the_shipped_network(steps, shipped):
     from diffusers import DDPMScheduler
@@ -193,6 +198,7 @@ def _same_as(theirs, steps, shipped, ours, **extra):
     assert (mine[-1] - x).abs().max() <= 1e-4
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("steps", [5, 10, pytest.param(25, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("sampler", ["euler", "heun", "dpmpp_2m", "unipc"])
 def test_the_others_equal_diffusers_on_the_shipped_network(sampler, steps, shipped):
@@ -226,6 +232,7 @@ def test_the_others_equal_diffusers_on_the_shipped_network(sampler, steps, shipp
     assert (mine - x).pow(2).mean().sqrt() <= 1e-3 * x.pow(2).mean().sqrt()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", SCHEDULES)
 @pytest.mark.parametrize("spacing", SPACINGS)
 @pytest.mark.parametrize("steps", [1, 2, 5, 30])

@@ -109,6 +109,7 @@ def test_flow_equals_diffusers():
     assert torch.allclose(theirs.sigmas.double().flatten()[:1000], ours, atol=1e-6)
 
 
+@pytest.mark.slow
 @given(st.floats(0.001, 0.999), st.sampled_from(sorted(SCHEDULES)))
 def test_angle_log_snr_and_the_pair_say_the_same(t, name):
     schedule = SCHEDULES[name]

@@ -63,6 +63,7 @@ def test_the_bootstrap_begins_with_the_estimate_itself():
     assert abs(resampled.mean() - estimate) < 4 * resampled.std() / np.sqrt(400)
 
 
+@pytest.mark.slow
 def test_the_kid_interval_holds_the_true_distance_about_as_often_as_it_says():
     """The truth is that of very large samples; both samples are drawn anew each time, the reals too."""
     rng = np.random.default_rng(3)

@@ -77,6 +77,7 @@ def test_real_images_of_the_measure_are_at_least_two_thousand_and_lend_no_captio
     assert not set(drawn) & set(real) and len({*drawn, *real}) == rows
 
 
+@pytest.mark.slow
 def test_a_block_is_sampled_once_from_the_noises_of_its_seeds_and_continued(tmp_path):
     denoiser = checkpoints.load(checkpoints.QUICK)
     data = SimpleNamespace(

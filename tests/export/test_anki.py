@@ -47,6 +47,7 @@ def note_of(collection, item_id):
     return found
 
 
+@pytest.mark.slow
 def test_a_corrected_card_reaches_a_deck_that_was_imported_before_and_keeps_its_schedule(
     collection, tmp_path, monkeypatch
 ):

@@ -16,6 +16,7 @@ def text_of(raw):
     return " ".join(" ".join(page.extract_text().split()) for page in PdfReader(io.BytesIO(raw)).pages)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("sheet", SHEETS, ids=lambda s: s.plan)
 def test_a_sheet_asks_and_its_solutions_answer(sheet):
     asked, solved = (text_of(pdf.exercises_pdf(sheet, solutions)) for solutions in (False, True))

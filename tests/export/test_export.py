@@ -96,6 +96,7 @@ def test_what_a_file_holds_is_counted_and_named():
     assert Selection(("spatial control",)).holds(("flashcards",), "cards") == "no cards"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", export.FORMATS)
 def test_no_format_joins_a_scene_to_its_question_with_doubled_punctuation(name):
     for file in export.FORMATS[name]:
@@ -145,6 +146,7 @@ def fields(item):
     return {f.find("fieldlabel").text: f.find("fieldentry").text for f in item.iter("qtimetadatafield")}
 
 
+@pytest.mark.slow
 def test_qti_holds_every_question_once_in_its_type(assessment, qti_zip):
     found = {i.get("title"): fields(i)["question_type"] for i in assessment.iter("item")}
     assert len(list(assessment.iter("item"))) == len(found) == len(QUESTIONS)
@@ -162,6 +164,7 @@ def test_qti_holds_every_question_once_in_its_type(assessment, qti_zip):
 QUIZ_HOLDS = EVERYTHING.holds(QUIZ_KINDS, "questions")
 
 
+@pytest.mark.slow
 def test_every_reference_in_qti_leads_somewhere(assessment):
     for item in assessment.iter("item"):
         feedback = {f.get("ident") for f in item.iter("itemfeedback")}
@@ -221,6 +224,7 @@ def test_essays_in_qti_carry_their_image_and_model_answer(assessment, qti_zip):
             assert qti_zip[stored] == picture.path.read_bytes()
 
 
+@pytest.mark.slow
 def test_a_qti_reader_from_outside_finds_each_question_in_its_type_with_its_options(tmp_path, monkeypatch):
     """qti2latex, which reads what Canvas exports; it does not tell the answers that score from those with feedback."""
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
@@ -521,6 +525,7 @@ def numbers(selection):
     return dict(enumerate(selection.items(*QUIZ_KINDS), 1))
 
 
+@pytest.mark.slow
 def test_the_quiz_on_paper_asks_everything_and_answers_nothing(papers):
     text = words(papers["diffviz-quiz.pdf"])
     assert "Name" in text and "Date" in text and SOME.holds(QUIZ_KINDS, "questions") in text

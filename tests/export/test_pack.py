@@ -83,6 +83,7 @@ def test_a_figure_is_the_run_that_its_caption_names():
     )
 
 
+@pytest.mark.slow
 @pytest.mark.browser
 def test_a_clicker_turns_the_slides_and_each_prints_on_a_page(browser, no_figures, tmp_path):
     file = tmp_path / "deck.html"
@@ -117,6 +118,7 @@ def test_a_clicker_turns_the_slides_and_each_prints_on_a_page(browser, no_figure
 # --- worksheets ---------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("plan", PLANS, ids=lambda p: p.id)
 def test_a_worksheet_asks_everything_and_its_key_answers_apart(plan):
     sheet, key = text_of(worksheets.worksheet_pdf(plan)), text_of(worksheets.key_pdf(plan))
@@ -161,6 +163,7 @@ def test_a_table_that_breaks_a_rule_is_named(tmp_path, old, new, says):
 # --- the command --------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_the_command_writes_slides_worksheets_and_labs(tmp_path, capsys, no_figures):
     out = tmp_path / "handouts"
     formats = [part for name in pack.PACK for part in ("--format", name)]

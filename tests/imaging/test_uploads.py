@@ -158,6 +158,7 @@ def test_a_large_photograph_is_turned_upright_too(monkeypatch):
     assert uploads.read(encode(colours(), "PNG", exif=exif)).image.size == (10, 14)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="measures with the module resource")
 def test_a_small_file_of_many_pixels_does_not_fill_the_memory():
     """6,000 × 6,000 pixels of 16 bits in some 70 kB: 893 MB once."""

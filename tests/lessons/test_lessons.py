@@ -200,6 +200,7 @@ def test_putting_a_neighbouring_pair_right_never_costs_credit(given_order, i):
     assert grading.grade_order(better, right).share >= grading.grade_order(given_order, right).share
 
 
+@pytest.mark.slow
 @given(st.lists(st.text(max_size=3), max_size=8))
 def test_an_answer_that_is_no_order_of_the_stages_is_refused(answer):
     right = list("abc")
@@ -241,6 +242,7 @@ def press(app, label):
     assert not app.exception, [e.value for e in app.exception]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("link", "exercise"),
     [(title, name) for name, title in practice.TITLES.items()] + list(practice.FORMERLY.items()),
@@ -340,6 +342,7 @@ def test_a_round_of_mixed_practice_ends_with_its_score_and_another_begins(monkey
     assert app.session_state["practice-now"]["credits"] == []
 
 
+@pytest.mark.slow
 def test_a_whole_quiz_can_be_answered_missed_and_retried():
     app = practise("Scenario quiz")
     quiz = {i.prompt: i for i in load("scenario_quiz")}
@@ -361,6 +364,7 @@ def test_a_whole_quiz_can_be_answered_missed_and_retried():
     assert app.header[0].value == "1 of 1 right"
 
 
+@pytest.mark.slow
 def test_a_click_counts_with_what_was_chosen_before_it_though_the_page_has_not_run_with_that_yet():
     app = practise("Scenario quiz")
     item = next(i for i in load("scenario_quiz") if i.prompt == app.header[0].value)
@@ -390,6 +394,7 @@ def test_a_click_counts_with_what_was_chosen_before_it_though_the_page_has_not_r
     assert (state["marks"][item.id], state["own"][item.id]) == ("got it", "In my own words.")
 
 
+@pytest.mark.slow
 def test_an_order_is_graded_by_pairs_and_the_right_one_plays_live():
     app = practise("Order the stages")
     press(app, "Check the order")
@@ -422,6 +427,7 @@ def test_a_live_quiz_is_answered_by_its_run_and_marked():
     assert [given[i.id][2] for i in items[:3]] == [True, False, True]
 
 
+@pytest.mark.slow
 def test_mixed_practice_interleaves_kinds_and_keeps_its_place():
     app = practise("Mixed practice")
     seen = []
@@ -446,6 +452,7 @@ def test_mixed_practice_interleaves_kinds_and_keeps_its_place():
     assert back.header[0].value == app.header[0].value
 
 
+@pytest.mark.slow
 def test_mixed_practice_shows_a_card_again_when_it_is_due_and_nothing_else_waits(tmp_path, monkeypatch):
     """Its last rating is the newest answer of all: it must not be taken for a rating of now."""
     from diffviz.lessons.store import Store
@@ -549,6 +556,7 @@ def test_the_self_check_never_blocks_and_sums_up():
     assert sum("not assessed" in m.value for m in app.markdown) == 5
 
 
+@pytest.mark.slow
 def test_predictions_are_written_first_then_looked_at_and_compared(idle_network):
     app = practise("Predict, observe, explain")
     for n, item in enumerate(load("predictions")):
@@ -589,6 +597,7 @@ def test_the_stages_of_the_order_carry_the_letters_of_the_exercise():
     assert "".join(s.letter for s in stages) == "bdcfae"
 
 
+@pytest.mark.slow
 def test_cards_are_flipped_rated_and_leave_until_they_are_due():
     app = practise("Flashcards")
     for n in range(10):
@@ -646,6 +655,7 @@ def test_a_disk_that_refuses_is_reported_and_the_visit_goes_on(monkeypatch):
     assert any("pairs are in the right order" in w.value for w in app.warning)
 
 
+@pytest.mark.slow
 def test_the_dictionary_gives_the_measured_number_of_steps_by_paired_differences_and_not_by_a_biased_distance():
     app = practise("Dictionary")
     steps = load_quality_curve("emoji32").first_close("ddim")["steps"]
@@ -653,6 +663,7 @@ def test_the_dictionary_gives_the_measured_number_of_steps_by_paired_differences
     assert f"from {steps} steps on" in pitfalls and "Fréchet" not in pitfalls
 
 
+@pytest.mark.slow
 def test_the_dictionary_can_be_searched():
     app = practise("Dictionary")
     app.text_input(key="dictionary-search").set_value("epsilon").run()

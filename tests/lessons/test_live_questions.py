@@ -56,6 +56,7 @@ def test_the_nearest_sampler_is_the_one_with_the_smallest_distance_unless_two_ti
     assert len(q.options) == 4
 
 
+@pytest.mark.slow
 def test_four_times_the_steps_are_graded_by_evaluations_on_a_slow_clock_too(monkeypatch):
     """A loaded machine must not change what is right."""
     ticks = iter([0.0, 1.0, 1.0, 17.0])
@@ -65,6 +66,7 @@ def test_four_times_the_steps_are_graded_by_evaluations_on_a_slow_clock_too(monk
     assert "20 and 80 evaluations" in q.feedback[0] and "16.0 times as long" in q.feedback[0]
 
 
+@pytest.mark.slow
 def test_heuns_calls_are_counted_and_not_looked_up(monkeypatch):
     q = QUESTIONS["heun_calls"](0)
     settings = text_to_image.Settings("cat face", sampler="heun", steps=10, guidance=3.0)
@@ -113,6 +115,7 @@ def test_a_question_about_a_mistake_offers_others_that_are_possible_and_unlike_i
         assert not any(c.part in ("to_latents", "latent_range") for c in rivals)
 
 
+@pytest.mark.slow
 def test_the_bug_that_is_right_is_the_one_that_ran(monkeypatch):
     monkeypatch.setattr(broken_pipelines, "STEPS", 3)
     q = QUESTIONS["find_the_bug"](2)

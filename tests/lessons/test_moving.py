@@ -36,6 +36,7 @@ def codes(clock, place):
     store.close()
 
 
+@pytest.mark.slow
 def test_a_code_leads_to_its_learner_once(codes):
     code = codes.issue("anna")
     assert codes.redeem(code, "other browser") == "anna"
@@ -127,6 +128,7 @@ def test_after_a_few_wrong_codes_a_visitor_is_refused_even_a_right_one_and_other
         codes.redeem(right, "guesser")
 
 
+@pytest.mark.slow
 def test_whoever_guesses_from_many_browsers_gets_no_further(codes):
     for k in range(TRIES):
         with pytest.raises(MoveError, match="No such code"):
@@ -137,6 +139,7 @@ def test_whoever_guesses_from_many_browsers_gets_no_further(codes):
     assert TRIES * 1000 / len(ALPHABET) ** LENGTH < 1e-6
 
 
+@pytest.mark.slow
 def test_a_code_does_not_name_the_learner_and_no_two_are_equal(codes):
     made = [codes.issue(f"{k:032x}") for k in range(200)]
     assert len(set(made)) == 200

@@ -145,6 +145,7 @@ def test_a_collection_that_gave_itself_away_would_fail(name, ending, of_right):
     assert p_value(quiz, RULES[name]) < ALPHA
 
 
+@pytest.mark.slow
 def test_the_rate_of_false_alarms_is_what_is_said():
     """Collections whose right options were picked by chance fail a rule in ALPHA of the cases at most."""
     rng, alarms, rounds = np.random.default_rng(0), 0, 400

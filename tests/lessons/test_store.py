@@ -58,6 +58,7 @@ def rows(place):
     engine.dispose()
 
 
+@pytest.mark.slow
 def test_answers_come_back_as_they_were_given_and_only_to_their_learner(store):
     store.add("a", event(minutes=2))
     store.add("a", event(minutes=1))  # the clock was put back in between
@@ -92,6 +93,7 @@ def test_one_asking_is_answered_once(store):
     assert [e.result for e in store.events("a")] == ["good"] * 4
 
 
+@pytest.mark.slow
 def test_an_answer_and_its_place_are_kept_both_or_neither(store):
     with pytest.raises(TypeError):
         store.add("a", event(), "turn 1", ("quiz", {"at": object()}))  # cannot be written as JSON
@@ -288,6 +290,7 @@ def test_an_import_with_one_impossible_answer_is_refused_whole_with_a_reason(sto
     assert store.events("a") == []
 
 
+@pytest.mark.slow
 def test_eight_megabytes_of_answers_are_refused_whole_and_unread(store, monkeypatch):
     raw = json.dumps({"format": 1, "events": answers(70_000)}).encode()
     assert len(raw) > 8_000_000
@@ -319,6 +322,7 @@ def test_an_export_has_its_bounds(store, monkeypatch):
     assert len(store.events("a")) == 3
 
 
+@pytest.mark.slow
 @given(st.recursive(st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
                     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(
                         st.sampled_from(["format", "events", "kind", "item", "result", "sure", "at"]), inner)))  # fmt: skip
@@ -351,6 +355,7 @@ open_store(place).add("a", Event("flashcards", sys.argv[2], "good", None, dateti
 """
 
 
+@pytest.mark.slow
 def test_six_servers_that_start_on_a_new_file_or_database_all_keep_their_answers(place):
     servers = [
         subprocess.Popen(

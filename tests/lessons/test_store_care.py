@@ -68,6 +68,7 @@ def test_no_file_and_a_newer_file_are_said_and_left_alone(path, tmp_path, monkey
     assert not (tmp_path / "nowhere").exists()
 
 
+@pytest.mark.slow
 def test_lines_that_are_no_answers_are_counted_and_left_out_by_a_repair(path, capsys):
     with closing(sqlite3.connect(path)) as file, file:
         file.execute("UPDATE events SET at = '9999-12-31T00:00:00+00:00' WHERE id < 4")
@@ -104,6 +105,7 @@ def test_a_repair_of_nothing_is_refused(tmp_path):
         store_care.repair(tmp_path / FILE)
 
 
+@pytest.mark.slow
 def test_a_file_is_copied_to_postgresql_once_and_both_are_checked(path, postgresql_url, monkeypatch, capsys):
     assert main(["store", "copy"]) == 2
     assert "DIFFVIZ_DATABASE_URL" in capsys.readouterr().err

@@ -29,6 +29,7 @@ def message(assets, name="emoji32"):
     return text
 
 
+@pytest.mark.slow
 def test_loading_weights_does_not_import_torchs_compiler():
     """Which takes seconds before a server's first picture, and memory for as long as it runs."""
     code = "import sys; from diffviz.models import checkpoints as c; c.load(); c.load_autoencoder(); "

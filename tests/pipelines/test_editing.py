@@ -98,6 +98,7 @@ def test_the_lower_the_strength_the_nearer_to_the_source():
 # --- inpainting --------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("rounds", [1, 3])
 def test_outside_the_mask_every_pixel_stays_what_it_was(rounds):
     settings = InpaintSettings(**QUICK, image=PICTURE.tobytes(), mask=LEFT.tobytes(), resampling_steps=rounds)
@@ -108,6 +109,7 @@ def test_outside_the_mask_every_pixel_stays_what_it_was(rounds):
     assert gap[:, :, :16].mean() > 0.1
 
 
+@pytest.mark.slow
 def test_a_full_mask_is_ddpm_and_an_empty_one_the_image_itself():
     plain = last(sample_steps(Settings(**QUICK, sampler="ddpm")))
     everywhere = InpaintSettings(**QUICK, image=PICTURE.tobytes(), mask=bytes([1]) * 32 * 32)
@@ -116,6 +118,7 @@ def test_a_full_mask_is_ddpm_and_an_empty_one_the_image_itself():
     assert np.allclose(last(editing.inpaint_steps(nowhere)).x[0].numpy(), scaled(PICTURE), atol=1e-6)
 
 
+@pytest.mark.slow
 def test_in_every_state_the_known_region_has_the_noise_of_its_time(tiny):
     known, mask = torch.full((64, 3, 16, 16), 0.25), torch.zeros(1, 1, 16, 16, dtype=torch.bool)
     denoise = tiny.conditioned([""] * 64, [None] * 64, COSINE)
@@ -142,6 +145,7 @@ def exact(schedule) -> Denoise:
     return denoise
 
 
+@pytest.mark.slow
 def test_resampling_brings_the_masked_pixel_to_what_the_known_one_implies():
     n, given = 1000, 1.5
     known = torch.full((n, 1, 1, 2), given)
@@ -184,6 +188,7 @@ def test_a_strength_that_cannot_be_is_refused(strength):
         Img2ImgSettings(strength=strength)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("edit", [
     Img2ImgSettings(**QUICK, image=PICTURE.tobytes(), strength=0.5),
     Img2ImgSettings(**QUICK, image=PICTURE.tobytes(), strength=0.5, sampler="heun", interval=(0.2, 0.4)),

@@ -29,12 +29,14 @@ def test_the_same_settings_give_the_same_image_to_the_last_bit():
     assert np.array_equal(final(settings), final(settings))
 
 
+@pytest.mark.slow
 def test_another_seed_or_prompt_gives_another_image():
     base = final(Settings("red heart", "flat", seed=3, steps=4))
     assert not np.allclose(base, final(Settings("red heart", "flat", seed=4, steps=4)), atol=0.1)
     assert not np.allclose(base, final(Settings("palm tree", "flat", seed=3, steps=4)), atol=0.1)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("sampler", ["ddim", "ddpm"])
 def test_a_seed_gives_the_same_image_in_any_batch(sampler):
     settings = Settings("cat face", "noto", steps=6, sampler=sampler)
@@ -43,6 +45,7 @@ def test_a_seed_gives_the_same_image_in_any_batch(sampler):
         assert np.abs(final(settings, seeds=[seed])[0] - together[i]).max() < 1e-3
 
 
+@pytest.mark.slow
 def test_words_matter_and_guidance_adds_to_them():
     plain = final(Settings("red heart", "noto", seed=1, steps=8, guidance=1.0))
     none = final(Settings("", "", seed=1, steps=8, guidance=1.0))
@@ -57,6 +60,7 @@ def test_calls_are_counted_with_guidance_twice():
     assert Settings("", steps=10).nfe == 10  # nothing to push against: the network is asked once
 
 
+@pytest.mark.slow
 def test_the_count_of_calls_is_true(shipped, monkeypatch):
     made = []
     real = type(shipped).predict
@@ -74,6 +78,7 @@ def test_the_count_of_calls_is_true(shipped, monkeypatch):
         assert len(made) == settings.nfe
 
 
+@pytest.mark.slow
 def test_guidance_within_an_interval_is_guided_there_and_plain_elsewhere():
     quick = {"style": "noto", "seed": 1, "steps": 6}
     always, never = (Settings("red heart", **quick, guidance=g) for g in (4.0, 1.0))
@@ -115,11 +120,13 @@ def test_numbers_of_numpy_are_held_as_plain_ones():
     assert json.loads(json.dumps(dataclasses.asdict(settings)))["seed"] == 3
 
 
+@pytest.mark.slow
 def test_importing_diffviz_does_not_import_torch():
     code = "import sys, diffviz, diffviz.ui.frame, diffviz.pipelines.trajectory; assert 'torch' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
+@pytest.mark.slow
 def test_guided_latents_are_not_clipped_and_lose_no_contrast():
     """Latents have unit variance and no bounds: clipped as images are, guided ones lost their contrast."""
     plain, guided = (

@@ -83,6 +83,7 @@ def test_what_is_not_plain_is_left_to_torch(what):
         assert not engine.is_plain(net, x)
 
 
+@pytest.mark.slow
 def test_a_network_that_cannot_be_converted_is_evaluated_by_torch(monkeypatch, caplog):
     def fail(*_):
         raise RuntimeError("no such operation")
@@ -94,6 +95,7 @@ def test_a_network_that_cannot_be_converted_is_evaluated_by_torch(monkeypatch, c
     assert caplog.text.count("torch evaluates it") == 1  # it is not tried again
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("precision", "tolerance"), [("f32", FLOAT32), ("bf16", BFLOAT16)])
 def test_any_batch_is_what_torch_makes_of_it(precision, tolerance):
     by, net = installed_engine(precision), make_tiny().net
@@ -103,6 +105,7 @@ def test_any_batch_is_what_torch_makes_of_it(precision, tolerance):
         assert (ours - torchs).abs().max() < tolerance
 
 
+@pytest.mark.slow
 def test_the_same_call_gives_the_same_numbers_and_keeps_them():
     by, net = installed_engine("f32"), make_tiny().net
     first = by.evaluate(net, *given(2))
@@ -112,6 +115,7 @@ def test_the_same_call_gives_the_same_numbers_and_keeps_them():
     assert torch.equal(by.evaluate(net, *given(2)), kept)
 
 
+@pytest.mark.slow
 def test_several_threads_get_their_own_results():
     by, net = installed_engine("f32", 2), make_tiny().net
     wanted = [by.evaluate(net, *given(2, seed)) for seed in range(4)]
@@ -130,6 +134,7 @@ def test_several_threads_get_their_own_results():
     assert not wrong
 
 
+@pytest.mark.slow
 def test_a_hook_on_a_converted_network_is_heard():
     by, net, seen = installed_engine("f32"), make_tiny().net, []
     by.evaluate(net, *given(2))
@@ -139,6 +144,7 @@ def test_a_hook_on_a_converted_network_is_heard():
     assert seen == [1]
 
 
+@pytest.mark.slow
 def test_conversion_leaves_the_shared_network_as_it_was():
     net = make_tiny().net
     before = {name: (type(part), part.__dict__.keys()) for name, part in net.named_modules()}
@@ -214,6 +220,7 @@ def test_the_shipped_figures_are_of_the_shipped_network():
     )  # under half of an 8-bit step, which is 2/255: not to be seen
 
 
+@pytest.mark.slow
 def test_diffusers_pipeline_of_the_benchmark_draws_our_image():
     """Without guidance both do the same but for clipping, so the figures beside each other are of one thing."""
     from bench.engine import diffusers_pipeline

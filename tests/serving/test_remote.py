@@ -309,6 +309,7 @@ def test_the_address_is_read_from_the_environment():
             remote.from_environment({"DIFFVIZ_DENOISER_URL": bad})
 
 
+@pytest.mark.slow
 def test_a_page_says_that_the_server_is_away_and_shows_its_run(monkeypatch, idle_network):
     with socket.socket() as nobody:
         nobody.bind(("127.0.0.1", 0))
@@ -387,6 +388,7 @@ def run_with_a_kill(quick, by, kill):
     return last.x
 
 
+@pytest.mark.slow
 def test_a_run_finishes_here_when_the_server_is_killed_in_its_middle(quick):
     here = []
 

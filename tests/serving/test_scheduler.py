@@ -105,6 +105,7 @@ def test_a_short_job_goes_before_a_long_one_that_has_begun():
     assert long.ended == pytest.approx(510 * UNIT)
 
 
+@pytest.mark.slow
 def test_a_long_job_waits_no_longer_than_its_stretch_under_an_endless_stream_of_short_ones():
     stream = [Visit(i, i * 10 * UNIT, 10) for i in range(2000)]  # one permit is never idle
     long = Visit("long", 0.001, 200)
@@ -302,6 +303,7 @@ def test_never_more_threads_compute_than_there_are_permits_and_all_are_done():
     assert 1 <= most <= 2
 
 
+@pytest.mark.slow
 def test_a_waiting_visitor_hears_the_place_and_one_who_leaves_while_waiting_is_out_of_the_queue():
     clock = Clock()
     scheduler = Scheduler(Limits(1), clock)

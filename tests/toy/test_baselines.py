@@ -57,6 +57,7 @@ def test_an_undecided_discriminator_gives_the_generator_a_loss_of_log_two():
     assert loss == pytest.approx(np.log(2), abs=1e-4)
 
 
+@pytest.mark.slow
 def test_a_trained_vae_reconstructs_what_it_encodes():
     model, _, data = learned(baselines.VAE)
     points = torch.from_numpy(data)

@@ -27,6 +27,7 @@ def test_eight_points_are_eight():
     assert len(np.unique(diffusion2d.points("eight points", 400, 0).round(3), axis=0)) == 8
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("target", TARGETS)
 def test_a_network_learns_where_the_points_lie(target):
     data = diffusion2d.points("four spots", 1000, 0)
@@ -128,6 +129,7 @@ def test_trails_lead_from_a_path_s_beginning_to_its_end():
     assert len(diffusion2d.paths(path[:1], 1)) == 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("betas", [(0.9, 0.999), (0.5, 0.99)])
 def test_adam_is_torchs_to_the_bit(betas):
     net = diffusion2d.PointNet()
@@ -146,6 +148,7 @@ def test_adam_is_torchs_to_the_bit(betas):
         assert torch.equal(a, b)
 
 
+@pytest.mark.slow
 def test_training_does_not_import_torchs_compiler():
     """Which takes seconds, before the first frame of a server's first visitor."""
     code = (

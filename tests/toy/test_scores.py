@@ -107,6 +107,7 @@ def test_the_cdf_is_the_integral_of_the_density():
     torch.testing.assert_close(line.cdf(grid)[1:], summed, rtol=1e-5, atol=1e-6)
 
 
+@pytest.mark.slow
 def test_every_schedule_carries_noise_to_the_same_points():
     """The map of the PF ODE depends on where the schedule ends, not on how it gets there: here both end at SNR 0."""
     noise = torch.randn(50, 2, generator=rng(), dtype=torch.float64)
@@ -118,6 +119,7 @@ def test_every_schedule_carries_noise_to_the_same_points():
     assert float((ends[0] - ends[1]).norm(dim=1).median()) < 5e-3
 
 
+@pytest.mark.slow
 def test_ddim_solves_the_probability_flow_and_ends_where_heun_does():
     exact = Diffused(THREE, LINEAR)
     noise = torch.randn(50, 2, generator=rng(), dtype=torch.float64)
@@ -134,6 +136,7 @@ def test_ddim_solves_the_probability_flow_and_ends_where_heun_does():
     assert all(0.35 < later / sooner < 0.7 for sooner, later in pairwise(far))  # of first order
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("heun", "order"), [(False, 1), (True, 2)])
 def test_the_solvers_have_their_order(heun, order):
     exact = Diffused(Mixture(THREE.weights, THREE.means, vector(0.3, 0.3, 0.3)), LINEAR)
@@ -195,6 +198,7 @@ def smallest_p(sampler, steps, score):
 LEVEL = FALSE_ALARMS / (len(TIMES) * len(DIRECTIONS))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", SAMPLERS)
 def test_each_sampler_has_the_exact_marginals_at_every_time(name):
     """With exact marginals a seed fails at most one time in a hundred; the seed is fixed."""
@@ -202,6 +206,7 @@ def test_each_sampler_has_the_exact_marginals_at_every_time(name):
     assert smallest_p(sampler, steps, Diffused(THREE, LINEAR).score) > LEVEL
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", SAMPLERS)
 def test_the_same_test_finds_a_score_that_is_a_little_wrong(name):
     """Data whose first cluster has a weight of 0.6 for 0.5: it would pass by eye."""
@@ -210,6 +215,7 @@ def test_the_same_test_finds_a_score_that_is_a_little_wrong(name):
     assert smallest_p(sampler, steps, Diffused(wrong, LINEAR).score) < LEVEL
 
 
+@pytest.mark.slow
 def test_the_library_ddpm_has_the_exact_marginal_at_the_end():
     exact, n = Diffused(THREE, LINEAR), 500
     start = exact.at(1.0).sample(n, rng(1))
@@ -258,6 +264,7 @@ def grid_mean(log_density, grid):
     return float((weight * grid).sum() / weight.sum())
 
 
+@pytest.mark.slow
 def test_guided_sampling_does_not_draw_from_the_tilted_density():
     """Arxiv 2408.09000: in one dimension, by the exact mean of the tilted density against that of the samples."""
     both = Mixture(vector(0.5, 0.5), vector([-1.0], [1.0]), vector(0.5, 0.5))

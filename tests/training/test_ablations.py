@@ -43,6 +43,7 @@ def test_two_layers_on_the_words_begin_as_the_plain_encoder():
         assert torch.allclose(a, b, atol=1e-6)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["plain", "min-snr", "logit-normal", "adamw", "x-prediction", "deep-text"])
 def test_every_way_of_learning_runs_and_changes_the_weights(tmp_path, name):
     variant = ablations.RECIPES[name]

@@ -34,6 +34,7 @@ def test_the_other_label_is_a_common_one_of_another_subgroup(data):
     assert (data.subgroups[others] != data.subgroups[data.label[rows]]).all()
 
 
+@pytest.mark.slow
 def test_an_image_is_the_same_in_any_batch(data, monkeypatch):
     rows = np.arange(5)
     captions = [("red apple", "noto")] * 5
@@ -44,6 +45,7 @@ def test_an_image_is_the_same_in_any_batch(data, monkeypatch):
     assert not torch.allclose(whole[0], whole[1], atol=0.05)
 
 
+@pytest.mark.slow
 def test_at_strength_0_the_source_images_themselves_are_classified(data):
     rows = data.rows(heldout=True, common=True)
     table = measure.measure_strengths(make_tiny(), Blind(), data, rows)

@@ -201,6 +201,7 @@ def test_agreement_is_taken_kind_by_kind_the_worst_first():
     assert found["tools and devices"]["generated"]["label_top5"]["value"] == 0
 
 
+@pytest.mark.slow
 def test_a_network_in_latents_is_measured_on_decoded_images(tmp_path, monkeypatch):
     denoiser = make_tiny_latent()
     monkeypatch.setattr(checkpoints, "read_denoiser", lambda *_: denoiser)

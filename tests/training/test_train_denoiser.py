@@ -63,6 +63,7 @@ def test_the_rate_warms_up_holds_and_falls_to_nothing():
     assert train.lr_factor(50, 1.0, recipe) == 0
 
 
+@pytest.mark.slow
 def test_every_weight_is_trained_by_one_of_the_two_optimizers():
     net = make_tiny().net.requires_grad_(True)
     optimizer = train.Optimizer(net, train.Recipe())
@@ -124,6 +125,7 @@ def test_oversampling_turns_to_common_labels(data):
     assert share(0.6) == 1.0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("workers", [1, pytest.param(2, marks=pytest.mark.slow)])
 def test_a_run_can_be_stopped_and_resumed(tmp_path, monkeypatch, workers):
     path, out = tiny_data(tmp_path / "data.npz"), tmp_path / "run"
@@ -148,6 +150,7 @@ def test_a_run_can_be_stopped_and_resumed(tmp_path, monkeypatch, workers):
     assert facts["earlier"][0]["recipe"]["batch"] == 4
 
 
+@pytest.mark.slow
 def test_a_run_whose_checkpoint_was_lost_goes_on_from_the_shipped_weights(tmp_path, monkeypatch):
     """The averages begin at the shipped weights and stay near them; the count of images and the log go on."""
     path, out, assets = tiny_data(tmp_path / "data.npz"), tmp_path / "tiny", tmp_path / "assets"
@@ -181,6 +184,7 @@ def test_a_run_whose_checkpoint_was_lost_goes_on_from_the_shipped_weights(tmp_pa
     assert [row["images"] for row in rows if row["heldout_loss"]] == ["40", "80"]
 
 
+@pytest.mark.slow
 def test_a_run_that_was_interrupted_is_one_session(tmp_path, monkeypatch):
     path, out = tiny_data(tmp_path / "data.npz"), tmp_path / "run"
     arguments = ["train", "--data", str(path), "--out", str(out), "--channels", "8", "8", "--batch", "4"]
@@ -306,6 +310,7 @@ def test_skin_tones_are_drawn_as_often_as_the_recipe_says(data):
         assert chance[is_toned].mean() / chance[~is_toned].mean() == pytest.approx(0.25)
 
 
+@pytest.mark.slow
 def test_the_average_that_ships_is_the_best_of_those_kept(tmp_path, monkeypatch):
     path, out = tiny_data(tmp_path / "data.npz"), tmp_path / "run"
     wanted = {0.998: 0.3, 0.9995: 0.1, 0.9999: 0.2}
@@ -334,6 +339,7 @@ def test_the_moving_average_is_the_one_that_the_shipped_weights_were_taken_with(
     assert torch.equal(average.module.weight, expected)
 
 
+@pytest.mark.slow
 def test_a_run_begun_by_an_earlier_version_goes_on(tmp_path, monkeypatch):
     path, out = tiny_data(tmp_path / "data.npz"), tmp_path / "run"
     arguments = ["train", "--data", str(path), "--out", str(out), "--channels", "8", "8", "--batch", "4"]

@@ -201,6 +201,7 @@ def test_a_figure_is_made_into_plain_data_once_for_all_reruns(monkeypatch):
     assert len(made) == 1 and shown == [real(figure)] * 3
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("slug", "state"), [("reverse", {"steps": "4"}), ("forward", {}), ("unet", {})])
 def test_a_rerun_that_changes_nothing_makes_no_chart_and_reads_no_source(slug, state, request, monkeypatch):
     if slug != "unet":

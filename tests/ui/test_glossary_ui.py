@@ -27,6 +27,7 @@ def test_the_search_of_the_menu_says_what_a_term_is_and_links_to_the_page_that_s
     assert any(entry.text in c.value for c in app.sidebar.caption)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("term", ["ddim", "cfg", "latent"])
 def test_a_link_of_the_search_says_above_the_page_what_was_looked_for(term):
     entry = glossary.entries()[term]
@@ -49,6 +50,7 @@ def test_a_lesson_names_its_objectives_and_its_reading():
     assert all(glossary.papers()[r.paper].title in said for r in lesson.read)
 
 
+@pytest.mark.slow
 def test_the_dictionary_finds_a_term_by_another_of_its_names_with_its_formula():
     app = opened("practice", way="dictionary")
     app.text_input(key="dictionary-search").set_value("img2img").run()

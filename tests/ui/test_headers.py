@@ -33,6 +33,7 @@ def get(server, path, **headers):
     return answer
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", ["/", "/forward", "/_stcore/health", "/app/static/nowhere", "/copies"])
 def test_every_answer_of_the_server_has_the_security_headers(server, path):
     answer = get(server, path)

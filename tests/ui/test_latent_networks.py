@@ -81,6 +81,7 @@ def check(app: AppTest) -> None:
     ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("slug", "state"), PARTS, ids=lambda v: v if isinstance(v, str) else "-".join(v.values())
 )
@@ -96,6 +97,7 @@ def test_what_is_inside_the_network_can_be_looked_at(slug, state):
     check(told(open_page(slug, state | NET)))
 
 
+@pytest.mark.slow
 def test_the_autoencoder_is_read_only_once_a_page_needs_it(cheap, monkeypatch):
     reads, kept = [], checkpoints.read_autoencoder
     monkeypatch.setattr(checkpoints, "read_autoencoder", lambda path: reads.append(path.name) or kept(path))

@@ -28,6 +28,7 @@ def test_moving_a_value_by_nothing_changes_nothing():
     assert any("0 pixels changed, in 0 patches" in h.proto.body for h in app.get("html"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "state", [{"process": "forward"}, {"process": "reverse", "seed": "3"}], ids=lambda s: s["process"]
 )

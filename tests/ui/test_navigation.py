@@ -58,6 +58,7 @@ def quick(**state: str) -> dict[str, str]:
     return {"net": "32 × 32, quick", "steps": "2", **state}
 
 
+@pytest.mark.slow
 def test_a_menu_link_carries_values_along_and_any_other_link_does_not(idle_network):
     app = open_page("reverse", quick(prompt="octopus", seed="12"))
     go(app, "guidance", **{navigation.CARRY: "true"})
@@ -68,6 +69,7 @@ def test_a_menu_link_carries_values_along_and_any_other_link_does_not(idle_netwo
     assert app.slider(key="steps").value == 30
 
 
+@pytest.mark.slow
 def test_what_was_brought_along_outlives_a_page_whose_default_it_is(idle_network):
     app = open_page("reverse", quick())
     for slug in ("steps", "guidance"):
@@ -92,6 +94,7 @@ def test_a_plans_links_opened_in_order_give_each_the_very_state_that_a_fresh_vis
         go(app, "teaching", plan=f"{plan.title} ({plan.minutes} min)")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("slug", PARTS)
 def test_the_parts_of_a_lesson_are_tabs_and_the_next_part_is_at_its_end(slug, request):
     if slug != "unet":  # which shows what the network's blocks give
@@ -132,6 +135,7 @@ UNUSED = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("part", UNUSED)
 def test_a_control_that_plays_no_part_is_not_shown(part, idle_network):
     seen = set(controls(open_page("steps", {"part": part})))

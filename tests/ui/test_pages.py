@@ -35,7 +35,13 @@ def open_page(page=None, **query):
     return app
 
 
-@pytest.mark.parametrize("page", PAGES)
+# These draw more than the others before anything is asked of them.
+DRAW_MUCH = ("pages/4_steps.py", "pages/6_editing.py")
+
+
+@pytest.mark.parametrize(
+    "page", [pytest.param(p, marks=[pytest.mark.slow] if p in DRAW_MUCH else []) for p in PAGES]
+)
 def test_every_page_opens_with_its_defaults_and_an_outline_without_gaps(page):
     app = open_page(page)
     assert len(app.title) == 1
@@ -66,6 +72,7 @@ def test_a_control_that_pages_share_takes_the_same_values_on_each(request):
     assert not {key: found for key, found in seen.items() if len(found) > 1}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("page", "query", "says"),
     [
@@ -90,12 +97,14 @@ def test_a_bad_value_in_a_link_falls_back_and_says_so(page, query, says, idle_ne
     assert "Using" in app.warning[0].value
 
 
+@pytest.mark.slow
 def test_a_link_cannot_put_markup_on_the_page(idle_network):
     app = open_page(REVERSE, style="<img src=x onerror=alert(1)>`**b**")
     assert "`" in app.warning[0].value
     assert app.warning[0].value.count("`") == 2
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("schedule", ["cosine", "linear", "sigmoid", "flow", "karras"])
 def test_forward_runs_on_every_schedule(schedule):
     app = open_page(FORWARD, schedule=schedule)
@@ -110,6 +119,7 @@ def test_forward_says_whether_anything_is_left_at_the_end(schedule, left):
     assert ("nothing is left" in text) != left
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("page", "query", "key", "option"),
     [
@@ -126,6 +136,7 @@ def test_a_link_with_a_former_title_still_opens_its_option(page, query, key, opt
     assert app.session_state[key] == option
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("sampler", "calls"),
     [("DDIM", 8), ("DDPM", 8), ("Euler", 8), ("Heun", 14), ("DPM-Solver++", 8), ("UniPC", 8)],
@@ -173,6 +184,7 @@ def test_reverse_runs_without_a_prompt_and_asks_once_a_step():
     assert any("3 network evaluations" in e.label for e in app.expander)
 
 
+@pytest.mark.slow
 def test_a_guided_prediction_is_not_called_a_mean_and_its_clipping_is_counted():
     app = open_page(REVERSE, steps="6", **QUICK_NET)
     x0 = app.session_state["reverse-run"].trajectory().x0[0]
@@ -182,6 +194,7 @@ def test_a_guided_prediction_is_not_called_a_mean_and_its_clipping_is_counted():
     assert "no mean of images" not in said(unguided) and "the **mean** of all clean images" in said(unguided)
 
 
+@pytest.mark.slow
 def test_the_conditional_prediction_is_shown_on_request_where_there_is_guidance():
     state = {"panels": reverse.VIEWS["conditional"], "steps": "3", **QUICK_NET}
     app = open_page(REVERSE, **state)
@@ -191,6 +204,7 @@ def test_the_conditional_prediction_is_shown_on_request_where_there_is_guidance(
     assert "reverse-conditional" not in open_page(REVERSE, guidance="1.0", **state).session_state
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("guidance", "shown"), [("3.0", True), ("1.0", False)])
 def test_the_source_shows_guidance_only_where_it_ran(guidance, shown):
     app = open_page(REVERSE, steps="2", guidance=guidance, **QUICK_NET)
@@ -223,6 +237,7 @@ def test_brightness_is_judged_by_both_prompts():
     assert change((0.8, -0.3), (0.9, -0.1)) == "in different ways"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("steps", [1, 2, 250])
 def test_reverse_runs_with_any_number_of_steps(steps, idle_network):
     app = open_page(REVERSE, steps=str(steps), guidance="1.0")
@@ -230,6 +245,7 @@ def test_reverse_runs_with_any_number_of_steps(steps, idle_network):
     assert any(f"{steps} network evaluations" in e.label for e in app.expander)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("sampler", ["DDIM", "Euler"])
 def test_one_step_in_numbers_adds_up(sampler):
     app = open_page(REVERSE, sampler=sampler, steps="6")
@@ -241,6 +257,7 @@ def test_one_step_in_numbers_adds_up(sampler):
     assert any("ends on x̂₀ itself" in c.value for c in app.caption)
 
 
+@pytest.mark.slow
 def test_the_same_seed_is_shown_to_give_the_same_numbers():
     app = open_page(REVERSE, steps="3")
     next(b for b in app.button if b.label == "Same seed again").click().run()
@@ -249,12 +266,14 @@ def test_the_same_seed_is_shown_to_give_the_same_numbers():
     assert any(f"**{n} of {n}** numbers" in m.value for m in app.markdown)
 
 
+@pytest.mark.slow
 def test_other_seeds_are_shown_with_their_numbers():
     app = open_page(REVERSE, steps="2", seed="41")
     next(b for b in app.button if b.label == "Four other seeds").click().run()
     assert not app.exception
 
 
+@pytest.mark.slow
 def test_a_stopped_run_says_so_and_can_be_finished():
     from diffviz.pipelines.text_to_image import Settings, sample_steps
     from diffviz.ui.live import Run
@@ -280,6 +299,7 @@ def png(**more):
     return buffer.getvalue()
 
 
+@pytest.mark.slow
 def test_an_upload_is_used_decoded_once_and_cropped(monkeypatch):
     app = open_page(FORWARD, picture="Upload")
     app.file_uploader[0].set_value(("mine.png", png(), "image/png")).run()
@@ -290,6 +310,7 @@ def test_an_upload_is_used_decoded_once_and_cropped(monkeypatch):
     assert not app.exception
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("data", [b"hello", png()[:200], b""], ids=["text", "cut", "empty"])
 def test_a_broken_upload_gets_a_sentence_and_loses_nothing(data):
     app = open_page(FORWARD, picture="Upload", schedule="linear")
@@ -316,6 +337,7 @@ def test_missing_weights_end_the_page_with_one_sentence(monkeypatch):
     assert "missing" in app.error[0].value
 
 
+@pytest.mark.slow
 def test_presenter_view_can_be_switched_on_by_link():
     assert open_page(None, presenter="true").toggle(key="presenter").value is True
 
@@ -396,6 +418,7 @@ def test_one_step_says_how_much_detail_it_has_with_and_without_a_prompt():
     assert any("With the prompt the share is" in m.value for m in app.markdown)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("page", "key", "old", "now"),
     [
@@ -429,6 +452,7 @@ def test_the_blind_test_can_be_begun_again():
     assert app.session_state["practice-tell"]["answers"] == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", list(checkpoints.manifest()))
 def test_either_network_can_be_asked_for_by_link(name):
     app = open_page(REVERSE, net=checkpoints.manifest()[name].title, steps="3")
@@ -468,12 +492,14 @@ def open_copies(**link):
     return app
 
 
+@pytest.mark.slow
 def test_no_nearest_neighbour_is_shown_before_a_prediction():
     app = open_page(COPIES, guidance="1.0")
     assert any("Guess first" in c.value for c in app.caption)
     assert not any("You predicted" in m.value for m in app.markdown)
 
 
+@pytest.mark.slow
 def test_the_nearest_neighbour_is_named_and_compared_with_held_out_images():
     app = open_copies(prompt="red heart")
     picture = app.session_state["copies-run"].steps[-1].x[0]
@@ -484,6 +510,7 @@ def test_the_nearest_neighbour_is_named_and_compared_with_held_out_images():
     assert f"**{share:.0%}** are nearer" in said and memorization.classify_distance(share) in said
 
 
+@pytest.mark.slow
 def test_eight_seeds_are_counted():
     app = open_copies(prompt="red heart", net=checkpoints.manifest()[checkpoints.QUICK].title)
     app.button(key="eight").click().run()
@@ -495,12 +522,14 @@ def test_eight_seeds_are_counted():
     assert any(f"**{near} of {memorization.SEEDS}**" in m.value for m in app.markdown)
 
 
+@pytest.mark.slow
 def test_memorization_says_when_the_training_images_are_missing(monkeypatch):
     monkeypatch.setattr(nearest_neighbors, "load_reference_set", lambda: None)
     app = open_copies()
     assert "drawings.avif, is missing" in app.error[0].value
 
 
+@pytest.mark.slow
 def test_measured_memorization_agrees_with_its_file_and_says_of_how_many_images():
     app = open_copies()
     found = nearest_neighbors.memorization_results(checkpoints.DEFAULT)
@@ -525,6 +554,7 @@ def open_guidance(show="Classifier-free guidance", **query):
     return open_page(GUIDANCE, show=show, **QUICK_NET, **query)
 
 
+@pytest.mark.slow
 def test_the_guided_prediction_is_an_extrapolation_whose_clipped_share_is_said_once_guessed():
     app = open_guidance(prompt="red heart")
     assert "no average of images" not in said(app) and "differ most at step" not in said(app)
@@ -537,12 +567,14 @@ def test_the_guided_prediction_is_an_extrapolation_whose_clipped_share_is_said_o
     assert "no average of images" not in said(app)  # at w = 1 nothing is extrapolated
 
 
+@pytest.mark.slow
 def test_show_me_shows_without_a_guess():
     app = open_guidance(prompt="red heart")
     app.button(key="guess-two-show").click().run()
     assert not app.exception and "The answer here: **beyond the conditional one**" in said(app)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("prompt", ["", "qwertz"])
 def test_guidance_without_a_condition_says_that_it_has_no_effect(prompt):
     app = open_guidance(prompt="red heart")
@@ -552,6 +584,7 @@ def test_guidance_without_a_condition_says_that_it_has_no_effect(prompt):
     assert "guess-two" not in [p.key for p in app.get("button_group")]  # there is nothing to guess
 
 
+@pytest.mark.slow
 def test_each_part_begins_with_its_own_prompt_until_another_is_typed():
     app = open_guidance("Negative prompt")
     assert (app.text_input(key="prompt").value, app.text_input(key="avoid").value) == ("heart", "red")
@@ -631,6 +664,7 @@ def test_leaving_words_out_needs_two_words_that_are_known():
     assert app.pills(key="look-red heart").value == "heart"  # a word, and not the style
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("avoid", "guidance", "says"),
     [
@@ -650,6 +684,7 @@ def test_a_negative_prompt_changes_the_image_or_says_why_it_cannot(avoid, guidan
     assert not app.exception and says in said(app) and "dv-gallery" in drawn(app)
 
 
+@pytest.mark.slow
 def test_an_idea_fills_in_the_prompt_and_what_to_avoid():
     app = open_guidance("Negative prompt")
     app.pills(key="avoid-idea").set_value("face, not yellow").run()
@@ -659,6 +694,7 @@ def test_an_idea_fills_in_the_prompt_and_what_to_avoid():
 EDITING = "pages/6_editing.py"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("strength", ["0.05", "0.5", "1.0"])
 def test_image_to_image_runs_at_any_strength(strength):
     app = open_page(EDITING, strength=strength, **QUICK_NET)
@@ -667,6 +703,7 @@ def test_image_to_image_runs_at_any_strength(strength):
     assert not app.warning
 
 
+@pytest.mark.slow
 def test_image_to_image_waits_for_a_prediction_and_then_runs_every_strength():
     app = open_page(EDITING, **QUICK_NET)
     assert "Guess first" in " ".join(c.value for c in app.caption)
@@ -676,6 +713,7 @@ def test_image_to_image_waits_for_a_prediction_and_then_runs_every_strength():
     assert measured != ("not measured" in said(app))
 
 
+@pytest.mark.slow
 def test_the_edit_that_the_page_opens_with_is_said_to_be_chosen_and_no_other(idle_network):
     for link, chosen in (({}, True), ({"into": "fox"}, False)):
         app = open_page(EDITING, **link)
@@ -725,6 +763,7 @@ def test_an_example_sets_the_image_the_prompt_and_the_mask(short_edits):
     assert (app.text_input(key="filling").value, app.selectbox(key="hole").value) == ("cat face", "left")
 
 
+@pytest.mark.slow
 def test_a_sketch_of_ours_can_be_drawn_over():
     app = open_page(EDITING, picture="Draw", into="sunflower", **QUICK_NET)
     app.pills(key="sketch-idea").set_value("flower").run()
@@ -744,6 +783,7 @@ def test_training_shows_an_example_with_any_prediction_target(target):
     assert "the caption, “penguin”" in said(app)
 
 
+@pytest.mark.slow
 def test_training_tells_no_caption_where_there_is_none():
     app = open_page(TRAINING, picture="Draw", **QUICK_NET)
     app.pills(key="sketch-idea").set_value("car").run()
@@ -824,6 +864,7 @@ def short_runs(monkeypatch):
     monkeypatch.setattr(broken_pipelines, "STEPS", 4)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["captions-shifted", "pixel-range"])
 def test_the_workshop_names_nothing_before_it_is_asked_to(name, short_runs):
     app = open_page(WORKSHOP, bug=workshop.TITLES[name])
@@ -831,6 +872,7 @@ def test_the_workshop_names_nothing_before_it_is_asked_to(name, short_runs):
     assert not any(broken_pipelines.CASES[name].why in m.value for m in app.markdown)
 
 
+@pytest.mark.slow
 def test_the_workshop_says_what_a_wrong_guess_would_look_like_and_mends_to_the_bit(short_runs):
     app, cases = open_page(WORKSHOP, bug=workshop.TITLES["one-noise"]), broken_pipelines.CASES
     answer = next(s for s in app.selectbox if s.label == "Which mistake is it?")
@@ -882,6 +924,7 @@ def test_a_switch_waits_for_a_prediction_with_the_untouched_run_on_screen(few_st
     assert "unet-run" in app.session_state and "unet-switched" not in app.session_state
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("switch", [s for s in unet.SWITCHES if s != unet.OWN])
 def test_a_switch_changes_the_run_and_not_its_noise(switch, few_steps):
     app = open_switch(switch, **{f"guess-unet-{switch}": "the shape"})
@@ -929,6 +972,7 @@ def test_the_switches_and_blocks_are_those_of_the_network_chosen(name):
     assert all(s.label == f"{channels[s.source]} ch" for s in skips)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["Cross-attention (to the prompt)", "Self-attention (to other places)"])
 def test_attention_can_be_looked_at_by_block_and_head(kind, few_steps):
     app = open_page(UNET, inside="Attention", attention=kind)
@@ -962,6 +1006,7 @@ def test_a_run_with_a_switch_is_made_once_for_all_visitors(few_steps, monkeypatc
     assert app.session_state["unet-switched"][1].steps == 3
 
 
+@pytest.mark.slow
 def test_a_workshop_run_is_made_once_and_its_healthy_half_serves_other_bugs(short_runs, monkeypatch):
     cache._shared.clear()
     ran = []

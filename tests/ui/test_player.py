@@ -58,6 +58,7 @@ def test_a_run_is_known_by_its_images():
     assert unpack(simple(5))[0]["run"] != unpack(simple(6))[0]["run"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "limit"), [(checkpoints.QUICK, 500_000), (checkpoints.SHARP, 1_500_000)])
 def test_fifty_steps_of_three_panels_are_sent_at_native_size(name, limit):
     """Two of the panels are mostly noise, which no format makes smaller: what counts is the number of pixels."""
@@ -169,6 +170,7 @@ def test_a_file_is_made_when_it_is_asked_for_and_not_when_a_page_runs(monkeypatc
     ]
 
 
+@pytest.mark.slow
 def test_a_page_without_a_run_offers_its_frames_and_what_to_cite(idle_network):
     app = open_page("forward", {"T": "10"})
     offered = [button.proto.label for button in app.get("download_button")]

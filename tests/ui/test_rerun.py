@@ -28,6 +28,7 @@ LARGE = np.zeros(100_000, np.uint8)  # the scaling of a single small image costs
 QUICK = {"net": "32 × 32, quick", "steps": "3"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("slug", "state"),
     [

@@ -36,6 +36,7 @@ def said(app):
     return "\n".join(m.value for m in app.markdown)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("title", scores.PARTS.values())
 def test_every_part_opens_by_its_address(title, quick):
     app = open_page(scores=title)
@@ -45,6 +46,7 @@ def test_every_part_opens_by_its_address(title, quick):
 # --- score and density ------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_paths_go_through_the_point_that_was_chosen():
     start = field.Start(0.4, -0.5, 12)
     paths = field.trace("three clusters", start)
@@ -55,12 +57,14 @@ def test_paths_go_through_the_point_that_was_chosen():
     assert not np.allclose(paths.sde[-1, 0], paths.sde[-1, 1])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("frame", [0, field.FRAMES])
 def test_paths_can_begin_at_either_end(frame):
     paths = field.trace("three clusters", field.Start(1.0, 1.0, frame))
     assert np.isfinite(paths.ode).all() and np.isfinite(paths.sde).all()
 
 
+@pytest.mark.slow
 def test_the_ode_is_reversible():
     there = field.trace("three clusters", field.Start(0.4, -0.5, 30))
     x, y = there.ode[5]
@@ -71,18 +75,21 @@ def test_the_ode_is_reversible():
 # --- three samplers ---------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_four_steps_are_unstable_for_the_sde_and_more_are_better():
     few, many = (samplers.run(samplers.Setup("three clusters", n, False, 10, 0)) for n in (4, 64))
     assert max(few.rates["sde"]) > 2 > max(many.rates["sde"])
     assert few.far["sde"][-1] > many.far["sde"][-1]
 
 
+@pytest.mark.slow
 def test_heun_begins_worse_at_equal_cost_and_gains_more_by_each_doubling():
     far = samplers.orders("three clusters", 0, "even")
     assert far["Heun"][0] > far["Euler"][0]
     assert far["Heun"][-2] / far["Heun"][-1] > 1.3 * far["Euler"][-2] / far["Euler"][-1]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(3))
 def test_euler_fails_and_heun_does_not_on_the_data_steps_and_times_that_the_page_opens_with(seed):
     steps = samplers.COMPARED
@@ -99,6 +106,7 @@ def test_euler_fails_and_heun_does_not_on_the_data_steps_and_times_that_the_page
     assert steps in samplers.fails_alone(scores.MIXTURES[0], seed, "finer")[0]
 
 
+@pytest.mark.slow
 def test_where_euler_fails_and_heun_does_not_is_seen_and_said_with_its_figures():
     app = open_page(scores=scores.PARTS["samplers"])
     found = samplers.errors(scores.MIXTURES[0], 0, "finer")
@@ -131,6 +139,7 @@ def test_with_even_times_it_is_the_last_step_that_makes_heun_fail():
     assert share[0] > 0.5 and share[1] < 0.02
 
 
+@pytest.mark.slow
 def test_the_first_frames_of_a_visit_have_something_before_them(monkeypatch):
     """A still of the start stands where the player will be, and only before the first of them."""
     drawn = []
@@ -145,6 +154,7 @@ def test_the_first_frames_of_a_visit_have_something_before_them(monkeypatch):
     assert not app.exception and len(drawn) == 1
 
 
+@pytest.mark.slow
 def test_at_equal_steps_distances_shrink_and_share_and_median_agree():
     for by_steps in samplers.errors("narrow clusters", 0, "even").values():
         few, many = by_steps[4], by_steps[64]
@@ -189,6 +199,7 @@ def test_a_drawing_becomes_points_the_right_way_up():
     assert len(own.from_marks(np.ones((32, 32), bool))) == own.MOST
 
 
+@pytest.mark.slow
 def test_bad_csv_is_answered_in_place(quick):
     app = open_page(scores=scores.PARTS["own"], points=own.PASTE)
     app.text_area[0].set_value("1,2\n3,x\n5,6").run()
@@ -227,6 +238,7 @@ def test_the_error_is_that_of_the_noise_prediction(quick):
     assert min(shifted.error) > 0.01
 
 
+@pytest.mark.slow
 def test_training_time_and_sampling_time_are_set_apart(quick):
     app = open_page(scores=scores.PARTS["own"], own=own.SHOWS["scrub"], trained="10")
     assert not app.warning
@@ -236,12 +248,14 @@ def test_training_time_and_sampling_time_are_set_apart(quick):
 # --- DDPM, flow matching, guidance --------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("steps", ["5", "1000"])
 @pytest.mark.parametrize("place", ["0.0", "1.0"])
 def test_ddpm_has_curves_at_both_ends_of_the_chain(steps, place):
     assert "nats" in said(open_page(scores=scores.PARTS["ddpm"], chain=steps, place=place))
 
 
+@pytest.mark.slow
 def test_optimal_pairs_are_straighter_and_need_fewer_evaluations():
     found = {name: flow.measure(flow.Setup("four spots", name, "flow", 0)) for name in flow.BATCHES}
     free, matched = found["independent"], found["minibatch OT, 128"]

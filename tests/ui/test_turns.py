@@ -49,6 +49,7 @@ LINKS = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("slug", "state"), LINKS)
 def test_every_evaluation_of_a_page_holds_a_permit_and_none_is_held_afterwards(
     slug, state, one_permit, idle_network, monkeypatch
@@ -93,6 +94,7 @@ def test_the_figures_of_slides_are_computed_in_turns_of_whoever_asked_for_them(o
     assert not one_permit._queue._jobs
 
 
+@pytest.mark.slow
 def test_a_training_in_a_lesson_holds_a_permit_at_every_step(one_permit, monkeypatch):
     step, held = diffusion2d.Diffusion.step, []
 
@@ -111,6 +113,7 @@ def test_a_training_in_a_lesson_holds_a_permit_at_every_step(one_permit, monkeyp
     assert not one_permit._queue._jobs
 
 
+@pytest.mark.slow
 def test_who_waits_sees_the_place_in_the_queue_and_then_the_run(one_permit, idle_network, monkeypatch):
     said, other = [], busy(one_permit)
     monkeypatch.setattr(live, "_finished", live.BoundedCache(10**6))
@@ -201,6 +204,7 @@ def test_who_leaves_the_loop_hands_the_permit_on(one_permit):
     assert not one_permit._queue._jobs
 
 
+@pytest.mark.slow
 def test_at_the_limit_the_page_says_so_in_a_sentence(one_permit, idle_network, monkeypatch):
     monkeypatch.setattr(live, "_finished", live.BoundedCache(10**6))
     others = [busy(one_permit)]
