@@ -184,7 +184,6 @@ def lessons(folder: Path = LESSONS) -> dict[str, Lesson]:
 
 
 @lru_cache(maxsize=4096)
-@lru_cache(maxsize=4096)  # a search compares all names and sentences
 def normal(text: str) -> str:
     """`text` as it is compared: lower case, without accents and punctuation, Greek letters by name.
 
@@ -225,9 +224,12 @@ def _similarity(wanted: str, name: str) -> float:
     if all(any(w.startswith(q) for w in words) for q in wanted.split()):
         return 0.6 + 0.1 * len(wanted) / len(name)
     compared = difflib.SequenceMatcher(None, wanted, name)
-    # The first two are upper bounds of the third, and quick.
-    bounds = (compared.real_quick_ratio, compared.quick_ratio, compared.ratio)
-    return 0.5 * compared.ratio() if all(bound() >= FUZZY for bound in bounds) else 0.0
+    if (
+        min(compared.real_quick_ratio(), compared.quick_ratio()) < FUZZY
+    ):  # upper bounds of the ratio, and quick
+        return 0.0
+    ratio = compared.ratio()
+    return 0.5 * ratio if ratio >= FUZZY else 0.0
 
 
 @lru_cache

@@ -112,7 +112,6 @@ def test_a_convolution_counts_two_operations_for_each_weight_and_place():
     assert latent_cost.count_flops(net, torch.zeros(1, 3, 8, 8)) == 2 * 8 * 8 * 5 * 3 * 9
 
 
-@pytest.mark.slow
 def test_operations_counted_without_memory_are_those_of_the_network_that_runs(latent):
     config = latent.net.config
     counted = latent_cost.unet_flops(config, batch=2)

@@ -135,7 +135,6 @@ def test_a_visitor_who_runs_no_plan_has_no_bar():
     assert not links(go(new_app(), "forward", {}))
 
 
-@pytest.mark.slow
 def test_an_address_with_a_broken_step_is_a_page_without_a_bar():
     app = go(new_app(), "forward", {plan_run.PARAM: "plan-first.99"})
     assert not links(app) and plan_run.PARAM not in app.query_params

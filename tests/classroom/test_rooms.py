@@ -31,7 +31,6 @@ def test_a_room_is_found_by_its_code_however_that_is_typed(db):
         rooms.find_room(db, "333333" if room.code != "333333" else "444444")
 
 
-@pytest.mark.slow
 def test_only_the_secret_that_was_told_is_the_hosts(db):
     room, secret = rooms.open_room(db, "")
     _, others = rooms.open_room(db, "")

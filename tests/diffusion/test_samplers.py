@@ -155,7 +155,7 @@ def test_every_step_is_consistent(sampler, tiny):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("steps", [1, 2, 5, pytest.param(25, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("steps", [1, 2, 5, 25])
 @pytest.mark.parametrize("eta", [0.0, 0.5])
 def test_ddim_equals_diffusers_on_the_shipped_network(steps, eta, shipped):
     from diffusers import DDIMScheduler
@@ -168,7 +168,7 @@ def test_ddim_equals_diffusers_on_the_shipped_network(steps, eta, shipped):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("steps", [1, 2, 5, pytest.param(25, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("steps", [1, 2, 5, 25])
 def test_ddpm_equals_diffusers_on_the_shipped_network(steps, shipped):
     from diffusers import DDPMScheduler
 
@@ -199,7 +199,7 @@ def _same_as(theirs, steps, shipped, ours, **extra):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("steps", [5, 10, pytest.param(25, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("steps", [5, 10, 25])
 @pytest.mark.parametrize("sampler", ["euler", "heun", "dpmpp_2m", "unipc"])
 def test_the_others_equal_diffusers_on_the_shipped_network(sampler, steps, shipped):
     import diffusers

@@ -61,7 +61,6 @@ def test_the_nearest_of_a_drawing_is_that_drawing_in_what_ships():
         assert [n.distance for n in found] == sorted(n.distance for n in found)
 
 
-@pytest.mark.slow
 def test_the_drawings_that_ship_are_named_and_none_is_left_over():
     drawings, words = nearest_neighbors.load_reference_set(), checkpoints.load().vocabulary
     assert len(drawings.images) == len(drawings.labels) == len(drawings.styles) > 8000

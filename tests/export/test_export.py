@@ -164,7 +164,6 @@ def test_qti_holds_every_question_once_in_its_type(assessment, qti_zip):
 QUIZ_HOLDS = EVERYTHING.holds(QUIZ_KINDS, "questions")
 
 
-@pytest.mark.slow
 def test_every_reference_in_qti_leads_somewhere(assessment):
     for item in assessment.iter("item"):
         feedback = {f.get("ident") for f in item.iter("itemfeedback")}

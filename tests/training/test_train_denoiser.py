@@ -63,7 +63,6 @@ def test_the_rate_warms_up_holds_and_falls_to_nothing():
     assert train.lr_factor(50, 1.0, recipe) == 0
 
 
-@pytest.mark.slow
 def test_every_weight_is_trained_by_one_of_the_two_optimizers():
     net = make_tiny().net.requires_grad_(True)
     optimizer = train.Optimizer(net, train.Recipe())
@@ -126,7 +125,7 @@ def test_oversampling_turns_to_common_labels(data):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("workers", [1, pytest.param(2, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("workers", [1, 2])
 def test_a_run_can_be_stopped_and_resumed(tmp_path, monkeypatch, workers):
     path, out = tiny_data(tmp_path / "data.npz"), tmp_path / "run"
     common = ["train", "--data", str(path), "--out", str(out), "--channels", "8", "8", "--batch", "4"]

@@ -522,7 +522,6 @@ def test_eight_seeds_are_counted():
     assert any(f"**{near} of {memorization.SEEDS}**" in m.value for m in app.markdown)
 
 
-@pytest.mark.slow
 def test_memorization_says_when_the_training_images_are_missing(monkeypatch):
     monkeypatch.setattr(nearest_neighbors, "load_reference_set", lambda: None)
     app = open_copies()

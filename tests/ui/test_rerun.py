@@ -34,9 +34,9 @@ QUICK = {"net": "32 × 32, quick", "steps": "3"}
     [
         ("forward", {"T": "10"}), ("training", QUICK), ("reverse", QUICK), ("guidance", QUICK), ("memorization", QUICK),
         ("editing", QUICK), ("scores", {}), ("latent", {}),
-        pytest.param("editing", {**QUICK, "do": "Inpainting"}, marks=pytest.mark.slow),
-        ("generative_models", {}), pytest.param("unet", {}, marks=pytest.mark.slow),
-        pytest.param("workshop", {}, marks=pytest.mark.slow), pytest.param("steps", QUICK, marks=pytest.mark.slow),
+        ("editing", {**QUICK, "do": "Inpainting"}),
+        ("generative_models", {}), ("unet", {}),
+        ("workshop", {}), ("steps", QUICK),
     ],
     ids=lambda value: value if isinstance(value, str) else value.get("do", ""),
 )  # fmt: skip

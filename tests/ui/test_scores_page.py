@@ -255,7 +255,6 @@ def test_ddpm_has_curves_at_both_ends_of_the_chain(steps, place):
     assert "nats" in said(open_page(scores=scores.PARTS["ddpm"], chain=steps, place=place))
 
 
-@pytest.mark.slow
 def test_optimal_pairs_are_straighter_and_need_fewer_evaluations():
     found = {name: flow.measure(flow.Setup("four spots", name, "flow", 0)) for name in flow.BATCHES}
     free, matched = found["independent"], found["minibatch OT, 128"]
