@@ -53,6 +53,13 @@ def until(page: Page, condition: Callable[[], object], otherwise: str) -> None:
     raise AssertionError(otherwise)
 
 
+def rest(page: Page) -> None:
+    """Wait until no script runs, and none is about to: what a control sets off is sent a moment after it."""
+    for _ in range(2):
+        page.wait_for_selector("[data-testid=stApp][data-test-script-state=notRunning]")
+        page.wait_for_timeout(300)
+
+
 def at_rest(page: Page) -> None:
     """Wait until the server's script has ended and nothing on the page still moves or loads."""
     page.wait_for_selector("[data-testid=stApp][data-test-script-state=notRunning]", timeout=60_000)

@@ -72,6 +72,11 @@ class Dataset:
         """`image`, of this row, in another colour (a key of HUES); None where it has none to exchange."""
         return recolour(image, colour)
 
+    @property
+    def mirrors_recoloured(self) -> bool:
+        """Whether what `recoloured` gives is mirrored where `image` is."""
+        return True
+
     def rows(self, *, heldout: bool, common: bool = False) -> np.ndarray:
         """Indices of the held-out or the training images, of everyday labels only if asked."""
         keep = self.heldout == heldout
@@ -123,6 +128,10 @@ class LatentDataset(Dataset):
         """Latents of the image in another colour, not mirrored; None where that was not encoded."""
         at = self.colours[row, list(HUES).index(colour)]
         return self.latents[at].float() if at >= 0 else None
+
+    @property
+    def mirrors_recoloured(self) -> bool:
+        return False
 
 
 @dataclass(frozen=True)

@@ -54,6 +54,7 @@ from diffviz.models.denoiser import Denoiser
 from diffviz.models.text_encoder import Vocabulary
 from diffviz.models.unet import UNet, UNetConfig, in_memory_format
 from diffviz.paths import ASSETS
+from diffviz.training.alignment import Alignment
 from diffviz.training.augment import HUES, in_colour, mirrors, recolours
 from diffviz.training.batch_generation import generate_grid, image_grid
 from diffviz.training.data import CaptionDropout, Captions, Dataset, LatentDataset
@@ -85,6 +86,10 @@ class Recipe:
     flip: float = 0.0  # chance of the mirror image, for labels that stay true in it
     recolour: float = 0.0  # chance of another colour, named in the caption, for images of one colour
     skin_tone_weight: float = 1.0  # how often a skin-tone variant is drawn, beside 1 for any other image
+    middle_share: float = (
+        0.0  # share of the times that lie in MIDDLE_TIMES besides those spread evenly over all
+    )
+    align: float = 0.0  # weight of the second part of the loss, that of `alignment`
     start: str = ""  # name of shipped weights for half the size, whose levels this network inherits
     seed: int = 0
 
@@ -104,6 +109,8 @@ ADJUSTABLE = (
     "start",
     "oversample_from",
     "oversample_share",
+    "middle_share",
+    "align",
 )
 
 # Fields that had another name when shipped weights were trained: their records say so still.
@@ -152,9 +159,22 @@ def loss_v(
     return (errors if weight is None else errors * append_dims(weight, errors)).mean()
 
 
-def stratified_times(n: int, rng: torch.Generator) -> Tensor:
-    """n times spread evenly over [0, 1), jittered together: the same mean loss, less noise in it."""
-    return ((torch.arange(n) + torch.rand(n, generator=rng)) / n).double()
+# Where the outline of the image is settled, and where the denoiser in latents loses most against real images.
+MIDDLE_TIMES = (0.3, 0.7)
+
+
+def stratified_times(n: int, rng: torch.Generator, middle_share: float = 0.0) -> Tensor:
+    """n times spread evenly over [0, 1), jittered together: the same mean loss, less noise in it.
+
+    `middle_share` of them (0 to 1) are spread over MIDDLE_TIMES instead.
+    """
+    quantiles = (torch.arange(n) + torch.rand(n, generator=rng)) / n
+    if not middle_share:
+        return quantiles.double()
+    start, end = MIDDLE_TIMES
+    below = (1 - middle_share) * start  # the distribution's cumulative share at the two ends of the middle
+    knots = (0.0, below, below + middle_share + (1 - middle_share) * (end - start), 1.0)
+    return torch.from_numpy(np.interp(quantiles.numpy(), knots, (0.0, start, end, 1.0)))
 
 
 # --- batches -----------------------------------------------------------------------------------------------
@@ -179,6 +199,7 @@ class Batches:
             weight[r] / weight[r].sum() for r in (self.all_rows, self.common_rows)
         )
         self.rng, self.noise = np.random.default_rng(seed), torch.Generator().manual_seed(seed)
+        self.rows, self.mirrored = np.zeros(0, int), np.zeros(0, bool)  # (B,) what the last batch shows
 
     def next_batch(self, done: float) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """x0, eps, t, tokens for one step, at `done` of the run (0 to 1)."""
@@ -188,6 +209,7 @@ class Batches:
             common_rows = self.rng.choice(self.common_rows, self.size, p=self.common_chances)
             rows = np.where(oversampled, common_rows, rows)
         x0 = self.data.examples(rows)
+        flip = np.zeros(self.size, bool)
         if self.recipe.flip:
             flip = self.may_flip[self.data.label[rows]] & (self.rng.random(self.size) < self.recipe.flip)
             x0[torch.from_numpy(flip)] = self.data.mirrored(rows[flip])
@@ -201,9 +223,12 @@ class Batches:
                 painted = self.data.recoloured(row, x0[i], colour) if caption else None
                 if caption and painted is not None:
                     x0[i], words = painted, caption
+                    flip[i] &= self.data.mirrors_recoloured
             tokens.append(self.captions.tokens(words, int(self.data.style[row]), self.rng))
+        self.rows, self.mirrored = rows, flip
         eps = torch.randn(x0.shape, generator=self.noise)
-        return x0, eps, stratified_times(self.size, self.noise), torch.tensor(tokens)
+        times = stratified_times(self.size, self.noise, self.recipe.middle_share)
+        return x0, eps, times, torch.tensor(tokens)
 
 
 # --- the start ---------------------------------------------------------------------------------------------
@@ -345,6 +370,7 @@ class Training:
     state: dict = field(
         default_factory=lambda: {"step": 0, "images": 0, "minutes": 0.0, "core_hours": 0.0, "earlier": []}
     )
+    alignment: Alignment | None = None
 
     def save(self, path: Path) -> None:
         """Write `last.pt`; a run that is killed meanwhile leaves the older file whole."""
@@ -356,6 +382,8 @@ class Training:
             "session": self.session,
             "planned": self.planned,
         }
+        if self.alignment is not None:
+            saved["alignment"] = self.alignment.state_dict()
         torch.save(saved, path.with_suffix(".tmp"))
         os.replace(path.with_suffix(".tmp"), path)
 
@@ -366,6 +394,8 @@ class Training:
         for decay, average in self.averages.items():
             average.load_state_dict(saved["averages"][decay])
         self.optimizer.load_state_dict(saved["optimizer"])
+        if self.alignment is not None and "alignment" in saved:
+            self.alignment.load_state_dict(saved["alignment"])
         self.state = saved["state"]
         if (saved["session"], saved["planned"]) != (self.session, self.planned):
             self.state["earlier"].append({"images": self.state["images"], **saved["session"]})
@@ -541,6 +571,8 @@ def worker(rank: int, args: argparse.Namespace, recipe: Recipe) -> None:
         session={"recipe": asdict(recipe), "workers": args.workers, "data": args.data.stem},
         planned=[args.minutes, args.images],
     )
+    if recipe.align:  # after the averages, which are copies of the network and hold nothing for it
+        training.alignment = Alignment.of_file(net, args.features, recipe.lr_adam, recipe.warm_up)
     if args.resume and (args.out / "last.pt").exists():
         training.resume(args.out / "last.pt", device)
     elif args.resume:
@@ -562,11 +594,16 @@ def worker(rank: int, args: argparse.Namespace, recipe: Recipe) -> None:
     for done in _timed_steps(state, args, per_worker * args.workers):
         x0, eps, t, tokens = (v.to(device) for v in batches.next_batch(done))
         loss = loss_v(net, x0, eps, t, tokens, recipe.schedule)
-        (loss / args.workers).backward()
+        objective = loss
+        if training.alignment is not None:
+            objective = loss + recipe.align * training.alignment.loss(batches.rows, batches.mirrored)
+        (objective / args.workers).backward()
         if args.workers > 1:
             dist.all_reduce(training.optimizer.flat_grad)
         factor = lr_factor(state["step"], done, recipe)
         training.optimizer.step(factor)
+        if training.alignment is not None:
+            training.alignment.step(factor)
         if log is None:
             continue
         for average in training.averages.values():
@@ -624,6 +661,9 @@ def main() -> None:
     )
     parser.add_argument("--data", type=Path, default=Path("data/emoji32.npz"))
     parser.add_argument("--out", type=Path, default=Path("runs/emoji32"))
+    parser.add_argument(
+        "--features", type=Path, default=Path("data/features128.npz"), help="file of `alignment`, for --align"
+    )
     parser.add_argument("--minutes", type=float, default=0, help="length of the run in minutes of training")
     parser.add_argument("--images", type=int, default=0, help="length of the run in images seen")
     parser.add_argument("--workers", type=int, default=1, help="processes that share each batch")
@@ -653,6 +693,8 @@ def main() -> None:
         parser.error("say how long: --minutes or --images")
     if args.batch % args.workers:
         parser.error("--batch must be a multiple of --workers")
+    if args.align and args.workers > 1:
+        parser.error("--align works with one worker alone")
     check_latents(args.data)
     args.out.mkdir(parents=True, exist_ok=True)
     recipe = Recipe(channels=tuple(args.channels), **{name: getattr(args, name) for name in ADJUSTABLE})

@@ -162,6 +162,20 @@ def test_the_commands_of_a_latent_network_encode_its_images_first():
     assert "evaluate --model emoji128" in inside and "eval_outside --model emoji128" in outside
 
 
+def test_the_card_says_which_times_and_which_features_a_network_was_trained_with():
+    recipe = asdict(Recipe(channels=(8, 8)))
+    facts = {"images": 80, "workers": 1, "minutes": 1.0, "data": "latent128", "recipe": recipe}
+    plain = sections.recipe_text(facts, "emoji128")
+    assert "times spread evenly in each batch." in plain and "Inception" not in plain
+    assert not any("alignment" in line for line in sections.commands("emoji128", 128, facts))
+    facts["recipe"] = recipe | {"middle_share": 0.4, "align": 0.5}
+    said = sections.recipe_text(facts, "emoji128")
+    assert "40% of them from 0.3 to 0.7 alone" in said and "with weight 0.5" in said and "Inception" in said
+    found = sections.commands("emoji128", 128, facts)
+    assert found[2].endswith("alignment --data data/emoji128.npz --out data/features128.npz")
+    assert "--middle-share 0.4 --align 0.5" in found[3]
+
+
 @pytest.mark.parametrize("name", list(checkpoints.manifest()))
 def test_a_shipped_network_is_made_again_by_every_session_and_left_unpublished(name, monkeypatch, capsys):
     run = []

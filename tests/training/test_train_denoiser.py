@@ -55,6 +55,17 @@ def test_times_of_a_batch_cover_the_range_evenly():
     assert ((t * 10).floor() == torch.arange(10)).all()
 
 
+@pytest.mark.parametrize("share", (0.0, 0.4, 1.0))
+def test_the_share_of_the_times_in_the_middle_is_what_the_recipe_says(share):
+    t = train.stratified_times(10_000, torch.Generator().manual_seed(0), share)
+    start, end = train.MIDDLE_TIMES
+    assert ((t >= start) & (t < end)).double().mean() == pytest.approx(
+        share + (1 - share) * (end - start), abs=1e-3
+    )
+    assert (t < start).double().mean() == pytest.approx((1 - share) * start, abs=1e-3)
+    assert t.min() >= (start if share == 1 else 0) and t.max() < (end + 1e-6 if share == 1 else 1)
+
+
 def test_the_rate_warms_up_holds_and_falls_to_nothing():
     recipe = train.Recipe(warm_up=10, decay=0.25)
     assert train.lr_factor(0, 0.0, recipe) == pytest.approx(0.1)

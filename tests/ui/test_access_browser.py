@@ -1,6 +1,7 @@
 """What a reader with a keyboard, a screen reader or large type needs, tried in a real browser."""
 
 import pytest
+from browser_helpers import rest
 from playwright.sync_api import expect
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
@@ -42,13 +43,6 @@ def visit(browser, server):
     for context in contexts:
         context.close()
     assert not wrong
-
-
-def rest(page):
-    """Wait until no script runs, and the browser has been told so twice in a row."""
-    for _ in range(2):
-        page.wait_for_selector("[data-testid=stApp][data-test-script-state=notRunning]")
-        page.wait_for_timeout(300)
 
 
 @pytest.mark.parametrize("path", ["/", f"/reverse?{QUICK}", "/forward?T=10", f"/unet?{QUICK}"])

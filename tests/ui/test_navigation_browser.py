@@ -6,7 +6,7 @@ import re
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
-from browser_helpers import is_accessible
+from browser_helpers import is_accessible, rest
 from playwright.sync_api import expect
 
 from diffviz.lessons import pages
@@ -42,13 +42,6 @@ def page(visit):
 
 
 PHONE = {"width": 390, "height": 844, "has_touch": True, "is_mobile": True}
-
-
-def rest(page):
-    """Wait until no script runs, and none is about to."""
-    for _ in range(2):
-        page.wait_for_selector("[data-testid=stApp][data-test-script-state=notRunning]")
-        page.wait_for_timeout(300)
 
 
 def at(page, title):

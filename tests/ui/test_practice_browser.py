@@ -4,7 +4,7 @@ import re
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
-from browser_helpers import is_accessible, is_no_wider
+from browser_helpers import is_accessible, is_no_wider, rest
 from playwright.sync_api import expect
 
 from diffviz.ui.practice import TITLES
@@ -37,13 +37,6 @@ def practice(browser, server):
     for context in contexts:
         context.close()
     assert not wrong
-
-
-def rest(page):
-    """Wait until no script runs, and the browser has been told so twice in a row."""
-    for _ in range(2):
-        page.wait_for_selector("[data-testid=stApp][data-test-script-state=notRunning]")
-        page.wait_for_timeout(250)
 
 
 def way(page):

@@ -1,6 +1,7 @@
 """The drawing pad in a real browser: each button does its work once, whatever number of reruns came before."""
 
 import pytest
+from browser_helpers import rest
 from playwright.sync_api import expect
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
@@ -12,12 +13,6 @@ def painted(pad):
         "c => { const d = c.getContext('2d').getImageData(0, 0, c.width, c.height).data;"
         " let n = 0; for (let i = 0; i < d.length; i += 4) n += d[i] + d[i + 1] + d[i + 2] < 765; return n }"
     )
-
-
-def rest(page):
-    for _ in range(2):
-        page.wait_for_selector("[data-testid=stApp][data-test-script-state=notRunning]")
-        page.wait_for_timeout(300)
 
 
 def test_one_undo_takes_back_one_stroke_after_several_reruns(browser, server):

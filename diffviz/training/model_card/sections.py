@@ -9,7 +9,7 @@ import numpy as np
 
 from diffviz.evaluation.results import DistanceHistogram
 from diffviz.training.model_card.tables import heldout_losses
-from diffviz.training.train_denoiser import ADJUSTABLE, Recipe, current_recipe
+from diffviz.training.train_denoiser import ADJUSTABLE, MIDDLE_TIMES, Recipe, current_recipe
 
 MEASURES = ("evaluate", "eval_outside")  # the commands whose figures the card leads with
 
@@ -22,13 +22,19 @@ def core_hours(facts: dict) -> float:
 def recipe_text(facts: dict, name: str) -> str:
     """How a network was trained, in sentences."""
     recipe = current_recipe(facts["recipe"])
+    middle = " to ".join(map(str, MIDDLE_TIMES))
     said = [
         f"{facts['images']:,} images in {core_hours(facts):.1f} core-hours on a CPU shared with other work, batch "
         f"{recipe['batch']}, bf16.",
         f"Muon on the weight matrices (rate {recipe['lr_muon']}), AdamW on the rest ({recipe['lr_adam']}), flat, then "
         f"down to nothing over the last {recipe['decay']:.0%}; average of weights with decay "
         f"{facts.get('ema', recipe['ema'])} a step.",
-        f"Loss: v, unweighted, {recipe['schedule']} schedule, times spread evenly in each batch.",
+        f"Loss: v, unweighted, {recipe['schedule']} schedule, times spread evenly in each batch"
+        f"{f', {share:.0%} of them from {middle} alone' if (share := recipe.get('middle_share')) else ''}.",
+        f"Besides, with weight {recipe['align']:g}, one minus the cosine of features in its middle, projected, and "
+        "those of Inception on the clean image (`alignment`)."
+        if recipe.get("align")
+        else "",
         f"From {recipe['oversample_from']:.0%} of the run on, {recipe['oversample_share']:.0%} of the "
         "images were everyday ones."
         if recipe["oversample_share"]
@@ -59,7 +65,7 @@ def recipe_text(facts: dict, name: str) -> str:
             f"In {len(facts['earlier']) + 1} sessions, each of which began again at the full rate; what is said here is "
             "of the last, the commands are those of all."
         )
-    return " ".join(said)
+    return " ".join(filter(None, said))
 
 
 def latent(facts: dict) -> bool:
@@ -78,6 +84,8 @@ def commands(name: str, size: int, facts: dict, runs: str = "runs") -> list[str]
         lines.append(f"build_dataset --size {size} --out data/{name}-tones.npz --skin-tones")
     if latent(facts):
         lines.append(f"encode_dataset --data data/{name}.npz --out data/{facts['data']}.npz")
+    if any(s["recipe"].get("align") for s in sessions):
+        lines.append(f"alignment --data data/{name}.npz --out data/features{size}.npz")
     for i, session in enumerate(sessions):
         recipe = current_recipe(session["recipe"])
         lines.append(
