@@ -502,8 +502,9 @@ _EVERY = (
     Case(
         "time-off-by-one", "The time is off by one step", "told_time", time_of_next_step,
         sign="Specks of noise are left on the white ground, and the colours are a little dull.",
-        why="The network is told the noise level of the next step, which is lower. It removes as much noise as "
-        "it is told there is, so some is left at every step.",
+        why="The network is told the noise level of the next step, which is lower. In the last step it is told of no "
+        "noise, and leaves what is still there. In the steps before, its output is read at the true level and does not "
+        "fit it: that dulls the colours.",
         source=Source(
             "DDPM and DDIM in diffusers: previous_timestep() off by one from the next timestep with trailing spacing",
             _github("huggingface/diffusers", 9261),

@@ -111,8 +111,8 @@ def strongest_guidance(seed: int) -> Question:
 
 
 def nearest_sampler(seed: int) -> Question:
-    """Three samplers at an NFE of six each against a long run from the same noise: who ends nearest, if anyone?"""
-    budget, long = 6, 60
+    """Three samplers at an NFE of seven each against a long run from the same noise: who ends nearest, if anyone?"""
+    budget, long = 7, 60
     titles = {name: SAMPLERS[name].title for name in ("ddim", "heun", "unipc")}
     target = sample_trajectory(_settings(seed, sampler="dpmpp_2m", steps=long, guidance=1.0))
     finals = {
@@ -250,7 +250,7 @@ def heun_calls(seed: int) -> Question:
             "That would be one a step: neither Heun's second evaluation nor guidance is in it.",
             "One doubling is missing: Heun evaluates twice a step, and guidance doubles each evaluation.",
             "Heun evaluates twice in every step but the last, and guidance doubles that.",
-            "That is twice too many.",
+            "That is more than twice as many as were made.",
         ],
         options.index(counted.asked),
     )

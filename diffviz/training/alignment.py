@@ -6,8 +6,8 @@
 Representation alignment (REPA, Yu et al. 2024, arXiv 2410.06940): the denoiser sees a noised image, and what it has
 made of it inside is compared, position by position, with what a network trained on photographs makes of the clean
 one. That network is Inception (Szegedy et al. 2015, arXiv 1512.00567), trained on ImageNet, and not the one of
-`evaluation.outside_judge`, whose figures stay independent of the training. Of its features, those of the last layers with 8 × 8
-positions at a side of INPUT pixels are kept, each channel at unit variance, along their first principal directions.
+`evaluation.outside_judge`, whose figures stay independent of the training. Its features are those of the last layers
+with 8 × 8 positions at a side of INPUT pixels, each channel at unit variance, along their first principal directions.
 
 The file holds, for N images: features (N, D, 8, 8) float16, network (text) the package they come from.
 """
