@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from diffviz.analysis.spaces import LATENTS, PIXELS, Space, space_of
+from diffviz.diffusion.schedules import SCHEDULES
 from diffviz.evaluation.metrics import PER_IMAGE, rmse
 from diffviz.pipelines.trajectory import Trajectory
 
@@ -18,8 +19,8 @@ MAX_DECODED = 60  # frames of a run in latents that are shown, and so decoded, b
 class Convergence:
     """How near x0_hat is, as an image, to the finished one at each frame, from 0 to 1: two (F,) arrays.
 
-    `layout` compares the averages of 8 × 8 blocks, `detail` the rest. Each is 1 - RMSE / RMSE of the first estimate:
-    1 means equal to the finished image, 0 no nearer to it than the first estimate was.
+    `layout` compares the averages over the squares of an 8 × 8 grid, `detail` the rest. Each is 1 - RMSE / RMSE of the
+    first estimate: 1 means equal to the finished image, 0 no nearer to it than the first estimate was.
     """
 
     layout: np.ndarray
@@ -68,8 +69,13 @@ def clipped_share(x0: np.ndarray) -> np.ndarray:
 def guidance_scale(run: Trajectory) -> float | None:
     """The guidance scale of a trajectory that is guided; 1 where nothing guides it, None where its settings do not say."""
     scale = run.settings.get("guidance")
-    conditioned = any(run.settings.get(name) for name in ("prompt", "style", "negative"))
-    return None if scale is None else float(scale) if conditioned else 1.0
+    return (
+        None if scale is None else float(scale) if _conditioned(run) or run.settings.get("negative") else 1.0
+    )
+
+
+def _conditioned(run: Trajectory) -> bool:
+    return bool(run.settings.get("prompt") or run.settings.get("style"))
 
 
 def reverse_captions(run: Trajectory, planned: int | None = None) -> list[str]:
@@ -92,7 +98,8 @@ def reverse_captions(run: Trajectory, planned: int | None = None) -> list[str]:
         else:
             limits = _limits(run.x0[i], space) if guided else ""
             stage = None if done is None else (float(done.layout[k]), float(done.detail[k]))
-            texts.append(f"Step {i + 1} of {steps}: {_what(i, scale, stage, space)}.{limits}")
+            what = _first(run, scale, space) if i == 0 else _what(stage, space)
+            texts.append(f"Step {i + 1} of {steps}: {what}.{limits}")
     return [space.say(text) for text in texts]
 
 
@@ -112,10 +119,8 @@ def _stopped(i: int, steps: int, t: float) -> str:
     )
 
 
-def _what(i: int, scale: float | None, stage: tuple[float, float] | None, space: Space) -> str:
-    """What there is to see at a frame that is not the last; `stage` is how near layout and detail are to the end."""
-    if i == 0:
-        return _first(scale, space)
+def _what(stage: tuple[float, float] | None, space: Space) -> str:
+    """What there is to see at a frame within the run; `stage` is how near layout and detail are to the end."""
     if stage is None:
         return "x̂₀ is what is predicted from xₜ at this step"
     return f"{_stage(*stage, space.image_of('x̂₀'))} ({_figures(*stage)})"
@@ -125,10 +130,15 @@ def img2img_captions(run: Trajectory, planned: int) -> list[str]:
     """Captions of an image-to-image trajectory: as `reverse_captions`, but for the first frame."""
     space = space_of(run)
     given = "the latents of the given image" if space is LATENTS else "the given image"
-    first = space.say(
-        f"Step 1 of {planned}: {given}, noised to t = {run.t[0]:.2f}. "
-        f"x̂₀ is what the network predicts of {'them' if space is LATENTS else 'it'} from there."
+    noised = (
+        f"{given}, noised to t = {run.t[0]:.2f}. x̂₀ is what the network predicts of "
+        f"{'them' if space is LATENTS else 'it'} from there."
     )
+    if run.t[0] == 1:
+        noised = (
+            f"at t = 1 next to nothing is left of {given}. x̂₀ is what the network predicts from noise alone."
+        )
+    first = space.say(f"Step 1 of {planned}: {noised}")
     return [first, *reverse_captions(run, planned)[1:]]
 
 
@@ -159,14 +169,18 @@ def inpaint_captions(run: Trajectory, planned: int, known: np.ndarray, mask: np.
     return texts
 
 
-def _first(scale: float | None, space: Space) -> str:
-    """What the estimate at pure noise is: without guidance, E[x0 | x_1, c] = E[x0 | c]."""
+def _first(run: Trajectory, scale: float | None, space: Space) -> str:
+    """What the estimate at pure noise is: without guidance, E[x0 | x_1, c] = E[x0 | c] where alpha is 0 there."""
     start = "xₜ is Gaussian noise and holds nothing of an image"
     if scale is None:
         return f"{start}; x̂₀ is the first prediction"
     if scale == 1:
+        alpha = float(SCHEDULES[run.settings.get("schedule", "cosine")].alpha(run.t[0]))
+        if alpha > 1e-3:
+            return f"{start}, but the network is told that α = {alpha:.3f} of one is in it, and x̂₀ follows from that"
         latents = "the latents of " if space is LATENTS else ""
-        return f"{start}, so x̂₀ estimates the mean of {latents}all images that fit the prompt"
+        which = "images that fit the prompt" if _conditioned(run) else "training images"
+        return f"{start}, so x̂₀ estimates the mean of {latents}all {which}"
     clipped = ", clipped" if space.clipped else ""
     return f"{start}; x̂₀ is guided: x̂₀(∅) + {scale:g}·(x̂₀(c) − x̂₀(∅)){clipped}"
 

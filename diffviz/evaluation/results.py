@@ -127,9 +127,11 @@ class GuidanceSweep(MeasuredResult):
         """{guidance, nfe, kid, label_top5, …} of each scale, rising."""
         return self.raw["scales"]
 
-    def best(self, measure: str, *, lowest: bool = False) -> float:
-        """The scale at which a measure has its highest value, or its lowest."""
-        return (min if lowest else max)(self.scales, key=lambda row: row[measure]["value"])["guidance"]
+    def best(self, measure: str, *, lowest: bool = False) -> list[float]:
+        """The scales at which a measure has its highest value, or its lowest: several where they tie."""
+        values = [row[measure]["value"] for row in self.scales]
+        best = min(values) if lowest else max(values)
+        return [row["guidance"] for row, value in zip(self.scales, values, strict=True) if value == best]
 
     def against_unguided(self) -> dict[str, list[float]]:
         """Scales whose KID is lower or higher than that of w = 1 by the paired 95 % interval, and those of unclear sign."""

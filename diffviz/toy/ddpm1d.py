@@ -77,6 +77,11 @@ class Chain:
         density = (log - log.max()).exp()
         return density / (density.sum() * SPACING)
 
+    def model_error(self, x_t: float, t: int) -> float:
+        """How much of its mass the model's Gaussian has elsewhere than q(x_{t-1} | x_t): their total variation distance."""
+        apart = normal_pdf(GRID, *self.model(x_t, t)) - self.reverse_density(x_t, t)
+        return 0.5 * float(apart.abs().sum()) * SPACING
+
     @cached_property
     def mmse(self) -> Tensor:
         """E[(x_0 - E[x_0 | x_t])^2] at t = 1 … T, the smallest squared error there can be: (T,)."""

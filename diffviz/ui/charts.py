@@ -146,7 +146,7 @@ def convergence(
     figure.add_scatter(
         x=steps,
         y=layout,
-        name="layout (averages of 8 × 8 blocks)",
+        name="layout (averages on an 8 × 8 grid)",
         mode="lines+markers",
         line={"color": colours["signal"], "width": 3},
         marker={"symbol": "square", "size": 6},

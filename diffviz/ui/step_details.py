@@ -71,6 +71,11 @@ def one_step_in_numbers(recorded: Trajectory, settings: Settings) -> None:
             st.caption("For DDIM and Euler the last two columns are equal: that is the whole step.")
         elif last:
             st.caption(space.say("The last step ends on x̂₀ itself: no noise is added back."))
+        elif np.allclose(*list(table.values())[-2:], atol=1e-3 if halved else 1e-5):
+            st.caption(
+                "The last two columns are equal here: at this step, this sampler has only the prediction that DDIM has, "
+                "and takes its step. At others they differ."
+            )
         else:
             st.caption(
                 "The last two columns differ: this sampler makes another step from the same prediction."

@@ -83,10 +83,15 @@ def test_forward_captions_compare_the_powers_of_image_and_noise():
     [
         ({"guidance": 3.0, "prompt": "cat"}, "x̂₀(∅) + 3·(x̂₀(c) − x̂₀(∅)), clipped", "mean of all"),
         ({"guidance": 1.0, "prompt": "cat"}, "estimates the mean of all images that fit", "clipping"),
-        ({"guidance": 3.0, "prompt": ""}, "estimates the mean of all images that fit", "clipping"),
+        ({"guidance": 3.0, "prompt": ""}, "estimates the mean of all training images", "clipping"),
+        (
+            {"guidance": 1.0, "prompt": "cat", "schedule": "linear"},
+            "told that α = 0.007 of one is in it",
+            "the mean",
+        ),
         ({}, "x̂₀ is the first prediction", "mean of all"),
     ],
-    ids=["guided", "scale 1", "no prompt", "unknown"],
+    ids=["guided", "scale 1", "no prompt", "an image is left", "unknown"],
 )
 def test_the_first_caption_says_what_the_prediction_is(settings, says, never):
     run = dataclasses.replace(run_towards(image()), settings=settings)
@@ -104,8 +109,10 @@ def test_captions_of_a_guided_run_count_the_clipped_values():
 def test_a_run_from_an_image_begins_with_the_timestep_it_was_noised_to():
     run = run_towards(image())
     texts = frame_captions.img2img_captions(run, 10)
-    assert "noised to t = 1.00" in texts[0]
+    assert "at t = 1 next to nothing is left of the given image" in texts[0]
     assert texts[1:] == frame_captions.reverse_captions(run)[1:]
+    later = dataclasses.replace(run, t=0.6 * run.t)
+    assert "the given image, noised to t = 0.60" in frame_captions.img2img_captions(later, 10)[0]
 
 
 def test_captions_of_inpainting_give_the_error_outside_the_mask():

@@ -112,10 +112,9 @@ def _result(answers: list[staircase.Answer], guess: str, ladders: results.BlindT
     told = "" if guess == UNASKED else f"You had predicted {guess}."
     st.subheader(f"{right} of {len(answers)} right", anchor=False)
     if limit is None:
-        hardest = max(k for k, _ in answers)
         st.markdown(
-            f"The staircase has no reversal: you went straight to {hardest} step{'s' if hardest > 1 else ''}, as far as it "
-            f"goes, so there is no threshold to estimate. {told}"
+            "The staircase turned fewer than two times, and a threshold is estimated from where it turns: so there is "
+            f"none. {told}"
         )
     else:
         st.markdown(

@@ -30,6 +30,12 @@ SCALES = (3.0, 30.0)
 Sampled = tuple[np.ndarray, float]  # images (N, C, H, W) and the seconds they took
 
 
+def _with_prompt(settings: Settings) -> str:
+    return (
+        "the prompt alone, w = 1" if settings.guidance == 1 else f"classifier-free, w = {settings.guidance:g}"
+    )
+
+
 def show(settings: Settings, stage: Stage) -> None:
     """Unconditional samples guided by a classifier towards a label, beside none and beside classifier-free guidance."""
     label_classifier = classifier.load(ASSETS / "classifier32.safetensors")
@@ -83,8 +89,8 @@ def _explain(
     said = "" if guess == UNASKED else f"You said **{guess}**; that is for your eyes to decide. "
     st.markdown(
         f"{said}The classifier's mean probability of “{label}” is {sure[nothing].mean():.0%} without guidance, "
-        f"{sure[hard].mean():.0%} at scale {SCALES[-1]:g}, and {sure[words].mean():.0%} with the prompt and "
-        "classifier-free guidance."
+        f"{sure[hard].mean():.0%} at scale {SCALES[-1]:g}, and {sure[words].mean():.0%} with the prompt"
+        f"{' alone' if settings.guidance == 1 else ' and classifier-free guidance'}."
     )
     plain, guided = rows[nothing][1], rows[hard][1]
     st.markdown(
@@ -135,7 +141,7 @@ def _rows(settings: Settings, label_classifier: classifier.LabelClassifier, labe
             )
             for s in SCALES
         },
-        f"classifier-free, w = {settings.guidance:g}": partial(_images, settings),
+        _with_prompt(settings): partial(_images, settings),
     }  # fmt: skip
 
     def note(images: np.ndarray) -> str:

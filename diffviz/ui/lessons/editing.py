@@ -146,9 +146,10 @@ def img2img(stage: Stage, settings: Settings, image: Picture, strength: float) -
         )
         st.markdown(
             f"$s$ is the strength. Sampling does not begin with pure noise at $t = 1$ but with {source_image}, noised to "
-            "$t = s$ in one step of the closed form. From there on it is the ordinary reverse process: the network, the "
-            "sampler and the guidance are unchanged, and nothing was trained for it (SDEdit, Meng et al. 2022, arXiv "
-            f"2108.01073). Of the {STEPS} steps from pure noise it takes the share $s$, here {edit.frames}: NFE {edit.nfe}."
+            "$t = s$ in one step of the closed form (at $s = 1$ nothing of it is left). From there on it is the ordinary "
+            "reverse process: the network, the sampler and the guidance are unchanged, and nothing was "
+            "trained for it (SDEdit, Meng et al. 2022, arXiv 2108.01073). "
+            f"Of the {STEPS} steps from pure noise it takes the share $s$, here {edit.frames}: NFE {edit.nfe}."
         )
     source.show(editing.sdedit_init, editing.img2img_steps)
     st.header("One image at every strength", anchor=False)

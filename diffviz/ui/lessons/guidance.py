@@ -397,6 +397,12 @@ def _scale_row(settings: Settings, found: AtScale, fill: int = 0) -> str:
     )
 
 
+def _listed(scales: Sequence[float]) -> str:
+    """Scales as words: "3", "3 and 4", "3, 4 and 5"."""
+    *most, last = (f"{w:g}" for w in scales)
+    return f"{', '.join(most)} and {last}" if most else last
+
+
 def _measured(settings: Settings) -> None:
     st.header("Measured on many captions", anchor=False)
     measured = load_result("guidance", settings.model)
@@ -414,8 +420,9 @@ def _measured(settings: Settings) -> None:
     scales, floor = [row["guidance"] for row in found.scales], KID_SCALE * found.raw["floor"]["value"]
     charts.show(charts.guidance_tradeoff(scales, agreement, kid, floor, theme.palette()), "guidance-chart")
     st.markdown(
-        f"Of the scales measured, agreement with the caption is highest at **w = {found.best('label_top5'):g}** and KID, "
-        f"the distance to real images, lowest at **w = {found.best('kid', lowest=True):g}**. {_against_unguided(found)} "
+        f"Of the scales measured, agreement with the caption is highest at **w = "
+        f"{_listed(found.best('label_top5'))}** and KID, the distance to real images, lowest at **w = "
+        f"{_listed(found.best('kid', lowest=True))}**. {_against_unguided(found)} "
         "Guidance trades diversity for agreement with the prompt (Ho & Salimans 2022, arXiv 2207.12598)."
     )
     st.caption(

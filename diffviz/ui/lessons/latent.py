@@ -113,11 +113,13 @@ def training_note() -> None:
     """How long the network was trained, since its images are to be judged by that."""
     _, facts = checkpoints.metadata(ASSETS / checkpoints.manifest()[NETWORK].file)
     begun = facts["recipe"].get("start")
+    _, other = checkpoints.metadata(ASSETS / checkpoints.manifest()[checkpoints.SHARP].file)
     st.caption(
         f"The latent network was trained on {facts['images'] / 1000:,.0f} thousand images in "
         f"{facts['core_hours']:.1f} hours of one processor core"
         + (f", beginning with the weights of {begun}" if begun else "")
-        + ", far less than those of the other lessons: its images are rough still. The autoencoder is finished."
+        + f". That is {facts['images'] / other['images']:.0%} of the images that the network for 64 × 64 pixels has seen: "
+        "its images are rough still. The autoencoder is finished."
     )
 
 
@@ -239,7 +241,7 @@ def diffuse_forward(stage: Stage, image: np.ndarray) -> None:
     st.markdown(
         r"Both follow $q(z_t \mid z_0) = \mathcal N(\sqrt{\bar\alpha_t}\, z_0,\ (1-\bar\alpha_t) I)$ with the same "
         r"schedule. The SNR at each t is the "
-        "same number, and yet the decoded latents lose the image sooner or later than the pixels: neighbouring "
+        "same number, and yet the decoded latents do not lose the image at the same t as the pixels: neighbouring "
         "pixels say nearly the same and can be averaged against the noise, latents hold less of what can be "
         "guessed from the neighbours."
     )
@@ -430,7 +432,7 @@ def cost(stage: Stage, net: Denoiser, steps: int) -> None:
         f"{rows[0].factor:.1f} at "
         f"{rows[0].size} × {rows[0].size} to {rows[-1].factor:.1f} at {rows[-1].size} × {rows[-1].size}, since "
         f"self-attention at the lowest level grows "
-        "with the fourth power of the side and the latent network has one level less above it."
+        "with the fourth power of the side, and that of the latent network has a quarter as many positions."
     )
     st.subheader("On this computer, now", anchor=False)
     if "latent-times" not in st.session_state:
@@ -511,7 +513,8 @@ def _text_encoder(found: pipeline_parts.PartsRun) -> None:
         hide_index=True,
     )
     st.caption(
-        "Nearest among the embeddings before mixing. They were learned from captions alone, along with the U-Net."
+        "Nearest among the embeddings before mixing. They were learned along with the U-Net, from our images and "
+        "their captions and no other text."
     )
 
 

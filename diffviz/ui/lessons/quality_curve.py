@@ -54,7 +54,7 @@ def show(stage: Stage, settings: Settings) -> None:
         event = chart(curve, measure, key="curve", timed=timed)
     st.caption(
         f"N = {curve.n:,} generated images a point, 1 to {curve.longest} steps, the same captions and noises for all, "
-        f"guidance scale {curve.raw['guidance']:g} (two evaluations a step); bars are 95 % intervals. "
+        f"guidance scale {curve.raw['guidance']:g} (which doubles the NFE); bars are 95 % intervals. "
         f"{_about(measure, curve)}"
     )
     if guess is None:
@@ -205,7 +205,9 @@ def _about(measure: str, curve: results.QualityCurve) -> str:
         limit = f" Below about {rounding['value']:.3f} the differences are rounding." if rounding else ""
         return (
             f"RMSE to the image of {reference} from the same noise. DDPM has none: it adds new noise at every step and "
-            f"ends in another image.{limit} Both axes are logarithmic: the slope of a line is the order of convergence."
+            f"ends in another image.{limit} Both axes are logarithmic: for steps that are short enough a line falls with a "
+            "slope of minus the order of convergence. With steps as long as these, and with clipping, the lines do "
+            "not reach it."
         )
     return "The share of images in which our classifier sees the subgroup of the caption."
 

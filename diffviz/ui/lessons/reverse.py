@@ -183,7 +183,10 @@ def _predictions_text(run: Run, first: float, finished: float, space: Space) -> 
     detail = f"fine detail (RMS) {'of what is decoded ' if latent else ''}is {first:.2f}"
     of = "the latents of " if latent else ""
     decoded = ", decoded for the chart, " if latent else ", "
-    if not run.settings.guided:
+    known = live.vocabulary(run.settings.model).read(run.settings.prompt).words
+    if not run.settings.guided or not (
+        known or run.settings.style
+    ):  # without a condition there is nothing to guide
         blurred = (
             "a mean of many latents decodes to no sharp image"
             if latent
@@ -252,10 +255,7 @@ def evaluations_table(run: Run) -> None:
     """Input and output of the network evaluations, step by step."""
     settings, space = run.settings, live.space(run.settings.model)
     with st.expander(f"All {settings.nfe} network evaluations (NFE), step by step", icon=":material/table:"):
-        twice = [
-            *(["conditional and unconditional (guidance)"] if settings.guided else []),
-            *(["at both ends of a step (Heun)"] if SAMPLERS[settings.sampler].evals_per_step > 1 else []),
-        ]
+        both_ends = SAMPLERS[settings.sampler].evals_per_step > 1
         st.markdown(
             space.say(
                 "Inputs: xₜ, its noise level as the angle arctan(σ/α), and the tokens of the prompt. Output: v, and from "
@@ -263,9 +263,14 @@ def evaluations_table(run: Run) -> None:
                 "x̂₀, " + ("clipped to [−1, 1]. " if space.clipped else "not clipped. ")
             )
             + (
-                f"It is evaluated twice each time: {' and '.join(twice)}."
-                if twice
-                else "One evaluation a step."
+                "Two evaluations a step, at both ends (Heun); one in the last"
+                if both_ends
+                else "One evaluation a step"
+            )
+            + (
+                ", each for the conditional and the unconditional prediction (guidance)."
+                if settings.guided
+                else "."
             )
         )
         st.dataframe(run.derive(_evaluations, settings.schedule), hide_index=True)
@@ -329,7 +334,8 @@ A step from $t$ to the earlier $s$:
 - **DDPM** (Ho et al. 2020, arXiv 2006.11239, equations 6 and 7): stochastic. It removes more of the predicted noise and
   adds fresh noise, so that the noise level at $s$ is the same. With exact predictions and many steps it samples
   the same **distribution** as DDIM; from one initial noise the two give different images.
-- **Euler** takes DDIM's steps in other coordinates. **Heun** evaluates at both ends of a step and takes the mean slope.
+- **Euler** takes DDIM's steps in other coordinates. **Heun** evaluates at both ends of a step and takes the mean slope
+  (the last step, to σ = 0, has one evaluation, and a first one from pure noise, where α = 0, is DDIM's).
   **DPM-Solver++** and **UniPC** use the predictions of earlier steps as well.
 
 For the schedule "flow", read $1-t$ for $\sqrt{\bar\alpha_t}$ and $t$ for $\sqrt{1-\bar\alpha_t}$.

@@ -434,7 +434,7 @@ def one_step(stage: Stage, settings: Settings) -> None:
         )
     st.caption(
         "All of it without guidance (w = 1), so that only the number of steps differs. Fine detail: the RMS of what is "
-        "left of an image when averages over 8 × 8 blocks are taken away."
+        "left of an image when the averages over the squares of an 8 × 8 grid are taken away."
         + (" The mean of many noises is that of their latents, decoded: no mean of images." if latent else "")
     )
     source.show(step_comparison.one_pass)

@@ -260,7 +260,7 @@ def train_toy(stage: Stage, shape: str, target: str, steps: int, seed: int) -> N
     )
     st.markdown(
         f"{verdict(guess, right)}: {when}. Each training step takes {diffusion2d.BATCH} points, each with fresh noise and "
-        "a random timestep. The networks for images are trained with the same objective."
+        "a random timestep. The networks for images are trained in the same way, with v as the target."
     )
     st.header("Does the prediction target matter?", anchor=False)
     _all_targets(stage, task)

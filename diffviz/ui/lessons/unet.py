@@ -532,9 +532,9 @@ def embeddings(stage: Stage, settings: Settings, vocabulary: Vocabulary) -> None
     )  # fmt: skip
     effect = unet_probe.largest_order_effect(settings.prompt, denoiser)
     st.markdown(
-        "The vectors were learned from our captions alone, so neighbours are words with a like effect on images, or "
-        "chance, as cosines this low often are. A layer lets each word take in the mean of all; cross-attention is given "
-        "what comes out, and the mean of that joins the noise level. A mean has no "
+        "The vectors were learned from our images and captions alone, so neighbours are words with a like effect on "
+        "images, or chance, as cosines this low often are. A layer lets each word take in the mean of all; cross-attention "
+        "is given what comes out, and the mean of that joins the noise level. A mean has no "
         f"order: over the orders of the words in this prompt ({len(words)}) it changes by {_power(effect)} at most, which "
         "is rounding."
     )

@@ -65,7 +65,7 @@ def show(stage: Stage, steps: int, place: float, x0: float, x_t: float) -> None:
     with stage.picture:
         charts.show(charts.densities(grid.numpy(), curves, marks, theme.palette()), "scores-ddpm")
     with stage.below:
-        _tell(chain, t, x0, x_t, post, model, exact.numpy(), grid.numpy())
+        _tell(chain, t, x0, x_t, post, model)
         st.header("The variational bound", anchor=False)
         _bound(steps)
         source.show(Chain)
@@ -78,22 +78,18 @@ def _tell(
     x_t: float,
     post: tuple[float, float],
     model: tuple[float, float],
-    exact: np.ndarray,
-    grid: np.ndarray,
 ) -> None:
     bar = float(chain.alpha_bar[t])
     guess = float(chain.denoised(torch.tensor([x_t]).double(), t))
-    spacing = grid[1] - grid[0]
-    gaussian = normal_pdf(torch.from_numpy(grid), *model).numpy()
-    apart = 0.5 * float(np.abs(gaussian - exact).sum() * spacing)
     st.markdown(
         f"Step **t = {t}** of {chain.steps}: βₜ = {float(chain.beta[t]):.3f}, ᾱₜ = {bar:.3f}. Above: x₀ is scaled to "
         f"√ᾱₜ·x₀ = {math.sqrt(bar) * x0:.2f}, with noise of standard deviation {math.sqrt(1 - bar):.2f}. Below, the "
         f"step back from xₜ = {x_t:.2f}: the posterior that knows x₀ has its mean at {post[0]:.2f}; the model knows "
         f"only E[x₀|xₜ] = {guess:.2f}, and has the same variance around {model[0]:.2f}. The **solid** curve is the "
-        f"exact step back for an unknown x₀: in general no Gaussian. The model's is off by {apart:.0%} of its mass "
-        "here (total variation). With more steps the exact step comes nearer to a Gaussian: that is why DDPM takes "
-        "many."
+        f"exact step back for an unknown x₀: in general no Gaussian. The model's is off by "
+        f"{chain.model_error(x_t, t):.0%} of its mass here (total variation): it is a Gaussian, and its variance leaves "
+        "out what is not known of x₀. With more steps both errors get smaller but for the first few t: that is why "
+        "DDPM takes many."
     )
     st.latex(
         r"q(x_{t-1}\mid x_t, x_0) = \mathcal N\!\left(\tfrac{\sqrt{\bar\alpha_{t-1}}\,\beta_t}{1-\bar\alpha_t}\,x_0 + "

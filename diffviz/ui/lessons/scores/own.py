@@ -247,8 +247,8 @@ def _compare(stage: Stage, data: np.ndarray, looks: list[Look]) -> None:
     with stage.below:
         third = len(found.error) // 3
         st.markdown(
-            "Arrows are −σₜ times the noise prediction, that is σₜ²·score, at the same scale in both. The error is "
-            f"{np.mean(found.error[:third]):.2f} over the noisiest third of t and "
+            "Arrows are minus the noise prediction, that is σₜ·score, drawn alike in both, long ones shortened. The error "
+            f"is {np.mean(found.error[:third]):.2f} over the noisiest third of t and "
             f"{np.mean(found.error[-third:]):.2f} over the least noisy one. Where pₜ is near 0 no training example "
             "ever lies, and the error there is not in the loss."
         )
