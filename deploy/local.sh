@@ -88,12 +88,12 @@ export DIFFVIZ_PERMITS=${DIFFVIZ_PERMITS:-$((cores > 1 ? cores / 2 : 1))}
 export OMP_NUM_THREADS=1
 STREAMLIT_SERVER_COOKIE_SECRET=${STREAMLIT_SERVER_COOKIE_SECRET:-$("$python" -c 'import secrets; print(secrets.token_hex(32))')}
 export STREAMLIT_SERVER_COOKIE_SECRET
+export DIFFVIZ_BIND=${DIFFVIZ_BIND:-127.0.0.1:$port} # "*:$port" for the phones of a class as well
 for i in 1 2; do
   begin "app$i" "$python" -m streamlit run app.py --server.port $((first + i - 1)) --server.address 127.0.0.1 \
     --server.headless true --server.fileWatcherType none
   export "DIFFVIZ_APP$i=127.0.0.1:$((first + i - 1))"
 done
-export DIFFVIZ_BIND=${DIFFVIZ_BIND:-127.0.0.1:$port}
 begin haproxy "$haproxy" -db -f deploy/haproxy.cfg
 echo "http://$DIFFVIZ_BIND (logs in $run)"
 wait $!

@@ -16,6 +16,7 @@ import dataclasses
 import os
 import subprocess
 import sys
+import warnings
 from collections.abc import Callable, Iterator
 from importlib import metadata
 from pathlib import Path
@@ -184,12 +185,21 @@ def _inpaint_arguments(parser: argparse.ArgumentParser) -> None:
 def _inpaint(args: argparse.Namespace) -> int:
     from PIL import Image, UnidentifiedImageError
 
+    from diffviz.imaging.uploads import MAX_PIXELS
     from diffviz.pipelines.editing import InpaintSettings, inpaint
 
     image = _open(args.image)
     try:
-        mask = Image.open(args.mask)
-        mask.load()
+        with args.mask.open("rb") as file, warnings.catch_warnings():
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # the limit is our own
+            mask = Image.open(file)
+            if mask.width * mask.height > MAX_PIXELS:
+                raise ValueError(
+                    f"{args.mask} has {mask.width} × {mask.height} pixels: up to {MAX_PIXELS:,} can be used"
+                )
+            mask.load()
+    except Image.DecompressionBombError as error:
+        raise ValueError(f"{args.mask} has far too many pixels: up to {MAX_PIXELS:,} can be used") from error
     except (UnidentifiedImageError, SyntaxError) as error:
         raise ValueError(f"{args.mask} is not an image") from error
     return _make(
@@ -444,4 +454,6 @@ def main(argv: list[str] | None = None) -> int:
         print(f"diffviz: {where}{error.strerror or error}", file=sys.stderr)
     except (ValueError, RuntimeError) as error:
         print(f"diffviz: {error}", file=sys.stderr)
+    except KeyboardInterrupt:
+        return INTERRUPTED
     return 2

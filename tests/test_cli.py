@@ -209,3 +209,19 @@ def test_app_runs_streamlit_on_the_lessons(monkeypatch):
     assert command[1:4] == ["-m", "streamlit", "run"] and command[4].endswith("app.py")
     assert command[command.index("--server.port") + 1] == "9000"
     assert command[command.index("--server.headless") + 1] == "true"
+
+
+def test_a_mask_that_would_fill_the_memory_is_refused_in_a_sentence(cat, capsys):
+    for size in ((20_000, 10_000), (9_000, 9_000)):
+        Image.new("1", size).save("huge.png")
+        assert main(["inpaint", cat, "red heart", "--mask", "huge.png", "--out", "o.png", *FAST]) == 2
+        assert "pixels: up to 40,000,000 can be used" in capsys.readouterr().err
+
+
+def test_an_interrupted_command_ends_as_a_shell_expects(monkeypatch, capsys):
+    def stopped(args):
+        raise KeyboardInterrupt
+
+    monkeypatch.setitem(cli.COMMANDS, "generate", cli.COMMANDS["generate"]._replace(run=stopped))
+    assert main(["generate", "cat face", "--out", "o.png"]) == cli.INTERRUPTED
+    assert "Traceback" not in capsys.readouterr().err

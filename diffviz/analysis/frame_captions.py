@@ -74,6 +74,12 @@ def guidance_scale(run: Trajectory) -> float | None:
     )
 
 
+def _acts(run: Trajectory, i: int) -> bool:
+    """Whether frame i lies in the interval of times in which guidance acts, its lower end left out."""
+    low, high = run.settings.get("interval", (0.0, 1.0))
+    return low < float(run.t[i]) <= high
+
+
 def _conditioned(run: Trajectory) -> bool:
     return bool(run.settings.get("prompt") or run.settings.get("style"))
 
@@ -86,7 +92,7 @@ def reverse_captions(run: Trajectory, planned: int | None = None) -> list[str]:
     """
     steps, scale, space = planned or run.steps, guidance_scale(run), space_of(run)
     done = convergence(run) if run.steps == steps else None
-    guided, at, texts = scale is not None and scale != 1, shown_frames(run, planned), []
+    at, texts = shown_frames(run, planned), []
     for k, i in enumerate(at):
         if i == steps:
             decoded = ", decoded" if space is LATENTS else ""
@@ -96,9 +102,10 @@ def reverse_captions(run: Trajectory, planned: int | None = None) -> list[str]:
         elif i == run.steps:
             texts.append(_stopped(i, steps, float(run.t[i])))
         else:
-            limits = _limits(run.x0[i], space) if guided else ""
+            here = scale if _acts(run, i) else 1.0
+            limits = _limits(run.x0[i], space) if here not in (None, 1) else ""
             stage = None if done is None else (float(done.layout[k]), float(done.detail[k]))
-            what = _first(run, scale, space) if i == 0 else _what(stage, space)
+            what = _first(run, here, space) if i == 0 else _what(stage, space)
             texts.append(f"Step {i + 1} of {steps}: {what}.{limits}")
     return [space.say(text) for text in texts]
 

@@ -28,7 +28,7 @@ def step_sweep(settings: Settings, counts: Sequence[int] = STEP_COUNTS) -> Itera
 
 def reference_steps(settings: Settings) -> Iterator[Step]:
     """The reference trajectory from the same noise, whose image the errors of shorter ones are measured from."""
-    return sample_steps(dataclasses.replace(settings, **REFERENCE))
+    return sample_steps(dataclasses.replace(settings, eta=0.0, **REFERENCE))
 
 
 def max_steps(sampler: str, budget: int) -> int:
@@ -52,7 +52,8 @@ def race_samplers(
         raise ValueError("a comparison needs at least one network evaluation")
     counts = {name: max_steps(name, budget) for name in samplers}
     runs = {
-        name: sample_steps(dataclasses.replace(settings, sampler=name, steps=n)) for name, n in counts.items()
+        name: sample_steps(dataclasses.replace(settings, sampler=name, steps=n, eta=0.0))
+        for name, n in counts.items()
     }
     seen: dict[str, list[Step]] = {name: [] for name in samplers}
     for made in range(1, budget + 1):

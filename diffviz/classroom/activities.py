@@ -110,7 +110,8 @@ class Draft:
         if self.right is None:
             return None
         if self.kind == "number":
-            return abs(answer - self.right) <= self.tolerance
+            # 1.1 lies within 1 ± 0.1, though their difference in binary is a little more.
+            return abs(answer - self.right) <= self.tolerance + 1e-9 * max(abs(answer), abs(self.right))
         return answer == self.right
 
 

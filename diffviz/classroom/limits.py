@@ -22,12 +22,19 @@ class RateLimit:
 
     def spend(self, key: str) -> None:
         """Count a request of this key. Raises TooMany, with the time to wait."""
+        self._take(key, 1)
+
+    def check(self, key: str) -> None:
+        """Raises TooMany where `spend` would, without counting a request."""
+        self._take(key, 0)
+
+    def _take(self, key: str, count: int) -> None:
         with self._lock:
             now = self._clock()
             tokens, at = self._buckets.pop(key, (float(self.burst), now))
             tokens = min(self.burst, tokens + (now - at) * self.per_second)
             enough = tokens >= 1
-            self._buckets[key] = tokens - 1 if enough else tokens, now
+            self._buckets[key] = tokens - count if enough else tokens, now
             if len(self._buckets) > KEPT:
                 self._buckets.popitem(last=False)
         if not enough:

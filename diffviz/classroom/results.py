@@ -20,7 +20,7 @@ from diffviz.classroom.answers import BLIND
 from diffviz.classroom.database import Database
 from diffviz.classroom.discrimination import Discrimination
 from diffviz.classroom.preference import Preference
-from diffviz.classroom.rooms import Room
+from diffviz.classroom.rooms import Participant, Room
 from diffviz.classroom.schema import PARTICIPANTS, SIGNALS
 from diffviz.classroom.votes import Vote
 
@@ -135,6 +135,14 @@ def lost_now(connection: sql.Connection, room: int) -> int:
     return connection.execute(chosen).scalar_one()
 
 
+def is_lost(connection: sql.Connection, who: Participant) -> bool:
+    """Whether a participant has pressed "I'm lost" and not taken it back."""
+    newest = (
+        sql.select(SIGNALS.c.lost).where(SIGNALS.c.participant_id == who.id).order_by(SIGNALS.c.id.desc())
+    )
+    return bool(connection.execute(newest.limit(1)).scalar())
+
+
 def lost_curve(db: Database, room: Room) -> list[tuple[float, int]]:
     """How many were lost from each time on, in seconds since 1970: a step at each change."""
     chosen = (
@@ -189,6 +197,11 @@ def as_csv(db: Database, room: Room) -> str:
     return buffer.getvalue()
 
 
+def number(value: float) -> str:
+    """A number in full, as it was typed: 1234567, and not 1.23457e+06."""
+    return f"{value:.12g}"
+
+
 def in_words(question: Draft, answer: Any) -> str:
     """An answer as a person reads it."""
     if question.kind == "choice":
@@ -196,7 +209,7 @@ def in_words(question: Draft, answer: Any) -> str:
     if question.kind == "order":
         return " → ".join(question.chosen(i).text for i in answer)
     if question.kind == "number":
-        return f"{answer:g} {question.unit}".strip()
+        return f"{number(answer)} {question.unit}".strip()
     if question.kind in BLIND:
         return "; ".join(
             f"set {s + 1}: {question.chosen(a).text} over {question.chosen(b).text}" for s, a, b in answer

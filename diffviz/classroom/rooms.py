@@ -69,7 +69,8 @@ class Participant:
 
 def digest(secret: str) -> str:
     """What is kept of a secret."""
-    return hashlib.sha256(secret.encode()).hexdigest()
+    # What a client sends may have half a surrogate pair, which UTF-8 has no bytes for.
+    return hashlib.sha256(secret.encode(errors="surrogatepass")).hexdigest()
 
 
 def normal_code(typed: str) -> str:
@@ -213,6 +214,16 @@ def join(db: Database, code: str, secret: str | None) -> tuple[Room, Participant
     return room, participant(db, room, secret), secret
 
 
+def has_joined(db: Database, code: str, secret: str) -> bool:
+    """Whether this is the secret of a participant in the room of a code; not where there is no such room."""
+    try:
+        with db.read() as connection:
+            participant_in(connection, room_in(connection, code), secret)
+    except (NotThere, Stranger):
+        return False
+    return True
+
+
 def participant(db: Database, room: Room, secret: str) -> Participant:
     """Whose secret this is. Raises Stranger for one of nobody in this room."""
     with db.read() as connection:
@@ -240,6 +251,7 @@ def set_nickname(db: Database, room: Room, who: Participant, typed: Any) -> str 
         raise Unfit("A nickname is a text.")
     nickname = wording.line(typed, NICKNAME_LENGTH) or None
     with db.write(room.id) as connection:
+        check_open(connection, room, db.clock())
         mine = PARTICIPANTS.c.id == who.id
         connection.execute(sql.update(PARTICIPANTS).where(mine).values(nickname=nickname))
     return nickname
@@ -250,6 +262,7 @@ def signal_lost(db: Database, room: Room, who: Participant, lost: Any) -> None:
     if not isinstance(lost, bool):
         raise Unfit("Being lost is true or false.")
     with db.write(room.id) as connection:
+        check_open(connection, room, db.clock())
         values = {"participant_id": who.id, "lost": lost, "at": db.clock()}
         connection.execute(sql.insert(SIGNALS).values(**values))
 

@@ -74,10 +74,12 @@ def mine(db: Database, room: Room, who: Participant) -> State:
     """What one participant is, and has voted for: the answers by question and round, "12/1"."""
     with db.read() as connection:
         cast = votes.of_participant(connection, who)
+        lost = results.is_lost(connection, who)
     return {
         "number": who.number,
         "seed": seed_of(room, who),
         "nickname": who.nickname,
+        "lost": lost,
         "votes": {f"{v.activity}/{v.round}": v.answer for v in cast},
     }
 

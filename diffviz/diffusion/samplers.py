@@ -181,7 +181,7 @@ def heun(
     """Heun's method: an Euler step, and then the same step along the mean of the slopes at both of its ends.
 
     Karras et al. 2022 (arXiv 2206.00364, algorithm 1). Two evaluations a step but for the last, which ends at
-    sigma = 0 and takes one: 2 n - 1 in all.
+    sigma = 0 and takes one: 2 n - 1 in all. A step from alpha = 0 is DDIM's: its second slope counts for nothing.
     """
     alpha, sigma = _alphas_sigmas(schedule, ts)
     d = x

@@ -22,11 +22,11 @@ if TYPE_CHECKING:  # a notebook is written without running a network
 
 # What stands under each key of the file that `npz` makes; F = steps + 1 frames.
 KEYS = {
-    "x": "states x_t (F, C, H, W) float32, x[0] is the initial noise and x[-1] the sample",
+    "x": "states x_t (F, C, H, W) float32, x[0] is the initial noise (or the noised image) and x[-1] the sample",
     "x0": "the network's x0-predictions (F, C, H, W) float32; x0[-1] is the sample",
     "eps": "the network's noise predictions (F, C, H, W) float32",
     "frames": "the states as images (F, S, S, 3) uint8, decoded where they are latents",
-    "timesteps": "t of each frame (F,) float64, from 1 (noise) to 0 (data)",
+    "timesteps": "t of each frame (F,) float64, from 1 (noise; of an edit the strength) to 0 (data)",
     "log_snr": "log signal-to-noise ratio of each frame (F,) float64",
     "settings": "all settings as JSON: json.loads(str(file['settings']))",
     "about": "this list, and the version of diffviz",

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import io
 import math
+import struct
 import threading
 import warnings
 from dataclasses import dataclass
 
 import numpy as np
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, UnidentifiedImageError
 
 Box = tuple[int, int, int, int]  # left, top, right, bottom, in pixels
 
 MAX_BYTES = 10 * 1024 * 1024
 MAX_PIXELS = 40_000_000  # a 24-megapixel photograph is welcome; 40 is past any camera a learner has
 MAX_SIDE = 1024  # what is kept of a larger one: six times the side of our networks' images at a zoom of 2
-FORMATS = {"PNG", "JPEG", "WEBP"}
+FORMATS = {"PNG", "JPEG", "MPO", "WEBP"}  # an MPO is a JPEG with others after it, as many cameras make them
 BEGINNINGS = (b"\x89PNG", b"\xff\xd8\xff", b"RIFF")
 BROKEN = "The file breaks off or is damaged: save the image again and retry."
 NO_PICTURE = "This file is not an image, whatever its name says: use a PNG, JPEG or WebP."
@@ -25,6 +26,11 @@ NO_PICTURE = "This file is not an image, whatever its name says: use a PNG, JPEG
 # One at a time: the pixels of the largest one, and a copy of them, fill some 300 MB until it is reduced.
 _DECODING = threading.Lock()
 _ORIENTATION = 0x0112  # the EXIF tag
+_TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT, 3: Image.Transpose.ROTATE_180, 4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE, 6: Image.Transpose.ROTATE_270, 7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}  # fmt: skip
 
 
 class UploadError(ValueError):
@@ -67,13 +73,15 @@ def read(data: bytes) -> Upload:
         )
     if min(picture.size) < 2:
         raise UploadError("The image is a single line of pixels: choose a larger one.")
+    if math.ceil(min(picture.size) / _factor(picture)) < 2:
+        raise UploadError("The image is too narrow for its length: choose one whose sides are more alike.")
     with _DECODING:
         return _decode(picture)
 
 
 def _decode(picture: Image.Image) -> Upload:
     remarks = []
-    if getattr(picture, "n_frames", 1) > 1:
+    if getattr(picture, "n_frames", 1) > 1 and picture.format != "MPO":
         remarks.append("It is an animation: its first frame is used.")
         picture.seek(0)
     if picture.mode == "CMYK":
@@ -88,10 +96,10 @@ def _decode(picture: Image.Image) -> Upload:
 
 def _reduce(picture: Image.Image) -> Image.Image:
     """An image at a whole fraction of its size, by area averaging, so that no side is longer than MAX_SIDE."""
-    factor = math.ceil(max(picture.size) / MAX_SIDE)
+    factor = _factor(picture)
     if factor == 1:
         return picture
-    turned = picture.getexif().get(_ORIENTATION, 1)
+    turned = _orientation(picture)
     if _is_deep(picture):
         small = _reduce_deep(picture, factor)
     elif _is_clear(picture):
@@ -99,8 +107,13 @@ def _reduce(picture: Image.Image) -> Image.Image:
         small = picture.convert("RGBA").convert("RGBa").reduce(factor).convert("RGBA")
     else:
         small = (picture.convert("RGB") if picture.mode in ("P", "1") else picture).reduce(factor)
+    small.info.pop("exif", None)
     small.getexif()[_ORIENTATION] = turned
     return small
+
+
+def _factor(picture: Image.Image) -> int:
+    return math.ceil(max(picture.size) / MAX_SIDE)
 
 
 def _reduce_deep(picture: Image.Image, factor: int) -> Image.Image:
@@ -122,9 +135,36 @@ def _is_clear(picture: Image.Image) -> bool:
     return picture.mode in ("RGBA", "LA", "PA") or "transparency" in picture.info
 
 
+def _orientation(picture: Image.Image) -> int:
+    try:
+        return picture.getexif().get(_ORIENTATION, 1)
+    except (
+        struct.error,
+        ArithmeticError,
+        AttributeError,
+        LookupError,
+        TypeError,
+        ValueError,
+        SyntaxError,
+        OSError,
+    ):
+        return 1  # tags that cannot be read say nothing; the image may be sound all the same
+
+
+def upright(picture: Image.Image) -> Image.Image:
+    """An image turned as its EXIF tag says; the result has no such tag."""
+    turn = _TURNS.get(_orientation(picture))
+    if turn is None:
+        return picture
+    # Not by Pillow's `exif_transpose`, which writes all tags anew, and fails on one of a wrong type.
+    turned = picture.transpose(turn)
+    turned.info = {name: value for name, value in picture.info.items() if name == "transparency"}
+    return turned
+
+
 def rgb_on_white(picture: Image.Image) -> Image.Image:
     """An image of any mode, upright by its EXIF tag, in 8-bit RGB; what is see-through lies on white."""
-    picture = ImageOps.exif_transpose(picture)
+    picture = upright(picture)
     if _is_deep(picture):
         # 16-bit greys: Pillow's own conversion would cut everything above 255 to white.
         values = np.asarray(picture).astype(np.float64)
@@ -158,7 +198,7 @@ def mask(marked: Image.Image | np.ndarray) -> np.ndarray:
     an array of another shape or kind, and for one with NaN.
     """
     if isinstance(marked, Image.Image):
-        picture = ImageOps.exif_transpose(marked)
+        picture = upright(marked)
         if picture.mode in ("RGBA", "LA", "PA") or "transparency" in picture.info:
             *colours, alpha = np.moveaxis(np.asarray(picture.convert("RGBA")), -1, 0)
             return np.asarray(colours).any(0) & (alpha > 0)

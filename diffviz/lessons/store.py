@@ -426,11 +426,11 @@ class Store:
                 contextlib.closing(sqlite3.connect(backup)) as copy,
                 copy,
             ):
-                for table in (
-                    "events",
-                    "places",
-                    "move_codes",
-                ):  # the last is not in backups of earlier versions
+                # The last is not in backups of earlier versions: to ask for it would undo all that was erased before.
+                there = {
+                    name for (name,) in copy.execute("SELECT name FROM sqlite_master WHERE type = 'table'")
+                }
+                for table in there & {"events", "places", "move_codes"}:
                     copy.execute(f"DELETE FROM {table} WHERE learner = ?", (learner,))
 
     def rename(self, learner: str, to: str) -> None:
@@ -438,6 +438,11 @@ class Store:
         if learner == to:
             return
         with self._transaction(_KEEP, learner, to) as connection:
+            # What either brought in stays apart, in the order of its import: that of the one who moves comes last.
+            batches = sql.select(sql.func.max(EVENTS.c.batch)).where(EVENTS.c.learner == to)
+            last = connection.execute(batches).scalar() or 0
+            brought = (EVENTS.c.learner == learner) & (EVENTS.c.batch > 0)
+            connection.execute(sql.update(EVENTS).where(brought).values(batch=EVENTS.c.batch + max(last, 0)))
             for table, key in ((EVENTS, "token"), (_PLACES, "key")):
                 mine, other = table.c.learner == learner, table.alias()
                 theirs = sql.select(other.c[key]).where(other.c.learner == to, other.c[key].is_not(None))

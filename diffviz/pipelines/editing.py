@@ -97,7 +97,8 @@ def boundary_jump(images: np.ndarray, mask: np.ndarray) -> float:
 
 @dataclasses.dataclass(frozen=True)
 class Img2ImgSettings(Settings):
-    """Image-to-image (SDEdit) from an image noised to time `strength`: above 0 to 1, which is text-to-image.
+    """Image-to-image (SDEdit) from an image noised to time `strength`: above 0 to 1, which is
+    text-to-image where the schedule ends at alpha = 0.
 
     `image` is the bytes of (S, S, 3) uint8 at the network's size. `steps` counts from pure noise: a lower strength
     takes proportionally fewer, uniformly spaced. Raises ValueError like Settings.
@@ -238,7 +239,7 @@ def img2img(image: Image.Image, prompt: str = "", **settings: Any) -> Trajectory
     >>> img2img(Image.open("cat.png"), "fox", strength=0.8).image      # doctest: +SKIP
     """
     model = settings.get("model", checkpoints.DEFAULT)
-    edit = Img2ImgSettings(prompt=prompt, image=_center_square(image, model).tobytes(), **settings)
+    edit = Img2ImgSettings(prompt=prompt, image=_center_square(_upright(image), model).tobytes(), **settings)
     return _record(img2img_steps(edit), edit, decode_of(edit, checkpoints.load(model)))
 
 
@@ -252,12 +253,12 @@ def inpaint(
     cropped to the central square. Raises ValueError where the two differ in aspect ratio, or `mask` is no such array.
     """
     model = settings.get("model", checkpoints.DEFAULT)
+    image = _upright(image)
     cropped = _center_square(image, model)
     marks = uploads.mask(mask)
     (width, height), (across, down) = image.size, (marks.shape[1], marks.shape[0])
-    if (
-        abs(width * down - height * across) > max(width, height) / 2
-    ):  # more than rounding to whole pixels explains
+    # More than rounding to whole pixels explains, in either of the two.
+    if abs(width * down - height * across) > max(width, height, across, down):
         raise ValueError(
             f"the mask must have the proportions of the image, {width} × {height}, not {across} × {down}"
         )
@@ -266,9 +267,13 @@ def inpaint(
     return _record(inpaint_steps(edit), edit, decode_of(edit, checkpoints.load(model)))
 
 
-def _center_square(image: Any, model: str) -> np.ndarray:
+def _upright(image: Any) -> Image.Image:
     if not isinstance(image, Image.Image):
         raise ValueError(f"the image must be a PIL image, not {type(image).__name__}")
+    return uploads.upright(image)
+
+
+def _center_square(image: Image.Image, model: str) -> np.ndarray:
     if min(image.size) < 2:
         raise ValueError(f"the image must have two pixels a side or more, not {image.width} × {image.height}")
     return uploads.resize(

@@ -62,7 +62,8 @@ class Settings:
     `style` and `sampler` are names, an empty style lets the network choose; `guidance` 1 is off; `eta` is
     DDIM's, and must be 0 for samplers that would ignore it. `negative` takes the place of "no words" in guidance,
     which acts at times within `interval`, its lower end left out. Raises ValueError, in a sentence that names the
-    field and the choices, for a value that cannot be used.
+    field and the choices, for a value that cannot be used; whether the network has the style, and there is a network
+    of the name, is seen when it runs.
     """
 
     prompt: str = ""
@@ -87,7 +88,7 @@ class Settings:
         for name, low, high in (("guidance", -20, 50), ("eta", 0, 1)):
             self._normalize(name, number(name, getattr(self, name), low, high))
         for name, choices in (("sampler", SAMPLERS), ("schedule", SCHEDULES), ("spacing", SPACINGS)):
-            if getattr(self, name) not in choices:
+            if not isinstance(getattr(self, name), str) or getattr(self, name) not in choices:
                 raise ValueError(
                     f"unknown {name} {getattr(self, name)!r}: choose one of {', '.join(choices)}"
                 )

@@ -38,7 +38,7 @@ def check_size(width: int, height: int, zoom: int, frames: int = 1) -> None:
     Raises ValueError where `zoom` is not from 1 to MAX_ZOOM, or `frames` enlarged images of
     width × height pixels have more than MAX_PIXELS together.
     """
-    if not 1 <= zoom <= MAX_ZOOM:
+    if zoom not in range(1, MAX_ZOOM + 1):
         raise ValueError(f"zoom must be a whole number from 1 to {MAX_ZOOM}, not {zoom}")
     pixels = width * height * zoom**2 * frames
     if pixels > MAX_PIXELS:
@@ -120,8 +120,10 @@ class Trajectory:
     def save_gif(self, path: str | Path, panels: Sequence[str] = ("x",), zoom: int = 6) -> Path:
         """Write the trajectory as an animation that rests on the finished image; returns the path.
 
-        Raises ValueError for a panel that does not exist and for a `zoom` that `check_size` refuses.
+        Raises ValueError for a panel that does not exist, for none at all, and for a `zoom` that `check_size` refuses.
         """
+        if not panels:
+            raise ValueError("an animation needs a panel or more")
         path, frames = Path(path), [self.frames(p) for p in panels]
         _, height, width, _ = frames[0].shape
         check_size(len(panels) * width, height, zoom, len(self.t))

@@ -33,7 +33,9 @@ class StyledStartPage:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
                 plain = headers.get("content-type", "").startswith("text/html")
-                if plain and message["status"] == 200 and "content-encoding" not in headers:
+                # A page with a policy of its own, such as a phone's, would not let an inline style through.
+                own = "content-security-policy" in headers
+                if plain and message["status"] == 200 and "content-encoding" not in headers and not own:
                     start = message
                     return
             elif start is not None:

@@ -344,7 +344,9 @@ def show(
     if run.stopped and not run.finished:
         with st.container(horizontal=True, vertical_alignment="center"):
             st.markdown(f"Stopped after {max(len(run.steps), 0)} of {planned} steps.", width="content")
-            st.button("Run it to the end", key=f"{key}-again", on_click=lambda: st.session_state.pop(key))
+            st.button(
+                "Run it to the end", key=f"{key}-again", on_click=lambda: st.session_state.pop(key, None)
+            )
 
 
 def _files(run: Run, name: str) -> tuple[player.Saved, ...]:

@@ -126,3 +126,13 @@ def test_captions_of_inpainting_give_the_error_outside_the_mask():
     assert "outside the mask every pixel is that of the given image" in texts[-1]
     back = Trajectory(run.x, run.x0, run.eps, np.array([1, 1, *run.t[2:]]), run.log_snr)
     assert "resampled" in frame_captions.inpaint_captions(back, 10, known, mask)[1]
+
+
+def test_captions_call_a_step_guided_only_within_the_interval():
+    run = dataclasses.replace(
+        run_towards(image()), settings={"guidance": 3.0, "prompt": "cat", "interval": (0.0, 0.5)}
+    )
+    texts = frame_captions.reverse_captions(run)
+    assert "estimates the mean of all images that fit" in texts[0]
+    for text, t in zip(texts[:-1], run.t, strict=False):
+        assert ("Guidance and clipping" in text) == (t <= 0.5)

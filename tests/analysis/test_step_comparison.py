@@ -1,3 +1,5 @@
+import dataclasses
+
 import numpy as np
 import pytest
 
@@ -38,6 +40,13 @@ def test_samplers_at_equal_nfe_start_from_one_noise_and_end_where_they_would_alo
         assert len(seen[name]) == steps + 1
         assert np.array_equal(seen[name][0].x.numpy(), seen["ddim"][0].x.numpy())
         assert np.array_equal(seen[name][-1].x.numpy(), alone[-1].x.numpy())
+
+
+def test_samplers_that_have_no_eta_run_beside_one_that_has():
+    noisy = dataclasses.replace(SETTINGS, eta=0.5, guidance=1.0)
+    *_, seen = step_comparison.race_samplers(noisy, ("ddim", "heun"), 2)
+    assert set(seen) == {"ddim", "heun"} and len(seen["ddim"]) == 3
+    assert next(step_comparison.reference_steps(noisy)).t == 1
 
 
 def test_distances_count_nfe_and_end_at_the_final_images_rmse():

@@ -18,6 +18,7 @@ from diffviz.lessons import content
 from diffviz.paths import CURVES
 from diffviz.ui.classroom import ask as ask_module
 from diffviz.ui.classroom import figures, host, mosaic, pairs, report
+from diffviz.ui.classroom import room as room_view
 
 PAGE = "pages/15_classroom.py"
 
@@ -301,6 +302,14 @@ def test_a_seed_of_the_mosaic_gives_the_same_image_in_any_batch():
 def test_an_opinion_has_no_option_marked_as_right():
     assert ask_module.marked_options("a\n b \n") == (["a", "b"], None)
     assert ask_module.marked_options(" a\n *b") == (["a", "b"], 1)
+    options, right = ask_module.marked_options("a\n\u200b\n*b\n* \u200b")  # two lines of nothing that is seen
+    assert free_question("choice", "Which?", options, right).chosen(right).text == "b"
+
+
+def test_a_text_of_a_phone_is_shown_to_the_host_as_it_was_typed():
+    assert room_view.as_typed("2*3*4 = 24") == r"2\*3\*4 \= 24"
+    assert room_view.as_typed("[x](y) :red[z] $a$") == r"\[x\]\(y\) \:red\[z\] \$a\$"
+    assert room_view.as_typed("naïve über_alles") == r"naïve über\_alles"
 
 
 def test_a_whole_round_tells_each_thing_when_it_is_due():
@@ -343,7 +352,7 @@ def test_texts_reach_the_wall_only_when_they_are_let_through():
     app, asked = ask(app, room, free_question("text", "Why?"))
     vote(room, [a, b], asked, ["a good <one>", "a bad one"])
     run(app)
-    good = next(c for c in app.checkbox if c.label == "a good <one>")
+    good = next(c for c in app.checkbox if c.label == room_view.as_typed("a good <one>"))
     good.check()
     run(app)
     press(app, f"reveal-{asked.id}")
@@ -450,4 +459,8 @@ def test_phones_are_sent_to_an_address_that_they_can_reach(monkeypatch, url, fou
 def test_a_computer_without_a_network_keeps_the_address(monkeypatch):
     monkeypatch.setattr(host, "network_address", lambda: None)
     assert host.reachable("http://localhost:8501/classroom") == "http://localhost:8501"
+    monkeypatch.setattr(host, "network_address", lambda: "192.168.1.7")
+    for bind, reached in (("127.0.0.1:8080", "http://localhost:8080"), ("*:8080", "http://192.168.1.7:8080")):
+        monkeypatch.setenv("DIFFVIZ_BIND", bind)
+        assert host.reachable("http://localhost:8080/classroom") == reached
     assert host.is_local("[::1]") and not host.is_local("192.168.1.7")

@@ -334,6 +334,56 @@ def test_codes_cannot_be_tried_out(server, room):
     run(go())
 
 
+def test_after_too_many_wrong_codes_a_right_one_is_not_looked_up_but_who_has_joined_comes_back(server, room):
+    server.phones._strangers = limits.RateLimit(3, 1e-3)
+
+    async def go():
+        here, new = server.phone(room), server.phone(room)
+        assert await here.join() == 200
+        assert [await Phone(server.port, f"ZZZ{i:03}").join() for i in range(4)] == [404, 404, 404, 429]
+        assert await new.join() == 429 and await here.join() == 200
+
+    run(go())
+
+
+def test_a_secret_that_was_made_up_counts_as_a_newcomer(server, db, room):
+    server.phones._joins = limits.RateLimit(5, 1e-3)
+
+    async def go():
+        phone = server.phone(room)
+        statuses = []
+        for _ in range(8):
+            phone.cookie = f"{routes.PARTICIPANT}=junk"
+            statuses.append((await phone.request("POST", f"/c/{room.code}/join", b"{}"))[0])
+        assert statuses == [200] * 5 + [429] * 3
+
+    run(go())
+    assert len(kept(db, PARTICIPANTS)) == 5
+
+
+def test_a_secret_of_half_a_character_is_a_wrong_one(server, room):
+    async def go():
+        body = json.dumps({"code": room.code, "secret": "\ud800"}).encode()
+        status, *_ = await server.phone(room).request("POST", "/host", body)
+        assert status == 409
+
+    run(go())
+
+
+def test_a_phone_that_is_loaded_anew_knows_that_it_is_lost(server, db, room):
+    async def go():
+        phone = server.phone(room)
+        await phone.join()
+        assert phone.mine["lost"] is False
+        await phone.post("lost", {"lost": True})
+        await phone.join()
+        assert phone.mine["lost"] is True
+        rooms.close_room(db, room)
+        assert (await phone.post("lost", {"lost": False}))[0] == 409
+
+    run(go())
+
+
 @pytest.mark.slow
 def test_a_whole_class_behind_one_address_gets_in(server, db, room):
     async def go():

@@ -505,3 +505,11 @@ def test_a_question_survives_the_database(db, room):
     assert activities.every(db, room) == [asked]
     kept = activities.every(db, room)[0].question
     assert kept.options == draft.options and kept.demo == draft.demo and kept.right == draft.right
+
+
+def test_a_number_at_the_end_of_what_is_right_is_right_and_is_shown_in_full():
+    near = free_question("number", "How much?", right=1.0, tolerance=0.1)
+    assert near.is_right(1.1) and near.is_right(0.9) and not near.is_right(1.1001)
+    exact = free_question("number", "How many?", right=1_234_567.0)
+    assert exact.is_right(1_234_567) and not exact.is_right(1_234_568)
+    assert results.in_words(exact, 1_234_567.0) == "1234567" and results.in_words(near, 0.1 + 0.2) == "0.3"

@@ -217,3 +217,46 @@ def test_model_values_span_minus_one_to_one():
     values = from_uint8(np.array([[[0, 128, 255]]], np.uint8))
     assert values.shape == (3, 1, 1)
     assert values.ravel().tolist() == pytest.approx([-1, 0.0039, 1], abs=1e-3)
+
+
+def turned(image, orientation, **tags):
+    """A JPEG whose EXIF tag asks for a turn, and has other tags."""
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    for tag, value in tags.items():
+        exif[int(tag.removeprefix("t"))] = value
+    return encode(image, "JPEG", exif=exif, quality=95)
+
+
+def test_a_tag_of_the_wrong_type_does_not_cost_the_image():
+    good = turned(colours(), 6, t296=2)
+    where = (
+        good.index(b"\x01\x28\x00\x03") if b"\x01\x28\x00\x03" in good else good.index(b"\x28\x01\x03\x00")
+    )
+    kind = where + (3 if good[where] == 1 else 2)
+    odd = good[:kind] + b"\x02" + good[kind + 1 :]  # ResolutionUnit as a text
+    assert uploads.read(odd).image.size == uploads.read(good).image.size == (30, 40)
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_images_are_turned_as_pillow_would(orientation):
+    from PIL import ImageOps
+
+    with Image.open(io.BytesIO(turned(colours(), orientation))) as picture:
+        wanted = np.asarray(ImageOps.exif_transpose(picture))
+        upright = uploads.upright(picture)
+    assert np.array_equal(np.asarray(upright), wanted)
+    assert uploads.upright(upright) is upright  # turned once and no more
+
+
+def test_a_jpeg_with_other_images_after_it_is_read_as_its_first():
+    data = encode(colours(), "MPO", save_all=True, append_images=[colours().rotate(180)])
+    assert Image.open(io.BytesIO(data)).format == "MPO"
+    upload = uploads.read(data)
+    assert upload.remarks == () and upload.image.size == (40, 30)
+
+
+def test_an_image_that_would_shrink_to_a_line_is_refused():
+    with pytest.raises(UploadError, match="too narrow"):
+        uploads.read(encode(colours(size=(3000, 2))))
+    assert uploads.read(encode(colours(size=(3000, 4)))).image.size == (1000, 2)

@@ -150,3 +150,26 @@ def test_a_code_does_not_name_the_learner_and_no_two_are_equal(codes):
 def test_whatever_is_typed_is_answered_with_a_sentence(codes, odd):
     with pytest.raises(MoveError):
         codes.redeem(odd, "b")
+
+
+def test_what_both_browsers_brought_in_stays_apart_and_in_order(tmp_path):
+    def brought(item: str) -> dict:
+        event = {
+            "kind": "quiz",
+            "item": item,
+            "result": "right",
+            "sure": None,
+            "at": "2026-01-05T12:00:00+00:00",
+        }
+        return {"format": 1, "events": [event]}
+
+    store = Store(tmp_path / "progress.sqlite")
+    store.import_events("old", brought("moved"))
+    store.import_events("new", brought("first"))
+    store.import_events("new", brought("second"))
+    store.rename("old", "new")
+    with sqlite3.connect(tmp_path / "progress.sqlite") as file:
+        batches = dict(file.execute("SELECT item, batch FROM events"))
+    file.close()
+    assert batches == {"first": 1, "second": 2, "moved": 3}
+    store.close()

@@ -124,3 +124,16 @@ def test_a_file_is_copied_to_postgresql_once_and_both_are_checked(path, postgres
     assert len(there.events("a")) == 1601
     here.close()
     there.close()
+
+
+def test_erasing_a_learner_empties_a_backup_of_before_there_were_codes(path):
+    backup = next((path.parent / BACKUPS).glob("*.sqlite"))
+    with closing(sqlite3.connect(backup)) as copy:
+        copy.execute("DROP TABLE move_codes")
+        assert copy.execute("SELECT COUNT(*) FROM events WHERE learner = 'a'").fetchone() == (1500,)
+    store = Store(path)
+    store.erase("a")
+    store.close()
+    with closing(sqlite3.connect(backup)) as copy:
+        assert copy.execute("SELECT COUNT(*) FROM events WHERE learner = 'a'").fetchone() == (0,)
+        assert copy.execute("SELECT COUNT(*) FROM places WHERE learner = 'a'").fetchone() == (0,)

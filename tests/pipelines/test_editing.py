@@ -1,6 +1,7 @@
 """Image-to-image and inpainting: against what must hold, and against a closed form."""
 
 import dataclasses
+import io
 from collections import deque
 
 import numpy as np
@@ -294,3 +295,26 @@ def test_a_mask_may_be_of_another_size_than_the_image():
 def test_what_is_see_through_in_an_image_lies_on_white():
     run = diffviz.img2img(Image.new("RGBA", (32, 32), (0, 0, 0, 0)), "", steps=50, strength=0.02, **NET)
     assert np.asarray(run.image).mean() > 200
+
+
+@pytest.mark.parametrize("size", [(3000, 2000), (1025, 1000)])
+def test_a_mask_of_an_images_own_size_fits_it_though_the_image_was_reduced(size, tmp_path):
+    buffer = io.BytesIO()
+    Image.new("RGB", size, "white").save(buffer, "PNG")
+    image = uploads.read(buffer.getvalue()).image
+    assert image.size != size
+    marks = np.zeros(size[::-1], bool)
+    marks[:, : size[0] // 2] = True
+    run = editing.inpaint(image, marks, "cat", steps=1, model="emoji32")
+    assert run.steps == 1
+
+
+def test_an_image_that_is_stored_lying_down_is_edited_upright():
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    buffer = io.BytesIO()
+    Image.new("RGB", (200, 100), "white").save(buffer, "JPEG", exif=exif)
+    lying = Image.open(buffer)
+    square = editing._center_square(editing._upright(lying), "emoji32")
+    assert square.min() > 250  # nothing of what lies beyond the image
+    editing.inpaint(lying, np.ones((200, 100)), "cat", steps=1, model="emoji32")

@@ -89,6 +89,13 @@ def test_the_gif_has_a_frame_per_step_and_rests_on_the_last(run, tmp_path):
     assert durations[-1] > 5 * durations[0]
 
 
+def test_what_cannot_be_saved_is_refused_in_a_sentence(run, tmp_path):
+    with pytest.raises(ValueError, match="whole number"):
+        run.save_png(tmp_path / "run.png", zoom=2.5)
+    with pytest.raises(ValueError, match="a panel or more"):
+        run.save_gif(tmp_path / "run.gif", panels=())
+
+
 def test_the_png_is_the_finished_image_enlarged(run, tmp_path):
     with Image.open(run.save_png(tmp_path / "run.png", zoom=3)) as png:
         assert np.array_equal(np.asarray(png), np.kron(run.frames("x")[-1], np.ones((3, 3, 1), np.uint8)))

@@ -41,7 +41,9 @@ def test_the_models_mean_is_the_mean_of_the_exact_reverse_step(t):
 
 
 def test_the_models_step_is_exact_where_x0_is_known_and_too_narrow_where_it_is_not():
-    known = Chain(Mixture(torch.ones(1).double(), torch.tensor([[0.4]]).double(), torch.tensor([1e-9]).double()), 20)
+    known = Chain(
+        Mixture(torch.ones(1).double(), torch.tensor([[0.4]]).double(), torch.tensor([1e-9]).double()), 20
+    )
     assert all(known.model_error(0.3, t) < 1e-3 for t in (5, 20))
     (mean, narrow), exact = CHAIN.model(-0.1, 3), CHAIN.reverse_density(-0.1, 3)
     assert float((exact * (GRID - mean) ** 2).sum() * SPACING) > narrow

@@ -34,6 +34,18 @@ def get(server, path, **headers):
 
 
 @pytest.mark.slow
+def test_a_phones_page_is_sent_as_it_is_and_lessons_with_their_style(server):
+    connection = http.client.HTTPConnection("localhost", server.port, timeout=30)
+    for path, styled in (("/c/ABCDEF", False), ("/forward", True)):
+        connection.request("GET", path, headers={"Accept": "text/html"})
+        answer = connection.getresponse()
+        body = answer.read().decode()
+        assert answer.status == 200 and ("<style" in body) == styled
+        assert bool(answer.getheader("etag")) != styled
+    connection.close()
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("path", ["/", "/forward", "/_stcore/health", "/app/static/nowhere", "/copies"])
 def test_every_answer_of_the_server_has_the_security_headers(server, path):
     answer = get(server, path)

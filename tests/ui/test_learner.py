@@ -16,6 +16,7 @@ from diffviz.lessons import store as store_module
 from diffviz.lessons.store import FILE, VERSION, Event, Store, StoreError
 from diffviz.lessons.store_postgresql import open_store
 from diffviz.ui import learner
+from diffviz.ui.practice import common, mixed_practice
 
 WHO = "0123456789abcdef" * 2
 CARDS = [card.id for card in content.load("flashcards")]
@@ -142,6 +143,38 @@ def test_an_exercise_that_was_only_opened_leaves_nothing_behind(home, name):
     run(visit(name))
     with closing(sqlite3.connect(home / FILE)) as file:
         assert file.execute("SELECT count(*) FROM places").fetchone() == (0,)
+
+
+def test_a_self_check_that_is_started_over_is_asked_anew_and_says_how_sure_one_was(home):
+    app = visit("self_check")
+    n = len(content.load("self_check"))
+    for k in range(n):
+        if k == 0:
+            app.segmented_control[0].set_value("certain")
+            app.toggle[0].set_value(True)
+            run(app)
+            for box in app.checkbox:
+                box.check()
+            run(app)
+        press(app, "Next question")
+    (event,) = Store(home / FILE).events(WHO)
+    assert (event.result, event.sure) == ("right", "certain")
+    press(app, "Start over")
+    app.toggle[0].set_value(True)
+    run(app)
+    assert app.checkbox and not any(box.value for box in app.checkbox)
+    assert app.segmented_control[0].value is None
+
+
+def test_a_second_press_before_the_page_has_run_goes_no_further():
+    state = {"at": 3}
+    for _ in range(2):
+        common.advance(state, 3)
+    assert state["at"] == 4
+    round_ = {"item": "a", "given": None, "done": 0, "credits": []}
+    for _ in range(2):
+        mixed_practice._next(round_, "a", 1.0)
+    assert round_["credits"] == [1.0] and round_["item"] is None
 
 
 def test_an_answer_and_where_it_leads_are_kept_before_the_page_is_drawn_again(home, monkeypatch):

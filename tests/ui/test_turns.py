@@ -113,6 +113,22 @@ def test_a_training_in_a_lesson_holds_a_permit_at_every_step(one_permit, monkeyp
     assert not one_permit._queue._jobs
 
 
+def test_the_networks_that_are_asked_for_are_kept_and_older_ones_go(one_permit, monkeypatch):
+    from diffviz.ui.lessons import toy_training, training
+    from diffviz.ui.stage import layout
+
+    monkeypatch.setattr(toy_training, "MAX_MODELS", 2)
+    turns.enter(st.container())
+    st.session_state.clear()
+    models = {name: training.MODELS[name] for name in ("v", "x0")}
+    first = toy_training.ToyTask("ring", 2, 0)
+    toy_training.train_models(layout(), first, {"v": models["v"]}, training.TARGET_TITLES)
+    toy_training.train_models(layout(), toy_training.ToyTask("ring", 2, 1), models, training.TARGET_TITLES)
+    found = toy_training.train_models(layout(), first, models, training.TARGET_TITLES)
+    assert list(found) == ["v", "x0"]
+    assert list(st.session_state["trained"]) == [(first, "v"), (first, "x0")]
+
+
 @pytest.mark.slow
 def test_who_waits_sees_the_place_in_the_queue_and_then_the_run(one_permit, idle_network, monkeypatch):
     said, other = [], busy(one_permit)

@@ -165,6 +165,7 @@ function draw() {
   if (!room || !mine) return;
   const { activity } = room;
   say("who", mine.nickname || `No. ${mine.number}`);
+  at("lost").setAttribute("aria-pressed", String(mine.lost));
   at("lost").hidden = at("seed").hidden = !room.open;
   at("name").hidden = !room.open || !room.nicknames;
   if (at("seed").childElementCount === 0) {
@@ -198,7 +199,7 @@ function draw() {
 
 function drawPhase() {
   const activity = room && room.activity;
-  if (!activity) return;
+  if (!activity || !room.open) return;
   const left = activity.until && Math.max(0, Math.round(activity.until - Date.now() / 1000 - ahead));
   const clock = left ? ` ${Math.floor(left / 60)}:${String(left % 60).padStart(2, "0")} left` : "";
   // Only the words are said aloud: the seconds stand beside them.
@@ -399,8 +400,10 @@ function drawAnswer(activity) {
 at("lost").addEventListener("click", async () => {
   const lost = at("lost").getAttribute("aria-pressed") !== "true";
   const answer = await post("lost", { lost });
-  if (answer.ok) at("lost").setAttribute("aria-pressed", String(lost));
-  else say("said", answer.error || "No connection: press it again in a moment.");
+  if (answer.ok) {
+    mine.lost = lost;
+    draw();
+  } else say("said", answer.error || "No connection: press it again in a moment.");
 });
 
 at("name").addEventListener("submit", async (event) => {

@@ -6,7 +6,7 @@ from typing import Any
 
 import streamlit as st
 
-from diffviz.classroom import activities, questions
+from diffviz.classroom import activities, questions, wording
 from diffviz.classroom.activities import Draft, free_question
 from diffviz.classroom.database import database
 from diffviz.classroom.errors import Unfit
@@ -145,7 +145,9 @@ def _ask_own(room: Room, turn: int, kind: str) -> None:
 
 def marked_options(typed: str) -> tuple[list[str], int | None]:
     """Options typed one a line, and the index of the one with an asterisk before it. Raises Unfit for several such."""
-    lines = [line.strip() for line in typed.splitlines() if line.strip(" *\t")]
+    # Cleaned before they are counted: a line of nothing that is seen would be left out later, and shift the mark.
+    cleaned = (wording.line(line, 8 * activities.OPTION_LENGTH) for line in typed.splitlines())
+    lines = [line for line in cleaned if line.strip(" *")]
     marked = [i for i, line in enumerate(lines) if line.startswith("*")]
     if len(marked) > 1:
         raise Unfit("Only one option can be the right one: put * before one line at most.")

@@ -304,11 +304,12 @@ def _open(draft: Draft, cast: Sequence[Vote], revealed: bool) -> str:
     if not numbers:
         return "<p>Nobody has answered.</p>"
     middle = results.median(numbers)
-    span = f"from {numbers[0]:g} to {numbers[-1]:g} {escape(draft.unit)}"
-    said = f"<p>Median <b>{middle:g}</b>, {span}, {_people(len(numbers))}.</p>"
+    span = f"from {results.number(numbers[0])} to {results.number(numbers[-1])} {escape(draft.unit)}"
+    said = f"<p>Median <b>{results.number(middle)}</b>, {span}, {_people(len(numbers))}.</p>"
     if revealed and draft.right is not None:
         good = sum(bool(draft.is_right(n)) for n in numbers)
-        said += f'<p class="verdict">✓ {draft.right:g} {escape(draft.unit)}: {good} of {len(numbers)} were right.</p>'
+        answer = f"{results.number(draft.right)} {escape(draft.unit)}"
+        said += f'<p class="verdict">✓ {answer}: {good} of {len(numbers)} were right.</p>'
     return said
 
 

@@ -7,6 +7,7 @@ another tab is the host too.
 from __future__ import annotations
 
 import ipaddress
+import os
 import re
 import socket
 from collections.abc import Callable
@@ -116,9 +117,15 @@ def reachable(url: str) -> str:
     """The folder of a page's address, with this computer's address in the network in place of "localhost"."""
     parts = urlsplit(url)
     netloc = parts.netloc
-    if is_local(parts.hostname or "") and (found := network_address()):
+    if is_local(parts.hostname or "") and _listens_to_others() and (found := network_address()):
         netloc = f"{found}:{parts.port}" if parts.port else found
     return f"{parts.scheme}://{netloc}{parts.path.rsplit('/', 1)[0]}"
+
+
+def _listens_to_others() -> bool:
+    """Whether other devices can reach this server: where it, or the proxy in front of it, does not listen locally alone."""
+    proxy = os.environ.get("DIFFVIZ_BIND", "").rpartition(":")[0]
+    return not is_local(proxy or st.get_option("server.address") or "0.0.0.0")
 
 
 def is_local(name: str) -> bool:

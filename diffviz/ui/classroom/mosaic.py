@@ -26,15 +26,17 @@ def show(room: Room) -> None:
             "Prompt of the mosaic", "cat face", max_chars=80, key="mosaic-prompt", width=260
         )
     if on:
-        from diffviz.ui import frame
-
-        frame.load_torch()
         _mosaic(room, prompt.strip())
 
 
 @st.fragment(run_every=EVERY)
 def _mosaic(room: Room, prompt: str) -> None:
     """Everybody's image so far; each run samples those of the next few who have joined."""
+    from diffviz.ui import frame, turns
+
+    # A fragment that runs by itself does so on a thread that the page's run has not prepared.
+    turns.enter(st.container())
+    frame.load_torch()
     images: dict[int, np.ndarray] = memo("class-mosaic", (room.id, prompt), dict)
     try:
         joined = state.joined(database(), room)

@@ -9,6 +9,7 @@ import streamlit as st
 from diffviz.classroom import activities
 from diffviz.classroom.activities import Activity, Draft
 from diffviz.classroom.database import database
+from diffviz.classroom.errors import Refused
 from diffviz.classroom.rooms import Room
 from diffviz.ui.classroom import host
 
@@ -40,4 +41,6 @@ def button(source: str, make: Callable[[], Draft], key: str, kind: str = "tertia
 
 
 def _put(make: Callable[[], Draft]) -> None:
-    st.session_state[NOW] = activities.ask(database(), st.session_state[ROOM], make())
+    if (of := room()) is None:
+        raise Refused("The room has ended.")
+    st.session_state[NOW] = activities.ask(database(), of, make())

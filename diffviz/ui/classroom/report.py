@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, tzinfo
 from html import escape
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+import streamlit as st
 
 from diffviz.classroom import activities, results, votes
 from diffviz.classroom.activities import Activity
@@ -66,9 +69,17 @@ def misconceptions(asked: Sequence[Asked]) -> list[tuple[str, int]]:
     return [(known[name].belief, count) for name, count in found.most_common() if name in known]
 
 
+def _zone() -> tzinfo:
+    """The time zone of the host's browser; UTC where it does not say one that is known here."""
+    try:
+        return ZoneInfo(st.context.timezone or "UTC")
+    except (ZoneInfoNotFoundError, ValueError):
+        return UTC
+
+
 def page(room: Room, asked: Sequence[Asked]) -> str:
     """The results as an HTML page for the printer."""
-    day = datetime.fromtimestamp(room.opened_at, UTC).strftime("%d %B %Y")
+    day = datetime.fromtimestamp(room.opened_at, _zone()).strftime("%d %B %Y")
     title = escape(room.title or "Classroom")
     body = [f"<h1>{title}</h1><p>Room {room.code}, {day}. {len(asked)} questions.</p>"]
     for one in asked:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+import re
 from collections.abc import Sequence
 from functools import partial
 
@@ -181,6 +182,11 @@ def _images(mine: Host, asked: Activity, wanted: int = 160) -> None:
     st.html(gallery.row_of_png(pngs, draft.titles[:number], notes, wanted=wanted))
 
 
+def as_typed(text: str) -> str:
+    """A text as Markdown that shows it as it was typed."""
+    return re.sub(r"([!-/:-@\[-`{-~])", r"\\\1", text)  # ASCII punctuation, all of which has an escape
+
+
 def _moderate(mine: Host, asked: Activity) -> None:
     with st.popover("Let answers through", icon=":material/checklist:"):
         _texts(mine, asked)
@@ -199,7 +205,7 @@ def _texts(mine: Host, asked: Activity) -> None:
         key = f"text-{vote.id}"
         st.session_state.setdefault(key, vote.approved)
         st.checkbox(
-            vote.answer, key=key, on_change=lambda v=vote.id, k=key: host.attempt(
+            as_typed(vote.answer), key=key, on_change=lambda v=vote.id, k=key: host.attempt(
                 activities.approve, db, mine.room, asked, v, bool(st.session_state[k])
             ),
         )  # fmt: skip

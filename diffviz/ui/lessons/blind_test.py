@@ -91,7 +91,7 @@ def _trial(
         )
         picked = gallery.pick(
             pictures if fine_first else pictures[::-1], ["left", "right"], ["", ""], label="Which image took more steps",
-            key=f"{key}-pair", turn=turn, wanted=LARGEST, together=True,
+            key=f"{key}-pair", turn=state["seed"] + turn, wanted=LARGEST, together=True,
         )  # fmt: skip
     stage.below.caption(
         "No feedback until the end, so that you do not learn the answers. Two right in a row make it harder, a wrong one "

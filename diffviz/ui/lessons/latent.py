@@ -449,7 +449,9 @@ def cost(stage: Stage, net: Denoiser, steps: int) -> None:
         f"times the pixels.** Other "
         "visitors slow all three alike; the ratio stays."
     )
-    st.button("Measure again", icon=":material/timer:", on_click=lambda: st.session_state.pop("latent-times"))
+    st.button(
+        "Measure again", icon=":material/timer:", on_click=lambda: st.session_state.pop("latent-times", None)
+    )
     source.show(latent_cost.unet_flops, latent_cost.cost_at)
 
 

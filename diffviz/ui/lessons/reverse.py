@@ -101,7 +101,9 @@ def panels(run: Run, view: str) -> tuple[tuple[str, ...], list[player.Panel]]:
 
     Without guidance x̂₀ is the conditional prediction, and ε̂ is shown in either view.
     """
-    if view != "conditional" or not run.settings.guided or not run.steps:
+    if (
+        view != "conditional" or not run.settings.guided or len(run.steps) < 2
+    ):  # one state has no step to explain
         return ("x", "x0", "eps"), []
 
     def frames() -> np.ndarray:

@@ -90,10 +90,13 @@ def train_models(
                 panels.insert(0, data_panel(task.shown_data, 1))
             place.html(player.still(panels, caption))
         place.empty()
-        while len(known) > MAX_MODELS:
-            known.pop(next(iter(known)))
         known.update({(task, name): Training(new[name], found) for name, found in done.items()})
-    return {name: known[task, name] for name in models}
+    asked = {name: known[task, name] for name in models}
+    if new:  # the oldest go, and none that was asked for now
+        others = [key for key in known if key not in {(task, name) for name in models}]
+        for key in others[: max(0, len(known) - MAX_MODELS)]:
+            del known[key]
+    return asked
 
 
 def ask_with_preview(

@@ -79,7 +79,13 @@ def show() -> None:
         else:
             quiz.explain(asked, *state["given"])
             credit = float(state["given"][0] == asked.right.text)
-            st.button("Next", type="primary", on_click=_done, args=(state, credit), key=f"now-next-{item.id}")
+            st.button(
+                "Next",
+                type="primary",
+                on_click=_next,
+                args=(state, item.id, credit),
+                key=f"now-next-{item.id}",
+            )
 
 
 def _answer(state: dict, asked: quiz.PosedQuestion, picked: str, sure: str | None) -> None:
@@ -97,12 +103,21 @@ def _done(state: dict, credit: float) -> None:
     state.update(item=None, given=None, done=state["done"] + 1, credits=[*state["credits"], credit])
 
 
+def _next(state: dict, item: str, credit: float) -> None:
+    """Leave this question; a second press before the page has run does nothing."""
+    if state["item"] == item:
+        _done(state, credit)
+
+
 def _next_check(state: dict, item: content.SelfCheck) -> None:
+    if state["item"] != item.id:  # pressed twice before the page has run
+        return
     self_check.keep(item, state)
+    sure = self_check.leave(item)
     # An answer that was never compared counts as missed: it will be asked again.
     result, turn = self_check.RESULT_OF_MARK[state["marks"].pop(item.id, "missed")], _turn(state)
     _done(state, scheduling.CREDIT[result])
-    learner.log("self_check", item.id, result, turn=turn, key="now")
+    learner.log("self_check", item.id, result, sure, turn=turn, key="now")
 
 
 def _summary(state: dict) -> None:

@@ -67,7 +67,7 @@ def _compare(item: content.Prediction, state: dict) -> None:
     verdict = _verdict(item, state)
     st.markdown(f"{self_check.MARKS[verdict]} **{verdict}**")
     common.demo_link(item.demo)
-    st.button("Next", type="primary", on_click=_next, args=(state, item), key=f"next-{item.id}")
+    st.button("Next", type="primary", on_click=_next, args=(state, item, state["at"]), key=f"next-{item.id}")
 
 
 def _verdict(item: content.Prediction, state: dict) -> str:
@@ -87,10 +87,12 @@ def _keep(item: content.Prediction, state: dict) -> None:
     state["met"][item.id] = [i for i in points if st.session_state.get(f"{item.id}-point-{i}")]
 
 
-def _next(state: dict, item: content.Prediction) -> None:
+def _next(state: dict, item: content.Prediction, at: int) -> None:
+    if state["at"] != at:  # pressed twice before the page has run
+        return
     _keep(item, state)
     result = self_check.RESULT_OF_MARK[_verdict(item, state)]
-    common.advance(state)
+    common.advance(state, at)
     learner.log("predictions", item.id, result, turn=state["round"], key="predict")
 
 

@@ -90,7 +90,7 @@ def _own_data(unreadable: int) -> None:
         )
         if st.session_state.get("erase-asked"):
             st.button("Yes, erase everything", type="primary", on_click=_erase)
-            st.button("No", on_click=lambda: st.session_state.pop("erase-asked"))
+            st.button("No", on_click=lambda: st.session_state.pop("erase-asked", None))
         else:
             st.button("Erase …", on_click=lambda: st.session_state.update({"erase-asked": True}))
     _other_browser()
@@ -157,4 +157,4 @@ def _bring_in(key: str) -> None:
 
 def _erase() -> None:
     learner.erase()
-    st.session_state.pop("erase-asked")
+    st.session_state.pop("erase-asked", None)

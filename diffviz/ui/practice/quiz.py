@@ -160,7 +160,12 @@ def show(kind: str) -> None:
         return
     explain(asked, given[0], given[1])
     last = state["at"] + 1 == len(ids)
-    st.button("See the score" if last else "Next", type="primary", on_click=common.advance, args=(state,))
+    st.button(
+        "See the score" if last else "Next",
+        type="primary",
+        on_click=common.advance,
+        args=(state, state["at"]),
+    )
 
 
 def _answer(state: dict, asked: PosedQuestion, picked: str, sure: str | None) -> None:

@@ -29,7 +29,11 @@ def show() -> None:
     st.progress(state["at"] / len(items), f"{state['at'] + 1} of {len(items)}")
     ask(item, state)
     st.button(
-        "Next question", key=f"next-{item.id}", on_click=_next_check, args=(state, item), type="primary"
+        "Next question",
+        key=f"next-{item.id}",
+        on_click=_next_check,
+        args=(state, item, state["at"]),
+        type="primary",
     )
 
 
@@ -67,12 +71,23 @@ def keep(item: content.SelfCheck, state: dict) -> None:
         state["marks"][item.id] = grading.mark(met, len(item.key_points))
 
 
-def _next_check(state: dict, item: content.SelfCheck) -> None:
+def leave(item: content.SelfCheck) -> str | None:
+    """How sure the learner was of an item that is done. What was ticked there goes: when it is asked again, it is anew."""
+    sure = st.session_state.pop(f"sure-{item.id}", None)
+    for key in (f"shown-{item.id}", *(f"{item.id}-{i}" for i in range(len(item.key_points)))):
+        st.session_state.pop(key, None)
+    return sure
+
+
+def _next_check(state: dict, item: content.SelfCheck, at: int) -> None:
+    if state["at"] != at:  # pressed twice before the page has run
+        return
     keep(item, state)
-    common.advance(state)
+    sure = leave(item)
+    common.advance(state, at)
     if item.id in state["marks"]:
         result = RESULT_OF_MARK[state["marks"][item.id]]
-        learner.log("self_check", item.id, result, turn=state["round"], key="check")
+        learner.log("self_check", item.id, result, sure, turn=state["round"], key="check")
 
 
 def _self_check_summary(items: tuple, state: dict) -> None:

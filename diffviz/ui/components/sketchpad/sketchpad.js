@@ -13,7 +13,7 @@ export default function ({ parentElement, data, setStateValue }) {
   const say = root.querySelector("output");
   const abort = new AbortController();
   const on = (target, event, action) => target.addEventListener(event, action, { signal: abort.signal });
-  const memory = (root.memory ??= { undo: [], colour: data.colours[0][1], cursor: [16, 16], turn: null });
+  const memory = (root.memory ??= { undo: [], colour: data.colours[0][1], cursor: [16, 16], turn: null, last: null });
   memory.stop?.(); // Streamlit calls this function again at each rerun without ending the call before
   memory.stop = () => abort.abort();
 
@@ -67,23 +67,23 @@ export default function ({ parentElement, data, setStateValue }) {
       Math.max(0, Math.min(SIDE - 1, Math.floor((v / box.width) * SIDE))));
   };
 
-  let last = null;
+  // Where the stroke under way is: in the memory, since the call of an earlier stroke may be answered within this one.
   on(canvas, "pointerdown", (event) => {
     event.preventDefault();
     canvas.focus({ preventScroll: true });
     canvas.setPointerCapture(event.pointerId);
     remember();
-    last = place(event);
-    dab(last);
+    memory.last = place(event);
+    dab(memory.last);
   });
   on(canvas, "pointermove", (event) => {
-    if (!last) return;
+    if (!memory.last) return;
     const here = place(event);
-    line(last, here);
-    last = here;
+    line(memory.last, here);
+    memory.last = here;
   });
   for (const end of ["pointerup", "pointercancel"]) {
-    on(canvas, end, () => { if (last) { last = null; send(); } });
+    on(canvas, end, () => { if (memory.last) { memory.last = null; send(); } });
   }
   on(canvas, "keydown", (event) => {
     const moves = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
