@@ -38,6 +38,11 @@ def enter(notices: DeltaGenerator) -> None:
     pacing.set_gate(run.gate)
 
 
+def entered() -> bool:
+    """Whether this run takes turns; a fragment that runs by itself has a thread of its own, which does not yet."""
+    return _runs.get() is not None
+
+
 def paced(
     steps: Iterable[T],
     kind: Hashable,

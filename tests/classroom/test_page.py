@@ -1,5 +1,6 @@
 """The host's page as Streamlit runs it, without a browser: a whole round, and what is told when."""
 
+import contextvars
 import csv
 import io
 import json
@@ -16,6 +17,7 @@ from diffviz.classroom.database import database
 from diffviz.classroom.votes import Vote
 from diffviz.lessons import content
 from diffviz.paths import CURVES
+from diffviz.ui import turns
 from diffviz.ui.classroom import ask as ask_module
 from diffviz.ui.classroom import figures, host, mosaic, pairs, report
 from diffviz.ui.classroom import room as room_view
@@ -297,6 +299,15 @@ def test_the_mosaic_holds_the_sample_of_everybodys_own_seed_as_they_join(monkeyp
 def test_a_seed_of_the_mosaic_gives_the_same_image_in_any_batch():
     alone, together = mosaic.sampled("cat face", [7]), mosaic.sampled("cat face", [6, 7])
     assert np.abs(alone[0].astype(int) - together[1]).max() <= 1 and (together[0] != together[1]).any()
+
+
+def test_a_look_at_the_mosaic_that_comes_by_itself_takes_turns(monkeypatch):
+    _, room = with_room()
+    entered = []
+    monkeypatch.setattr(turns, "enter", entered.append)
+    monkeypatch.setattr(mosaic.state, "joined", lambda db, room: 0)
+    contextvars.Context().run(mosaic._mosaic, room, "cat face")  # as on a thread of its own
+    assert len(entered) == 1
 
 
 def test_an_opinion_has_no_option_marked_as_right():

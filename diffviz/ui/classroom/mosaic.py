@@ -34,8 +34,8 @@ def _mosaic(room: Room, prompt: str) -> None:
     """Everybody's image so far; each run samples those of the next few who have joined."""
     from diffviz.ui import frame, turns
 
-    # A fragment that runs by itself does so on a thread that the page's run has not prepared.
-    turns.enter(st.container())
+    if not turns.entered():
+        turns.enter(st.container())
     frame.load_torch()
     images: dict[int, np.ndarray] = memo("class-mosaic", (room.id, prompt), dict)
     try:
