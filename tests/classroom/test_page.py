@@ -306,7 +306,7 @@ def test_a_look_at_the_mosaic_that_comes_by_itself_takes_turns(monkeypatch):
     entered = []
     monkeypatch.setattr(turns, "enter", entered.append)
     monkeypatch.setattr(mosaic.state, "joined", lambda db, room: 0)
-    contextvars.Context().run(mosaic._mosaic, room, "cat face")  # as on a thread of its own
+    contextvars.Context().run(mosaic._mosaic.__wrapped__, room, "cat face")  # as on a thread of its own
     assert len(entered) == 1
 
 
