@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import io
+import json
 import math
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,6 +19,7 @@ from diffviz.diffusion.process import Denoise
 from diffviz.diffusion.samplers import SAMPLERS, make_generators, randn_per_seed, timesteps
 from diffviz.diffusion.schedules import SCHEDULES
 from diffviz.imaging.pixels import to_uint8
+from diffviz.models import checkpoints
 from diffviz.models.denoiser import Denoiser
 from diffviz.training.data import Dataset
 from diffviz.training.prompts import COMMON_32
@@ -77,6 +81,32 @@ def generate_for_rows(
             range(first_seed, first_seed + len(rows)),
             **settings,
         )
+
+
+def head_of_images(weights_sha256: str, settings: dict, first_seed: int) -> dict:
+    """What images of `generate_for_rows` were made with: images that are kept under the same head are the same."""
+    return {
+        "weights_sha256": weights_sha256,
+        "settings": settings,
+        "precision": "bfloat16",
+        "first_seed": first_seed,
+    }
+
+
+def kept(path: Path, head: dict, name: str) -> np.ndarray | None:
+    """An array of a file that was begun under the same head, or None."""
+    if not path.exists():
+        return None
+    with np.load(path) as raw:
+        return raw[name] if json.loads(str(raw["head"])) == head else None
+
+
+def keep(path: Path, head: dict, **arrays: Any) -> None:
+    """Write arrays and what they were made with; the file is replaced at once."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    buffer = io.BytesIO()
+    np.savez(buffer, head=np.array(json.dumps(head)), **arrays)
+    checkpoints.replace(path, buffer.getvalue())
 
 
 def generate_grid(

@@ -12,10 +12,8 @@ under data/ as they are made, so an interrupted run goes on where it stopped.
 from __future__ import annotations
 
 import argparse
-import io
 import json
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -26,30 +24,13 @@ from diffviz.evaluation.outside_judge import Extractor
 from diffviz.imaging.pixels import normalize, to_uint8
 from diffviz.models import checkpoints
 from diffviz.paths import ASSETS, CURVES
-from diffviz.training.batch_generation import generate_for_rows
+from diffviz.training.batch_generation import generate_for_rows, head_of_images, keep, kept
 from diffviz.training.data import Dataset
-from diffviz.training.evaluate import real_training_rows
+from diffviz.training.evaluate import FIRST_SEED, real_training_rows  # both judges see the same images
 from diffviz.training.sources import SOURCES
 
-FIRST_SEED = 10_000  # as in `evaluate`: both classifiers see the same images
 FEATURE_CHUNK = 256
 CHUNK, BATCH = 40, 8  # images between two saves; images drawn at once
-
-
-def kept(path: Path, head: dict, name: str) -> np.ndarray | None:
-    """An array of a file that was begun under the same head, or None."""
-    if not path.exists():
-        return None
-    with np.load(path) as raw:
-        return raw[name] if json.loads(str(raw["head"])) == head else None
-
-
-def keep(path: Path, head: dict, **arrays: Any) -> None:
-    """Write arrays and what they were made with; the file is replaced at once."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    buffer = io.BytesIO()
-    np.savez(buffer, head=np.array(json.dumps(head)), **arrays)
-    checkpoints.replace(path, buffer.getvalue())
 
 
 def generated(
@@ -127,12 +108,8 @@ def main() -> None:
     data = Dataset.load(args.data or Path(f"data/{args.model}.npz"))
     rows = np.resize(data.rows(heldout=True), args.n)
     settings = {"steps": args.steps, "guidance": args.guidance, "sampler": args.sampler}
-    head = {
-        "weights_sha256": checkpoints.sha256_of(ASSETS / checkpoints.manifest()[args.model].file),
-        "settings": settings,
-        "precision": "bfloat16",
-        "first_seed": FIRST_SEED,
-    }
+    weights = checkpoints.sha256_of(ASSETS / checkpoints.manifest()[args.model].file)
+    head = head_of_images(weights, settings, FIRST_SEED)
     path = args.images or Path(f"data/outside-{args.model}.npz")
     images = generated(args.model, data, rows, settings, path, head)
     size = data.images.shape[-1]

@@ -28,15 +28,17 @@ from torch import Tensor
 
 from diffviz.evaluation import categories, nearest_neighbors
 from diffviz.evaluation.metrics import kid_between_labels, mean_figure, rmse
+from diffviz.imaging.pixels import normalize
 from diffviz.models import checkpoints, classifier
 from diffviz.models.denoiser import Denoiser
 from diffviz.models.text_encoder import Vocabulary
 from diffviz.paths import ASSETS
 from diffviz.training.augment import HUES, main_hue, recolours
-from diffviz.training.batch_generation import generate_for_rows, generate_many
+from diffviz.training.batch_generation import generate_for_rows, generate_many, head_of_images, kept
 from diffviz.training.data import Dataset, LatentDataset
 
 SETS = {"everyday": True, "all": False}  # of captions: whether of everyday labels alone
+FIRST_SEED = 10_000  # of the images of a set
 COLOUR_LABELS = 50  # things that are prompted in every colour
 HUE_MARGIN = 14  # of 256: 20 degrees, less than half the way between most neighbouring colours
 
@@ -159,13 +161,18 @@ def evaluate(
     n: int,
     common: bool,
     settings: dict,
+    generated: Tensor | None = None,
 ) -> tuple[dict, Tensor]:
-    """All figures for one set of captions, everyday labels only or every label; and the images behind them."""
+    """All figures for one set of captions, everyday labels only or every label; and the images behind them.
+
+    `generated` are those images (n, 3, S, S), where they are there already.
+    """
     rows = data.rows(heldout=True, common=common)
     subgroup = subgroup_numbers(label_classifier, data)
     real = data.examples(rows)
     picked = np.resize(rows, n)
-    generated = generate_for_rows(denoiser, data, picked, 10_000, **settings)
+    if generated is None:
+        generated = generate_for_rows(denoiser, data, picked, FIRST_SEED, **settings)
     training = real_training_rows(data, rows, n)
     made, held = (label_classifier.predict(p)[2].numpy() for p in (generated, real))
     other = predict_rows(label_classifier, data, training)[2].numpy()
@@ -218,6 +225,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument(
         "--sets", nargs="+", choices=SETS, default=list(SETS), help="captions; two processes can share them"
     )
+    parser.add_argument(
+        "--images",
+        type=Path,
+        help="a file that `eval_outside` keeps: its images are not drawn again for the set “all”",
+    )
     args = parser.parse_args(arguments)
     torch.set_num_threads(args.threads)
     weights = args.weights or ASSETS / checkpoints.manifest()[args.model].file
@@ -235,7 +247,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
     out.parent.mkdir(parents=True, exist_ok=True)
     print(f"classifier on held-out real images: {label_classifier.facts['heldout']}")
     for name in args.sets:
-        figures, images = evaluate(denoiser, label_classifier, data, args.n, SETS[name], settings)
+        there = None
+        if args.images and name == "all":
+            there = images_of_all(
+                args.images, head_of_images(head["weights_sha256"], settings, FIRST_SEED), args.n
+            )
+        figures, images = evaluate(denoiser, label_classifier, data, args.n, SETS[name], settings, there)
         print_results(name, figures)
         write_results(out, head, {name: figures})
         if name == "everyday":
@@ -250,6 +267,16 @@ def main(arguments: Sequence[str] | None = None) -> None:
             )
             write_results(out, head, {"colours": colours(denoiser, data, settings)})
     print(f"\nwrote {out}")
+
+
+def images_of_all(path: Path, head: dict, n: int) -> Tensor:
+    """The first n images (n, 3, S, S) that are kept in a file. Raises SystemExit where it has others, or fewer."""
+    found = kept(path, head, "images")
+    if found is None or len(found) < n:
+        raise SystemExit(
+            f"{path} does not hold {n:,} images of these weights and settings: run eval_outside first"
+        )
+    return normalize(torch.from_numpy(found[:n]).permute(0, 3, 1, 2).float())
 
 
 def images_for(denoiser: Denoiser, path: Path) -> Dataset:

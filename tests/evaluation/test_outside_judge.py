@@ -8,6 +8,7 @@ from diffviz.evaluation import outside_judge as oj
 from diffviz.evaluation import results
 from diffviz.paths import CURVES
 from diffviz.training import eval_outside
+from diffviz.training.batch_generation import keep, kept
 from diffviz.training.data import Dataset
 from diffviz.training.model_card import report, tables
 
@@ -102,7 +103,7 @@ def test_the_measured_part_reads_back_and_makes_a_section_of_the_card(tmp_path):
 
 def test_an_array_is_taken_up_again_only_under_the_same_head(tmp_path):
     path = tmp_path / "kept.npz"
-    assert eval_outside.kept(path, {"n": 1}, "images") is None
-    eval_outside.keep(path, {"n": 1}, images=np.arange(3))
-    assert eval_outside.kept(path, {"n": 1}, "images").tolist() == [0, 1, 2]
-    assert eval_outside.kept(path, {"n": 2}, "images") is None
+    assert kept(path, {"n": 1}, "images") is None
+    keep(path, {"n": 1}, images=np.arange(3))
+    assert kept(path, {"n": 1}, "images").tolist() == [0, 1, 2]
+    assert kept(path, {"n": 2}, "images") is None

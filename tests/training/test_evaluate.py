@@ -14,6 +14,7 @@ from diffviz.evaluation import nearest_neighbors
 from diffviz.models import checkpoints
 from diffviz.paths import ASSETS
 from diffviz.training import evaluate, reproduce
+from diffviz.training.batch_generation import head_of_images, keep
 from diffviz.training.model_card import sections
 from diffviz.training.train_denoiser import Recipe
 from diffviz.ui import charts, theme
@@ -280,3 +281,16 @@ class Pale:
         n = len(images)
         features = torch.nn.functional.adaptive_avg_pool2d(images, 4).flatten(1)
         return torch.arange(8, 0, -1).float().repeat(n, 1), torch.tensor([[1.0, 0.0]]).repeat(n, 1), features
+
+
+def test_images_that_are_kept_are_taken_for_the_same_weights_and_settings_alone(tmp_path):
+    path = tmp_path / "images.npz"
+    head = head_of_images("abc", {"steps": 2}, 10_000)
+    made = np.random.default_rng(0).integers(0, 256, (3, 8, 8, 3), np.uint8)
+    keep(path, head, images=made)
+    found = evaluate.images_of_all(path, head, 2)
+    assert found.shape == (2, 3, 8, 8)
+    assert torch.equal((found[1, :, 4, 5] + 1) * 127.5, torch.from_numpy(made[1, 4, 5]).float())
+    for other, n in ((head_of_images("abd", {"steps": 2}, 10_000), 2), (head, 4)):
+        with pytest.raises(SystemExit, match="eval_outside first"):
+            evaluate.images_of_all(path, other, n)
