@@ -96,7 +96,7 @@ def _mock_interview(items: dict[str, content.Interview]) -> None:
     timer(60 * MINUTES, key=f"timer-{item.id}", turn=n)
     _question(item, f"Question {n}", f"mock-{item.id}")
     with st.container(horizontal=True):
-        st.button("Next", type="primary", on_click=common.advance, args=(mock,))
+        st.button("Next", type="primary", on_click=common.advance, args=(mock, mock["at"]))
         st.button("End the interview", on_click=_end_mock)
 
 
