@@ -58,7 +58,9 @@ with stage:
     run = live.compute(Settings(prompt, style, seed=seed), "home-run", names=("x", "x0"))
     live.show(run, "home-run", names=("x", "x0"))
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.button("Another sample", icon=":material/casino:", on_click=lambda: st.session_state.pop("home", None))
+        st.button(
+            "Another sample", icon=":material/casino:", on_click=lambda: st.session_state.pop("home", None)
+        )
         frame.link(
             BY_SLUG["reverse"],
             label="This sample in the lesson on sampling",
