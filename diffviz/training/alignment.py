@@ -70,7 +70,8 @@ def feature_maps(network: Callable[[Tensor], Tensor], data: Dataset, batch: int 
 def principal(maps: Tensor, keep: int = DIRECTIONS, sample: int = 2000) -> Tensor:
     """Maps (N, C, H, W), each channel at mean 0 and variance 1, along their `keep` first principal directions.
 
-    Mean, variance and directions are those of `sample` maps spread over all of them.
+    Mean, variance and directions are those of `sample` maps spread over all of them, held-out images among them: of those
+    nothing else is used.
     """
     chosen = maps[:: max(1, len(maps) // sample)].float().movedim(1, -1).flatten(0, 2)
     mean, deviation = chosen.mean(0), chosen.std(0).clamp(min=1e-3)
