@@ -72,7 +72,9 @@ def test_a_loss_that_no_longer_falls_is_said_to(tmp_path):
     said = sections.prediction(log(tmp_path / "log.csv", [(1000 * k, 0.1) for k in range(1, 10)]))
     assert "no longer fell" in said or "lowered it by 0.0000" in said
     rising = log(tmp_path / "rising.csv", [(1, 0.2), (2, 0.1), (3, 0.15)])
-    assert "memorize" in sections.overfitting(rising)
+    assert "memorize" in sections.overfitting(rising, {"recipe": {}})
+    crowded = sections.overfitting(rising, {"recipe": {"middle_share": 0.4}})
+    assert "crowd in the middle" in crowded and "memorize" in crowded
 
 
 def test_the_histogram_is_wellformed_and_as_wide_as_its_data():

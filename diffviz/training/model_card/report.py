@@ -120,7 +120,7 @@ def network(name: str) -> dict:
         "recipe_text": recipe_text(facts, name),
         "commands": commands(name, denoiser.image_size, facts),
         "loss_table": loss_table(log),
-        "overfitting": overfitting(log),
+        "overfitting": overfitting(log, facts),
         "prediction": prediction(log),
         "outside": outside,
         "outside_table": outside_table(outside) if outside else None,

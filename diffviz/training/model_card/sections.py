@@ -104,8 +104,13 @@ def flags(recipe: dict) -> str:
     return "".join(f" --{name.replace('_', '-')} {value}" for name, value in other.items())
 
 
-def overfitting(path: Path) -> str:
-    """What the held-out loss did at the end of the run, in a sentence."""
+def overfitting(path: Path, facts: dict) -> str:
+    """What the held-out loss did at the end of the run, in a sentence or two."""
+    times = " The training loss is of the times of training, which crowd in the middle, and lower for that."
+    return _overfitting(path) + (times if facts["recipe"].get("middle_share") else "")
+
+
+def _overfitting(path: Path) -> str:
     held = [loss for _, loss in heldout_losses(path)]
     with path.open() as file:
         train = [float(r["loss"]) for r in csv.DictReader(file) if r["loss"]]
