@@ -69,9 +69,8 @@ def clipped_share(x0: np.ndarray) -> np.ndarray:
 def guidance_scale(run: Trajectory) -> float | None:
     """The guidance scale of a trajectory that is guided; 1 where nothing guides it, None where its settings do not say."""
     scale = run.settings.get("guidance")
-    return (
-        None if scale is None else float(scale) if _conditioned(run) or run.settings.get("negative") else 1.0
-    )
+    guides = _conditioned(run) or run.settings.get("negative")
+    return None if scale is None else float(scale) if guides else 1.0
 
 
 def _acts(run: Trajectory, i: int) -> bool:

@@ -14,7 +14,9 @@ The network for 128-pixel images works on latents, which are encoded beforehand:
     python -m diffviz.training.encode_dataset --data data/emoji128.npz --out data/latent128.npz
     python -m diffviz.training.train_denoiser --data data/latent128.npz --out runs/emoji128 --minutes 1800 \\
         --channels 128 192 --patch 1 --attention-blocks 3 --flip 0.5 --recolour 0.2 \\
-        --oversample-from 0.15 --oversample-share 0
+        --oversample-from 0.15 --oversample-share 0 --middle-share 0.4
+
+and can be aligned with features of the clean images besides: `python -m diffviz.training.alignment`, then --align 0.5.
 
 It trains on the CPU or, where there is one, on a CUDA device. In --out it keeps `log.csv`, `last.pt` (all that --resume
 needs; where it is lost, --resume goes on from the shipped weights of the folder's name), `ema.safetensors` (the averaged
@@ -86,9 +88,7 @@ class Recipe:
     flip: float = 0.0  # chance of the mirror image, for labels that stay true in it
     recolour: float = 0.0  # chance of another colour, named in the caption, for images of one colour
     skin_tone_weight: float = 1.0  # how often a skin-tone variant is drawn, beside 1 for any other image
-    middle_share: float = (
-        0.0  # share of the times that lie in MIDDLE_TIMES besides those spread evenly over all
-    )
+    middle_share: float = 0.0  # share of the times that are of MIDDLE_TIMES alone
     align: float = 0.0  # weight of the second part of the loss, that of `alignment`
     start: str = ""  # name of shipped weights for half the size, whose levels this network inherits
     seed: int = 0
