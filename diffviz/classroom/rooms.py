@@ -10,7 +10,7 @@ import hashlib
 import hmac
 import json
 import secrets
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -187,18 +187,21 @@ def check_open(connection: sql.Connection, room: Room, now: float) -> None:
         raise Refused("This room has ended.")
 
 
-def join(db: Database, code: str, secret: str | None) -> tuple[Room, Participant, str]:
+def join(
+    db: Database, code: str, secret: str | None, newcomer: Callable[[], None] = lambda: None
+) -> tuple[Room, Participant, str]:
     """Join a room: the room, the participant, and the participant's secret.
 
-    Who brings the secret of an earlier visit is the same participant again. Raises NotThere, Refused when the room has
-    ended, and TooMany when it is full.
+    Who brings the secret of an earlier visit is the same participant again; for anybody else `newcomer` is called
+    before the room is looked for, and may raise. Raises NotThere, Refused when the room has ended, and TooMany when it
+    is full.
     """
+    who = _known(db, code, secret)
+    if who is None:
+        newcomer()
     room = open_room_of(db, code)
-    if secret is not None:
-        try:
-            return room, participant(db, room, secret), secret
-        except Refused:
-            pass  # of another room, or of one that was erased: a new participant
+    if who is not None and secret is not None:
+        return room, who, secret
     secret = secrets.token_urlsafe(24)
     with db.write(room.id) as connection:
         # The row of the room is locked, so that two who join at once get two numbers.
@@ -214,14 +217,13 @@ def join(db: Database, code: str, secret: str | None) -> tuple[Room, Participant
     return room, participant(db, room, secret), secret
 
 
-def has_joined(db: Database, code: str, secret: str) -> bool:
-    """Whether this is the secret of a participant in the room of a code; not where there is no such room."""
+def _known(db: Database, code: str, secret: str | None) -> Participant | None:
+    """Whose secret this is in the room of a code; None for nobody's, and where there is no such room."""
     try:
         with db.read() as connection:
-            participant_in(connection, room_in(connection, code), secret)
+            return participant_in(connection, room_in(connection, code), secret)
     except (NotThere, Stranger):
-        return False
-    return True
+        return None
 
 
 def participant(db: Database, room: Room, secret: str) -> Participant:

@@ -213,12 +213,14 @@ class Phones:
 
     async def _join(self, request: Request) -> Response:
         await _body(request)
-        secret, code = request.cookies.get(PARTICIPANT), _code(request)
-        if secret is None or not await self._in_thread(rooms.has_joined, code, secret):
-            # A newcomer, or who makes a secret up: too many wrong codes from one address, and no code is looked up.
-            self._strangers.check(_address(request))
-            self._joins.spend(_address(request))
-        room, who, secret = await self._in_thread(rooms.join, code, secret)
+        address, secret = _address(request), request.cookies.get(PARTICIPANT)
+
+        def newcomer() -> None:
+            """Of who makes a secret up as well: after too many wrong codes from an address, none is looked up."""
+            self._strangers.check(address)
+            self._joins.spend(address)
+
+        room, who, secret = await self._in_thread(rooms.join, _code(request), secret, newcomer)
         told = await self._in_thread(state.mine, room, who)
         answer = JSONResponse({"title": room.title, "mine": told})
         _set_cookie(request, answer, PARTICIPANT, secret, COOKIE_SECONDS)

@@ -26,6 +26,16 @@ NO_PICTURE = "This file is not an image, whatever its name says: use a PNG, JPEG
 # One at a time: the pixels of the largest one, and a copy of them, fill some 300 MB until it is reduced.
 _DECODING = threading.Lock()
 _ORIENTATION = 0x0112  # the EXIF tag
+_UNREADABLE = (
+    struct.error,
+    ArithmeticError,
+    AttributeError,
+    LookupError,
+    TypeError,
+    ValueError,
+    SyntaxError,
+    OSError,
+)
 _TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT, 3: Image.Transpose.ROTATE_180, 4: Image.Transpose.FLIP_TOP_BOTTOM,
     5: Image.Transpose.TRANSPOSE, 6: Image.Transpose.ROTATE_270, 7: Image.Transpose.TRANSVERSE,
@@ -138,16 +148,7 @@ def _is_clear(picture: Image.Image) -> bool:
 def _orientation(picture: Image.Image) -> int:
     try:
         return picture.getexif().get(_ORIENTATION, 1)
-    except (
-        struct.error,
-        ArithmeticError,
-        AttributeError,
-        LookupError,
-        TypeError,
-        ValueError,
-        SyntaxError,
-        OSError,
-    ):
+    except _UNREADABLE:
         return 1  # tags that cannot be read say nothing; the image may be sound all the same
 
 

@@ -116,6 +116,11 @@ def vocabulary(name: str = checkpoints.DEFAULT) -> Vocabulary:
         st.stop()
 
 
+def conditioned(settings: Settings) -> bool:
+    """Whether style or prompt say anything to the network: a prompt of unknown words alone does not."""
+    return bool(settings.style or vocabulary(settings.model).read(settings.prompt).words)
+
+
 def network(c: Controls, default: str = checkpoints.DEFAULT) -> str:
     """Which network is used; ends the page with one sentence when it cannot be loaded."""
     entries = sorted(checkpoints.manifest().values(), key=lambda entry: bool(entry.autoencoder))

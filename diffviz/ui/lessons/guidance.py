@@ -29,6 +29,7 @@ from diffviz.ui.cache import derived, frozen, memo
 from diffviz.ui.components import gallery, guidance_arrow, player
 from diffviz.ui.measured import load_result
 from diffviz.ui.prediction import UNASKED, ask_prediction, locked, verdict
+from diffviz.ui.prose import listed
 from diffviz.ui.stage import Stage
 
 STEPS = 20
@@ -90,8 +91,7 @@ def show_new(place: DeltaGenerator, key: str, row: str) -> None:
 
 def cond_and_uncond(settings: Settings, stage: Stage) -> None:
     """One trajectory: the two predictions of each step, and the guided one that extrapolates from them."""
-    denoiser = checkpoints.load(settings.model)
-    conditioned = bool(settings.style or denoiser.vocabulary.read(settings.prompt).words)
+    denoiser, conditioned = checkpoints.load(settings.model), live.conditioned(settings)
     guess = None if conditioned else UNASKED
     if conditioned:
         with stage.question:
@@ -397,12 +397,6 @@ def _scale_row(settings: Settings, found: AtScale, fill: int = 0) -> str:
     )
 
 
-def _listed(scales: Sequence[float]) -> str:
-    """Scales as words: "3", "3 and 4", "3, 4 and 5"."""
-    *most, last = (f"{w:g}" for w in scales)
-    return f"{', '.join(most)} and {last}" if most else last
-
-
 def _measured(settings: Settings) -> None:
     st.header("Measured on many captions", anchor=False)
     measured = load_result("guidance", settings.model)
@@ -417,12 +411,15 @@ def _measured(settings: Settings) -> None:
         )
         for measure, unit in units.items()
     )
+    best, lowest = (
+        listed([f"{w:g}" for w in scales])
+        for scales in (found.best("label_top5"), found.best("kid", lowest=True))
+    )
     scales, floor = [row["guidance"] for row in found.scales], KID_SCALE * found.raw["floor"]["value"]
     charts.show(charts.guidance_tradeoff(scales, agreement, kid, floor, theme.palette()), "guidance-chart")
     st.markdown(
-        f"Of the scales measured, agreement with the caption is highest at **w = "
-        f"{_listed(found.best('label_top5'))}** and KID, the distance to real images, lowest at **w = "
-        f"{_listed(found.best('kid', lowest=True))}**. {_against_unguided(found)} "
+        f"Of the scales measured, agreement with the caption is highest at **w = {best}** and KID, the "
+        f"distance to real images, lowest at **w = {lowest}**. {_against_unguided(found)} "
         "Guidance trades diversity for agreement with the prompt (Ho & Salimans 2022, arXiv 2207.12598)."
     )
     st.caption(

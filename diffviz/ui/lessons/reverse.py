@@ -185,10 +185,7 @@ def _predictions_text(run: Run, first: float, finished: float, space: Space) -> 
     detail = f"fine detail (RMS) {'of what is decoded ' if latent else ''}is {first:.2f}"
     of = "the latents of " if latent else ""
     decoded = ", decoded for the chart, " if latent else ", "
-    known = live.vocabulary(run.settings.model).read(run.settings.prompt).words
-    if not run.settings.guided or not (
-        known or run.settings.style
-    ):  # without a condition there is nothing to guide
+    if not (run.settings.guided and live.conditioned(run.settings)):
         blurred = (
             "a mean of many latents decodes to no sharp image"
             if latent

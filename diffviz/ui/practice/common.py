@@ -25,10 +25,17 @@ def demo_link(demo: Demo | None, **more: Any) -> None:
         )
 
 
+def went_on(state: dict, at: int) -> bool:
+    """Go on from the item in place `at` of an exercise; False where a press before the page has run did so already."""
+    if state["at"] != at:
+        return False
+    state["at"] += 1
+    return True
+
+
 def advance(state: dict, at: int) -> None:
-    """Go on from the item in place `at` of an exercise; a second press before the page has run does nothing."""
-    if state["at"] == at:
-        state["at"] += 1
+    """`went_on` as a button's callback."""
+    went_on(state, at)
 
 
 def restart_exercise(key: str, make: Callable[[], dict]) -> None:

@@ -88,11 +88,10 @@ def _keep(item: content.Prediction, state: dict) -> None:
 
 
 def _next(state: dict, item: content.Prediction, at: int) -> None:
-    if state["at"] != at:  # pressed twice before the page has run
+    if not common.went_on(state, at):
         return
     _keep(item, state)
     result = self_check.RESULT_OF_MARK[_verdict(item, state)]
-    common.advance(state, at)
     learner.log("predictions", item.id, result, turn=state["round"], key="predict")
 
 

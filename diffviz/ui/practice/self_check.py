@@ -80,11 +80,10 @@ def leave(item: content.SelfCheck) -> str | None:
 
 
 def _next_check(state: dict, item: content.SelfCheck, at: int) -> None:
-    if state["at"] != at:  # pressed twice before the page has run
+    if not common.went_on(state, at):
         return
     keep(item, state)
     sure = leave(item)
-    common.advance(state, at)
     if item.id in state["marks"]:
         result = RESULT_OF_MARK[state["marks"][item.id]]
         learner.log("self_check", item.id, result, sure, turn=state["round"], key="check")

@@ -19,6 +19,7 @@ from diffviz.ui.components import gallery, player
 from diffviz.ui.controls import Controls
 from diffviz.ui.lessons.scores import LINEAR, diffused, memo_on_stage, noise, tensor
 from diffviz.ui.plane import Plane
+from diffviz.ui.prose import listed
 from diffviz.ui.stage import Stage
 
 POINTS, SHOWN, TRACED = 1000, 1000, 6
@@ -139,8 +140,7 @@ def _captions(setup: Setup, result: Result) -> list[str]:
 
 def _enumerate(names: list[str]) -> str:
     """ "the a, the b and the c"."""
-    the = [f"the {name}" if name != TITLES["langevin"] else name for name in names]
-    return " and ".join([", ".join(the[:-1]), the[-1]]) if len(the) > 1 else "".join(the)
+    return listed([f"the {name}" if name != TITLES["langevin"] else name for name in names])
 
 
 def show(stage: Stage, setup: Setup, c: Controls) -> None:
@@ -361,7 +361,7 @@ def fails_alone(name: str, seed: int, spacing: str) -> tuple[list[int], list[int
 
 
 def _numbers(of: Sequence[int]) -> str:
-    return " and ".join([", ".join(map(str, of[:-1])), str(of[-1])]) if len(of) > 1 else str(of[0])
+    return listed([str(n) for n in of])
 
 
 def _orders(setup: Setup, spacing: str) -> None:
