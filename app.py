@@ -17,6 +17,7 @@ from diffviz.classroom.routes import Phones
 from diffviz.lessons import postgresql
 from diffviz.lessons.pages import FORMER_SLUGS
 from diffviz.serving import engine, remote, security
+from diffviz.serving.compression import CompressedFiles
 from diffviz.serving.first_paint import StyledStartPage
 from diffviz.ui import errors, frame, turns
 
@@ -59,7 +60,11 @@ base = f"/{folder}" if folder else ""
 app = st.App(
     "home.py",
     routes=[*(Route(f"{base}/{old}", moved) for old in FORMER_SLUGS), *phones.routes(base)],
-    middleware=[*headers_and_hosts, Middleware(StyledStartPage, head=frame.first_paint())],
+    middleware=[
+        *headers_and_hosts,
+        Middleware(CompressedFiles),
+        Middleware(StyledStartPage, head=frame.first_paint()),
+    ],
     lifespan=running,
     on_script_error=errors.report,
 )

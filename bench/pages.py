@@ -1,6 +1,7 @@
 """What each page costs a visitor, in a real browser: time to the first frame, and bytes.
 
     python -m bench.pages
+    python -m bench.pages --mbit 20     # over a network of 20 Mbit a second and 20 ms, as a visitor of a class may have
 
 Every page is opened on a fresh server (nothing imported yet, no cache in the browser) and once more on the
 warm one by a new visitor. "first frame" is when the first image of a run is on screen, "player" when the
@@ -25,13 +26,20 @@ PAGES = {"home": "/", "forward": "/forward", "reverse": "/reverse"}
 FIRST = ".dv-panel img, .dv-panel canvas"
 
 
-def visit(browser: Browser, url: str, player: bool) -> dict[str, float]:
+LATENCY = 20  # milliseconds of a network whose rate is given
+
+
+def visit(browser: Browser, url: str, player: bool, mbit: float = 0) -> dict[str, float]:
     """Open a page as a new visitor: seconds to the first frame and to the player, and bytes received."""
     context = browser.new_context()
     page = context.new_page()
     received = [0]
     tools = context.new_cdp_session(page)
     tools.send("Network.enable")
+    if mbit:
+        rate = mbit * 1e6 / 8
+        limits = {"latency": LATENCY, "downloadThroughput": rate, "uploadThroughput": rate}
+        tools.send("Network.emulateNetworkConditions", {"offline": False, **limits})
     tools.on(
         "Network.loadingFinished", lambda e: received.__setitem__(0, received[0] + e["encodedDataLength"])
     )
@@ -51,23 +59,27 @@ def visit(browser: Browser, url: str, player: bool) -> dict[str, float]:
     return {"first": first, "player": done, "kb": received[0] / 1000}
 
 
-def both(browser: Browser, path: str, **server: Any) -> dict[str, dict[str, float]]:
+def both(browser: Browser, path: str, mbit: float, **server: Any) -> dict[str, dict[str, float]]:
     with AppServer(**server) as app:
-        return {w: visit(browser, app.url + path, "script" not in server) for w in ("fresh", "warm")}
+        return {w: visit(browser, app.url + path, "script" not in server, mbit) for w in ("fresh", "warm")}
 
 
 def main() -> None:
-    argparse.ArgumentParser(
+    parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    ).parse_args()
+    )
+    parser.add_argument(
+        "--mbit", type=float, default=0, help="rate of the network, Mbit a second (default: its own)"
+    )
+    mbit = parser.parse_args().mbit
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        bare = both(browser, "/", script=Path(__file__).with_name("bare.py"))
+        bare = both(browser, "/", mbit, script=Path(__file__).with_name("bare.py"))
         print(f"{'':10}{'server':8}{'first frame':>20}{'player':>18}{'received':>12}")
         for when, row in bare.items():
             print(f"{'bare run':10}{when:8}{row['first']:10.2f} s{'':8}{'':>18}{row['kb']:9.0f} kB")
         for name, path in PAGES.items():
-            for when, row in both(browser, path).items():
+            for when, row in both(browser, path, mbit).items():
                 base = bare[when]["first"]
                 print(
                     f"{name:10}{when:8}{row['first']:10.2f} s = ×{row['first'] / base:4.2f}"

@@ -17,6 +17,7 @@ frame.load_torch()
 
 from diffviz.ui import image_input
 from diffviz.ui.controls import Controls
+from diffviz.ui.fold import fold
 from diffviz.ui.lessons import forward
 from diffviz.ui.stage import layout
 
@@ -46,8 +47,12 @@ st.markdown(
 forward.same_distribution(image, schedule, total, seed)
 with st.expander("The formula", icon=":material/function:"):
     forward.formula(image, schedule)
-with st.expander("All noise schedules side by side", icon=":material/show_chart:"):
-    forward.compare_schedules(schedule)
+fold(
+    "All noise schedules side by side",
+    "schedules",
+    lambda: forward.compare_schedules(schedule),
+    icon=":material/show_chart:",
+)
 forward.source()
 
 st.header("What is left at t = 1: the terminal SNR", anchor=False)

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import dataclasses
+import json
+import shutil
+import subprocess
 from collections.abc import Mapping
 from html.parser import HTMLParser
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import pytest
 import torch
 from streamlit.testing.v1 import AppTest
 
@@ -16,6 +21,7 @@ from diffviz.models.denoiser import Denoiser
 from diffviz.models.text_encoder import Vocabulary
 from diffviz.models.unet import UNet, UNetConfig
 from diffviz.paths import ROOT as ROOT
+from diffviz.ui import fold
 
 # What a reader of the field looks for first: the menu's search has to find each.
 SOUGHT_TERMS = (
@@ -103,6 +109,18 @@ def open_page(slug: str, state: Mapping[str, str]) -> AppTest:
     return app
 
 
+def open_folds(app: AppTest, *but: str) -> set[str]:
+    """Open all folds of a page whose content is made then, save those with the keys `but`; returns their keys."""
+    ids = (expander.proto.id.partition(fold.PREFIX) for expander in app.expander)
+    folds = {prefix + key for _, prefix, key in ids if prefix} - {*but}
+    for key in folds:
+        app.session_state[key] = True
+    if folds:
+        app.run()
+    assert not app.exception, [e.value for e in app.exception]
+    return folds
+
+
 def control_keys(app: AppTest) -> set[str]:
     """The keys of all controls that a link can set."""
     groups = (
@@ -142,3 +160,20 @@ def images_of(markup):
     parser.close()
     assert not parser.open, f"not closed: {parser.open}"
     return parser.images
+
+
+def read_by_npm(package: str, script: str, data: bytes, folder: Path) -> Any:
+    """What node prints as JSON about `text`, which is the data, with an npm package installed in the folder."""
+    node, npm = shutil.which("node"), shutil.which("npm")
+    if node is None or npm is None:
+        pytest.skip(
+            "node and npm are not both here: install Debian's packages nodejs and npm to run this test"
+        )
+    (folder / "package.json").write_text('{"private": true}')
+    command = [npm, "install", "--no-audit", "--no-fund", "--ignore-scripts", package]
+    installed = subprocess.run(command, cwd=folder, capture_output=True, text=True)
+    if installed.returncode:
+        pytest.skip(f"{package} cannot be installed: {installed.stderr.strip().splitlines()[-1:]}")
+    script = f'const text = require("fs").readFileSync(0, "utf8");\n{script}'
+    read = subprocess.run([node, "-e", script], cwd=folder, input=data, capture_output=True, check=True)
+    return json.loads(read.stdout)

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 import pytest
-from helpers import control_keys, open_page
+from helpers import control_keys, open_folds, open_page
 
 from diffviz.lessons import content, glossary, syllabus
 
@@ -31,6 +31,11 @@ LINKS = dict(
 )  # where one may not say anything, none may
 
 
+OPENED: set[str] = (
+    set()
+)  # the folds that have been opened once: what is in them is much the same on every link
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("page", "state", "may_speak"),
@@ -45,3 +50,4 @@ def test_a_link_opens_a_page_that_reads_every_key_of_its_state_and_takes_its_val
     app = open_page(page, dict(state))
     assert not [w.value for w in app.warning if not may_speak or "The link asks for" in w.value]
     assert {key for key, _ in state} <= control_keys(app)
+    OPENED.update(open_folds(app, *OPENED))

@@ -1,6 +1,8 @@
 """The security headers of the running app, and that they break no page in a browser."""
 
+import gzip
 import http.client
+import re
 
 import pytest
 from browser_helpers import Tab
@@ -43,6 +45,22 @@ def test_a_phones_page_is_sent_as_it_is_and_lessons_with_their_style(server):
         assert answer.status == 200 and ("<style" in body) == styled
         assert bool(answer.getheader("etag")) != styled
     connection.close()
+
+
+def test_streamlits_scripts_are_sent_compressed(server):
+    connection = http.client.HTTPConnection("localhost", server.port, timeout=30)
+
+    def body(path, **headers):
+        connection.request("GET", path, headers=headers)
+        answer = connection.getresponse()
+        assert answer.status == 200
+        return answer.getheader("content-encoding"), answer.read()
+
+    script = re.search(r'src="\./(static/js/[^"]+)"', body("/")[1].decode())[1]
+    (plain, whole), (coding, packed) = body(f"/{script}"), body(f"/{script}", **{"Accept-Encoding": "gzip"})
+    connection.close()
+    assert (plain, coding) == (None, "gzip")
+    assert gzip.decompress(packed) == whole and len(packed) < len(whole) / 2
 
 
 @pytest.mark.slow

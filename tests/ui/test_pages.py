@@ -6,7 +6,7 @@ import re
 
 import numpy as np
 import pytest
-from helpers import ROOT
+from helpers import ROOT, open_folds
 from PIL import Image
 from streamlit.testing.v1 import AppTest
 
@@ -249,6 +249,7 @@ def test_reverse_runs_with_any_number_of_steps(steps, idle_network):
 @pytest.mark.parametrize("sampler", ["DDIM", "Euler"])
 def test_one_step_in_numbers_adds_up(sampler):
     app = open_page(REVERSE, sampler=sampler, steps="6")
+    open_folds(app)
     app.slider(key="numbers-step").set_value(3).run()
     assert not app.exception
     table = next(d.value for d in app.dataframe if "colour" in d.value)

@@ -27,6 +27,7 @@ from diffviz.pipelines.trajectory import Trajectory
 from diffviz.ui import charts, live, source, theme
 from diffviz.ui.cache import derived, frozen, memo
 from diffviz.ui.components import gallery, guidance_arrow, player
+from diffviz.ui.fold import fold
 from diffviz.ui.measured import load_result
 from diffviz.ui.prediction import UNASKED, ask_prediction, locked, verdict
 from diffviz.ui.prose import listed
@@ -356,9 +357,12 @@ def guidance_scales(settings: Settings, stage: Stage) -> None:
             f"{first.colourfulness:.2f} to {last.colourfulness:.2f} (0 is grey, 1 pure colour). Four seeds of one prompt: "
             "try another, and it changes. Move **Guidance scale** above: the same four seeds are shown at each w."
         )
-        with st.expander("All scales, one below the other", icon=":material/grid_view:"):
+
+        def all_scales() -> None:
             for scale, row in zip(scales, rows, strict=True):
                 st.html(_scale_row(dataclasses.replace(settings, guidance=scale), row))
+
+        fold("All scales, one below the other", "all-scales", all_scales, icon=":material/grid_view:")
         _measured(settings)
 
 

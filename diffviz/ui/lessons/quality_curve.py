@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import time
 from typing import Any
 
@@ -20,6 +21,7 @@ from diffviz.pipelines.text_to_image import Settings, sample_steps
 from diffviz.ui import charts, terms, theme, turns
 from diffviz.ui.cache import by_content, memo
 from diffviz.ui.components import gallery
+from diffviz.ui.fold import fold
 from diffviz.ui.measured import note_provenance
 from diffviz.ui.prediction import UNASKED, ask_prediction, locked
 from diffviz.ui.stage import Stage
@@ -64,8 +66,8 @@ def show(stage: Stage, settings: Settings) -> None:
     _samples(settings, curve, [p["customdata"] for p in event.selection.points])
     with st.expander("How to read the intervals", icon=":material/straighten:"):
         st.markdown(_about_intervals(curve))
-    with st.expander("Published curves for comparison", icon=":material/menu_book:"):
-        _published(settings.model)
+    published = functools.partial(_published, settings.model)
+    fold("Published curves for comparison", "published", published, icon=":material/menu_book:")
 
 
 def chart(

@@ -27,6 +27,7 @@ from diffviz.ui import charts, live, terms, theme
 from diffviz.ui import source as source_view
 from diffviz.ui.cache import frozen, memo, table
 from diffviz.ui.components import gallery, player
+from diffviz.ui.fold import fold
 from diffviz.ui.live import Run, sample_images
 from diffviz.ui.prediction import ask_prediction, verdict
 from diffviz.ui.sampling_controls import MAX_SEED
@@ -252,28 +253,33 @@ def seeds(settings: Settings) -> None:
 
 def evaluations_table(run: Run) -> None:
     """Input and output of the network evaluations, step by step."""
+    settings = run.settings
+    title = f"All {settings.nfe} network evaluations (NFE), step by step"
+    fold(title, "evaluations", lambda: _evaluations_in_words_and_numbers(run), icon=":material/table:")
+
+
+def _evaluations_in_words_and_numbers(run: Run) -> None:
     settings, space = run.settings, live.space(run.settings.model)
-    with st.expander(f"All {settings.nfe} network evaluations (NFE), step by step", icon=":material/table:"):
-        both_ends = SAMPLERS[settings.sampler].evals_per_step > 1
-        st.markdown(
-            space.say(
-                "Inputs: xₜ, its noise level as the angle arctan(σ/α), and the tokens of the prompt. Output: v, and from "
-                "it "
-                "x̂₀, " + ("clipped to [−1, 1]. " if space.clipped else "not clipped. ")
-            )
-            + (
-                "Two evaluations a step, at both ends (Heun); one in the last"
-                if both_ends
-                else "One evaluation a step"
-            )
-            + (
-                ", each for the conditional and the unconditional prediction (guidance)."
-                if settings.guided
-                else "."
-            )
+    both_ends = SAMPLERS[settings.sampler].evals_per_step > 1
+    st.markdown(
+        space.say(
+            "Inputs: xₜ, its noise level as the angle arctan(σ/α), and the tokens of the prompt. Output: v, and from "
+            "it "
+            "x̂₀, " + ("clipped to [−1, 1]. " if space.clipped else "not clipped. ")
         )
-        st.dataframe(run.derive(_evaluations, settings.schedule), hide_index=True)
-        st.html(terms.symbols_line(space.say("x̂₀"), "ε̂", "RMSE"))
+        + (
+            "Two evaluations a step, at both ends (Heun); one in the last"
+            if both_ends
+            else "One evaluation a step"
+        )
+        + (
+            ", each for the conditional and the unconditional prediction (guidance)."
+            if settings.guided
+            else "."
+        )
+    )
+    st.dataframe(run.derive(_evaluations, settings.schedule), hide_index=True)
+    st.html(terms.symbols_line(space.say("x̂₀"), "ε̂", "RMSE"))
 
 
 def _evaluations(recorded: Trajectory, schedule_name: str) -> pa.Table:
