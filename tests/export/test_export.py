@@ -5,6 +5,9 @@ import csv
 import html
 import io
 import re
+import subprocess
+import sys
+import tarfile
 import zipfile
 from urllib.parse import parse_qs, urlsplit
 from xml.etree import ElementTree as ET
@@ -12,6 +15,7 @@ from xml.etree import ElementTree as ET
 import pytest
 import qti2latex
 from helpers import images_of
+from lxml import etree
 from moodle_xml_parser import parser as moodle_reader
 from PIL import Image
 from pypdf import PdfReader
@@ -127,19 +131,27 @@ def strip_namespaces(root):
     return root
 
 
-@pytest.fixture(scope="module")
-def qti_zip():
-    with zipfile.ZipFile(io.BytesIO(qti.package(LINKED))) as archive:
+def unzipped(package):
+    with zipfile.ZipFile(io.BytesIO(package)) as archive:
         assert archive.testzip() is None
         return {name: archive.read(name) for name in archive.namelist()}
+
+
+def assessment_in(files):
+    (name,) = (n for n, data in files.items() if n.endswith(".xml") and b"<assessment " in data)
+    return strip_namespaces(ET.fromstring(files[name]))
+
+
+@pytest.fixture(scope="module")
+def qti_zip():
+    return unzipped(qti.package(LINKED))
 
 
 @pytest.fixture(scope="module")
 def assessment(qti_zip):
     manifest = strip_namespaces(ET.fromstring(qti_zip["imsmanifest.xml"]))
     assert {f.get("href") for f in manifest.iter("file")} <= set(qti_zip)
-    (name,) = (n for n, data in qti_zip.items() if n.endswith(".xml") and b"<assessment " in data)
-    return strip_namespaces(ET.fromstring(qti_zip[name]))
+    return assessment_in(qti_zip)
 
 
 def fields(item):
@@ -245,10 +257,38 @@ def test_a_qti_reader_from_outside_finds_each_question_in_its_type_with_its_opti
             assert sorted(read) == sorted(signed_letters(o.text) for o in question.options)
 
 
+ORDERING_ALONE = Selection((ORDERING.concept,), (ORDERING.difficulty,))
+
+
 def test_a_qti_quiz_of_the_ordering_exercise_alone_is_one():
-    chosen = Selection((ORDERING.concept,), (ORDERING.difficulty,))
-    with zipfile.ZipFile(io.BytesIO(qti.package(chosen))) as archive:
-        assert archive.testzip() is None
+    assert unzipped(qti.package(ORDERING_ALONE))
+
+
+SCHEMA = "pyslet==0.7.20170805"  # its source archive, and not what it installs, holds the standard's own DTD
+
+
+@pytest.fixture
+def qti_schema(tmp_path):
+    """The DTD of QTI 1.2.1."""
+    command = [sys.executable, "-m", "pip", "download", "--no-deps", "--no-binary", ":all:", SCHEMA]
+    downloaded = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+    if downloaded.returncode:
+        pytest.skip(f"{SCHEMA} cannot be downloaded: {downloaded.stderr.strip().splitlines()[-1:]}")
+    (archive,) = tmp_path.glob("pyslet-*.tar.gz")
+    with tarfile.open(archive) as files:
+        (name,) = (n for n in files.getnames() if n.endswith("data_imsqtiv1p2p1/ims_qtiasiv1p2p1.dtd"))
+        return etree.DTD(files.extractfile(name))
+
+
+@pytest.mark.slow
+def test_qti_is_valid_by_the_schema_of_its_standard(qti_schema):
+    for selection in (LINKED, ORDERING_ALONE):
+        root = assessment_in(unzipped(qti.package(selection)))
+        root.attrib.clear()  # where the schema is: a DTD knows no namespaces
+        made = etree.fromstring(ET.tostring(root))
+        qti_schema.assertValid(made)
+        made.find(".//item").append(etree.Element("presentation"))
+        assert not qti_schema.validate(made)
 
 
 # --- Moodle XML --------------------------------------------------------------------------------------------
@@ -353,7 +393,7 @@ def test_moodle_essays_come_with_a_key_and_a_point_for_each_of_its_points(moodle
 
 
 def test_a_moodle_reader_from_outside_finds_each_option_with_its_score_and_feedback():
-    """moodle-xml-parser reads multiple choice and no other type."""
+    """moodle-xml-parser reads multiple choice and no other type; test_moodle_reader.py has one that reads all."""
     found = moodle_reader.parse_bytes(moodle.xml(LINKED))
     read = {letters(q.text_pre_parse): q for q in found["multichoice"]}
     assert len(found["multichoice"]) == len(read) == len(CHOICES) and not found["cloze"]

@@ -1,12 +1,10 @@
 """The GIFT file as a reader from outside understands it: gift-pegjs, an npm package, run by node."""
 
 import html
-import json
 import re
-import shutil
-import subprocess
 
 import pytest
+from helpers import read_by_npm
 
 from diffviz.export import EVERYTHING, gift, quiz
 from diffviz.export.selection import QUIZ_KINDS
@@ -15,32 +13,13 @@ from diffviz.lessons.content import Choice, Ordering
 pytestmark = pytest.mark.slow  # installs
 READER = "gift-pegjs@1.0.2"
 ITEMS = {item.id: item for item in EVERYTHING.items(*QUIZ_KINDS)}
-_READ = """
-const { parse } = require("gift-pegjs");
-let text = "";
-process.stdin.on("data", (more) => { text += more; });
-process.stdin.on("end", () => console.log(JSON.stringify(parse(text))));
-"""
+_READ = 'console.log(JSON.stringify(require("gift-pegjs").parse(text)));'
 
 
 @pytest.fixture(scope="module")
 def parsed(tmp_path_factory):
     """The questions as the reader returns them, by title, and the file's categories."""
-    node, npm = shutil.which("node"), shutil.which("npm")
-    if node is None or npm is None:
-        pytest.skip(
-            "node and npm are not both here: install Debian's packages nodejs and npm to run this test"
-        )
-    folder = tmp_path_factory.mktemp("gift")
-    (folder / "package.json").write_text('{"private": true}')
-    command = [npm, "install", "--no-audit", "--no-fund", "--ignore-scripts", READER]
-    installed = subprocess.run(command, cwd=folder, capture_output=True, text=True)
-    if installed.returncode:
-        pytest.skip(f"{READER} cannot be installed: {installed.stderr.strip().splitlines()[-1:]}")
-    read = subprocess.run(
-        [node, "-e", _READ], cwd=folder, input=gift.text(EVERYTHING), capture_output=True, check=True
-    )
-    found = json.loads(read.stdout)
+    found = read_by_npm(READER, _READ, gift.text(EVERYTHING), tmp_path_factory.mktemp("gift"))
     questions = {q["title"]: q for q in found if q["type"] != "Category"}
     return questions, [q["title"] for q in found if q["type"] == "Category"]
 
