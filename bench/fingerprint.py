@@ -23,7 +23,7 @@ from PIL import Image
 import diffviz
 
 SAMPLERS = ("ddim", "ddpm", "euler", "heun", "dpmpp_2m", "unipc")
-MODELS = {"emoji32": 32, "emoji64": 64}
+MODELS = {"emoji32": 32, "emoji64": 64, "emoji128": 128}
 
 
 def digest(trajectory: object) -> str:

@@ -174,6 +174,15 @@ def kid_figure(value: float, resampled: np.ndarray) -> dict:
     return as_figure(value, percentile_interval(resampled), KID_DIGITS)
 
 
-def mean_figure(values: np.ndarray) -> dict:
-    """The mean of values (N,) with its 95 % interval, as the measured files keep it."""
-    return as_figure(values.mean(), interval(values))
+def mean_figure(values: np.ndarray, label: np.ndarray | None = None, resamples: int = 2000) -> dict:
+    """The mean of values (N,) with its 95 % interval, as the measured files keep it.
+
+    With the label (N,) of each value, labels are resampled with all their values, which then need not be independent:
+    several seeds of one caption are alike. Without, each value is resampled by itself.
+    """
+    if label is None:
+        return as_figure(values.mean(), interval(values))
+    _, of = np.unique(label, return_inverse=True)
+    n = of.max() + 1
+    weights = np.vstack([np.ones(n), bootstrap_weights(n, resamples, 0)])  # the first is the sample itself
+    return resampled_figure((weights @ np.bincount(of, values)) / (weights @ np.bincount(of)))

@@ -10,6 +10,7 @@ import json
 import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from numbers import Integral
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -38,7 +39,7 @@ def check_size(width: int, height: int, zoom: int, frames: int = 1) -> None:
     Raises ValueError where `zoom` is not from 1 to MAX_ZOOM, or `frames` enlarged images of
     width × height pixels have more than MAX_PIXELS together.
     """
-    if zoom not in range(1, MAX_ZOOM + 1):
+    if not isinstance(zoom, Integral) or zoom not in range(1, MAX_ZOOM + 1):
         raise ValueError(f"zoom must be a whole number from 1 to {MAX_ZOOM}, not {zoom}")
     pixels = width * height * zoom**2 * frames
     if pixels > MAX_PIXELS:

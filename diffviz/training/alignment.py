@@ -99,17 +99,25 @@ class Alignment:
     def __init__(self, net: UNet, features: Tensor, lr: float, warm_up: int) -> None:
         self.features, self.lr, self.warm_up, self.steps = features, lr, warm_up, 0
         self.projection = nn.Conv2d(net.config.channels[-1], features.shape[1], 3, padding=1)
+        self.projection.to(next(net.parameters()).device)
         self.adam = torch.optim.AdamW(self.projection.parameters(), lr=lr, betas=(0.9, 0.99))
         self._held: list[Tensor] = []
         net.middle[BLOCK].register_forward_hook(self._hold)
 
     @classmethod
-    def of_file(cls, net: UNet, path: Path, lr: float, warm_up: int) -> Alignment:
-        """With the features of a file. Raises SystemExit naming the command that makes it when it is not there."""
+    def of_file(cls, net: UNet, path: Path, images: int, lr: float, warm_up: int) -> Alignment:
+        """With the features of a file, of so many images.
+
+        Raises SystemExit naming the command that makes it when it is not there, or is of other images.
+        """
+        command = f"python -m diffviz.training.alignment --out {path}"
         if not path.exists():
-            raise SystemExit(f"{path} is not there: python -m diffviz.training.alignment --out {path}")
+            raise SystemExit(f"{path} is not there: {command}")
         with np.load(path) as raw:
-            return cls(net, torch.from_numpy(raw["features"]), lr, warm_up)
+            features = torch.from_numpy(raw["features"])
+        if len(features) != images:
+            raise SystemExit(f"{path} is of {len(features):,} images, and there are {images:,}: {command}")
+        return cls(net, features, lr, warm_up)
 
     def _hold(self, module: nn.Module, given: Any, result: Tensor) -> None:
         if torch.is_grad_enabled():
@@ -117,9 +125,10 @@ class Alignment:
 
     def loss(self, rows: np.ndarray, flipped: np.ndarray) -> Tensor:
         """For the batch (B,) that the denoiser was just given: rows of the images, and which of them were mirrored."""
-        target = self.features[torch.from_numpy(rows)].float()
+        target = self.features[torch.from_numpy(rows)].float()  # from the CPU: of all images they are large
         target[torch.from_numpy(flipped)] = target[torch.from_numpy(flipped)].flip(-1)
         held = self._held.pop().float().transpose(1, 2).unflatten(2, target.shape[2:])
+        target = target.to(held.device)
         if self.steps < self.warm_up:
             held = held.detach()
         return 1 - F.cosine_similarity(self.projection(held), target, dim=1).mean()

@@ -239,7 +239,9 @@ def data_card(data: dict[str, np.ndarray], left_out: Counter) -> str:
             "",
             f"{len(data['images']):,} images of {len(data['labels']):,} labels, rendered on white by area averaging "
             f"with premultiplied alpha. {int(data['heldout'].sum())} of them (5 % of the pairs of label and style) are "
-            "held out and never trained on; flat, gradient and 3d share their drawings and are held out together. "
+            "held out and never trained on; flat, gradient and 3d share their drawings and are held out together. Labels "
+            "that share a drawing, such as variants by gender or direction, are not: a held-out image can have a copy "
+            "in training under another label, and the model card counts some. "
             f"{int(data['everyday'].sum())} labels ({int(data['everyday'][data['label']].sum()):,} images) count as "
             "everyday ones.",
             "",

@@ -51,14 +51,14 @@ def top_k_hits(logits: Tensor, truth: np.ndarray, k: int) -> np.ndarray:
 def agreement(
     label_classifier: classifier.LabelClassifier, images: Tensor, label: np.ndarray, subgroup: np.ndarray
 ) -> dict:
-    """Shares of images in which the classifier sees the right label and subgroup, with 95 % intervals."""
+    """Shares of images in which the classifier sees the right label and subgroup, with 95 % intervals over labels."""
     by_label, by_subgroup, _ = label_classifier.predict(images)
     found = {
         "label_top1": top_k_hits(by_label, label, 1),
         "label_top5": top_k_hits(by_label, label, 5),
         "subgroup_top1": top_k_hits(by_subgroup, subgroup, 1),
     }
-    return {name: mean_figure(h) for name, h in found.items()} | {"n": len(images)}
+    return {name: mean_figure(h, label) for name, h in found.items()} | {"n": len(images)}
 
 
 def predict_rows(
@@ -94,12 +94,15 @@ def nearest_distances(images: Tensor, training: Tensor, batch: int = 64) -> np.n
     )
 
 
-def memorization_figures(made: dict[str, np.ndarray], heldout: np.ndarray) -> dict:
+def memorization_figures(
+    made: dict[str, np.ndarray], heldout: np.ndarray, labels: dict[str, np.ndarray] | None = None
+) -> dict:
     """How near generated images come to training images, beside how near held-out real ones do.
 
     `suspicious` is the share of generated images that lie nearer to a training image than all but 5 % of the held-out
     ones do. Images distributed as the held-out ones would have 5 % in expectation; a smaller share is no proof that
-    nothing is copied, since images of poor quality lie far from everything.
+    nothing is copied, since images of poor quality lie far from everything. With the `labels` (N,) of the generated
+    images the intervals are over labels.
     """
     limit = float(np.quantile(heldout, nearest_neighbors.COPY_QUANTILE))
     edges = np.linspace(0, 1, 41)
@@ -119,7 +122,7 @@ def memorization_figures(made: dict[str, np.ndarray], heldout: np.ndarray) -> di
             name: {
                 "n": len(far),
                 "median": round(float(np.median(far)), 4),
-                "suspicious": mean_figure(far < limit),
+                "suspicious": mean_figure(far < limit, labels[name] if labels else None),
                 "shares": shares(far),
             }
             for name, far in made.items()
@@ -138,8 +141,9 @@ def by_category(
 
     def of(name: str, images: Tensor, rows: np.ndarray) -> dict:
         here = np.flatnonzero(kind[rows] == name)
-        hit = top_k_hits(label_classifier.predict(images[here])[0], data.label[rows[here]], 5)
-        return {"n": len(here), "label_top5": mean_figure(hit)}
+        label = data.label[rows[here]]
+        hit = top_k_hits(label_classifier.predict(images[here])[0], label, 5)
+        return {"n": len(here), "label_top5": mean_figure(hit, label)}
 
     found = {
         str(name): {"generated": of(name, *generated), "real": of(name, *real)}
@@ -236,12 +240,16 @@ def main(arguments: Sequence[str] | None = None) -> None:
     denoiser = checkpoints.read_denoiser(weights, Vocabulary.load(ASSETS / "vocabulary.json"))
     label_classifier = classifier.load(args.classifier)
     data = images_for(denoiser, args.data or Path(f"data/{args.model}.npz"))
+    captions = max(len(data.rows(heldout=True, common=SETS[name])) for name in args.sets)
+    if args.n < captions:  # captions lie in the order of their styles: the last ones would be left out
+        parser.error(f"--n must be at least the number of held-out captions, {captions}")
     settings = {"steps": args.steps, "guidance": args.guidance, "sampler": args.sampler}
     head = {
         "weights_sha256": checkpoints.sha256_of(weights),
         "classifier_sha256": checkpoints.sha256_of(args.classifier),
         "classifier_heldout": label_classifier.facts["heldout"],
         "settings": settings,
+        "resampled": "labels",  # for the intervals; files without this took all images for independent
     }
     out = args.out or ASSETS / "curves" / f"evaluation-{args.model}.json"
     out.parent.mkdir(parents=True, exist_ok=True)
@@ -315,9 +323,14 @@ def memorization(
         "new_captions": new_captions,
         "trained_captions": generate_for_rows(denoiser, data, known, 60_000, **settings),
     }
+    new = data.rows(heldout=True, common=True)
     found = memorization_figures(
         {k: nearest_distances(v, training) for k, v in made.items()},
-        nearest_distances(small_images(data, data.rows(heldout=True, common=True)), training),
+        nearest_distances(small_images(data, new), training),
+        {
+            "new_captions": data.label[np.resize(new, len(new_captions))],
+            "trained_captions": data.label[known],
+        },
     )
     for k in made:
         print(f"  nearer to a training image than 95 % of held-out ones: {k} {found[k]['suspicious']}")
@@ -360,7 +373,7 @@ def colours(denoiser: Denoiser, data: Dataset, settings: dict) -> dict:
         hit = np.array(
             [has_hue(image, HUES[colour]) for image, (colour, _, _) in zip(made, asked, strict=True)]
         )
-        found[name] = mean_figure(hit)
+        found[name] = mean_figure(hit, np.array([label for _, label, _ in asked]))
     print(f"  colours: asked {found['asked']}, not asked {found['not_asked']}")
     return found
 

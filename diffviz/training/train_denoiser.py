@@ -29,6 +29,7 @@ share of it that is done: flat, then down to nothing over the last `decay` of it
 from __future__ import annotations
 
 import argparse
+import copy
 import csv
 import os
 import shutil
@@ -112,6 +113,8 @@ ADJUSTABLE = (
     "middle_share",
     "align",
 )
+
+SHARES = ("decay", "flip", "recolour", "oversample_from", "oversample_share", "middle_share")  # from 0 to 1
 
 # Fields that had another name when shipped weights were trained: their records say so still.
 RENAMED_FIELDS = {
@@ -219,7 +222,9 @@ class Batches:
             words = self.captions.words(label, self.rng)
             if self.may_recolour[label] and self.rng.random() < self.recipe.recolour:
                 colour = str(self.rng.choice(list(HUES)))
-                caption = in_colour(words, colour)
+                # The label too must allow it: a caption of keywords alone does not name the thing that is painted.
+                allowed = in_colour(self.captions.label_words[label], colour)
+                caption = in_colour(words, colour) if allowed else None
                 painted = self.data.recoloured(row, x0[i], colour) if caption else None
                 if caption and painted is not None:
                     x0[i], words = painted, caption
@@ -398,7 +403,8 @@ class Training:
             self.alignment.load_state_dict(saved["alignment"])
         self.state = saved["state"]
         if (saved["session"], saved["planned"]) != (self.session, self.planned):
-            self.state["earlier"].append({"images": self.state["images"], **saved["session"]})
+            stopped = {"planned": saved["planned"][1]} if self.state["images"] < saved["planned"][1] else {}
+            self.state["earlier"].append({"images": self.state["images"], **stopped, **saved["session"]})
 
     def resume_shipped(self, name: str, assets: Path) -> None:
         """Go on from the weights in `assets`, for a `last.pt` that was lost: the optimizer's moments begin anew.
@@ -446,7 +452,7 @@ class Log:
     def __init__(self, path: Path, append: bool) -> None:
         self._file = path.open("a" if append else "w", buffering=1, newline="")
         self._rows: csv.DictWriter[str] = csv.DictWriter(self._file, self.COLUMNS, restval="")
-        if not append:
+        if not self._file.tell():
             self._rows.writeheader()
         self._losses, self._since = [], time.monotonic()
 
@@ -490,6 +496,7 @@ def save_and_evaluate(
     facts = {
         **state,
         **training.session,
+        **({"planned": training.planned[1]} if state["images"] < training.planned[1] else {}),
         "ema": best,
         "heldout_by_ema": {str(decay): round(loss, 5) for decay, loss in losses.items()},
     }
@@ -513,9 +520,11 @@ def _timed_steps(state: dict, args: argparse.Namespace, per_step: int) -> Iterat
     began, before = time.monotonic(), state["minutes"]
     busy, busy_before = time.process_time(), state["core_hours"]
     while (done := _share_done(state["minutes"], state["images"], args)) < 1:
-        yield done
-        state["step"] += 1
+        if args.until and state["images"] >= args.until:
+            return
+        state["step"] += 1  # counted as done: what is saved after the step is to say so
         state["images"] += per_step
+        yield done
         now = before + (time.monotonic() - began) / 60
         if args.workers > 1:  # all workers must stop at the same step: the first one's clock counts
             shared = torch.tensor([now], dtype=torch.float64)
@@ -572,7 +581,9 @@ def worker(rank: int, args: argparse.Namespace, recipe: Recipe) -> None:
         planned=[args.minutes, args.images],
     )
     if recipe.align:  # after the averages, which are copies of the network and hold nothing for it
-        training.alignment = Alignment.of_file(net, args.features, recipe.lr_adam, recipe.warm_up)
+        training.alignment = Alignment.of_file(
+            net, args.features, len(data.images), recipe.lr_adam, recipe.warm_up
+        )
     if args.resume and (args.out / "last.pt").exists():
         training.resume(args.out / "last.pt", device)
     elif args.resume:
@@ -582,7 +593,11 @@ def worker(rank: int, args: argparse.Namespace, recipe: Recipe) -> None:
     state, per_worker = training.state, recipe.batch // args.workers
     batches = Batches(data, vocabulary, recipe, per_worker, stream_seed(recipe.seed, rank, state["step"]))
     log = Log(args.out / "log.csv", append=args.resume) if rank == 0 else None
-    autoencoder = checkpoints.load_autoencoder() if isinstance(data, LatentDataset) else None
+    autoencoder = None
+    if isinstance(data, LatentDataset):
+        autoencoder = copy.deepcopy(checkpoints.load_autoencoder()).to(
+            device
+        )  # the one that is loaded is shared
 
     def evaluate() -> None:
         began = time.monotonic()
@@ -600,7 +615,7 @@ def worker(rank: int, args: argparse.Namespace, recipe: Recipe) -> None:
         (objective / args.workers).backward()
         if args.workers > 1:
             dist.all_reduce(training.optimizer.flat_grad)
-        factor = lr_factor(state["step"], done, recipe)
+        factor = lr_factor(state["step"] - 1, done, recipe)
         training.optimizer.step(factor)
         if training.alignment is not None:
             training.alignment.step(factor)
@@ -666,6 +681,9 @@ def main() -> None:
     )
     parser.add_argument("--minutes", type=float, default=0, help="length of the run in minutes of training")
     parser.add_argument("--images", type=int, default=0, help="length of the run in images seen")
+    parser.add_argument(
+        "--until", type=int, default=0, help="stop at this many images, in the middle of a longer run"
+    )
     parser.add_argument("--workers", type=int, default=1, help="processes that share each batch")
     parser.add_argument("--threads", type=int, default=1, help="threads of each process")
     parser.add_argument(
@@ -689,8 +707,12 @@ def main() -> None:
         (ASSETS / "curves").mkdir(exist_ok=True)
         shutil.copyfile(args.out / "log.csv", ASSETS / "curves" / f"training-{args.out.name}.csv")
         return
-    if not (args.minutes or args.images):
+    if max(args.minutes, args.images) <= 0 or min(args.minutes, args.images) < 0:
         parser.error("say how long: --minutes or --images")
+    if not all(0 <= getattr(args, share) <= 1 for share in SHARES):
+        parser.error(f"{', '.join(SHARES)} are from 0 to 1")
+    if (args.out / "last.pt").exists() and not args.resume:
+        parser.error(f"{args.out} has a run: go on with it by --resume, or name another folder by --out")
     if args.batch % args.workers:
         parser.error("--batch must be a multiple of --workers")
     if args.align and args.workers > 1:

@@ -95,6 +95,20 @@ def test_top_k_counts_rows_whose_truth_is_among_the_best():
     assert metrics.top_k(scores, truth, 3) == 1
 
 
+def test_an_interval_over_labels_is_as_wide_as_the_labels_are_few():
+    """Ten copies of each value say no more than one: taken for independent, they would give a third of the width."""
+    values, label = np.random.default_rng(0).normal(size=40), np.arange(40)
+
+    def width(*of):
+        found = metrics.mean_figure(*of)
+        assert found["value"] == pytest.approx(values.mean(), abs=1e-4)
+        return found["interval"][1] - found["interval"][0]
+
+    once, copied = width(values), (values.repeat(10), label.repeat(10))
+    assert width(*copied) == pytest.approx(once, rel=0.1)
+    assert width(copied[0]) < 0.5 * once
+
+
 def test_the_bootstrap_interval_holds_the_mean_and_narrows_with_the_sample():
     few, many = RNG.random(50) < 0.3, RNG.random(5000) < 0.3
     wide, narrow = metrics.interval(few), metrics.interval(many)

@@ -92,6 +92,8 @@ def test_the_gif_has_a_frame_per_step_and_rests_on_the_last(run, tmp_path):
 def test_what_cannot_be_saved_is_refused_in_a_sentence(run, tmp_path):
     with pytest.raises(ValueError, match="whole number"):
         run.save_png(tmp_path / "run.png", zoom=2.5)
+    with pytest.raises(ValueError, match="whole number"):
+        run.save_png(tmp_path / "run.png", zoom=2.0)
     with pytest.raises(ValueError, match="a panel or more"):
         run.save_gif(tmp_path / "run.gif", panels=())
 

@@ -120,7 +120,14 @@ def test_principal_directions_keep_most_of_the_variance_each_channel_counting_al
 
 def test_features_that_are_not_there_are_answered_by_the_command_that_makes_them(net, tmp_path):
     with pytest.raises(SystemExit, match=r"diffviz\.training\.alignment"):
-        Alignment.of_file(net, tmp_path / "none.npz", 1e-3, 1)
+        Alignment.of_file(net, tmp_path / "none.npz", 5, 1e-3, 1)
+
+
+def test_features_of_other_images_are_refused(net, tmp_path):
+    np.savez(tmp_path / "features.npz", features=np.zeros((4, 2, 8, 8), np.float16))
+    Alignment.of_file(net, tmp_path / "features.npz", 4, 1e-3, 1)
+    with pytest.raises(SystemExit, match="of 4 images, and there are 5"):
+        Alignment.of_file(net, tmp_path / "features.npz", 5, 1e-3, 1)
 
 
 def test_maps_are_taken_of_every_image_in_its_order():

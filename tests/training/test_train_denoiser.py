@@ -15,6 +15,7 @@ from diffviz.paths import ASSETS
 from diffviz.training import augment
 from diffviz.training import train_denoiser as train
 from diffviz.training.data import CaptionDropout, Captions, Dataset
+from diffviz.training.model_card import sections
 
 
 @pytest.fixture
@@ -195,6 +196,45 @@ def test_a_run_whose_checkpoint_was_lost_goes_on_from_the_shipped_weights(tmp_pa
 
 
 @pytest.mark.slow
+def test_what_is_saved_in_the_middle_of_a_run_counts_every_step_that_was_taken(tmp_path, monkeypatch):
+    path, counted = tiny_data(tmp_path / "data.npz"), []
+
+    def saved(training, *_):
+        taken = {int(state["step"]) for state in training.optimizer.adam.state.values()}
+        counted.append((training.state["images"], taken))
+        return 1.0
+
+    monkeypatch.setattr(train, "save_and_evaluate", saved)
+    arguments = ["train", "--data", str(path), "--out", str(tmp_path / "run"), "--channels", "8", "8"]
+    monkeypatch.setattr("sys.argv", [*arguments, "--batch", "4", "--images", "12", "--evaluate-every", "0"])
+    train.main()
+    assert counted == [(4, {1}), (8, {2}), (12, {3}), (12, {3})]
+
+
+@pytest.mark.slow
+def test_a_run_is_not_begun_over_another_and_its_log_has_its_head(tmp_path, monkeypatch, capsys):
+    path, out = tiny_data(tmp_path / "data.npz"), tmp_path / "run"
+    arguments = ["train", "--data", str(path), "--out", str(out), "--channels", "8", "8", "--batch", "4"]
+    monkeypatch.setattr("sys.argv", [*arguments, "--images", "8"])
+    train.main()
+    with pytest.raises(SystemExit):
+        train.main()
+    assert "go on with it by --resume" in capsys.readouterr().err
+    (out / "log.csv").unlink()
+    monkeypatch.setattr("sys.argv", [*arguments, "--images", "12", "--resume"])
+    train.main()
+    assert (out / "log.csv").read_text().startswith("images,minutes")
+
+
+@pytest.mark.parametrize("wrong", [["--minutes", "-5"], ["--images", "4", "--middle-share", "1.5"]])
+def test_lengths_and_shares_out_of_range_are_refused(wrong, tmp_path, monkeypatch):
+    monkeypatch.setattr("sys.argv", ["train", "--out", str(tmp_path / "run"), *wrong])
+    with pytest.raises(SystemExit):
+        train.main()
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.slow
 def test_a_run_that_was_interrupted_is_one_session(tmp_path, monkeypatch):
     path, out = tiny_data(tmp_path / "data.npz"), tmp_path / "run"
     arguments = ["train", "--data", str(path), "--out", str(out), "--channels", "8", "8", "--batch", "4"]
@@ -203,6 +243,22 @@ def test_a_run_that_was_interrupted_is_one_session(tmp_path, monkeypatch):
     monkeypatch.setattr("sys.argv", [*arguments, "--images", "40", "--resume"])
     train.main()
     assert checkpoints.metadata(out / "ema.safetensors")[1]["earlier"] == []
+
+
+@pytest.mark.slow
+def test_a_run_that_was_stopped_before_its_end_is_made_again_by_its_own_course_of_the_rate(
+    tmp_path, monkeypatch
+):
+    path, out = tiny_data(tmp_path / "data.npz"), tmp_path / "run"
+    arguments = ["train", "--data", str(path), "--out", str(out), "--channels", "8", "8", "--batch", "4"]
+    monkeypatch.setattr("sys.argv", [*arguments, "--images", "80", "--until", "40"])
+    train.main()
+    monkeypatch.setattr("sys.argv", [*arguments, "--images", "60", "--resume"])
+    train.main()
+    facts = checkpoints.metadata(out / "ema.safetensors")[1]
+    assert [(s["images"], s["planned"]) for s in facts["earlier"]] == [(40, 80)]
+    lines = [line for line in sections.commands("run", 8, facts) if "--images" in line]
+    assert "--images 80 --until 40 " in lines[0] and "--images 60 " in lines[1]
 
 
 def test_no_two_workers_and_starts_of_a_run_see_the_same_stream():
@@ -306,6 +362,25 @@ def test_every_repainted_image_is_captioned_with_its_colour(data):
     assert repainted.sum() > 30
     assert named[repainted].all()
     assert not named[~repainted & ~apple].any()
+
+
+def test_a_combination_that_is_tested_as_new_is_never_painted_whatever_its_caption_names(
+    tmp_path, monkeypatch
+):
+    """A caption of keywords alone, "blue fruit", does not name the strawberry that it would have made blue."""
+    data = Dataset.load(tiny_data(tmp_path / "data.npz"))
+    data.labels[0] = "strawberry"
+    vocabulary = Vocabulary.load(ASSETS / "vocabulary.json")
+    recipe = train.Recipe(recolour=1.0, dropout=CaptionDropout(caption=0.0, keywords_only=1.0))
+    painted = []
+
+    def recoloured(self, row, x0, colour):
+        painted.append((data.labels[data.label[row]], colour))
+
+    monkeypatch.setattr(Dataset, "recoloured", recoloured)
+    train.Batches(data, vocabulary, recipe, 400, seed=0).next_batch(0.0)
+    assert ("strawberry", "red") in painted and ("cat face", "blue") in painted
+    assert ("strawberry", "blue") not in painted
 
 
 def test_skin_tones_are_drawn_as_often_as_the_recipe_says(data):

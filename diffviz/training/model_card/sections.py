@@ -62,8 +62,8 @@ def recipe_text(facts: dict, name: str) -> str:
         said.append(f"The length of the average was chosen after the fact: held-out loss {losses}.")
     if facts.get("earlier"):
         said.append(
-            f"In {len(facts['earlier']) + 1} sessions, each of which began again at the full rate; what is said here is "
-            "of the last, the commands are those of all."
+            f"In {len(facts['earlier']) + 1} sessions, at the start of each of which the rate was raised again; what is "
+            "said here is of the last, the commands are those of all."
         )
     return " ".join(filter(None, said))
 
@@ -87,9 +87,10 @@ def commands(name: str, size: int, facts: dict, runs: str = "runs") -> list[str]
     if any(s["recipe"].get("align") for s in sessions):
         lines.append(f"alignment --data data/{name}.npz --out data/features{size}.npz")
     for i, session in enumerate(sessions):
-        recipe = current_recipe(session["recipe"])
+        recipe, images = current_recipe(session["recipe"]), session["images"]
+        length = f"{session['planned']} --until {images}" if "planned" in session else f"{images}"
         lines.append(
-            f"train_denoiser --data data/{session['data']}.npz --out {runs}/{name} --images {session['images']} "
+            f"train_denoiser --data data/{session['data']}.npz --out {runs}/{name} --images {length} "
             f"--workers {session['workers']} --channels {' '.join(map(str, recipe['channels']))}{flags(recipe)}"
             f"{' --resume' if i else ''}"
         )
