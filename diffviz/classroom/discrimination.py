@@ -21,6 +21,7 @@ LAPSES = 0.02  # wrong by a slip, whatever is seen
 BEYOND = 4.0  # by which factor the threshold may lie outside the levels before it is only said to
 _SLOPES = np.geomspace(0.12, 2.0, 12)  # of log x; the smallest is a step between two levels
 _PLACES = 241
+_AS_LIKELY = 1e-6  # difference of two log-likelihoods that is none
 
 Trial = tuple[int, bool]  # the place of its level, and whether the answer was right
 
@@ -29,8 +30,9 @@ Trial = tuple[int, bool]  # the place of its level, and whether the answer was r
 class Discrimination:
     """What a class told apart. `right` and `trials` are by level; `curve` is the fitted share of right answers.
 
-    `threshold` is None where the fitted function does not come to `TARGET` within the levels, widened by `BEYOND`; `low`
-    and `high` are its interval of 95 %, None for an end that lies outside of them or with fewer than `MIN_PEOPLE` people.
+    `threshold` is None where the fitted function does not come to `TARGET` within the levels, widened by `BEYOND`, or need
+    not: where no answer is wrong, a function that falls farther out is never less likely. `low` and `high` are its
+    interval of 95 %, None for an end that lies outside of them or with fewer than `MIN_PEOPLE` people.
     """
 
     right: tuple[int, ...]
@@ -67,13 +69,13 @@ def discrimination(
         return Discrimination(nothing, nothing, 0, None, None, None, ())
     x = np.log(np.asarray(levels, float))
     places, slopes, shares = _grid(x)
-    best = _fitted(total[None], shares)
+    best = _fitted(total[None], shares, places)
     threshold = _thresholds(places, slopes, best, x)[0]
     low = high = np.nan
     if len(people) >= MIN_PEOPLE:
         again = resampled(len(people), DRAWS, seed) @ counts.reshape(len(people), -1)
         drawn = again.reshape(DRAWS, 2, len(levels))
-        found = _thresholds(places, slopes, _fitted(drawn, shares), x)
+        found = _thresholds(places, slopes, _fitted(drawn, shares, places), x)
         low, high = np.quantile(found, ((1 - LEVEL) / 2, (1 + LEVEL) / 2), method="nearest")
     return Discrimination(
         tuple(map(int, total[0])), tuple(map(int, total[1])), len(people), _inside(threshold), _inside(low), _inside(high),
@@ -91,11 +93,18 @@ def _grid(x: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float
     return places, slopes, 0.5 + (0.5 - LAPSES) * seen
 
 
-def _fitted(counts: NDArray[np.float64], shares: NDArray[np.float64]) -> NDArray[np.intp]:
-    """The place in the grid of the most likely function, for each of the counts (D, 2, L): right, all."""
+def _fitted(
+    counts: NDArray[np.float64], shares: NDArray[np.float64], places: NDArray[np.float64]
+) -> NDArray[np.intp]:
+    """The place in the grid of the most likely function, for each of the counts (D, 2, L): right, all.
+
+    Where one that falls last of all is as likely, it is that one.
+    """
     right, trials = counts[:, 0], counts[:, 1]
     likelihood = right @ np.log(shares).T + (trials - right) @ np.log(1 - shares).T  # (D, G)
-    return likelihood.argmax(1)
+    best, farthest = likelihood.argmax(1), places.argmax()
+    as_likely = likelihood[:, farthest] > likelihood.max(1) - _AS_LIKELY
+    return np.where(as_likely, farthest, best)
 
 
 def _thresholds(

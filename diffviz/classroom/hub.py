@@ -28,11 +28,13 @@ class _Line:
     """What all listeners of one kind hear: the latest state as JSON, and an event that its successor sets."""
 
     latest: str | None = None
+    gone: bool = False  # the room: nothing comes after the latest
     changed: asyncio.Event = field(default_factory=asyncio.Event)
 
     def tell(self, state: State) -> None:
         text = json.dumps(state, separators=(",", ":"))
         if text != self.latest:
+            self.gone = state.get("gone", False)
             self.latest, before, self.changed = text, self.changed, asyncio.Event()
             before.set()
 
@@ -78,11 +80,14 @@ class Hub:
             self._rooms[room].poked.set()
 
     async def listen(self, room: int, line: str) -> AsyncIterator[str | None]:
-        """The state of a room's `line` ("phones" or "wall") as JSON, now and at each change; None while it is silent."""
+        """The state of a room's `line` ("phones" or "wall") as JSON, now and at each change; None while it is silent.
+
+        It ends after the phones' state of a room that was erased.
+        """
         self._loop = asyncio.get_running_loop()
         watched = self._rooms.setdefault(room, _Watched())
         watched.listeners += 1
-        if watched.watcher is None:
+        if watched.watcher is None or watched.watcher.done():
             watched.watcher = self._loop.create_task(self._watch(room, watched))
         heard: _Line = getattr(watched, line)
         told: str | None = None
@@ -90,8 +95,10 @@ class Hub:
             while not self._ended:
                 changed = heard.changed
                 if heard.latest is not None and heard.latest != told:
-                    told = heard.latest
+                    told, gone = heard.latest, heard.gone
                     yield told
+                    if gone:
+                        return
                 try:
                     await asyncio.wait_for(changed.wait(), STILL_HERE)
                 except TimeoutError:
@@ -112,6 +119,8 @@ class Hub:
                 watched.wall.tell(wall)
             except ClassroomError as error:
                 _LOG.warning("Room %d cannot be read: %s", room, error)
+            except Exception:  # unforeseen: the listeners wait for the next look all the same
+                _LOG.exception("Room %d cannot be read", room)
             await asyncio.sleep(TOGETHER)
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(watched.poked.wait(), EVERY)

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 VIRTUAL = 1.0  # comparisons of each thing with the virtual one
 DRAWS = 1000  # of the bootstrap
 LEVEL = 0.95
-MIN_PEOPLE = 5  # from which on an interval is given: resampling one or two people says nothing of a class
+MIN_PEOPLE = 20  # from which on an interval is given: simulated, that of five people holds the truth in 42 to 88 % of cases
 _CLOSE, _CLOSE_ENOUGH, _ROUNDS = 1e-8, 1e-5, 10_000  # the bootstrap's ends are random in the second digit
 
 Comparison = tuple[int, int]  # the preferred one, and the other
@@ -26,7 +26,8 @@ Comparison = tuple[int, int]  # the preferred one, and the other
 class Preference:
     """How often a thing would be preferred to an average one of those compared, with an interval of 95 %.
 
-    `won` of its `compared` comparisons went to it. `low` and `high` are None with fewer than `MIN_PEOPLE` people.
+    `won` of its `compared` comparisons went to it. `low` and `high` are None with fewer than `MIN_PEOPLE` people, and where
+    all of the comparisons or all resamples agree: resampling what is all alike says nothing of what else could have been.
     """
 
     share: float
@@ -80,7 +81,8 @@ def preferences(n: int, by_person: Sequence[Sequence[Comparison]], seed: int = 0
         again = resampled(people, DRAWS, seed) @ wins.reshape(people, -1)
         drawn = shares(again.reshape(-1, n, n), _CLOSE_ENOUGH, strengths(total))
         low, high = np.quantile(drawn, ((1 - LEVEL) / 2, (1 + LEVEL) / 2), axis=0)
-        ends = [(float(low[i]), float(high[i])) for i in range(n)]
+        mixed = (total.sum(1) > 0) & (total.sum(0) > 0) & (np.ptp(drawn, axis=0) > _CLOSE_ENOUGH)
+        ends = [(float(low[i]), float(high[i])) if mixed[i] else (None, None) for i in range(n)]
     compared = (total + total.T).sum(1)
     return [
         Preference(float(share), *ends[i], int(total[i].sum()), int(compared[i]))

@@ -64,7 +64,7 @@ class Gain:
     """Shares of right answers of those who cast both votes, and their number.
 
     `normalized` is Hake's gain (1998, doi 10.1119/1.18809), (after - before) / (1 - before): the part of what could be
-    gained; None where everybody was right before.
+    gained; None where everybody was right before, and for a loss: there it has no floor, and is no part of anything.
     """
 
     before: float
@@ -73,7 +73,8 @@ class Gain:
 
     @property
     def normalized(self) -> float | None:
-        return None if self.before == 1 else (self.after - self.before) / (1 - self.before)
+        lost = self.after < self.before
+        return None if lost or self.before == 1 else (self.after - self.before) / (1 - self.before)
 
 
 def gain(question: Draft, cast: Sequence[Vote]) -> Gain | None:

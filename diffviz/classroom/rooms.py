@@ -12,7 +12,7 @@ import json
 import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import sqlalchemy as sql
 
@@ -20,6 +20,8 @@ from diffviz.classroom import wording
 from diffviz.classroom.database import Database
 from diffviz.classroom.errors import NotThere, Refused, Stranger, TooMany, Unfit
 from diffviz.classroom.schema import PARTICIPANTS, ROOMS, SIGNALS
+
+T = TypeVar("T")
 
 # Letters and digits that are not taken for another one, on a wall or when said aloud: no 0 O, 1 I L, 2 Z, 5 S, 8 B, U V.
 ALPHABET = "34679ACDEFGHJKMNPQRTWXY"
@@ -30,6 +32,7 @@ MAX_OPEN_ROOMS = 200  # of a server
 MAX_PARTICIPANTS = 1000  # of a room
 TITLE_LENGTH, NICKNAME_LENGTH = 80, 24
 _SEEDS = 10_000
+_IDS = 2**31 - 1  # from 1 to what an integer of PostgreSQL holds
 
 
 @dataclass(frozen=True)
@@ -89,8 +92,11 @@ def open_room(db: Database, title: str, *, nicknames: bool = True) -> tuple[Room
         in_use = connection.execute(sql.select(sql.func.count()).where(ROOMS.c.ends_at > now)).scalar_one()
         if in_use >= MAX_OPEN_ROOMS:
             raise TooMany(f"{MAX_OPEN_ROOMS} rooms are open on this server, and no more can be.", 600)
-        code = _free_code(connection)
+        code = _free(connection, ROOMS.c.code, _draw_code)
         values = {
+            # By chance: SQLite would give the newest room's number again after it was erased, and whoever still holds
+            # that one would be in a room of others.
+            "id": _free(connection, ROOMS.c.id, lambda: 1 + secrets.randbelow(_IDS)),
             "code": code,
             "title": wording.line(title, TITLE_LENGTH),
             "host_digest": digest(secret),
@@ -103,11 +109,16 @@ def open_room(db: Database, title: str, *, nicknames: bool = True) -> tuple[Room
         return room_in(connection, code), secret
 
 
-def _free_code(connection: sql.Connection) -> str:
+def _draw_code() -> str:
+    return "".join(secrets.choice(ALPHABET) for _ in range(CODE_LENGTH))
+
+
+def _free(connection: sql.Connection, column: sql.Column[T], draw: Callable[[], T]) -> T:
+    """What is drawn, and drawn again while a room has it in this column."""
     while True:
-        code = "".join(secrets.choice(ALPHABET) for _ in range(CODE_LENGTH))
-        if connection.execute(sql.select(ROOMS.c.id).where(ROOMS.c.code == code)).first() is None:
-            return code
+        drawn = draw()
+        if connection.execute(sql.select(ROOMS.c.id).where(column == drawn)).first() is None:
+            return drawn
 
 
 def hosted_room(db: Database, code: str, secret: str) -> Room:

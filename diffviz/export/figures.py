@@ -45,7 +45,7 @@ class Figure(NamedTuple):
 
 
 def figure(page: str, state: State, model: str = checkpoints.DEFAULT) -> Figure | None:
-    """The figure of a demo by a shipped network; None where the page shows no images of a run."""
+    """The figure of a demo by a shipped network; None where it shows no images of a run, or others than are drawn here."""
     make = _PAGES.get(page)
     return make(state, model) if make else None
 
@@ -134,7 +134,9 @@ def _forward(state: State, model: str) -> Figure:
     )
 
 
-def _training(state: State, model: str) -> Figure:
+def _training(state: State, model: str) -> Figure | None:
+    if "learn" in state:  # the first part alone is about one image
+        return None
     denoiser, schedule, times = checkpoints.load(model), SCHEDULES["cosine"], TIMES[1:]
     x0 = denoiser.encode(torch.from_numpy(from_uint8(_sample_image(model)))[None])
     eps = randn_per_seed(make_generators([0]), x0.shape[1:])
@@ -165,7 +167,16 @@ def _reverse(state: State, model: str) -> Figure:
     )
 
 
-def _steps(state: State, model: str) -> Figure:
+def _steps(state: State, model: str) -> Figure | None:
+    if state.get("part") in ("Measured quality", "Blind test"):
+        return None
+    if state.get("part") == "One step or many":
+        runs = [_settings(state, model, prompt="", guidance=1.0, steps=n) for n in (1, 30)]
+        return _four_seeds(
+            runs,
+            "Images of four seeds with one step, and with thirty",
+            f"1 step above, 30 below; seeds 0 to 3; {_made_with(runs[0], 'steps', 'seed')}",
+        )
     if "calls" in state or state.get("part") == "Samplers at equal NFE":
         nfe = int(state.get("calls", 8))
         steps = {name: (nfe + s.evals_per_step - 1) // s.evals_per_step for name, s in SAMPLERS.items()}
@@ -179,7 +190,9 @@ def _steps(state: State, model: str) -> Figure:
     return _sheet([_images_of(runs)], "Images of one seed with more and more steps", caption)
 
 
-def _guidance(state: State, model: str) -> Figure:
+def _guidance(state: State, model: str) -> Figure | None:
+    if state.get("show") in ("Guidance interval", "Classifier guidance"):
+        return None
     if state.get("show") == "Prompt ablation":
         words = state["prompt"].split()
         prompts = [" ".join(words), *(" ".join(words[:i] + words[i + 1 :]) for i in range(len(words)))]
@@ -200,21 +213,25 @@ def _guidance(state: State, model: str) -> Figure:
     return _sheet([_images_of(runs)], "Images of one seed with larger and larger guidance scales", caption)
 
 
-def _editing(state: State, model: str) -> Figure:
-    image = _sample_image(model)
+def _editing(state: State, model: str) -> Figure | None:
+    if state.get("do") != "Inpainting" or "hole" in state or "sample" in state or "picture" in state:
+        return None
+    image, prompt = _sample_image(model), state.get("filling", "cat face with sunglasses")
     side, known = len(image), Image.fromarray(image)
     mask = np.zeros((side, side), bool)
-    mask[side // 3 : side * 3 // 5] = True
+    mask[side * 18 // 64 : side * 38 // 64] = True  # the page's own, at the eyes
+    counts = sorted({1, int(state.get("rounds", max(editing.RESAMPLING_STEPS)))})
     edits = [
-        editing.inpaint(known, mask, "dog face", seed=0, steps=STEPS, resampling_steps=n, model=model)
-        for n in (1, 4)
+        editing.inpaint(known, mask, prompt, seed=0, steps=STEPS, resampling_steps=n, model=model)
+        for n in counts
     ]
     hidden = np.where(mask[..., None], np.uint8(128), image)
     return _sheet(
         [np.stack([image, hidden, *(to_uint8(run.final) for run in edits)])],
-        "An image, the same with a band masked, and two inpainted images",
-        f"A sample image, its mask (grey), inpainted with each step taken once and four times; prompt “dog face”, seed 0, "
-        f"{STEPS} steps, network {model}",
+        "An image, the same with a band masked, and what it is inpainted with",
+        "A sample image, its mask (grey), inpainted with each step taken "
+        f"{' and '.join('once' if n == 1 else f'{n} times' for n in counts)}; prompt “{prompt}”, seed 0, {STEPS} steps, "
+        f"network {model}",
     )
 
 
@@ -230,16 +247,6 @@ def _memorization(state: State, model: str) -> Figure | None:
         [to_uint8(sample[None]), found],
         "A generated image, and under it the five training images nearest to it",
         f"A sample above ({_made_with(settings)}), its five nearest training images below, at an RMSE of {distances}",
-    )
-
-
-def _generative_models(state: State, model: str) -> Figure:
-    runs = [_settings({}, model, schedule="flow", guidance=1.0, steps=n) for n in (1, 2, 8)]
-    return _four_seeds(
-        runs,
-        "Images of four seeds with one, two and eight steps",
-        f"The same question for images, on the flow schedule: 1, 2 and 8 steps a row, seeds 0 to 3; "
-        f"{_made_with(runs[0], 'steps', 'seed')}",
     )
 
 
@@ -296,10 +303,17 @@ def _workshop(state: State, model: str) -> Figure:
     )
 
 
-def _latent(state: State, model: str) -> Figure:
+def _latent(state: State, model: str) -> Figure | None:
+    part = state.get("latent", "Encode and decode")
+    if (
+        part not in ("Encode and decode", "Diffuse in latents", "Interpolate")
+        or "process" in state
+        or "middle" in state
+    ):
+        return None
     autoencoder = checkpoints.load_autoencoder()
     image = samples.pixels(IMAGE, autoencoder.config.size)
-    if state.get("latent") == "Diffuse in latents":
+    if part == "Diffuse in latents":
         both = latents.forward_in_both(autoencoder, image, SCHEDULES["cosine"], frames=6)
         times = ", ".join(f"{t:g}" for t in both.t)
         return _sheet(
@@ -307,7 +321,7 @@ def _latent(state: State, model: str) -> Figure:
             "An image under noise in pixels, and the decoded image of its latents under noise",
             f"Noise in pixels above, in latents and decoded below; t = {times}; noise of seed 0",
         )
-    if state.get("latent") == "Interpolate":
+    if part == "Interpolate":
         other = samples.pixels("dog-face-3d.png", autoencoder.config.size)
         return _sheet(
             [latents.between_pixels(image, other, 5), latents.between_latents(autoencoder, image, other, 5)],
@@ -332,7 +346,6 @@ _PAGES: dict[str, Callable[[State, str], Figure | None]] = {
     "guidance": _guidance,
     "editing": _editing,
     "memorization": _memorization,
-    "generative_models": _generative_models,
     "scores": _scores,
     "unet": _unet,
     "workshop": _workshop,

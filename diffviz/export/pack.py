@@ -37,11 +37,17 @@ PACK: dict[str, Callable[[Sequence[Plan], Selection], Files]] = {
     "worksheets": _worksheets,
     "labs": _labs,
 }
+OF_PLANS = ("slides", "worksheets")  # the parts that are made for each plan
+
+
+def plans_by_name() -> dict[str, Plan]:
+    """The class plans by their short names, "first" for "plan-first"."""
+    return {plan.id.removeprefix("plan-"): plan for plan in content.plans()}
 
 
 def plans_named(names: Sequence[str]) -> tuple[Plan, ...]:
     """The plans with these ids, with or without "plan-"; all of them where none is named. Raises ValueError."""
-    known = {plan.id.removeprefix("plan-"): plan for plan in content.plans()}
+    known = plans_by_name()
     short = [name.removeprefix("plan-") for name in names]
     for name in short:
         if name not in known:

@@ -7,6 +7,11 @@ from browser_helpers import STREAMLITS_OWN, is_sound
 from playwright.sync_api import expect
 
 from bench.server import AppServer
+from diffviz.classroom import activities, questions, rooms, votes
+from diffviz.classroom.activities import Choice, Draft, free_question
+from diffviz.classroom.database import Database
+from diffviz.paths import ROOT
+from tests.classroom.conftest import Server
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 PHONE = {"width": 390, "height": 844}
@@ -269,3 +274,120 @@ def test_a_phone_compares_pairs_and_goes_on_where_it_was_after_a_reload(visit):
     expect(phone.locator("#result li")).to_have_count(4, timeout=ANY_TIME)
     expect(host.get_by_text("by the comparisons of 1 person")).to_be_visible(timeout=ANY_TIME)
     is_sound(host)
+
+
+# --- the phones' page by itself, on a server without the app -------------------------------------------------------
+
+
+@pytest.fixture
+def lesson(tmp_path):
+    """A server of the phones' routes, and an open room on it."""
+    db = Database(f"sqlite:///{tmp_path / 'classroom.sqlite'}")
+    with Server(db, "") as server:
+        yield server, rooms.open_room(db, "")[0]
+    db.close()
+
+
+@pytest.fixture
+def phone(browser, lesson):
+    """A phone in this room."""
+    server, room = lesson
+    context = browser.new_context(base_url=f"http://127.0.0.1:{server.port}", viewport=PHONE)
+    page = context.new_page()
+    page.goto(f"/c/{room.code}")
+    expect(page.get_by_role("heading")).to_contain_text("You are in")
+    yield page
+    context.close()
+
+
+def test_stages_are_put_in_order_by_keyboard_alone(lesson, phone):
+    server, room = lesson
+    stages = tuple(Choice(text) for text in ("one", "two", "three"))
+    activities.ask(server.db, room, Draft("order", "In which order?", options=stages, right=[0, 1, 2]))
+    phone.get_by_role("button", name="two").focus()
+    for now, then in (("two", "one"), ("one", "three")):
+        expect(phone.get_by_role("button", name=now)).to_be_focused()
+        phone.keyboard.press("Enter")
+        expect(phone.get_by_role("button", name=then)).to_be_focused()
+    phone.keyboard.press("Enter")
+    expect(phone.get_by_role("button", name="Vote")).to_be_focused()
+    phone.keyboard.press("Enter")
+    expect(phone.locator("#said")).to_have_text("Your vote is counted.")
+    (vote,) = votes.of_room(server.db, room)
+    assert vote.answer == [1, 0, 2]
+    phone.get_by_role("button", name="Begin again").press("Enter")
+    expect(phone.get_by_role("button", name="one")).to_be_focused()
+
+
+def test_pairs_are_compared_by_keyboard_alone(lesson, phone):
+    server, room = lesson
+    draft = questions.compare("Which is better?", ["a", "b"], 2)
+    activities.ask(server.db, room, draft, [b"png"] * 4)
+    phone.get_by_role("button", name="the left image").press("Enter")
+    expect(phone.locator("#vote legend")).to_have_text("Which is better? Pair 2 of 2")
+    expect(phone.get_by_role("button", name="the left image")).to_be_focused()
+    phone.keyboard.press("Enter")
+    expect(phone.locator("#vote legend")).to_contain_text("compared them all")
+    expect(phone.get_by_role("heading")).to_be_focused()
+
+
+def test_a_number_is_taken_as_it_was_meant_or_refused(lesson, phone):
+    server, room = lesson
+    asked = activities.ask(server.db, room, free_question("number", "How many?"))
+    number, send = phone.get_by_label("Your number"), phone.locator("button.main")
+    for typed in ("1,000", "-12,000,000", "0x10", "1e3", "many", "1.2.3", "-", "9" * 400):
+        number.fill(typed)
+        send.click()
+        expect(phone.locator("#said")).to_contain_text("thousands without a comma")
+        number.fill("")
+        send.click()
+        expect(phone.locator("#said")).to_have_text("Choose or write an answer first.")
+    assert not votes.of_room(server.db, room)
+    for typed, meant in (
+        (" 1000 ", 1000),
+        ("\u22125", -5),
+        ("-0,5", -0.5),
+        ("0,125", 0.125),
+        (".5", 0.5),
+        ("1,5", 1.5),
+    ):
+        number.fill(typed)
+        with phone.expect_response("**/vote"):
+            send.click()
+        expect(phone.locator("#said")).to_have_text("Your vote is counted.")
+        (vote,) = votes.of_room(server.db, room)
+        assert vote.answer == meant
+    number.fill("0.1")
+    with phone.expect_response("**/vote"):
+        send.click()
+    other = rooms.join(server.db, room.code, None)[1]
+    votes.cast_vote(server.db, room, other, asked.id, 1, "token-of-another", 0.2)
+    activities.set_phase(server.db, room, asked, "reveal")
+    expect(phone.locator("#result")).to_contain_text(re.compile(r"Median: 0\.15 "))
+
+
+def test_a_host_whose_right_was_not_kept_asks_again(browser):
+    """Only a network that failed used to count as a failure, and no answer such as "too often"."""
+    statuses, sent = [429, 503, 200], []
+    script = (ROOT / "diffviz/ui/components/wall/host_cookie.js").read_text(encoding="utf-8")
+
+    def answer(route):
+        if not route.request.url.endswith("/host"):
+            kind = "text/javascript" if route.request.url.endswith(".js") else "text/html"
+            return route.fulfill(body=script if kind == "text/javascript" else "", content_type=kind)
+        sent.append(route.request.post_data_json)
+        return route.fulfill(status=statuses[len(sent) - 1], body="{}")
+
+    context = browser.new_context()
+    context.route("http://class.test/**", answer)
+    page = context.new_page()
+    page.goto("http://class.test/classroom")
+    keep = """async () => (await import("/host_cookie.js")).default({ data: { code: "ABCDEF", secret: "mine" } })"""
+    for _ in statuses:
+        with page.expect_response("**/host"):
+            page.evaluate(keep)
+        page.wait_for_timeout(50)  # until the script has seen it
+    page.evaluate(keep)
+    page.wait_for_timeout(50)
+    context.close()
+    assert sent == [{"code": "ABCDEF", "secret": "mine"}] * 3

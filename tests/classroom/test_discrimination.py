@@ -8,6 +8,7 @@ import pytest
 from scipy.optimize import minimize
 
 from diffviz.classroom.discrimination import LAPSES, TARGET, discrimination
+from diffviz.classroom.preference import MIN_PEOPLE
 
 LEVELS = (1, 2, 3, 5, 8, 12, 20, 30, 50)
 
@@ -59,6 +60,22 @@ def test_what_nobody_or_everybody_sees_has_no_threshold():
     )
     assert always.threshold is never.threshold is None
     assert always.curve[-1] > TARGET > never.curve[0]
+
+
+@pytest.mark.parametrize("levels", [(0,), (0, 1), (4,), tuple(range(9))])
+def test_where_no_answer_is_wrong_the_threshold_lies_beyond(levels):
+    """No function that falls later is less likely, so no place of it is found and no interval."""
+    for people in (1, MIN_PEOPLE):
+        found = discrimination(LEVELS, [[(i, True) for i in levels]] * people)
+        assert found.threshold is found.low is found.high is None
+        assert found.curve[-1] > TARGET
+
+
+def test_a_slip_at_an_easy_level_is_no_threshold():
+    people = [[(i, True) for i in range(9)] for _ in range(MIN_PEOPLE)]
+    people[0][0] = (0, False)
+    found = discrimination(LEVELS, people)
+    assert found.threshold is None and found.curve[-1] > TARGET
 
 
 def test_few_people_have_a_threshold_and_no_interval_and_none_have_neither():

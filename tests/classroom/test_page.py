@@ -14,6 +14,7 @@ from streamlit.testing.v1 import AppTest
 from diffviz.classroom import activities, questions, results, rooms, state, votes
 from diffviz.classroom.activities import Activity, Choice, Draft, free_question
 from diffviz.classroom.database import database
+from diffviz.classroom.preference import MIN_PEOPLE
 from diffviz.classroom.votes import Vote
 from diffviz.lessons import content
 from diffviz.paths import CURVES
@@ -235,32 +236,44 @@ def test_the_blind_test_is_asked_of_a_class_and_its_threshold_is_on_the_wall(mon
         and draft.options[last].text == "250 steps"
     )
     assert activities.image(database(), room, asked.id, len(draft.titles) - 1).startswith(b"\x89PNG")
-    people = class_of(room, 6)
+    people = class_of(room, MIN_PEOPLE)
     # Each sees a difference up to 8 steps, and guesses beyond, right every other time.
     seen = [[0, last, a] if draft.levels[a] <= 8 else [0, a, last] for a in range(last)]
     lucky = [*seen[:5], *([0, last, a] for a in range(5, last))]
-    vote(room, people, asked, [seen, lucky] * 3)
+    vote(room, people, asked, [seen, lucky] * (MIN_PEOPLE // 2))
     assert "told from 250 steps" not in shown(run(app))
     app.toggle(f"live-{asked.id}").set_value(True)
     assert any("told the images apart up to about" in m.value for m in run(app).markdown)
     app = press(app, f"reveal-{asked.id}")
-    assert "<th scope='row'>8 steps</th><td>6 of 6</td>" in shown(app)
-    assert "<th scope='row'>12 steps</th><td>3 of 6</td>" in shown(app)
+    assert "<th scope='row'>8 steps</th><td>20 of 20</td>" in shown(app)
+    assert "<th scope='row'>12 steps</th><td>10 of 20</td>" in shown(app)
     (said,) = [m.value for m in app.markdown if "told the images apart" in m.value]
     assert 8 <= float(said.partition("about ")[2].partition(" ")[0]) <= 12 and "95 % interval" in said
-    assert "6 of 6" in report.page(room, report.collect(database(), room))
+    assert "20 of 20" in report.page(room, report.collect(database(), room))
 
 
 def test_an_interval_is_not_given_for_a_handful(monkeypatch):
     draft = questions.compare("Which?", ["a", "b"], 1)
     asked = Activity(1, draft, "reveal", False, None, 0.0)
-    few = tuple(Vote(k, 1, k, 1, [[0, 0, 1]], False, 0.0) for k in range(4))
-    many = (*few, Vote(9, 1, 9, 1, [[0, 1, 0]], False, 0.0))
-    assert (
-        "at least 5 people" in figures.question(asked, few)
-        and "(" not in figures.question(asked, few).split("</table>")[0]
-    )
-    assert "at least 5" not in figures.question(asked, many) and "% to" in figures.question(asked, many)
+    few = tuple(Vote(k, 1, k, 1, [[0, 0, 1]], False, 0.0) for k in range(MIN_PEOPLE - 1))
+    many, alike = ((*few, Vote(99, 1, 99, 1, [last], False, 0.0)) for last in ([0, 1, 0], [0, 0, 1]))
+    said = {
+        name: figures.question(asked, cast) for name, cast in (("few", few), ("many", many), ("alike", alike))
+    }
+    assert "at least 20 people" in said["few"] and "(" not in said["few"].split("</table>")[0]
+    assert "at least 20" not in said["many"] and "% to" in said["many"]
+    assert "% to" not in said["alike"] and said["alike"].count("(all alike: no interval)") == 2
+
+
+def test_told_apart_by_all_alike_or_without_a_wrong_answer_has_no_interval():
+    options = tuple(Choice(f"{n} steps") for n in (1, 2, 4, 8, 250))
+    draft = Draft("tell", "Which took 250?", options=options, levels=(1.0, 2.0, 4.0, 8.0))
+    always = results.discrimination.discrimination(draft.levels, [[(0, True)]])
+    assert "lies beyond the 1 to 8 steps" in figures.told_text(draft, always)
+    own = [(0, True), (1, True), (2, True), (3, False)]
+    alike = results.discrimination.discrimination(draft.levels, [own] * MIN_PEOPLE)
+    assert "(all alike: no interval;" in figures.told_text(draft, alike)
+    assert "<rect" not in figures.told_chart(draft, alike)
 
 
 @pytest.mark.slow
@@ -414,6 +427,15 @@ def test_the_printed_page_has_every_question_and_escapes_what_people_wrote():
     assert "Which &lt;b&gt;?" in page and "second <b>(right)</b>" in page
     assert report.misconceptions(collected) == [(content.misconceptions()["guidance-is-free"].belief, 2)]
     assert collected[0].line()["Right 1"] == "33%"
+    assert ". 1 question.</p>" in page
+
+
+def test_one_answer_is_one_on_the_printed_page():
+    room = rooms.open_room(database(), "")[0]
+    for draft, answer in ((free_question("text", "Why?"), "so"), (free_question("number", "How many?"), 3)):
+        vote(room, class_of(room, 1), activities.ask(database(), room, draft), [answer])
+    page = report.page(room, report.collect(database(), room))
+    assert "1 answer, 1 of them not shown" in page and "1 answer in vote 1, 0 in vote 2" in page
 
 
 # --- figures -----------------------------------------------------------------------------------------------------

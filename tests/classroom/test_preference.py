@@ -72,13 +72,32 @@ def test_the_interval_holds_what_is_true_about_as_often_as_it_says():
 
 @pytest.mark.slow
 def test_people_who_agree_with_themselves_alone_make_the_interval_wide():
-    """Twenty comparisons of each of six people are no 120 people."""
-    pairs = ([(0, 1)] * 20, [(1, 0)] * 20, [(0, 1)] * 20) * 2
+    """Twenty comparisons of each of 21 people are no 420 people."""
+    pairs = ([(0, 1)] * 20, [(1, 0)] * 20, [(0, 1)] * 20) * 7
     few = preference.preferences(2, pairs)[0]
     many = preference.preferences(2, [[c] for own in pairs for c in own])[0]
     assert few.share == pytest.approx(many.share)
     assert few.low and few.high and many.low and many.high
     assert few.high - few.low > 2 * (many.high - many.low)
+
+
+def ends(people, n=2):
+    return [(p.low, p.high) for p in preference.preferences(n, people)]
+
+
+def test_an_interval_takes_enough_people_and_a_difference_among_them():
+    enough = preference.MIN_PEOPLE
+    mixed = [[(0, 1)]] * (enough - 5) + [[(1, 0)]] * 5
+    assert all(low and high and low < high for low, high in ends(mixed))
+    assert ends(mixed[1:]) == [(None, None)] * 2
+    assert ends([[(0, 1)]] * enough) == [(None, None)] * 2
+    assert ends([[(0, 1), (1, 2), (2, 0)]] * enough, 3) == [(None, None)] * 3  # each won and lost, all alike
+
+
+def test_what_all_prefer_has_no_interval_where_they_differ_about_the_rest():
+    enough = preference.MIN_PEOPLE
+    first, *rest = ends([[(0, 1), (0, 2), (1, 2)], [(0, 1), (0, 2), (2, 1)]] * (enough // 2), 3)
+    assert first == (None, None) and all(low and high and low < high for low, high in rest)
 
 
 def test_what_was_counted_is_said_and_no_vote_says_nothing():

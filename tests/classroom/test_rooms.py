@@ -112,6 +112,21 @@ def test_erasing_a_room_leaves_no_row_of_it_and_touches_no_other(db):
     assert rooms.find_room(db, kept.code)
 
 
+def test_the_id_of_an_erased_room_is_not_given_to_the_next(db, monkeypatch):
+    ids = iter([5, 6, 6, 7])
+    monkeypatch.setattr(rooms.secrets, "randbelow", lambda n: next(ids) if n == rooms._IDS else 0)
+    first, erased = (rooms.open_room(db, "")[0] for _ in range(2))
+    rooms.erase_room(db, erased)
+    assert (first.id, erased.id) == (6, 7) and rooms.open_room(db, "")[0].id == 7  # only by chance
+    assert rooms.open_room(db, "")[0].id == 8  # drawn again: 7 is taken
+    monkeypatch.undo()
+    newest, _ = rooms.open_room(db, "")
+    rooms.erase_room(db, newest)
+    after, _ = rooms.open_room(db, "")
+    assert after.id != newest.id and 1 <= after.id < 2**31
+    assert joined(db, after).number == 1
+
+
 def test_a_nickname_is_one_clean_line_and_goes_when_the_host_switches_nicknames_off(db):
     room, secret = rooms.open_room(db, "")
     _, who, mine = rooms.join(db, room.code, None)

@@ -86,6 +86,19 @@ def test_the_wall_hears_counts_as_they_come(server, db, room):
     run(go())
 
 
+def test_a_phones_line_ends_when_its_room_is_erased(server, db, room):
+    async def go():
+        phone = server.phone(room)
+        await phone.join()
+        listening = phone.listen()
+        await heard(listening, lambda e, _: e == "message")
+        rooms.erase_room(db, room)
+        await heard(listening, lambda e, t: t["state"].get("gone"))
+        assert [event async for event in listening] == []
+
+    run(go())
+
+
 @pytest.mark.slow
 def test_what_another_server_changes_is_heard_within_its_next_look(server, db, room, url):
     from diffviz.classroom.database import Database

@@ -11,6 +11,7 @@ from sqlalchemy import event
 from diffviz.classroom import activities, answers, questions, results, rooms, state, votes
 from diffviz.classroom.activities import Choice, Draft, free_question
 from diffviz.classroom.errors import NotThere, Refused, Stranger, TooMany, Unfit
+from diffviz.classroom.preference import MIN_PEOPLE
 from diffviz.lessons import content
 from diffviz.lessons.content import Demo
 
@@ -152,7 +153,7 @@ def test_the_threshold_of_a_class_reaches_its_phones_with_the_answer_and_not_bef
     told = state.of_room(db, room.id)[0]["activity"]
     assert told["compared"] == 4 and told["images"] == ("cat",) * 4 + ("dog",) * 4
     assert "5 steps" not in json.dumps(told)
-    for who in joined(db, room, 6):
+    for who in joined(db, room, MIN_PEOPLE):
         odd = [0, 3, 1] if who.number % 2 else [0, 1, 3]
         cast(db, room, who, asked, [[0, 3, 0], odd, [0, 2, 3]], token=f"all-three-{who.id}")
     activities.set_phase(db, room, asked, "reveal")
@@ -451,6 +452,14 @@ def test_there_is_no_gain_without_a_right_answer_and_none_to_be_had_where_all_we
     assert results.gain(QUESTION, cast_votes).normalized is None
     assert results.gain(free_question("choice", "?", ["a", "b"]), cast_votes) is None
     assert results.gain(QUESTION, results.of_round(cast_votes, 1)) is None
+
+
+def test_a_loss_is_told_in_shares_and_has_no_normalised_gain(db, room):
+    _, cast_votes = two_rounds(db, room, [1, 1, 1, 1, 0], [1, 0, 0, 1, 1])
+    gain = results.gain(QUESTION, cast_votes)
+    assert (gain.before, gain.after) == (0.8, 0.6) and gain.normalized is None
+    _, unchanged = two_rounds(db, room, [1, 0], [1, 0])
+    assert results.gain(QUESTION, unchanged).normalized == 0
 
 
 def test_misconceptions_are_counted_in_the_first_vote(db, room):

@@ -6,16 +6,18 @@ import re
 import shutil
 
 import pytest
+from fontTools.ttLib import TTFont
 from PIL import Image
 from pypdf import PdfReader
 
 from diffviz.cli import main
 from diffviz.export import figures, labs, pack, slides, worksheets
-from diffviz.export.selection import EVERYTHING, Selection
+from diffviz.export.selection import EVERYTHING, QUIZ_KINDS, Selection
 from diffviz.lessons import content
 from diffviz.lessons import worksheets as tables
 from diffviz.lessons.content import ContentError
 from diffviz.models import checkpoints
+from diffviz.paths import FONTS
 
 PLANS = content.plans()
 QUICK = checkpoints.QUICK
@@ -56,7 +58,9 @@ def test_a_deck_needs_nothing_from_outside_and_links_to_the_app_where_it_is_know
     assert 'href="http://localhost:8501/reverse?prompt=cat+face&amp;seed=0"' in linked
 
 
-DEMOS = {demo.page: demo for plan in PLANS for phase in plan.phases for demo in phase.demos}
+EVERY_DEMO = [demo for plan in PLANS for phase in plan.phases for demo in phase.demos]
+DEMOS = {demo.page: demo for demo in reversed(EVERY_DEMO)}  # of each page the first
+NO_RUN = {"practice", "generative_models"}
 
 
 @pytest.mark.slow
@@ -65,12 +69,42 @@ def test_the_figure_of_a_page_is_a_run_and_says_of_what(page, monkeypatch):
     monkeypatch.setattr(figures, "STEPS", 2)
     monkeypatch.setattr(figures.broken_pipelines, "STEPS", 2)
     found = figures.figure(page, {**DEMOS[page].state, "grid": "2"}, QUICK)
-    if page == "practice" or DEMOS[page].state.get("scores") == "Your own points":
+    if page in NO_RUN or DEMOS[page].state.get("inside") == "Blocks and activations":
         assert found is None
         return
     image = Image.open(io.BytesIO(found.png))
     assert image.size == (found.width, found.height) and len(image.getcolors(100_000)) > 50
     assert found.alt and re.search(r"seed|sample image", found.caption)
+
+
+OTHERS = (  # states of a page whose figure is one of another part of it
+    *({"beside": part} for part in ("VAE, GAN, diffusion", "Flow matching and reflow", "Distillation")),
+    *({"latent": part} for part in ("Parts of Stable Diffusion", "Cost")),
+    {"latent": "Diffuse in latents", "process": "reverse"},
+    {"latent": "Interpolate", "middle": "two noises"},
+    {"picture": "Draw", "into": "sunflower"},
+    {"learn": "Loss by timestep"},
+    *({"part": part} for part in ("Measured quality", "Blind test")),
+    *({"show": part} for part in ("Guidance interval", "Classifier guidance")),
+)
+
+
+@pytest.mark.parametrize("state", OTHERS, ids=lambda s: " ".join(s.values()))
+def test_a_demo_has_no_figure_of_another_part_of_its_page(state):
+    shown = [demo for demo in EVERY_DEMO if state.items() <= demo.state.items()]
+    assert shown
+    assert all(figures.figure(demo.page, demo.state, QUICK) is None for demo in shown)
+
+
+@pytest.mark.slow
+def test_inpainting_is_with_the_resampling_steps_and_the_prompt_of_the_demo(monkeypatch):
+    monkeypatch.setattr(figures, "STEPS", 2)
+    (demo,) = (demo for demo in EVERY_DEMO if demo.state.get("do") == "Inpainting")
+    own = figures.figure("editing", demo.state, QUICK)
+    assert "once and 8 times; prompt “cat face with sunglasses”" in own.caption
+    other = figures.figure("editing", {**demo.state, "rounds": "2", "filling": "bear"}, QUICK)
+    assert "once and 2 times; prompt “bear”" in other.caption and other.png != own.png
+    assert figures.figure("editing", {**demo.state, "hole": "the left half"}, QUICK) is None
 
 
 def test_a_figure_is_the_run_that_its_caption_names():
@@ -113,6 +147,17 @@ def test_a_clicker_turns_the_slides_and_each_prints_on_a_page(browser, no_figure
     )
     assert asked == [file.as_uri()]
     page.close()
+
+
+ON_PAPER = ("plans", "worksheets", "exercises", *QUIZ_KINDS, "flashcards")
+
+
+@pytest.mark.parametrize("name", ON_PAPER)
+@pytest.mark.parametrize("font", ["DejaVuSans.ttf", "DejaVuSans-Bold.ttf"])
+def test_the_font_of_the_papers_has_every_glyph_of_their_texts(name, font):
+    has = set(TTFont(FONTS / font).getBestCmap())
+    text = (content.LESSONS / f"{name}.toml").read_text(encoding="utf-8")
+    assert not {f"U+{ord(letter):04X}" for letter in text if letter != "\n" and ord(letter) not in has}
 
 
 # --- worksheets ---------------------------------------------------------------------------------------------

@@ -107,6 +107,7 @@ function listen() {
     ahead = told.now - Date.now() / 1000;
     room = told.state;
     say("connection", "");
+    if (room.gone) events.close(); // nothing more comes
     draw();
     send();
   });
@@ -237,12 +238,13 @@ function drawForm(activity) {
     event.preventDefault();
     const answer = read();
     if (answer === null) return say("said", "Choose or write an answer first.");
+    if (Number.isNaN(answer)) return say("said", "Write a plain number, such as 1000 or -0.5: thousands without a comma.");
     vote(answer);
     button.textContent = "Change my vote";
   };
 }
 
-// Each form fills in what was given, and returns a function that reads the answer, or null.
+// Each form fills in what was given, and returns a function that reads the answer, null for none, or NaN for what is no number.
 function choiceForm(form, activity, given) {
   const options = activity.options.map((text, i) => {
     const input = make("input", { type: "radio", name: "option", value: String(i), checked: given === i });
@@ -262,10 +264,14 @@ function orderForm(form, activity, given) {
     const stages = activity.options.map((text, i) => {
       const place = order.indexOf(i);
       const label = place < 0 ? text : `${place + 1}. ${text}`;
-      return make("button", { type: "button", textContent: label, disabled: place >= 0, onclick: () => { order.push(i); show(); } });
+      return make("button", { type: "button", textContent: label, disabled: place >= 0, onclick: () => { order.push(i); press(); } });
     });
-    const again = make("button", { type: "button", textContent: "Begin again", onclick: () => { order = []; show(); } });
+    const again = make("button", { type: "button", textContent: "Begin again", onclick: () => { order = []; press(); } });
     list.replaceChildren(make("legend", { textContent: "Press the stages in their order, first to last" }), ...stages, again);
+  };
+  const press = () => { // the keyboard goes on at the next stage, and after the last at the vote
+    show();
+    (list.querySelector("button:enabled:not(:last-child)") || form.querySelector(".main")).focus();
   };
   show();
   form.append(list);
@@ -299,6 +305,7 @@ function pairsForm(form, activity, given) {
     const choose = () => {
       vote([...done, [now[0], option, other]]);
       drawForm(activity);
+      (form.querySelector("button") || at("prompt")).focus(); // the keyboard goes on at the next pair
     };
     return make("button", { type: "button", onclick: choose }, make("img", { src, alt }));
   };
@@ -316,12 +323,17 @@ function randomFrom(seed) {
   };
 }
 
+// The keyboard is that of letters: an iPhone's for decimals has no minus.
 function numberForm(form, activity, given) {
-  const input = make("input", { id: "number", inputMode: "decimal", autocomplete: "off", value: given === undefined ? "" : String(given) });
+  const input = make("input", { id: "number", inputMode: "text", autocomplete: "off", value: given === undefined ? "" : String(given) });
   form.append(make("label", { htmlFor: "number", textContent: `Your number${activity.unit ? ` (${activity.unit})` : ""}` }), make("br"), input);
   return () => {
-    const typed = input.value.trim().replace(",", ".");
-    return typed === "" || !Number.isFinite(Number(typed)) ? null : Number(typed);
+    const typed = input.value.trim().replace("\u2212", "-");
+    if (typed === "") return null;
+    // "1,000" may be one or a thousand: refused. "0,125" has but one meaning.
+    const plain = /^[+-]?(\d+[.,]?\d*|[.,]\d+)$/.test(typed) && !/^[+-]?[1-9]\d{0,2}(,\d{3})+$/.test(typed);
+    const number = plain ? Number(typed.replace(",", ".")) : NaN;
+    return Number.isFinite(number) ? number : NaN;
   };
 }
 
@@ -363,13 +375,14 @@ function toldApart(activity, [threshold, low, high]) {
   const right = own.filter(([, chosen]) => chosen === activity.options.length - 1).length;
   return [
     threshold ? ` The class saw a difference up to about ${at(threshold)} ${unit}${span}.` : " The threshold of the class lies outside of what was asked.",
-    own.length ? ` You were right ${right} times of ${own.length}; guessing gives half.` : "",
+    own.length ? ` You were right ${right} ${right === 1 ? "time" : "times"} of ${own.length}; guessing gives half.` : "",
   ];
 }
 
 function median(sorted) {
   const half = sorted.length >> 1;
-  return sorted.length % 2 ? sorted[half] : (sorted[half - 1] + sorted[half]) / 2;
+  const middle = sorted.length % 2 ? sorted[half] : (sorted[half - 1] + sorted[half]) / 2;
+  return Number(middle.toPrecision(12)); // 0.15, not 0.15000000000000002
 }
 
 function drawAnswer(activity) {

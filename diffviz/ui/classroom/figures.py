@@ -116,7 +116,11 @@ def _preferred(draft: Draft, cast: Sequence[Vote]) -> str:
     """The class's preference of each option and what metrics say of it, in columns beside each other."""
     shares = results.preferences(draft, cast)
     columns = [
-        ("Preferred by the class", [_share_cell(p) for p in shares], _best([p.share for p in shares], True))
+        (
+            "Preferred by the class",
+            [_share_cell(p, len(cast)) for p in shares],
+            _best([p.share for p in shares], True),
+        )
     ]
     metrics = draft.measured.metrics if draft.measured else ()
     columns += [(m.title, _metric_cells(m), _best(m.values, m.more_is_better)) for m in metrics]
@@ -144,9 +148,10 @@ def _best(values: Sequence[float], more_is_better: bool) -> set[int]:
     return {i for i, v in enumerate(values) if v == top} if len(set(values)) > 1 else set()
 
 
-def _share_cell(p: Preference) -> str:
+def _share_cell(p: Preference, people: int) -> str:
     ends = None if p.low is None or p.high is None else (p.low, p.high)
-    number = f"{p.share:.0%}" + (f" ({ends[0]:.0%} to {ends[1]:.0%})" if ends else "")
+    alike = " (all alike: no interval)" if people >= MIN_PEOPLE and p.compared else ""
+    number = f"{p.share:.0%}" + (f" ({ends[0]:.0%} to {ends[1]:.0%})" if ends else alike)
     chosen = f"<small>chosen {p.won} times of {p.compared}</small>"
     return _track(p.share, ends, 0, 1, number) + chosen
 
@@ -195,7 +200,7 @@ def disagreement(draft: Draft, cast: Sequence[Vote]) -> str:
     return (
         f"Put first: {said}. These are three questions: KID compares the features of many images with those of real "
         "ones, agreement asks a classifier for what the prompt names, and the class looked at a few images of one prompt. "
-        "Where intervals overlap, the order may be chance."
+        "Intervals of each alone do not say whether two of them differ."
     )
 
 
@@ -214,6 +219,8 @@ def told_text(draft: Draft, found: Discrimination) -> str:
         return f"The threshold of the class lies {where} the {levels} that were asked ({of_all})."
     if found.people < MIN_PEOPLE:
         span = f"an interval takes at least {MIN_PEOPLE} people"
+    elif found.low is not None and found.low == found.high:
+        span = "all alike: no interval"
     else:
         low = "below what was asked" if found.low is None else _level(found.low)
         high = "beyond what was asked" if found.high is None else _level(found.high)
@@ -245,7 +252,7 @@ def told_chart(draft: Draft, found: Discrimination) -> str:
 
     parts = []
     if found.threshold is not None:
-        if found.people >= MIN_PEOPLE:
+        if found.people >= MIN_PEOPLE and (found.low is None or found.low != found.high):
             low = x(found.low) if found.low else left
             high = x(found.high) if found.high else right
             parts.append(

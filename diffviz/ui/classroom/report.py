@@ -18,6 +18,7 @@ from diffviz.classroom.votes import Vote
 from diffviz.lessons import content
 from diffviz.ui import printing
 from diffviz.ui.classroom import figures
+from diffviz.ui.prose import counted
 
 _CSS = """
 @page { margin: 16mm; } body { font: 11pt/1.4 Georgia, serif; margin: 0; }
@@ -81,7 +82,7 @@ def page(room: Room, asked: Sequence[Asked]) -> str:
     """The results as an HTML page for the printer."""
     day = datetime.fromtimestamp(room.opened_at, _zone()).strftime("%d %B %Y")
     title = escape(room.title or "Classroom")
-    body = [f"<h1>{title}</h1><p>Room {room.code}, {day}. {len(asked)} questions.</p>"]
+    body = [f"<h1>{title}</h1><p>Room {room.code}, {day}. {counted(len(asked), 'question')}.</p>"]
     for one in asked:
         body.append(f"<section><h2>{one.number}. {escape(one.activity.question.prompt)}</h2>{_table(one)}")
         body += [f"<p>{escape(text)}</p>" for text in figures.summary(one.activity.question, one.cast)]
@@ -113,7 +114,9 @@ def _table(one: Asked) -> str:
         shown = [v for v in cast if v.approved]
         hidden = len(cast) - len(shown)
         items = "".join(f"<li>{escape(v.answer)}</li>" for v in shown)
-        return f"<p>{len(cast)} answers, {hidden} of them not shown to the class.</p><ul>{items}</ul>"
+        return (
+            f"<p>{counted(len(cast), 'answer')}, {hidden} of them not shown to the class.</p><ul>{items}</ul>"
+        )
     if draft.kind == "pairs":
         found = zip(draft.options, results.preferences(draft, first), strict=True)
         rows = "".join(
@@ -132,7 +135,7 @@ def _table(one: Asked) -> str:
             f"<table><tr><th>Told from {escape(draft.options[-1].text)}</th><th>Right</th></tr>{rows}</table>"
         )
     shares = [_percent(results.share_right(draft, votes_)) for votes_ in (first, second)]
-    return f"<p>{len(first)} answers in vote 1, {len(second)} in vote 2. Right: {shares[0]}, {shares[1]}.</p>"
+    return f"<p>{counted(len(first), 'answer')} in vote 1, {len(second)} in vote 2. Right: {shares[0]}, {shares[1]}.</p>"
 
 
 def _percent(share: float | None) -> str:

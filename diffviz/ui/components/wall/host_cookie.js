@@ -9,5 +9,7 @@ export default function ({ data }) {
     method: data.code ? "POST" : "DELETE",
     headers: { "Content-Type": "application/json" },
     body: data.code ? JSON.stringify({ code: data.code, secret: data.secret }) : undefined,
-  }).catch(() => { kept = null; }); // the session is the host all the same; the next draw tries again
+  })
+    .then((answer) => { if (!answer.ok) kept = null; })
+    .catch(() => { kept = null; }); // the session is the host all the same; the next draw tries again
 }
