@@ -14,6 +14,7 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import os
+import socket
 import subprocess
 import sys
 import warnings
@@ -46,19 +47,32 @@ def _option(
 
 
 def _app_arguments(parser: argparse.ArgumentParser) -> None:
-    _option(parser, "--port", 8501, "the port to listen on", type=int)
+    _option(parser, "--port", 8501, "the port to listen on; 0 for any that is free", type=int)
     _option(parser, "--address", "localhost", "the address to listen on; 0.0.0.0 for all")
     parser.add_argument("--headless", action="store_true", help="do not open a browser")
 
 
 def _app(args: argparse.Namespace) -> int:
-    options = {"port": args.port, "address": args.address, "headless": str(args.headless).lower()}
+    _check_address(args.address, args.port)
+    options = {"port": args.port, "address": args.address}
+    if args.headless:  # otherwise Streamlit sees for itself whether there is a display
+        options["headless"] = "true"
     flags = [part for name, value in options.items() for part in (f"--server.{name}", str(value))]
     command = [sys.executable, "-m", "streamlit", "run", str(paths.WEBAPP / "app.py"), *flags]
     try:
         return subprocess.call(command)
     except KeyboardInterrupt:  # Streamlit has had it too, and said goodbye
         return INTERRUPTED
+
+
+def _check_address(address: str, port: int) -> None:
+    if not 0 <= port <= 65535:
+        raise ValueError(f"--port must be between 0 and 65535, not {port}")
+    try:
+        family = socket.AF_INET6 if ":" in address else socket.AF_INET
+        socket.create_server((address, 0), family=family).close()
+    except (OSError, UnicodeError) as error:
+        raise ValueError(f"--address {address} is none that this computer can listen on") from error
 
 
 # --- images ------------------------------------------------------------------------------------------------
@@ -202,6 +216,10 @@ def _inpaint(args: argparse.Namespace) -> int:
         raise ValueError(f"{args.mask} has far too many pixels: up to {MAX_PIXELS:,} can be used") from error
     except (UnidentifiedImageError, SyntaxError) as error:
         raise ValueError(f"{args.mask} is not an image") from error
+    except OSError as error:
+        if error.filename:  # the file could not be opened, which `main` says
+            raise
+        raise ValueError(f"{args.mask} breaks off or is damaged: {error}") from error
     return _make(
         args,
         InpaintSettings,
@@ -233,6 +251,9 @@ def _make(
     settings: dict[str, Any] = {name: getattr(args, name) for name in shared}
     settings |= {"interval": tuple(args.interval), **more}
     planned = kind(**settings)
+    for name in ("prompt", "negative"):
+        if any("\ud800" <= letter <= "\udfff" for letter in getattr(args, name)):
+            raise ValueError(f"the {name} is not text in UTF-8")
     _check_out(args.out)
     denoiser = checkpoints.load(planned.model)
     width = height = denoiser.image_size
@@ -282,7 +303,8 @@ def _export_arguments(parser: argparse.ArgumentParser) -> None:
     from diffviz.lessons import content
 
     again = "; may be given several times"
-    formats = "qti is Canvas's, gift and moodle are Moodle's; slides, worksheets and labs are for class plans"
+    plans = ", ".join(pack.plans_by_name())
+    formats = "qti is Canvas's, gift and moodle are Moodle's; slides and worksheets are of class plans, labs of the course"
     choices = [*export.FORMATS, *pack.PACK]
     parser.add_argument("kind", nargs="?", choices=choices, help="a format, as with --format")
     _option(
@@ -298,7 +320,7 @@ def _export_arguments(parser: argparse.ArgumentParser) -> None:
         parser,
         "--plan",
         [],
-        f"slides and worksheets of this class plan{again}; one of {', '.join(plan.id for plan in content.plans())}",
+        f"slides and worksheets of this class plan{again}; one of {plans}",
         "all of them",
         action="append",
         metavar="PLAN",
@@ -339,6 +361,8 @@ def _export(args: argparse.Namespace) -> int:
     parts = [name for name in dict.fromkeys(named) if name in pack.PACK]
     formats = [name for name in dict.fromkeys(named or export.FORMATS) if name not in parts]
     plans = pack.plans_named(args.plan)
+    if args.plan and not any(part in pack.OF_PLANS for part in parts):
+        raise ValueError(f"--plan is for {' and '.join(pack.OF_PLANS)}, and neither is exported")
     files = [file for name in formats for file in export.FORMATS[name]]
     if files and all(file.is_empty(selection) for file in files):
         nothing = ", ".join(dict.fromkeys(file.holds(selection) for file in files))

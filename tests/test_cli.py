@@ -170,7 +170,7 @@ def test_a_prompt_that_is_known_is_not_remarked_on(shipped):
         ),
         ("img2img", ["--strength", "(default: 0.7)", "heun"]),
         ("inpaint", ["--mask", "--resampling-steps", "(default: 1)"]),
-        ("export", ["moodle", "(default: handouts)"]),
+        ("export", ["moodle", "(default: handouts)", "one of first,"]),
     ],
 )
 def test_help_lists_choices_and_defaults(capsys, command, says):
@@ -211,11 +211,60 @@ def test_app_runs_streamlit_on_the_lessons(monkeypatch):
     assert command[command.index("--server.headless") + 1] == "true"
 
 
+def test_app_leaves_it_to_streamlit_whether_there_is_a_display(monkeypatch):
+    seen = []
+    monkeypatch.setattr(cli.subprocess, "call", lambda command: seen.append(command) or 0)
+    assert main(["app"]) == 0
+    assert "--server.headless" not in seen[0]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["--port", "99999999"], "between 0 and 65535"),
+        (["--port", "-1"], "between 0 and 65535"),
+        (["--address", "not-an-address"], "--address not-an-address"),
+        (["--address", "a" * 64], "listen"),  # longer than a name may be
+        (["--address", "192.0.2.1"], "listen"),  # an address of documents, which no computer has
+    ],
+    ids=str,
+)
+def test_app_refuses_in_a_sentence_what_it_cannot_listen_on(monkeypatch, capsys, arguments, says):
+    monkeypatch.setattr(cli.subprocess, "call", lambda command: pytest.fail("Streamlit was started"))
+    assert main(["app", *arguments]) == 2
+    error = capsys.readouterr().err
+    assert says in error and error.count("\n") == 1
+
+
 def test_a_mask_that_would_fill_the_memory_is_refused_in_a_sentence(cat, capsys):
     for size in ((20_000, 10_000), (9_000, 9_000)):
         Image.new("1", size).save("huge.png")
         assert main(["inpaint", cat, "red heart", "--mask", "huge.png", "--out", "o.png", *FAST]) == 2
         assert "pixels: up to 40,000,000 can be used" in capsys.readouterr().err
+
+
+def test_a_mask_that_breaks_off_is_named(tmp_path, cat, left_half, capsys):
+    whole = (tmp_path / left_half).read_bytes()
+    (tmp_path / "cut.png").write_bytes(whole[: whole.index(b"IDAT") + 10])
+    assert main(["inpaint", cat, "red heart", "--mask", "cut.png", "--out", "o.png", *FAST]) == 2
+    error = capsys.readouterr().err
+    assert "cut.png breaks off" in error and error.count("\n") == 1
+    assert main(["inpaint", cat, "red heart", "--mask", "none.png", "--out", "o.png", *FAST]) == 2
+    assert "none.png: No such file" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("arguments", [["cat\udcff"], ["cat", "--negative", "d\udce9g"]], ids=ascii)
+def test_a_prompt_that_is_not_utf8_is_refused_before_anything_is_computed(monkeypatch, capsys, arguments):
+    monkeypatch.setattr("diffviz.pipelines.text_to_image.sample", lambda *_: pytest.fail("a run was begun"))
+    assert main(["generate", *arguments, "--out", "o.png"]) == 2
+    assert "is not text in UTF-8" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("kind", ["labs", "anki", None])
+def test_a_plan_is_refused_where_nothing_is_made_of_plans(tmp_path, capsys, kind):
+    assert main(["export", *([kind] if kind else []), "--plan", "first"]) == 2
+    assert "--plan is for slides and worksheets" in capsys.readouterr().err
+    assert not (tmp_path / "handouts").exists()
 
 
 def test_an_interrupted_command_ends_as_a_shell_expects(monkeypatch, capsys):

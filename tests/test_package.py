@@ -34,6 +34,16 @@ def test_the_version_is_the_same_everywhere():
     assert f"## [{diffviz.__version__}]" in changes and "## [Unreleased]" in changes
 
 
+def test_the_licence_files_that_the_package_names_are_there():
+    for pattern in PROJECT["license-files"]:
+        assert list(ROOT.glob(pattern)), pattern
+    texts = {path.name: path.read_text(encoding="utf-8") for path in (ROOT / "assets/licences").iterdir()}
+    for owner in ("Google", "Microsoft Corporation", "LobeHub", "Miles Johnson"):
+        assert any(owner in text and "Copyright" in text for text in texts.values()), owner
+    card = (ROOT / "assets/DATA.md").read_text(encoding="utf-8")
+    assert "licences/" in card and "https://creativecommons.org/licenses/by/4.0/" in card
+
+
 @pytest.fixture(scope="module")
 def unpacked(tmp_path_factory):
     """The wheel of this clone, unpacked: what an installation puts into site-packages."""

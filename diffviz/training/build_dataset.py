@@ -40,10 +40,11 @@ from diffviz.training.sources import (
     images_of,
     names_to_hexcodes,
     on_white,
+    without_code_point,
 )
 
 HELD_OUT_PERCENT = 5
-# Letters, arrows and plain signs teach an image model nothing; flags would be a fifth of everything.
+# Letters, arrows and plain signs teach an image model nothing; flags would be nearly all of two sets.
 LEFT_OUT_SUBGROUPS = {
     "flag", "country-flag", "subdivision-flag", "keycap", "alphanum", "arrow", "transport-sign", "warning",
     "religion", "zodiac", "av-symbol", "gender", "math", "punctuation", "currency", "other-symbol",
@@ -141,6 +142,7 @@ def collect(cache: Path, skin_tones: bool) -> tuple[list[tuple], dict[str, dict]
     names = names_to_hexcodes(cache, {h: c["label"] for h, c in table.items()})
     jobs, left_out = [], Counter()
     for style, source in enumerate(SOURCES):
+        left_out["no code point"] += without_code_point(source, cache, names)
         seen = set()
         for hexcode, render in images_of(source, cache, names):
             reason = why_left_out(hexcode, table.get(hexcode), skin_tones)
@@ -227,6 +229,7 @@ def data_card(data: dict[str, np.ndarray], left_out: Counter) -> str:
     """The record of sources: what was used, on what terms, and what was left out and why."""
     style = Counter(data["styles"][data["style"]].tolist())
     groups = Counter(data["groups"][data["label"]].tolist())
+    flags = left_out["flag"] / (left_out["flag"] + len(data["images"]))
     rows = [
         f"| {s.style} | `{s.package}` {s.version} | {s.licence} | {s.author} | {style[s.style]:,} | {s.about} |"
         for s in SOURCES
@@ -251,9 +254,13 @@ def data_card(data: dict[str, np.ndarray], left_out: Counter) -> str:
             "|---|---|---|---|---|---|",
             *rows,
             "",
-            "The two CC-BY-4.0 sets ask for attribution: Twemoji, copyright Twitter, Inc. and other contributors, and "
-            "EmojiTwo, copyright the EmojiTwo contributors (from EmojiOne 2.2, Ranks.com Inc.), both under the Creative "
-            "Commons Attribution 4.0 licence; the images were rendered small on a white ground and used for training. "
+            "The two CC-BY-4.0 sets ask for attribution: [Twemoji](https://github.com/discord/twemoji), copyright Twitter, "
+            "Inc. and other contributors, and [EmojiTwo](https://github.com/EmojiTwo/emojitwo), copyright the EmojiTwo "
+            "contributors (from EmojiOne 2.2, Ranks.com Inc.), both under the [Creative Commons Attribution 4.0 "
+            "licence](https://creativecommons.org/licenses/by/4.0/); the images were rendered small on a white ground and "
+            "used for training. The texts of the other licences, with their copyright notices, are in `licences/`: "
+            "Apache-2.0 for noto and blob, MIT for flat, gradient and 3d (Microsoft's drawings; the package of 3d is "
+            "LobeHub's), and MIT for the captions below. "
             "The images in `samples/` carry their own attribution in `samples/attribution.json`; those in `sketches/` "
             "were drawn for this project. "
             "`drawings.avif` (the lesson on memorization) holds every training image at 32 × 32, compressed, each shown "
@@ -271,11 +278,12 @@ def data_card(data: dict[str, np.ndarray], left_out: Counter) -> str:
             "|---|---|",
             *(f"| {k} | {v:,} |" for k, v in left_out.most_common() if v),
             "",
-            "Flags would be a fifth of everything; skin tones are many copies of one drawing (`--skin-tones` puts them "
-            "back, for training only: the model card says which network saw them, and a variant of a held-out drawing is "
-            'held out with it); letters, arrows and signs teach lettering, not drawing; "no caption" are names that map to '
-            "no code point of the caption table. Sets with unclear or share-alike terms (Apple, Facebook, JoyPixels, "
-            "fxemoji, OpenMoji, EmojiOne 1) are not used at all.",
+            f"Flags would be {100 * flags:.0f} % of the images, nearly all of two sets (twemoji, 3d); skin tones are many "
+            "copies of one drawing (`--skin-tones` puts them back, for training only: the model card says which network "
+            "saw them, and a variant of a held-out drawing is held out with it); letters, arrows and signs teach "
+            'lettering, not drawing; "no code point" are names of emojitwo and blob that no table maps to a code '
+            'point, most of them of flags; "no caption" are code points that the caption table lacks. Sets with unclear or '
+            "share-alike terms (Apple, Facebook, JoyPixels, fxemoji, OpenMoji, EmojiOne 1) are not used at all.",
             "",
             "## Networks of others",
             "",
@@ -312,7 +320,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--size", type=int, default=32, help="side of the images in pixels (32 or 64)")
+    parser.add_argument("--size", type=int, default=32, help="side of the images in pixels (32, 64 or 128)")
     parser.add_argument("--out", type=Path, default=Path("data/emoji32.npz"))
     parser.add_argument("--cache", type=Path, default=Path("data/packages"), help="where packages are kept")
     parser.add_argument("--skin-tones", action="store_true", help="keep the skin-tone variants too")

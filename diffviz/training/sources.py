@@ -147,7 +147,16 @@ def images_of(
         yield canonical(path.stem), render
 
 
-def _iconify(icons: dict, names: dict[str, str]) -> Iterator[tuple[str, Callable[[int], Image.Image]]]:
+def without_code_point(source: Source, cache: Path, names: dict[str, str]) -> int:
+    """How many images of a set `images_of` leaves out for their names."""
+    if not source.package.startswith("@iconify-json/"):
+        return 0
+    icons = json.loads((fetch(source.package, source.version, cache) / "icons.json").read_text())
+    return sum(hexcode is None for hexcode, _ in _named(icons, names))
+
+
+def _named(icons: dict, names: dict[str, str]) -> Iterator[tuple[str | None, dict]]:
+    """The hexcode and the drawing of every icon that its set has not given up."""
     aliases: dict[str, list[str]] = {}
     for alias, spec in icons.get("aliases", {}).items():
         if set(spec) == {"parent"}:  # an alias that also flips or turns the image is another image
@@ -155,7 +164,13 @@ def _iconify(icons: dict, names: dict[str, str]) -> Iterator[tuple[str, Callable
     for name, icon in sorted(icons["icons"].items()):
         # Old sets use names that the newer ones keep only as aliases ("bear-face" for "bear").
         hexcode = next((names[n] for n in (name, *aliases.get(name, ())) if n in names), None)
-        if hexcode is None or icon.get("hidden"):
+        if not icon.get("hidden"):
+            yield hexcode, icon
+
+
+def _iconify(icons: dict, names: dict[str, str]) -> Iterator[tuple[str, Callable[[int], Image.Image]]]:
+    for hexcode, icon in _named(icons, names):
+        if hexcode is None:
             continue
         width = icon.get("width", icons.get("width", 16))
         height = icon.get("height", icons.get("height", 16))

@@ -1,6 +1,6 @@
 """Train the classifier that generated images are measured with.
 
-    python -m diffviz.training.train_classifier --epochs 50 --out assets/classifier32.safetensors
+    python -m diffviz.training.train_classifier --epochs 40 --out assets/classifier32.safetensors
 
 It sees the training images only; the held-out ones measure it at the end, and those figures are stored
 with the weights. Images are shifted, scaled, tinted, blurred and made noisy on the way in, so that it
@@ -108,7 +108,7 @@ def main() -> None:
     )
     parser.add_argument("--data", type=Path, default=Path("data/emoji32.npz"))
     parser.add_argument("--out", type=Path, default=Path("assets/classifier32.safetensors"))
-    parser.add_argument("--epochs", type=int, default=50)
+    parser.add_argument("--epochs", type=int, default=40)
     parser.add_argument("--batch", type=int, default=64)
     parser.add_argument("--lr", type=float, default=2e-3)
     parser.add_argument("--seed", type=int, default=0)

@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from diffviz.diffusion.samplers import SAMPLERS
 from diffviz.ui import charts, theme
 
 GAP = 0.06
@@ -37,6 +38,13 @@ def test_each_line_is_named_once_beside_its_end_and_there_is_no_legend(power):
     assert named["● DDIM"] < named["◆ Heun"]  # as their lines end
     points = [y for line in figure.data for y in line.y]
     assert all(low <= (np.log10(y) if power else y) <= high for y in points)
+
+
+def test_every_sampler_has_a_colour_a_dash_a_mark_and_a_sign_of_its_own():
+    for series in (charts.SERIES_DASHES, charts.SERIES_MARKS, charts.SERIES_GLYPHS):
+        assert len(set(series)) == len(series) >= len(SAMPLERS)
+    for palette in (theme.LIGHT, theme.DARK):
+        assert len({palette[f"series-{k}"] for k in range(len(SAMPLERS))}) == len(SAMPLERS)
 
 
 def test_the_race_names_its_lines_at_their_ends_too():

@@ -10,7 +10,7 @@ from helpers import ROOT, open_page
 from streamlit.testing.v1 import AppTest
 
 from diffviz.lessons import content
-from diffviz.lessons.pages import BY_SLUG, TEACHING
+from diffviz.lessons.pages import BY_SLUG, LESSONS, PAGES, TEACHING, groups
 from diffviz.ui import terms
 from diffviz.ui.components import navigation
 from diffviz.ui.lessons import latent, unet
@@ -33,6 +33,17 @@ EVERY_PART = [
     *(("latent", p) for p in latent.PARTS),
     *(("unet", p) for p in unet.PARTS),
 ]
+
+
+def test_pages_have_numbers_addresses_and_a_group_of_their_own():
+    numbers = [page.file.removeprefix("pages/").partition("_")[0] for page in PAGES]
+    assert all(number.isdigit() for number in numbers) and len(set(numbers)) == len(PAGES)
+    assert {page.file for page in PAGES} == {f"pages/{path.name}" for path in (ROOT / "pages").glob("*.py")}
+    assert len({page.slug for page in PAGES}) == len(PAGES)
+    names = [name for name, _ in groups()]
+    assert all(names) and len(set(names)) == len(names)  # pages of one group stand together
+    counted = [page.title.partition(" · ")[0] for page in LESSONS if " · " in page.title]
+    assert counted == [str(n) for n in range(1, len(counted) + 1)]
 
 
 def controls(app: AppTest) -> dict[str | None, Any]:
