@@ -51,7 +51,7 @@ if run.finished:
     st.header("The seed fixes the noise", anchor=False)
     reverse.seeds(settings)
     reverse.evaluations_table(run)
-    step_details.one_step_in_numbers(run.trajectory(), settings)
+    step_details.one_step_in_numbers(run.trajectory, settings)
 reverse.formula_and_source(settings)
 st.header("A start that does not fit: the terminal SNR", anchor=False)
 reverse.terminal_snr(net, seed)

@@ -548,10 +548,10 @@ _EVERY = (
     Case(
         "terminal-snr", "The schedule does not end at SNR zero", "schedule", schedule_as_it_came, given=SCALED_LINEAR,
         guidance=1.0, model=checkpoints.SHARP, fewer_steps=8, prompts=EXTREMES * 2, style=None,
-        sign="All images are nearer to medium grey: what should be white is not white, and what should be black not black.",
+        sign="The squares are nearer to medium grey: what should be white is not white, what should be black not black.",
         why="At t = 1 this schedule still has α = 0.07. The network is told so, and takes the mean of the "
         "starting noise for a trace of the image's brightness. Pure noise has a mean near 0, which is mid grey. "
-        "Guidance, off here, hides a part of it.",
+        "Guidance, off here, hides a part of it. The mean of a whole image includes its white ground.",
         source=Source(
             "Lin et al. 2024; the thread in diffusers on it is issue 3475", "https://arxiv.org/abs/2305.08891"
         ),

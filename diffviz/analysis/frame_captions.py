@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from diffviz.analysis.spaces import LATENTS, PIXELS, Space, space_of
+from diffviz.diffusion.guidance import in_interval
 from diffviz.diffusion.schedules import SCHEDULES
 from diffviz.evaluation.metrics import PER_IMAGE, rmse
 from diffviz.pipelines.trajectory import Trajectory
@@ -76,7 +77,7 @@ def guidance_scale(run: Trajectory) -> float | None:
 def _acts(run: Trajectory, i: int) -> bool:
     """Whether frame i lies in the interval of times in which guidance acts, its lower end left out."""
     low, high = run.settings.get("interval", (0.0, 1.0))
-    return low < float(run.t[i]) <= high
+    return in_interval(float(run.t[i]), low, high)
 
 
 def _conditioned(run: Trajectory) -> bool:

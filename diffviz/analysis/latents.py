@@ -107,7 +107,11 @@ def moved(z: np.ndarray, channel: int, row: int, column: int, by: float) -> np.n
 
 
 def swapped(z: np.ndarray, other: np.ndarray, row: int, column: int, side: int) -> np.ndarray:
-    """Latents (C, H, W) with a square of `side` positions from (row, column) on taken from `other` of the same shape."""
+    """Latents (C, H, W) with a square of `side` positions from (row, column) on taken from `other` of the same shape.
+
+    Near an edge the square begins earlier, so that all of it lies inside.
+    """
+    row, column = min(row, z.shape[1] - side), min(column, z.shape[2] - side)
     changed = z.copy()
     changed[:, row : row + side, column : column + side] = other[:, row : row + side, column : column + side]
     return changed

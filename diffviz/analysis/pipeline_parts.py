@@ -100,7 +100,7 @@ def encode_prompt(denoiser: Denoiser, ids: Tensor) -> tuple[tuple[Token, ...], n
 def changed_settings(settings: Settings, change: str) -> Settings:
     """The settings of a run with this change, where it is one of settings; else the settings as they are."""
     changes = {
-        "no prompt": {"prompt": "", "style": ""},
+        "no prompt": {"prompt": ""},
         "words in reverse order": {"prompt": " ".join(reversed(settings.prompt.split()))},
         "another seed": {"seed": settings.seed + 1},
         "one step": {"steps": 1},

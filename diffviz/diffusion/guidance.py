@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import overload
 
 import torch
 from torch import Tensor
@@ -13,6 +14,7 @@ from diffviz.diffusion.schedules import Schedule
 MIN_ALPHA = (
     0.05  # the least alpha that a classifier's gradient is divided by: near t = 1 it would be all there is
 )
+ROUNDING = 1e-9  # up to which two times are one
 
 
 def _extrapolated(conditional: Tensor, base: Tensor, scale: float, *, clip: bool) -> Tensor:
@@ -52,6 +54,19 @@ def batched_cfg(both: Denoise, scale: float, *, clip: bool = True) -> Denoise:
     return denoise
 
 
+@overload
+def in_interval(t: float, low: float, high: float) -> bool: ...
+@overload
+def in_interval(t: Tensor, low: float, high: float) -> Tensor: ...
+def in_interval(t: float | Tensor, low: float, high: float) -> bool | Tensor:
+    """Whether a time, or each of (B,), lies above `low` and not above `high`.
+
+    Times that are equal but for rounding count as equal: 1 - 21/30, which is more than 0.3 in floating point, does not
+    lie above 0.3.
+    """
+    return (t > low + ROUNDING) & (t <= high + ROUNDING)
+
+
 def limited_interval(guided: Denoise, plain: Denoise, low: float, high: float) -> Denoise:
     """`guided` at times from above `low` up to `high`, `plain` at the others, where it saves an evaluation.
 
@@ -59,7 +74,7 @@ def limited_interval(guided: Denoise, plain: Denoise, low: float, high: float) -
     """
 
     def denoise(x: Tensor, t: Tensor) -> Tensor:
-        inside = (t > low) & (t <= high)
+        inside = in_interval(t, low, high)
         if bool(inside.all()):
             return guided(x, t)
         if not bool(inside.any()):

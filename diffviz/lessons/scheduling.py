@@ -149,6 +149,8 @@ def advice(standing: Sequence[ConceptMastery], cards_due: int) -> str:
     if weak:
         worst = min(weak, key=lambda s: s.credit)
         return f"“{worst.concept}” went wrong last time: open its demo, then ask yourself again."
+    if cards_due == 1:
+        return "1 flashcard is due: recalling it now is what makes it stay."
     if cards_due:
         return f"{cards_due} flashcards are due: recalling them now is what makes them stay."
     fresh = [s for s in standing if not s.done]

@@ -91,6 +91,7 @@ EVENTS = sql.Table(
     sql.Column("token", sql.String(64)),
     sql.Column("batch", sql.Integer, nullable=False, server_default="0"),
 )
+_ANSWER = ("kind", "item", "result", "sure", "at")  # the columns that are an answer
 _PLACES = sql.Table(
     "places",
     _SCHEMA,
@@ -443,10 +444,21 @@ class Store:
             last = connection.execute(batches).scalar() or 0
             brought = (EVENTS.c.learner == learner) & (EVENTS.c.batch > 0)
             connection.execute(sql.update(EVENTS).where(brought).values(batch=EVENTS.c.batch + max(last, 0)))
+            # An answer that both have, as after an import, counts once; what only names the same asking, such as the
+            # second rating of a card in either browser, is another answer.
+            same = EVENTS.alias()
+            equal = (same.c[name].is_not_distinct_from(EVENTS.c[name]) for name in _ANSWER)
+            both = sql.exists().where(same.c.learner == to, *equal)
+            connection.execute(sql.delete(EVENTS).where(EVENTS.c.learner == learner, both))
             for table, key in ((EVENTS, "token"), (_PLACES, "key")):
                 mine, other = table.c.learner == learner, table.alias()
                 theirs = sql.select(other.c[key]).where(other.c.learner == to, other.c[key].is_not(None))
-                connection.execute(sql.delete(table).where(mine, table.c[key].in_(theirs)))
+                there = mine & table.c[key].in_(theirs)
+                connection.execute(
+                    sql.update(EVENTS).where(there).values(token=None)
+                    if table is EVENTS
+                    else sql.delete(table).where(there)
+                )
                 connection.execute(sql.update(table).where(mine).values(learner=to))
             connection.execute(sql.delete(_MOVE_CODES).where(_MOVE_CODES.c.learner == learner))
 

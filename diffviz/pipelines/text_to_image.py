@@ -17,7 +17,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from diffviz.diffusion.guidance import batched_cfg, limited_interval
+from diffviz.diffusion.guidance import batched_cfg, in_interval, limited_interval
 from diffviz.diffusion.process import Denoise
 from diffviz.diffusion.samplers import (
     SAMPLERS,
@@ -125,7 +125,7 @@ class Settings:
         """Network function evaluations of the whole trajectory: guidance doubles each, where it acts."""
         times = SAMPLERS[self.sampler].eval_times(self.timesteps)
         low, high = self.interval
-        return len(times) + (sum(low < t <= high for t in times) if self.guided else 0)
+        return len(times) + (sum(in_interval(t, low, high) for t in times) if self.guided else 0)
 
     @property
     def timesteps(self) -> list[float]:

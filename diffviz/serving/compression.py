@@ -6,10 +6,10 @@ bytes, which a class that opens it at once shares the air for.
 
 from __future__ import annotations
 
+import asyncio
 import gzip
 import re
 
-from anyio import to_thread
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -26,7 +26,7 @@ class CompressedFiles:
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
-        self._kept: dict[tuple[str, str], bytes] = {}
+        self._kept: dict[tuple[str, str], asyncio.Task[bytes]] = {}  # of those who ask meanwhile, too
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http" or scope["method"] != "GET" or not _takes_gzip(Headers(scope=scope)):
@@ -49,15 +49,17 @@ class CompressedFiles:
                 if message.get("more_body"):
                     return
                 if key not in self._kept:
-                    self._kept[key] = await to_thread.run_sync(gzip.compress, b"".join(parts), 6)
+                    work = asyncio.to_thread(gzip.compress, b"".join(parts), 6)
+                    self._kept[key] = asyncio.create_task(work)
+                packed = await asyncio.shield(self._kept[key])  # which goes on when this browser leaves
                 headers = MutableHeaders(scope=start)
                 headers["content-encoding"] = "gzip"
-                headers["content-length"] = str(len(self._kept[key]))
+                headers["content-length"] = str(len(packed))
                 headers["etag"] = f"W/{headers['etag'].removeprefix('W/')}"  # equal but for the coding
                 headers.add_vary_header("Accept-Encoding")
                 del headers["accept-ranges"]
                 await send(start)
-                message = {"type": "http.response.body", "body": self._kept[key]}
+                message = {"type": "http.response.body", "body": packed}
             await send(message)
 
         await self.app({**scope, "extensions": extensions}, receive, send_compressed)

@@ -7,7 +7,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 
 class StyledStartPage:
-    """Puts HTML at the end of the head of every HTML answer.
+    """Puts HTML at the end of the head of every HTML answer that is a page, and no file to download.
 
     Such an answer is not compressed, and has no validators: they would be those of the file, and a browser would keep an
     old style sheet.
@@ -33,8 +33,9 @@ class StyledStartPage:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
                 plain = headers.get("content-type", "").startswith("text/html")
-                # A page with a policy of its own, such as a phone's, would not let an inline style through.
-                own = "content-security-policy" in headers
+                # A page with a policy of its own, such as a phone's, would not let an inline style through; a download,
+                # such as a deck of slides, has its own looks.
+                own = "content-security-policy" in headers or "content-disposition" in headers
                 if plain and message["status"] == 200 and "content-encoding" not in headers and not own:
                     start = message
                     return

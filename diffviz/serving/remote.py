@@ -52,7 +52,7 @@ def from_environment(environment: Mapping[str, str] = os.environ) -> str | None:
     else:
         known = known and not (parts.username or parts.password or parts.query or parts.fragment)
     if not known:
-        raise ValueError(f"{VARIABLE} must be an address such as http://127.0.0.1:8000, not {text!r}")
+        raise ValueError(f"{VARIABLE} must be an address such as http://127.0.0.1:8600, not {text!r}")
     return text
 
 

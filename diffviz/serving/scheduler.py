@@ -179,16 +179,22 @@ class TurnQueue:
 
     def _check_limits(self, own: int) -> None:
         if own >= self.limits.each:
+            yours = (
+                f"{own} runs of yours, in other tabs, are"
+                if own != 1
+                else "1 run of yours, in another tab, is"
+            )
             raise LimitError(
-                f"{own} runs of yours, in other tabs, are not finished yet, and {self.limits.each} at once is the "
-                "limit of this server. Let one finish, or close it."
+                f"{yours} not finished yet, and {self.limits.each} at once is the limit of this server. Let one finish, "
+                "or close it."
             )
         queued = len(self._jobs) - len(self._running)
         if queued >= self.limits.waiting:
             seconds = self._until_free({other: other.left for other in self._jobs})
             after = "a little later" if seconds is None else f"in {duration(seconds)}"
+            others = f"{queued} others are" if queued != 1 else "1 other is"
             raise LimitError(
-                f"This server is at its limit: {queued} others are waiting for their turn. Try again {after}."
+                f"This server is at its limit: {others} waiting for their turn. Try again {after}."
             )
 
     def request(self, job: Job) -> None:

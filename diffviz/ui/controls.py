@@ -28,17 +28,25 @@ class Controls:
     page: frame.Page
 
     def _prepare(
-        self, key: str, label: str, default: object, why_bad: Callable[[str], str | None]
+        self,
+        key: str,
+        label: str,
+        default: object,
+        why_bad: Callable[[str], str | None],
+        instead: str | None = None,
     ) -> dict[str, Any]:
-        """Carry a value in, check the link, and return what every widget needs."""
+        """Carry a value in, check the link, and return what every widget needs.
+
+        `instead` says what is used in place of a bad value: the default, if it says nothing.
+        """
         frame.restore_control(key, self.page.carry, str(default))
         raw = st.query_params.get(key)
         problem = why_bad(raw) if raw is not None else None
         if raw is not None and problem:
             shown = (raw if len(raw) <= 40 else f"{raw[:40]}…").replace("`", "")
-            instead = f"“{default}”" if isinstance(default, str) else default
+            instead = instead or f"{f'“{default}”' if isinstance(default, str) else default} instead"
             self.page.notices.warning(
-                f"The link asks for {label.lower()} `{shown}`, which is {problem}. Using {instead} instead."
+                f"The link asks for {label.lower()} `{shown}`, which is {problem}. Using {instead}."
             )
             if not _finite(raw):
                 # Streamlit's number input makes an int of what the address says, which an infinity cannot be.
@@ -49,7 +57,13 @@ class Controls:
     def text(self, label: str, key: str, default: str = "", limit: int = 120, **more: Any) -> str:
         """A line of text, at most `limit` characters."""
         problem = f"longer than {limit} characters"
-        common = self._prepare(key, label, default, lambda raw: problem if len(raw) > limit else None)
+        common = self._prepare(
+            key,
+            label,
+            default,
+            lambda raw: problem if len(raw) > limit else None,
+            f"its first {limit} characters",  # which are all that Streamlit takes
+        )
         typed = st.text_input(label, default, limit, **common, **more)
         return frame.remember_control(key, typed, default).strip()
 

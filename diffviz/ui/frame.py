@@ -40,6 +40,7 @@ T = TypeVar("T")
 ICON = ASSETS / "icon.png"
 SIDEBAR_WIDTH = 250
 TERM = "term"  # the parameter by which a link of the search says what was looked for
+LONGEST_TERM = 60  # characters that the search looks at
 FOUND = 3  # how many terms the search offers for words that name none
 
 
@@ -228,6 +229,7 @@ def _find() -> None:
     )  # fmt: skip
     if wanted is None:
         return
+    wanted = wanted[:LONGEST_TERM]
     found = glossary.search(wanted, FOUND)
     if not found:
         st.caption("No term comes near that.")

@@ -184,8 +184,9 @@ def _keep_answers(key: str | None = None) -> None:
     """Write the answers that are not kept yet, the last one with the place in the exercise `key`."""
     unkept: dict[str, Event] = st.session_state.get(_UNKEPT, {})
     try:
-        for n, (token, event) in enumerate(list(unkept.items()), 1):
-            state = st.session_state.get(f"practice-{key}") if n == len(unkept) else None
+        waiting = list(unkept.items())
+        for token, event in waiting:
+            state = st.session_state.get(f"practice-{key}") if token == waiting[-1][0] else None
             store().add(current_id(), event, token, None if state is None or key is None else (key, state))
             st.session_state["learner-wrote"] = True
             del unkept[token]

@@ -56,6 +56,11 @@ class Run:
     def finished(self) -> bool:
         return self._recorded is not None
 
+    @property
+    def recorded(self) -> int:
+        """The number of states so far, the finished image among them."""
+        return len(self.steps) if self._recorded is None else len(self._recorded.x)
+
     def finish(self) -> None:
         """Record the trajectory, which is all that is kept: a long one at half precision, 18 MB for 250 steps."""
         recorded = self.trajectory()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import streamlit as st
 
@@ -14,9 +16,9 @@ from diffviz.ui import cache, terms
 from diffviz.ui.fold import fold
 
 
-def one_step_in_numbers(recorded: Trajectory, settings: Settings) -> None:
+def one_step_in_numbers(recorded: Callable[[], Trajectory], settings: Settings) -> None:
     """One step of this run in numbers: α and σ at both ends, and the values of one pixel or latent before and after."""
-    fold("One step in numbers", "numbers", lambda: _step(recorded, settings), icon=":material/pin:")
+    fold("One step in numbers", "numbers", lambda: _step(recorded(), settings), icon=":material/pin:")
 
 
 def _step(recorded: Trajectory, settings: Settings) -> None:

@@ -293,6 +293,10 @@ def test_a_schedule_that_ends_above_zero_makes_white_and_black_grey():
     assert brightness_change(before.tolist(), after.tolist()) == "nearer to medium grey"
     assert (after[white] < before[white] - 0.15).all() and (after[~white] > before[~white] + 0.1).all()
     assert rmse(healthy.numpy(), wrong.numpy()) > 0.2
+    grey = [
+        images[:, :, 24:40, 24:40].mean((1, 2, 3)).abs() for images in (healthy, wrong)
+    ]  # of the squares alone
+    assert (grey[1] < grey[0] - 0.1).all()
 
 
 def test_without_the_average_another_network_is_evaluated_from_the_same_noise(tiny):

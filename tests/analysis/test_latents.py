@@ -51,6 +51,8 @@ def test_a_patch_is_swapped_in_every_channel_and_nowhere_else():
     z, other = np.zeros((4, 8, 8), np.float32), np.ones((4, 8, 8), np.float32)
     after = latents.swapped(z, other, 2, 4, 3)
     assert after.sum() == 4 * 3 * 3 and after[:, 2:5, 4:7].all()
+    edge = latents.swapped(z, other, 7, 6, 3)
+    assert edge.sum() == 4 * 3 * 3 and edge[:, 5:, 5:].all()
 
 
 def test_the_reach_of_a_change_counts_pixels_and_patches():
@@ -167,6 +169,12 @@ def test_every_change_changes_the_run_but_for_the_order_of_words(latent, part, c
         assert same and (healthy.image != changed.image).any()
     else:  # the encoder has no positions: of another order of words only sums in another order are left
         assert same == (change == "words in reverse order")
+
+
+def test_without_the_prompt_the_style_stays(latent):
+    style = latent.vocabulary.styles[0]
+    styled = dataclasses.replace(QUICK, style=style)
+    assert pipeline_parts.run(styled, latent, "no prompt").tokens[0].text == f"style: {style}"
 
 
 def test_a_change_leaves_the_network_that_others_use_as_it_is(latent):

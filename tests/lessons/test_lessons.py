@@ -17,7 +17,7 @@ from diffviz.lessons.content import KINDS, PRACTISED, ContentError, load
 from diffviz.lessons.live_questions import QUESTIONS
 from diffviz.lessons.store import Event, History
 from diffviz.ui import learner, practice
-from diffviz.ui.practice import cards
+from diffviz.ui.practice import cards, flashcards, mixed_practice, self_check
 
 EVERY = [item for kind in KINDS for item in load(kind)]
 COUNTS = {"self_check": 6, "order": 1, "predictions": 3, "flashcards": 10, "scenario_quiz": 5, "page_quiz": 103, "live": 16,
@@ -457,7 +457,6 @@ def test_mixed_practice_shows_a_card_again_when_it_is_due_and_nothing_else_waits
     """Its last rating is the newest answer of all: it must not be taken for a rating of now."""
     from diffviz.lessons.store import Store
     from diffviz.ui import learner
-    from diffviz.ui.practice import mixed_practice
 
     store, long_ago = Store(None), datetime.now(UTC) - timedelta(days=400)
     for kind in mixed_practice.KINDS:
@@ -611,6 +610,45 @@ def test_cards_are_flipped_rated_and_leave_until_they_are_due():
     assert len(app.expander[0].caption) == 10
 
 
+@pytest.mark.slow
+def test_one_card_that_is_not_due_is_one():
+    app = practise("Flashcards")
+    press(app, "Flip")
+    press(app, "Good")
+    assert app.expander[0].label == "Browse the 1 card that is not due"
+
+
+@pytest.mark.parametrize(
+    ("seconds", "said"),
+    [
+        (59.9, "under a minute"),
+        (60, "1 minute"),
+        (3569, "59 minutes"),
+        (3570, "1 hour"),
+        (3599, "1 hour"),
+        (5400, "2 hours"),
+        (84_599, "23 hours"),
+        (84_600, "1 day"),
+        (86_399, "1 day"),
+        (3 * 86_400, "3 days"),
+    ],
+)
+def test_a_duration_is_said_in_the_unit_that_it_is_rounded_to(seconds, said):
+    assert flashcards._span(seconds) == said
+
+
+def test_a_self_check_that_comes_back_in_mixed_practice_is_recalled_anew(monkeypatch):
+    item = load("self_check")[0]
+    state = mixed_practice._new() | {"item": item.id}
+    now = {f"own-{item.id}": "what I knew"}
+    monkeypatch.setattr(self_check.st, "session_state", now)
+    monkeypatch.setattr(learner, "log", lambda *answer, **more: None)
+    self_check.keep(item, state)
+    assert state["own"] == {item.id: "what I knew"}  # for a visit that comes back in the middle of it
+    mixed_practice._next_check(state, item)
+    assert state["own"] == {} and state["item"] is None
+
+
 def test_progress_counts_what_was_answered_and_can_be_erased():
     app = practise("Flashcards")
     press(app, "Flip")
@@ -622,7 +660,7 @@ def test_progress_counts_what_was_answered_and_can_be_erased():
     again.switch_page("pages/9_practice.py")
     again.run()
     assert not again.exception, [e.value for e in again.exception]
-    assert any("1 answers so far · 9 flashcards due" in m.value for m in again.markdown)
+    assert any("1 answer so far · 9 flashcards due" in m.value for m in again.markdown)
     press(again, "Erase …")
     press(again, "Yes, erase everything")
     assert any("0 answers so far · 10 flashcards due" in m.value for m in again.markdown)

@@ -2,11 +2,13 @@
 
 import sqlite3
 import threading
+from dataclasses import asdict
+from datetime import UTC, datetime
 
 import pytest
 
 from diffviz.lessons.moving import ALPHABET, LENGTH, LIFETIME, TRIES, TRIES_EACH, MoveCodes, MoveError
-from diffviz.lessons.store import Store
+from diffviz.lessons.store import Event, Store
 from diffviz.lessons.store_postgresql import open_store
 
 
@@ -150,6 +152,29 @@ def test_a_code_does_not_name_the_learner_and_no_two_are_equal(codes):
 def test_whatever_is_typed_is_answered_with_a_sentence(codes, odd):
     with pytest.raises(MoveError):
         codes.redeem(odd, "b")
+
+
+def test_an_answer_that_both_browsers_have_counts_once_and_two_to_one_asking_count_both(tmp_path):
+    store = Store(tmp_path / "progress.sqlite")
+    for minute in range(3):
+        store.add("a", rating("good", minute), f"card {minute}")
+    for minute in range(2):  # rated in the other browser too, later and otherwise
+        store.add("b", rating("again", 10 + minute), f"card {minute}")
+    store.import_events("b", {"format": 1, "events": [{**as_exported(rating("good", 0))}]})
+    store.rename("a", "b")
+    assert [(e.result, e.at.minute) for e in sorted(store.events("b"), key=lambda e: e.at)] == [
+        ("good", 0), ("good", 1), ("good", 2), ("again", 10), ("again", 11),
+    ]  # fmt: skip
+    assert not store.events("a")
+    store.close()
+
+
+def rating(result: str, minute: int) -> Event:
+    return Event("flashcards", "card", result, None, datetime(2026, 1, 5, 12, minute, tzinfo=UTC))
+
+
+def as_exported(event: Event) -> dict:
+    return {**asdict(event), "at": event.at.isoformat()}
 
 
 def test_what_both_browsers_brought_in_stays_apart_and_in_order(tmp_path):

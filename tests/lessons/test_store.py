@@ -675,7 +675,8 @@ def test_advice_names_what_went_wrong_before_anything_else():
     wrong = scheduling.concept_mastery([event("check-prompt", "wrong", 0, "self_check")], items)
     assert "prompt conditioning" in scheduling.advice(wrong, 10)
     right = scheduling.concept_mastery([event("check-prompt", "right", 0, "self_check")], items)
-    assert "3 flashcards" in scheduling.advice(right, 3)
+    assert "3 flashcards are due: recalling them" in scheduling.advice(right, 3)
+    assert "1 flashcard is due: recalling it" in scheduling.advice(right, 1)
     assert "still new" in scheduling.advice(right, 0)
 
 

@@ -2,6 +2,7 @@ import dataclasses
 import json
 import subprocess
 import sys
+from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -79,6 +80,15 @@ def test_the_count_of_calls_is_true(shipped, monkeypatch):
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("steps", [10, 20, 30, 40, 50, 100])
+def test_a_time_at_an_end_of_the_interval_is_told_from_one_beyond_it_whatever_the_rounding(steps):
+    """1 - 21/30 is more than 0.3 in floating point, and guidance does not act at 0.3."""
+    exact = [1 - Fraction(i, steps) for i in range(steps)]
+    for low, high in ((3, 6), (1, 7), (2, 8), (4, 9)):
+        inside = sum(Fraction(low, 10) < t <= Fraction(high, 10) for t in exact)
+        assert Settings("cat", steps=steps, interval=(low / 10, high / 10)).nfe == steps + inside
+
+
 def test_guidance_within_an_interval_is_guided_there_and_plain_elsewhere():
     quick = {"style": "noto", "seed": 1, "steps": 6}
     always, never = (Settings("red heart", **quick, guidance=g) for g in (4.0, 1.0))

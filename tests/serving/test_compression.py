@@ -1,5 +1,6 @@
 """Files sent compressed: the same bytes for every browser, the work done once."""
 
+import asyncio
 import gzip
 
 import pytest
@@ -51,6 +52,28 @@ def test_a_script_and_a_style_take_fewer_bytes_and_are_the_same_when_unpacked(cl
 def test_a_file_is_compressed_once_by_whatever_address_it_is_asked_for(client, compressed):
     for path in ("a.js", "a.js?again=1", "./a.js"):
         assert client.get(f"/static/{path}", headers=GZIP).content == SCRIPT
+    assert compressed == [SCRIPT]
+
+
+def test_a_file_that_many_ask_for_at_once_is_compressed_once(client, compressed):
+    scope = {"type": "http", "method": "GET", "path": "/static/a.js", "root_path": "", "query_string": b""}
+
+    async def ask():
+        sent = []
+
+        async def receive():
+            return await asyncio.Event().wait()  # a browser that says nothing more
+
+        async def send(message):
+            sent.append(message)
+
+        await client.app({**scope, "headers": [(b"accept-encoding", b"gzip")]}, receive, send)
+        return gzip.decompress(sent[-1]["body"])
+
+    async def ask_at_once():
+        return await asyncio.gather(*(ask() for _ in range(8)))
+
+    assert asyncio.run(ask_at_once()) == [SCRIPT] * 8
     assert compressed == [SCRIPT]
 
 

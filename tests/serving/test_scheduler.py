@@ -243,6 +243,17 @@ def test_at_the_limit_a_sentence_says_so_and_when_to_come_again():
         queue.join(Job(0, "run"), 0.0)
 
 
+def test_at_a_limit_of_one_the_sentence_speaks_of_one():
+    queue = TurnQueue(Limits(1, waiting=1, each=1))
+    for job in (Job(0), Job(1)):
+        queue.join(job, 0.0)
+        queue.request(job)
+    with pytest.raises(LimitError, match="1 other is waiting for their turn"):
+        queue.join(Job("late"), 0.0)
+    with pytest.raises(LimitError, match="1 run of yours, in another tab, is not finished"):
+        queue.join(Job(0), 0.0)
+
+
 def test_a_job_that_was_admitted_keeps_its_place_when_it_comes_back():
     queue = TurnQueue(Limits(1, waiting=1))
     first, second = Job("a"), Job("b")

@@ -202,6 +202,24 @@ def test_the_first_frame_stands_where_the_player_will_be_until_it_is_there(page)
     assert page.locator(".dv-panel.main canvas").bounding_box() == pytest.approx(before, abs=1)
 
 
+def test_frames_that_are_decoded_late_do_not_write_over_the_next_run(page):
+    page.add_init_script("""const decode = createImageBitmap; window.held = [];
+        window.createImageBitmap = (...image) => new Promise((go) => held.push(() => go(decode(...image))));""")
+    page.goto(f"/guidance?show=Prompt+ablation&prompt=red+heart&{QUICK}")
+    page.wait_for_function("() => held.length")
+    at_rest(page)
+    page.evaluate("window.late = held.splice(0)")
+    page.locator("[class*=st-key-look]").get_by_text("red", exact=True).click()
+    page.wait_for_function("() => held.length")
+    at_rest(page)
+    page.evaluate("held.splice(0).forEach((go) => go())")
+    ready(page)
+    run = page.locator(".dv-player").get_attribute("data-ready")
+    page.evaluate("late.forEach((go) => go())")
+    page.wait_for_timeout(500)
+    assert page.locator(".dv-player").get_attribute("data-ready") == run
+
+
 def test_dragging_over_the_images_scrubs(tab):
     page = tab.open("/forward")
     player = ready(page)

@@ -7,7 +7,7 @@ from helpers import open_page
 from streamlit.testing.v1 import AppTest
 
 from diffviz.analysis.pipeline_parts import CHANGES
-from diffviz.ui.lessons.latent import ELSEWHERE
+from diffviz.ui.lessons.latent import ELSEWHERE, flattening_told
 
 
 def opened(**state: str) -> AppTest:
@@ -53,6 +53,12 @@ def test_two_noises_are_compared_once_guessed_and_judged_by_what_was_drawn():
     assert not app.exception
     told = next(m.value for m in app.markdown if "You said **no difference**" in m.value)
     assert "a standard deviation of" in told
+
+
+def test_that_the_short_noise_flattens_an_image_is_not_said_where_it_did_not():
+    assert "guidance and the network corrected" in flattening_told("no difference", True)
+    assert "guidance" not in flattening_told("no difference", False)
+    assert not flattening_told("the straight mean", True)
 
 
 @pytest.mark.slow

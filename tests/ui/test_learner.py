@@ -7,6 +7,7 @@ import sqlite3
 from collections import Counter
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
 
 import pytest
 from streamlit.testing.v1 import AppTest
@@ -83,6 +84,17 @@ def test_cards_rated_on_a_full_disk_are_warned_of_count_in_the_visit_and_are_kep
     kept = Store(home / FILE).events(WHO)
     assert [e.item for e in kept] == CARDS[:3]
     assert [e.at for e in kept] == sorted(e.at for e in kept)
+
+
+def test_the_place_in_an_exercise_is_written_with_the_last_of_several_answers_that_had_waited(monkeypatch):
+    written = []
+    kept = SimpleNamespace(add=lambda who, event, token, place: written.append((token, place)))
+    state = {learner._UNKEPT: dict.fromkeys("abc"), "practice-quiz": {"at": 4}}
+    monkeypatch.setattr(learner.st, "session_state", state)
+    monkeypatch.setattr(learner, "store", lambda: kept)
+    monkeypatch.setattr(learner, "current_id", lambda: WHO)
+    learner._keep_answers("quiz")
+    assert written == [("a", None), ("b", None), ("c", ("quiz", {"at": 4}))]
 
 
 @pytest.mark.parametrize("name", ["mixed", "flashcards", "progress"])
@@ -216,7 +228,7 @@ def export_of(*results: str) -> bytes:
 
 
 def answers_shown(app: AppTest) -> int:
-    return next(int(m.value.split()[0]) for m in app.markdown if "answers so far" in m.value)
+    return next(int(m.value.split()[0]) for m in app.markdown if " so far · " in m.value)
 
 
 def test_a_file_is_brought_in_once_and_not_again_after_an_erasure(home):
@@ -224,6 +236,9 @@ def test_a_file_is_brought_in_once_and_not_again_after_an_erasure(home):
     app.file_uploader[0].set_value(("mine.json", export_of("good", "again"), "application/json"))
     run(app)
     assert app.success[0].value == "2 answers were added." and answers_shown(app) == 2
+    app.file_uploader[0].set_value(("mine.json", export_of("good"), "application/json"))
+    run(app)
+    assert app.success[0].value == "1 answer was added." and answers_shown(app) == 3
     press(app, "Erase …")
     press(app, "Yes, erase everything")
     run(app)

@@ -13,6 +13,7 @@ from streamlit.testing.v1 import AppTest
 from diffviz.analysis import broken_pipelines, reverse_trajectory, unet_probe
 from diffviz.evaluation import categories, nearest_neighbors, results
 from diffviz.evaluation.metrics import rmse
+from diffviz.imaging.pixels import to_uint8
 from diffviz.lessons import content, staircase
 from diffviz.models import checkpoints, classifier
 from diffviz.paths import ASSETS
@@ -70,6 +71,13 @@ def test_a_control_that_pages_share_takes_the_same_values_on_each(request):
                 seen.setdefault(control.key, {}).setdefault(tuple(control.options), []).append(page)
     assert {"style", "shape", "train", "T"} <= set(seen)
     assert not {key: found for key, found in seen.items() if len(found) > 1}
+
+
+@pytest.mark.slow
+def test_of_a_prompt_that_is_too_long_it_is_said_what_is_used(idle_network):
+    app = open_page(REVERSE, prompt="red apple " * 14)
+    assert "Using its first 120 characters." in app.warning[0].value
+    assert app.text_input(key="prompt").value == ("red apple " * 14)[:120]
 
 
 @pytest.mark.slow
@@ -201,6 +209,12 @@ def test_the_conditional_prediction_is_shown_on_request_where_there_is_guidance(
     assert not app.warning
     settings, x0 = app.session_state["reverse-conditional"]
     assert settings[0] == app.session_state["reverse-run"].settings and x0.shape == (3, 3, 32, 32)
+    shown = app.session_state["reverse-conditional-frames"][
+        1
+    ]  # a panel beside the run's own, the last its image
+    assert len(shown) == 4 and np.array_equal(
+        shown[-1], to_uint8(app.session_state["reverse-run"].trajectory().x0[-1])
+    )
     assert "reverse-conditional" not in open_page(REVERSE, guidance="1.0", **state).session_state
 
 

@@ -9,7 +9,7 @@ from streamlit.testing.v1 import AppTest
 from diffviz.toy import diffusion2d
 from diffviz.ui import plane
 from diffviz.ui.lessons import scores
-from diffviz.ui.lessons.scores import field, flow, guidance, own, samplers
+from diffviz.ui.lessons.scores import ddpm, field, flow, guidance, own, samplers
 
 PAGE = "pages/13_scores.py"
 
@@ -72,6 +72,14 @@ def test_the_ode_is_reversible():
     assert np.allclose(back.ode[30], (0.4, -0.5), atol=0.02)
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("arrows", field.ARROWS)
+def test_the_text_names_the_arrows_that_are_drawn(arrows):
+    told = said(open_page(scores=scores.PARTS["field"], arrows=field.ARROWS[arrows]))
+    assert all((text in told) == (name == arrows) for name, text in field.LEGENDS.items())
+    assert "**thick green** arrow" in told
+
+
 # --- three samplers ---------------------------------------------------------------------------------------------
 
 
@@ -127,6 +135,23 @@ def test_points_that_are_off_have_another_colour_in_the_picture():
     assert off[0] > 10 * off[1] > 0
 
 
+@pytest.mark.parametrize(("steps", "counts"), [(4, False), (8, True)])
+def test_that_heuns_order_counts_is_said_where_its_median_error_is_the_smaller_one(steps, counts):
+    euler, heun = (
+        samplers.errors(scores.MIXTURES[0], 0, "finer")[s][steps].median for s in ("Euler", "Heun")
+    )
+    assert (heun < euler) == counts
+    assert ("too few" in samplers.order_told(steps, euler, heun)) == (not counts)
+
+
+def test_langevins_first_frame_has_taken_its_steps_and_the_caption_says_so():
+    setup = samplers.Setup("three clusters", 4, False, 10, 0)
+    result = samplers.run(setup)
+    first = {name: path[0] for name, path in result.states.items()}
+    assert np.array_equal(first["sde"], first["ode"]) and not np.allclose(first["langevin"], first["ode"])
+    assert "already taken its 10 steps" in samplers._captions(setup, result)[0]
+
+
 def test_with_even_times_it_is_the_last_step_that_makes_heun_fail():
     data, start = scores.diffused("three clusters"), scores.noise(0, samplers.ENDS)
     even = samplers.solver_times(8, "even")
@@ -178,6 +203,8 @@ def test_points_are_read_as_people_write_them(text):
         ("1,2\n3,4\n5", "Line 3 has 1 values"),
         ("1,2\n3,four\n5,6", "Line 2 is not two numbers"),
         ("1,2\n3,nan\n5,6", "Line 2 is not finite"),
+        ("1,2\n3,4\n1e308,-1e308", "Line 3 has a value beyond ±1,000,000"),
+        ("1e-320,0\n0,0\n0,1e-321", "differ by less than 0.000001"),
         ("\n".join(["1,2"] * (own.MOST + 1)), f"{own.MOST + 1} points"),
     ],
 )
@@ -235,7 +262,11 @@ def test_the_error_is_that_of_the_noise_prediction(quick):
     found = own.fields(data, own.Look(0, 0.0, x0, x0))
     assert max(found.error) < 1e-6
     shifted = own.fields(data, own.Look(0, 0.0, x0, x0 + 0.1))
-    assert min(shifted.error) > 0.01
+    # Off by as much in each coordinate, the root of the mean square over points and coordinates is that much.
+    alpha, sigma = (
+        np.array([float(f(t)) for t in own.FIELD_TIMES]) for f in (own.SCHEDULE.alpha, own.SCHEDULE.sigma)
+    )
+    assert np.allclose(shifted.error, 0.1 * alpha / sigma)
 
 
 @pytest.mark.slow
@@ -253,6 +284,35 @@ def test_training_time_and_sampling_time_are_set_apart(quick):
 @pytest.mark.parametrize("place", ["0.0", "1.0"])
 def test_ddpm_has_curves_at_both_ends_of_the_chain(steps, place):
     assert "nats" in said(open_page(scores=scores.PARTS["ddpm"], chain=steps, place=place))
+
+
+@pytest.mark.parametrize("steps", [5, 10, 50])
+def test_where_the_simplified_loss_takes_weight_from_is_said_by_the_shares(steps):
+    _, bound, simple = ddpm.early_shares(steps)
+    assert (simple < bound) == (steps > 5)
+    told = ddpm.moved_weight(steps)
+    assert ("from the steps of little noise" in told) == (simple < bound) and "T = 1000" in told
+
+
+def test_a_narrow_peak_is_drawn_at_its_height():
+    """At T = 1000 and t = 2 the posterior is the narrowest curve of all."""
+    grid = ddpm.GRID[ddpm.SHOWN]
+    for x0 in np.arange(-2, 2, 0.0137):
+        mean, variance = ddpm.Chain(ddpm.DATA, 1000).posterior(float(x0), float(x0), ddpm.FIRST)
+        drawn = float(ddpm.normal_pdf(grid, mean, variance).max())
+        assert drawn > 0.9 / np.sqrt(2 * np.pi * variance)
+
+
+@pytest.mark.slow
+def test_on_diffusions_path_optimal_pairs_are_not_straighter_and_the_page_says_so():
+    first, *_, last = flow.BATCHES
+    ratios = {
+        path: [flow.measure(flow.Setup("four spots", name, path, 0)).ratio for name in (first, last)]
+        for path in flow.PATHS
+    }
+    for path, (free, matched) in ratios.items():
+        assert (matched < free) == (path == "flow")
+        assert ("do not help" in flow.matching_told(free, matched)) == (path == "cosine")
 
 
 def test_optimal_pairs_are_straighter_and_need_fewer_evaluations():

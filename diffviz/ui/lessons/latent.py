@@ -81,8 +81,8 @@ ELSEWHERE = {
 }
 CHANGE_NOTES = {
     "text encoder": (
-        "Without a prompt the same noise becomes another image. The order of words changes nothing here: this "
-        "encoder takes their mean and has no positions. CLIP's and T5's have."
+        "Without the prompt, and in the same style, the same noise becomes another image. The order of the words that fit "
+        "changes nothing here: this encoder takes their mean and has no positions. CLIP's and T5's have."
     ),
     "noise": (
         "With zeros for noise a deterministic sampler still runs, but the network never saw a state of so short a length "
@@ -158,8 +158,8 @@ def code(stage: Stage, image: np.ndarray, c: Controls) -> None:
         )
     st.markdown(
         f"The latents hold **{pixels // numbers} times fewer numbers**. Each position stands for 8 × 8 pixels, and each "
-        f"channel "
-        "was scaled to unit variance over the training images, so that the noise schedule means the same as in pixels."
+        "channel was scaled to unit variance over the training images, so that SNR(t) = ᾱₜ/(1 − ᾱₜ) is the ratio of the "
+        "powers of signal and noise."
     )
     st.subheader("Change the latents by hand", anchor=False)
     left, right = st.columns([1, 2.4], gap="large")
@@ -348,8 +348,16 @@ def between_noises(stage: Stage, settings: Settings, seed: int, net: Denoiser) -
         f"straight line and {middle['spherical']:.0f} on the sphere. The mean of two independent noises has a standard "
         f"deviation of "
         "1/√2 in place of 1: noise of a length that the network never saw at t = 1."
+        + flattening_told(flat, settings.guided)
     )
     source.show(latents.slerp, latents.lerp)
+
+
+def flattening_told(flat: str, guided: bool) -> str:
+    """What follows on the length of the mean noise where the image in the middle is not the flatter one for it."""
+    if flat == "no difference":
+        return f" Here {'guidance and the network' if guided else 'the network'} corrected the short noise."
+    return " Here its image is not the flatter one." if flat == "the sphere's" else ""
 
 
 def between_prompts(stage: Stage, settings: Settings, prompt: str, net: Denoiser) -> None:
@@ -502,7 +510,7 @@ def _text_encoder(found: pipeline_parts.PartsRun) -> None:
     st.markdown(
         f"Prompt → {len(found.tokens)} tokens → {len(found.tokens)} vectors of {found.embeddings.shape[1]} numbers for "
         f"cross-attention, and "
-        "their mean, which enters every block beside the noise level."
+        "their mean, which enters every residual block beside the noise level."
     )
     st.dataframe(
         {

@@ -102,16 +102,15 @@ def panels(run: Run, view: str) -> tuple[tuple[str, ...], list[player.Panel]]:
 
     Without guidance x̂₀ is the conditional prediction, and ε̂ is shown in either view.
     """
-    if (
-        view != "conditional" or not run.settings.guided or len(run.steps) < 2
-    ):  # one state has no step to explain
+    # One state has no step to explain.
+    if view != "conditional" or not run.settings.guided or run.recorded < 2:
         return ("x", "x0", "eps"), []
 
     def frames() -> np.ndarray:
         last = run.trajectory().frames("x0", [run.trajectory().steps])
         return frozen(np.concatenate([to_uint8(_conditional_images(run)), last]))
 
-    shown = memo("reverse-conditional-frames", (run.settings, len(run.steps)), frames)
+    shown = memo("reverse-conditional-frames", (run.settings, run.recorded), frames)
     space = live.space(run.settings.model)
     what = "conditional prediction" + (", decoded" if space is LATENTS else "")
     return ("x", "x0"), [player.Panel(space.image_of("x̂₀(c)"), what, "conditional", shown)]
@@ -124,7 +123,7 @@ def _conditional_images(run: Run) -> np.ndarray:
         at = frame_captions.shown_frames(run.trajectory(), run.settings.frames)[:-1]
         return checkpoints.load(run.settings.model).decode_states(_conditional_x0(run)[at])
 
-    return memo("reverse-conditional-images", (run.settings, len(run.steps)), compute)
+    return memo("reverse-conditional-images", (run.settings, run.recorded), compute)
 
 
 def _conditional_x0(run: Run) -> np.ndarray:
@@ -137,7 +136,7 @@ def _conditional_x0(run: Run) -> np.ndarray:
                 run.trajectory(), run.settings, checkpoints.load(run.settings.model)
             )
 
-    return memo("reverse-conditional", (run.settings, len(run.steps)), compute)
+    return memo("reverse-conditional", (run.settings, run.recorded), compute)
 
 
 def _detail(recorded: Trajectory) -> np.ndarray:
@@ -159,7 +158,7 @@ def predictions_by_step(run: Run) -> None:
     if settings.guided:
         lines["cond"] = memo(
             "reverse-conditional-detail",
-            (settings, len(run.steps)),
+            (settings, run.recorded),
             lambda: reverse_trajectory.detail_rms(_conditional_images(run)),
         )
     steps = 1 + np.array(run.derive(frame_captions.shown_frames))

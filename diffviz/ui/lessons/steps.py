@@ -144,7 +144,7 @@ def _one_trajectory(runs: Sequence[Trajectory], settings: Settings) -> None:
         title=_titles([run])[0], key="ladder-player",
         name=f"ladder-{run.steps}",
     )  # fmt: skip
-    step_details.one_step_in_numbers(run, dataclasses.replace(settings, steps=run.steps))
+    step_details.one_step_in_numbers(lambda: run, dataclasses.replace(settings, steps=run.steps))
 
 
 def _noise_note(settings: Settings) -> str:

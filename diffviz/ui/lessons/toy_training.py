@@ -77,7 +77,8 @@ def train_models(
     if new:
         torch.set_num_threads(1)
         at = np.geomspace(5, task.steps, SNAPSHOTS).round()
-        at = np.unique(np.concatenate([[0], at])).astype(int).tolist()
+        shorter = [n for n in LENGTHS if n < task.steps]  # what is asked about a length can be told there
+        at = np.unique(np.concatenate([[0], at, shorter])).astype(int).tolist()
         runs = {name: diffusion2d.train(m, task.data, task.steps, task.seed, at) for name, m in new.items()}
         place, done = stage.picture.empty(), {name: [] for name in runs}
         together = zip(*runs.values(), strict=True)

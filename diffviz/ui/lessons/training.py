@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from functools import partial
+from itertools import pairwise
 
 import numpy as np
 import streamlit as st
@@ -230,16 +232,17 @@ def loss_over_time(stage: Stage, model: str) -> None:
 
 # --- a small network, trained live -------------------------------------------------------------------------
 
+WITHIN = (100, 300, 1000)  # steps, of the answers that can be given
+ANSWERS = ("within 100 steps", "within 300", "within 1000", "later or never")
 MODELS = {name: partial(diffusion2d.Diffusion, name) for name in TARGET_TITLES}
 
 
 def train_toy(stage: Stage, shape: str, target: str, steps: int, seed: int) -> None:
     """Train a small network on points in the plane in sight; then the same with the other two targets."""
-    options = ["within 100 steps", "within 300", "within 1000", "later or never"]
     task = ToyTask(shape, steps, seed)
     guess = toy_training.ask_with_preview(
         f"The network starts untrained. When do its samples first lie within {CLOSE} of the data?",
-        options,
+        ANSWERS,
         "guess-train",
         stage,
         task,
@@ -250,21 +253,51 @@ def train_toy(stage: Stage, shape: str, target: str, steps: int, seed: int) -> N
     far = [task.distance(s.samples) for s in run]
     with stage.picture:
         _play(run, far, task)
-    near = next((s.step for s, d in zip(run, far, strict=True) if d < CLOSE), None)
-    limits = (100, 300, 1000)
-    right = options[3] if near is None else options[next((i for i, n in enumerate(limits) if near <= n), 3)]
-    when = (
-        f"at no step are they within {CLOSE} of the data, the smallest distance is {min(far):.2f}"
-        if near is None
-        else f"after **{near}** steps they are within {CLOSE} of the data for the first time"
-    )
     st.markdown(
-        f"{verdict(guess, right)}: {when}. Each training step takes {diffusion2d.BATCH} points, each with fresh noise and "
-        "a random timestep. The networks for images are trained in the same way, with v as the target."
+        f"{_when_near(guess, [s.step for s in run], far)} Each training step takes {diffusion2d.BATCH} points, each with "
+        "fresh noise and a random timestep. The networks for images are trained in the same way, with v as the target."
     )
     st.header("Does the prediction target matter?", anchor=False)
     _all_targets(stage, task)
     source.show(diffusion2d.train, diffusion2d.Diffusion)
+
+
+def possible_answers(steps: Sequence[int], far: Sequence[float]) -> list[str]:
+    """The ANSWERS that a run leaves open, whose samples were looked at after `steps` and lay so far from the data.
+
+    They are more than one where a limit lies between the last look that was too far and the first that was near enough,
+    and where the run ended before samples were near.
+    """
+    first = next((i for i, d in enumerate(far) if d < CLOSE), len(far))
+    low = steps[first - 1] if first else -1  # not yet after so many
+    high = steps[first] if first < len(far) else math.inf
+    bounds = pairwise((-1, *WITHIN, math.inf))
+    return [name for name, (a, b) in zip(ANSWERS, bounds, strict=True) if low < b and high > a]
+
+
+def _when_near(guess: str, steps: Sequence[int], far: Sequence[float]) -> str:
+    """Whether the guess came true as far as the run can tell, and when samples were near the data."""
+    left = possible_answers(steps, far)
+    first = next((i for i, d in enumerate(far) if d < CLOSE), None)
+    if first is None and len(left) > 1:
+        begins = f"You said **{guess}**: " + (
+            "not excluded so far" if guess in left else "that did not happen"
+        )
+        return (
+            (f"{begins}. " if guess else "")
+            + f"This run ended after {steps[-1]} steps, before samples were within {CLOSE} of the data (smallest distance: "
+            f"{min(far):.2f}). It leaves open: {', '.join(f'**{name}**' for name in left)}. Set **Training steps** to "
+            f"{WITHIN[-1]} to decide."
+        )
+    said = verdict(guess, guess if guess in left else left[-1])
+    if first is None:
+        return f"{said}: at no step are they within {CLOSE} of the data, the smallest distance is {min(far):.2f}."
+    told = f"{said}: after **{steps[first]}** steps they are within {CLOSE} of the data for the first time"
+    if len(left) > 1:
+        told += (
+            f"; the look before was after {steps[first - 1]}, so that both {' and '.join(left)} are possible"
+        )
+    return f"{told}."
 
 
 def _play(run: Sequence[diffusion2d.Snapshot], far: Sequence[float], task: ToyTask) -> None:

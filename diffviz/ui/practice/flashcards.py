@@ -42,7 +42,9 @@ def _browse(cards: dict[str, content.Flashcard], events: list[Event], now: datet
     if not cards:
         return
     states = scheduling.cards(events)
-    with st.expander(f"Browse the {len(cards)} cards that are not due", icon=":material/menu_book:"):
+    n = len(cards)
+    which = f"{n} cards that are" if n != 1 else "1 card that is"
+    with st.expander(f"Browse the {which} not due", icon=":material/menu_book:"):
         for card in cards.values():
             back_in = _span((states[card.id].due - now).total_seconds())
             st.markdown(f"**{card.front}** {card.back}")
@@ -88,8 +90,11 @@ def _rate(card: str, rating: str, rated: int) -> None:
 
 def _span(seconds: float) -> str:
     """A duration in its largest whole unit: “3 days”, “1 hour”, “under a minute”."""
-    for unit, length in (("day", 86_400), ("hour", 3600), ("minute", 60)):
-        if seconds >= length:
-            n = round(seconds / length)
-            return f"{n} {unit}{'s' if n != 1 else ''}"
-    return "under a minute"
+    if seconds < 60:
+        return "under a minute"
+    n, unit = round(seconds / 60), "minute"
+    if n >= 60:
+        n, unit = round(seconds / 3600), "hour"
+    if unit == "hour" and n >= 24:
+        n, unit = round(seconds / 86_400), "day"
+    return f"{n} {unit}{'s' if n != 1 else ''}"

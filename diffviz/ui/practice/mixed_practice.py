@@ -114,6 +114,7 @@ def _next_check(state: dict, item: content.SelfCheck) -> None:
         return
     self_check.keep(item, state)
     sure = self_check.leave(item)
+    state["own"].pop(item.id, None)  # recalled freely when it comes back
     # An answer that was never compared counts as missed: it will be asked again.
     result, turn = self_check.RESULT_OF_MARK[state["marks"].pop(item.id, "missed")], _turn(state)
     _done(state, scheduling.CREDIT[result])

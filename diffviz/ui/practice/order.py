@@ -74,5 +74,13 @@ def _check_order(state: dict, item: content.Ordering) -> None:
     state["checked"] = True
     share = _grade(state, item).share
     result = "right" if share == 1 else "partly" if share >= 0.5 else "wrong"
-    turn = f"{state.get('version', 0)} {state['order']}"  # the same order checked twice is one answer
-    learner.log("order", item.id, result, turn=turn, key="order")
+    if state["order"] == state.get("answered"):  # the same order checked twice is one answer
+        return
+    state.update(answered=list(state["order"]), checks=state.get("checks", 0) + 1)
+    learner.log(
+        "order",
+        item.id,
+        result,
+        turn=f"{state.get('version', 0)} {state['checks']} {state['order']}",
+        key="order",
+    )

@@ -11,6 +11,7 @@ from diffviz.lessons import content, scheduling
 from diffviz.lessons.moving import MoveError
 from diffviz.lessons.store import MAX_EXPORT_BYTES, StoreError, parse_export
 from diffviz.ui import learner, theme
+from diffviz.ui.prose import counted
 
 
 def show() -> None:
@@ -21,7 +22,7 @@ def show() -> None:
     waiting = scheduling.due(events, [c.id for c in content.load("flashcards")], datetime.now(UTC))
     st.header("Your progress", anchor=False)
     st.info(scheduling.advice(standing, len(waiting)), icon=":material/lightbulb:")
-    st.markdown(f"{len(events)} answers so far · {len(waiting)} flashcards due")
+    st.markdown(f"{counted(len(events), 'answer')} so far · {counted(len(waiting), 'flashcard')} due")
     with st.container(key="concept-map"):
         st.graphviz_chart(_map(standing), width="stretch")
         st.caption(
@@ -137,7 +138,7 @@ def _redeem_code(typed: str) -> None:
         st.error(str(error))
         return
     st.session_state["move-said"] = (
-        f"This browser goes on with {n} answers. Reload its other tabs of diffviz."
+        f"This browser goes on with {counted(n, 'answer')}. Reload its other tabs of diffviz."
     )
     st.rerun()
 
@@ -150,7 +151,10 @@ def _bring_in(key: str) -> None:
     st.session_state["import-turn"] += 1
     try:
         n = learner.store().import_events(learner.current_id(), parse_export(file.getvalue()))
-        st.session_state["import-said"] = "added", f"{n} answers were added."
+        st.session_state["import-said"] = (
+            "added",
+            f"{counted(n, 'answer')} {'were' if n != 1 else 'was'} added.",
+        )
     except StoreError as error:
         st.session_state["import-said"] = "refused", str(error)
 

@@ -423,6 +423,7 @@ export default function ({ parentElement, data, setTriggerValue }) {
   enlarge(memory.main);
   players.add(root);
   sheets.then((images) => {
+    if (abort.signal.aborted) return; // another run is shown by now
     ready = images;
     draw();
     drawThumbs();

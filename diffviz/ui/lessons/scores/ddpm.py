@@ -22,7 +22,7 @@ DATA = Mixture(
     torch.tensor([0.02, 0.05]).double(),
 )
 SHOWN = (GRID >= -3.2) & (GRID <= 3.2)
-EVERY = 4  # of the grid's points are drawn
+FIRST = 2  # the smallest t: for t = 1 the posterior has variance 0
 
 
 def controls(c: Controls) -> tuple[int, float, float, float]:
@@ -45,11 +45,11 @@ def terms(steps: int) -> dict[str, np.ndarray]:
 
 def show(stage: Stage, steps: int, place: float, x0: float, x_t: float) -> None:
     """The curves at one t, then the bound over all t."""
-    chain, t = Chain(DATA, steps), max(2, round(place * steps))
-    grid = GRID[SHOWN][::EVERY]
+    chain, t = Chain(DATA, steps), max(FIRST, round(place * steps))
+    grid = GRID[SHOWN]  # all of its points: with many steps a peak is hardly wider than a few of them
     mean, variance = chain.q_xt(x0, t)
     post, model = chain.posterior(x_t, x0, t), chain.model(x_t, t)
-    exact, noisy = chain.reverse_density(x_t, t)[SHOWN][::EVERY], chain.exact.at(t / steps)
+    exact, noisy = chain.reverse_density(x_t, t)[SHOWN], chain.exact.at(t / steps)
     above = {
         "p₀, the data": ("signal", "solid", DATA.log_density(grid[:, None]).exp()),
         "pₜ, the data under noise": ("unconditional", "dashdot", noisy.log_density(grid[:, None]).exp()),
@@ -82,7 +82,13 @@ def _tell(
     bar = float(chain.alpha_bar[t])
     guess = float(chain.denoised(torch.tensor([x_t]).double(), t))
     st.markdown(
-        f"Step **t = {t}** of {chain.steps}: βₜ = {float(chain.beta[t]):.3f}, ᾱₜ = {bar:.3f}. Above: x₀ is scaled to "
+        f"Step **t = {t}** of {chain.steps}"
+        + (
+            " (the first one here: the exact step back from t = 1 is to x₀ itself, with variance 0)"
+            if t == FIRST
+            else ""
+        )
+        + f": βₜ = {float(chain.beta[t]):.3f}, ᾱₜ = {bar:.3f}. Above: x₀ is scaled to "
         f"√ᾱₜ·x₀ = {math.sqrt(bar) * x0:.2f}, with noise of standard deviation {math.sqrt(1 - bar):.2f}. Below, the "
         f"step back from xₜ = {x_t:.2f}: the posterior that knows x₀ has its mean at {post[0]:.2f}; the model knows "
         f"only E[x₀|xₜ] = {guess:.2f}, and has the same variance around {model[0]:.2f}. The **solid** curve is the "
@@ -98,6 +104,33 @@ def _tell(
     )
 
 
+def early_shares(steps: int) -> tuple[int, float, float]:
+    """Of the terms between, the tenth of least noise: how many, their share of the bound, and of the simplified loss."""
+    middle, simple = terms(steps)["bound"][1:-1], terms(steps)["simple"][1:]
+    few = max(1, len(middle) // 10)
+    return few, float(middle[:few].sum() / middle.sum()), float(simple[:few].sum() / simple.sum())
+
+
+def moved_weight(steps: int) -> str:
+    """From which steps the simplified loss takes weight, by these shares."""
+    few, bound, simple = early_shares(steps)
+    told = (
+        f"Of the {steps - 1} terms between, the {f'{few} ' if few > 1 else ''}of least noise "
+        f"{'has' if few == 1 else 'have'} {bound:.1%} of the bound, and {simple:.1%} of the simplified loss: setting all "
+        "weights to 1 takes weight from "
+    )
+    if simple < bound:
+        return told + (
+            "the steps of little noise and gives it to the others. Ho et al. (2020, section 3.4) say so of T = 1000, where "
+            "these steps decide details that are hardly seen."
+        )
+    last = float(Chain(DATA, steps).beta[-1])
+    return told + (
+        f"noisier steps in so short a chain, where βₜ rises to {last:.2f}. With many steps it is taken from those of "
+        "little noise: Ho et al. (2020, section 3.4) say so of T = 1000."
+    )
+
+
 def _bound(steps: int) -> None:
     found = terms(steps)
     t = np.arange(2, steps + 1) / steps
@@ -110,19 +143,11 @@ def _bound(steps: int) -> None:
         "scores-bound",
     )  # fmt: skip
     first, prior, total = float(found["bound"][0]), float(found["bound"][-1]), float(found["bound"].sum())
-    few = max(1, len(middle) // 10)
-    early, early_simple = (
-        middle[:few].sum() / middle.sum(),
-        simple[: max(1, len(simple) // 10)].sum() / simple.sum(),
-    )
     st.markdown(
         "Both losses are of the best possible model, so what they show is how hard each t is. The bound adds up to "
         f"**{total:.2f} nats**: L₀ = {first:.2f}, the terms between {float(middle.sum()):.2f}, and L_T = "
         f"{prior:.5f}, which no training changes. No model can go below the entropy of the data, "
-        f"{float(found['entropy'][0]):.2f} nats. Of the {len(middle)} terms between, the {few} of least noise "
-        f"{'has' if few == 1 else 'have'} {early:.0%} of the bound, and {early_simple:.0%} of the simplified loss: setting "
-        "all weights to 1 takes weight from the steps of little noise, which decide details that are hardly seen, and "
-        "gives it to the others (Ho et al. 2020, section 3.4)."
+        f"{float(found['entropy'][0]):.2f} nats. " + moved_weight(steps)
     )
     st.latex(
         r"L_{t-1} = \tfrac12\left(\mathrm{SNR}_{t-1} - \mathrm{SNR}_t\right)\mathbb E\,(x_0-\hat x_0)^2 = "

@@ -23,6 +23,10 @@ FRAMES = 40  # steps of t
 FINER = 6  # solver steps for each of them
 RANDOM = 3  # paths of each SDE
 ARROWS = {"score": "score ∇ log pₜ", "tweedie": "to E[x₀|xₜ]"}
+LEGENDS = {
+    "score": "the **black** arrows its score (directions exact, long ones shortened)",
+    "tweedie": "the thin **green** arrows lead to E[x₀|xₜ], at full length",
+}
 TITLE = "density in blue, arrows as chosen"
 REACH, STEP = 2.5, 0.05  # of the coordinates that can be chosen
 
@@ -134,7 +138,7 @@ def _captions(name: str, paths: Paths) -> list[str]:
         score = data.score(tensor(x[None]), t)[0].tolist()
         found.append(
             f"At ({x[0]:.2f}, {x[1]:.2f}) the score is ({score[0]:.1f}, {score[1]:.1f}), and E[x₀|xₜ] = "
-            f"({mean[0]:.2f}, {mean[1]:.2f}): the green arrow ends there."
+            f"({mean[0]:.2f}, {mean[1]:.2f}): the thick green arrow ends there."
         )
     return found
 
@@ -183,9 +187,10 @@ def show(stage: Stage, name: str, arrows: str, start: Start) -> None:
     with stage.below:
         st.markdown(
             "The data are a mixture of Gaussians, so everything here is a formula, and nothing is learned. **Blue** "
-            "is the density pₜ of the noisy data, the **black** arrows its score (directions exact, long ones "
-            "shortened). The **orange** line is the path of the probability-flow ODE through the point: solid "
-            f"towards the data, dashed towards noise. **Grey** are {RANDOM} paths of the reverse SDE from there, and "
+            f"is the density pₜ of the noisy data, {LEGENDS[arrows]}. The **orange** line is the path of the "
+            "probability-flow ODE through the point: solid towards the data, dashed towards noise; the **thick green** "
+            "arrow leads from its place at this t to E[x₀|xₜ]. **Grey** are "
+            f"{RANDOM} paths of the reverse SDE from the point, and "
             f"{RANDOM} of the forward SDE, as far as this t. Click on the image to choose another point."
         )
         st.latex(

@@ -149,8 +149,7 @@ def _tell(setup: Setup) -> None:
     st.markdown(
         f"**Straightness** on this path: with independent pairs trajectories are {ends[0].ratio:.2f} times as long "
         "as the straight lines between their ends, with minibatches of 128 matched by optimal transport "
-        f"{ends[-1].ratio:.2f} times. On straight paths, optimal transport pairs each noise with data near it, so "
-        "paths of pairs hardly cross, the mean velocity is nearly that of one pair, and few evaluations suffice. In "
+        f"{ends[-1].ratio:.2f} times. {matching_told(ends[0].ratio, ends[-1].ratio)} In "
         "training only the pairs of a minibatch can be matched (Pooladian et al. 2023, arXiv 2304.14772; Tong et "
         "al. 2024, arXiv 2302.00482)."
     )
@@ -167,7 +166,22 @@ def _tell(setup: Setup) -> None:
         r"\qquad\text{straight: } \dot\alpha_t x_0 + \dot\sigma_t\varepsilon = \varepsilon - x_0"
     )
     st.caption(
-        f"Nothing is trained. Independent: the field is exact for all noise and {DATA} points; optimal transport: for "
-        f"{PAIRS} pairs; each path has a standard deviation of {PAIR_STD}. Distances are from {SAMPLES} samples to as many "
+        f"Nothing is trained. Independent: the field is exact for all noise and {DATA} points, each with a Gaussian of "
+        f"standard deviation {PAIR_STD} around it; optimal transport: for {PAIRS} pairs, each path with that standard "
+        "deviation. "
+        f"Distances are from {SAMPLES} samples to as many "
         "fresh points, the larger of both directions."
+    )
+
+
+def matching_told(independent: float, matched: float) -> str:
+    """Whether optimal pairs make trajectories straighter on a path, by the ratios of length with and without."""
+    if matched < independent:
+        return (
+            "Optimal transport pairs each noise with data near it, so paths of pairs hardly cross, the mean velocity is "
+            "nearly that of one pair, and few evaluations suffice."
+        )
+    return (
+        "On diffusion's curved path optimal pairs do not help: where x₀ and ε are near each other, √ᾱₜ·x₀ + √(1−ᾱₜ)·ε "
+        "leads away from both, up to √2 times as far out, and back. Set **Path** to **straight** to see them help."
     )

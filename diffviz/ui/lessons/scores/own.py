@@ -27,6 +27,7 @@ SHAPES = ("spiral", "two moons", "ring", "four spots")
 DRAW, PASTE = "draw them", "paste CSV"
 SOURCES = (*SHAPES, DRAW, PASTE)
 LEAST, MOST = 3, 400  # points
+LARGEST, SMALLEST = 1e6, 1e-6  # coordinate, and extent, of pasted points
 REACH = 1.8  # the largest coordinate of pasted points, after scaling
 SNAPSHOTS = (0, 20, 50, 100, 200, 400, 700, 1000)  # training steps at which the network is looked at
 SAMPLED = 250  # points that are sampled
@@ -45,7 +46,8 @@ class BadPoints(ValueError):
 def parse(text: str) -> np.ndarray:
     """Points (N, 2) from lines of two numbers, between commas, semicolons, tabs or spaces; a first line of names may stand.
 
-    Raises BadPoints, with the line, where it cannot be read, and for fewer than LEAST or more than MOST points.
+    Raises BadPoints, with the line, where it cannot be read or a value is beyond LARGEST, and for fewer than LEAST or more
+    than MOST points, or points that differ by less than SMALLEST.
     """
     found: list[tuple[float, float]] = []
     for number, line in enumerate(text.splitlines(), 1):
@@ -62,10 +64,17 @@ def parse(text: str) -> np.ndarray:
             raise BadPoints(f"Line {number} is not two numbers: {line[:40]!r}.") from None
         if not (math.isfinite(x) and math.isfinite(y)):
             raise BadPoints(f"Line {number} is not finite: {line[:40]!r}.")
+        if max(abs(x), abs(y)) > LARGEST:
+            raise BadPoints(f"Line {number} has a value beyond ±{LARGEST:,.0f}: {line[:40]!r}.")
         found.append((x, y))
     if not LEAST <= len(found) <= MOST:
         raise BadPoints(f"These are {len(found)} points; from {LEAST} to {MOST} are needed.")
-    return np.array(found)
+    points = np.array(found)
+    if 0 < np.ptp(points, axis=0).max() < SMALLEST:
+        raise BadPoints(
+            f"The points differ by less than {SMALLEST:.6f} in x and in y: give them in a smaller unit."
+        )
+    return points
 
 
 def fitted(points: np.ndarray) -> np.ndarray:
@@ -223,7 +232,7 @@ def fields(data: np.ndarray, look: Look) -> Fields:
         p = at.log_density(where).exp()
         best = -sigma * at.score(where)
         own = (where - alpha * tensor(x0)) / sigma
-        error.append(float(((own - best).pow(2).sum(1) * p).sum() / p.sum()) ** 0.5)
+        error.append(float(((own - best).pow(2).mean(1) * p).sum() / p.sum()) ** 0.5)
         for kept, value in ((exact, best), (learned, own), (density, p)):
             kept.append(value.numpy())
     return Fields(np.stack(exact), np.stack(learned), np.stack(density), error)
