@@ -62,8 +62,8 @@ def recipe_text(facts: dict, name: str) -> str:
         said.append(f"The length of the average was chosen after the fact: held-out loss {losses}.")
     if facts.get("earlier"):
         said.append(
-            f"In {len(facts['earlier']) + 1} sessions, at the start of each of which the rate was raised again; what is "
-            "said here is of the last, the commands are those of all."
+            f"In {len(facts['earlier']) + 1} sessions, each with its own course of the rate; what is said here is of the "
+            "last, the commands are those of all."
         )
     return " ".join(filter(None, said))
 

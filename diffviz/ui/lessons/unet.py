@@ -229,7 +229,7 @@ def _versus_dit() -> None:
             "transformer's FLOPs grew, by more layers or by smaller patches, and their largest reached a lower "
             "FID than the U-Nets it was compared with. Bao et al. 2023 ([arXiv "
             "2209.12152](https://arxiv.org/abs/2209.12152)) kept long skip connections in a transformer and "
-            "found them crucial. Those results are for large data and long training. On our some nine "
+            "found them crucial. Those results are for large data and long training. On our nine "
             "thousand drawings a convolution's locality comes for free, and a transformer must learn it: a comparison at "
             "equal cost has to be measured for each size."
         )
