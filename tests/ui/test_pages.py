@@ -222,6 +222,7 @@ def test_the_conditional_prediction_is_shown_on_request_where_there_is_guidance(
 @pytest.mark.parametrize(("guidance", "shown"), [("3.0", True), ("1.0", False)])
 def test_the_source_shows_guidance_only_where_it_ran(guidance, shown):
     app = open_page(REVERSE, steps="2", guidance=guidance, **QUICK_NET)
+    open_folds(app)
     code = " ".join(block.value for block in app.code)
     assert ("def batched_cfg" in code) == shown
     assert "def ddim" in code and "x0.clamp(-1, 1)" in code and "def classifier_free_guidance" not in code
@@ -392,6 +393,7 @@ def test_the_step_sweep_compares_the_prediction_with_what_was_computed():
     assert "**5 steps**" in said and f"**{close} steps**" in said
     assert "From there on, the RMSE to the 250-step image stays within" in said
     # Any of the trajectories can be looked at.
+    open_folds(app)
     app.slider(key="numbers-step").set_value(12).run()
     app.segmented_control(key="rung").set_value(3).run()
     assert not app.exception and app.slider(key="numbers-step").max == 3
