@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import dataclasses
 import json
 import shutil
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Coroutine, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -177,3 +179,9 @@ def read_by_npm(package: str, script: str, data: bytes, folder: Path) -> Any:
     script = f'const text = require("fs").readFileSync(0, "utf8");\n{script}'
     read = subprocess.run([node, "-e", script], cwd=folder, input=data, capture_output=True, check=True)
     return json.loads(read.stdout)
+
+
+def run(coroutine: Coroutine[Any, Any, Any], seconds: float = 60) -> Any:
+    """The coroutine's result, from a thread of its own: Playwright, once used, keeps this one's event loop running."""
+    with ThreadPoolExecutor(1) as thread:
+        return thread.submit(lambda: asyncio.run(asyncio.wait_for(coroutine, seconds))).result()

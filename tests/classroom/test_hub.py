@@ -5,6 +5,7 @@ import logging
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from helpers import run
 
 from diffviz.classroom import hub
 from diffviz.classroom.errors import ClassroomError
@@ -16,12 +17,6 @@ STATE = {"open": True}
 def fast(monkeypatch):
     monkeypatch.setattr(hub, "EVERY", 0.01)
     monkeypatch.setattr(hub, "TOGETHER", 0.0)
-
-
-def run(coroutine):
-    """The coroutine's result, from a thread of its own: Playwright, once used, keeps this one's event loop running."""
-    with ThreadPoolExecutor(1) as thread:
-        return thread.submit(lambda: asyncio.run(asyncio.wait_for(coroutine, 30))).result()
 
 
 @pytest.mark.parametrize("error", [ClassroomError("no database"), ValueError("what nobody foresaw")])

@@ -3,10 +3,10 @@
 import asyncio
 import json
 import re
-from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import sqlalchemy as sql
+from helpers import run
 
 from bench.phones import Phone
 from diffviz.classroom import activities, limits, rooms, routes, votes
@@ -22,12 +22,6 @@ HOSTILE = "<script>alert(1)</script>\"'&<img src=x onerror=alert(2)>"
 @pytest.fixture
 def room(db):
     return rooms.open_room(db, "Wednesday")[0]
-
-
-def run(coroutine):
-    """The coroutine's result, from a thread of its own: Playwright, once used, keeps this one's event loop running."""
-    with ThreadPoolExecutor(1) as thread:
-        return thread.submit(lambda: asyncio.run(asyncio.wait_for(coroutine, 60))).result()
 
 
 def kept(db, table):
