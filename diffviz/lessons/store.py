@@ -450,16 +450,16 @@ class Store:
             equal = (same.c[name].is_not_distinct_from(EVENTS.c[name]) for name in _ANSWER)
             both = sql.exists().where(same.c.learner == to, *equal)
             connection.execute(sql.delete(EVENTS).where(EVENTS.c.learner == learner, both))
-            for table, key in ((EVENTS, "token"), (_PLACES, "key")):
-                mine, other = table.c.learner == learner, table.alias()
-                theirs = sql.select(other.c[key]).where(other.c.learner == to, other.c[key].is_not(None))
-                there = mine & table.c[key].in_(theirs)
-                connection.execute(
-                    sql.update(EVENTS).where(there).values(token=None)
-                    if table is EVENTS
-                    else sql.delete(table).where(there)
-                )
-                connection.execute(sql.update(table).where(mine).values(learner=to))
+            tokens = sql.select(same.c.token).where(same.c.learner == to, same.c.token.is_not(None))
+            asked = (EVENTS.c.learner == learner) & EVENTS.c.token.in_(tokens)
+            connection.execute(sql.update(EVENTS).where(asked).values(token=None))
+            other = _PLACES.alias()
+            keys = sql.select(other.c.key).where(other.c.learner == to)
+            connection.execute(
+                sql.delete(_PLACES).where(_PLACES.c.learner == learner, _PLACES.c.key.in_(keys))
+            )
+            for table in (EVENTS, _PLACES):
+                connection.execute(sql.update(table).where(table.c.learner == learner).values(learner=to))
             connection.execute(sql.delete(_MOVE_CODES).where(_MOVE_CODES.c.learner == learner))
 
     def copy_to(self, other: Store) -> None:

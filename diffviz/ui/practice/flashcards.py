@@ -10,6 +10,7 @@ from diffviz.lessons import content, scheduling
 from diffviz.lessons.store import Event
 from diffviz.ui import learner
 from diffviz.ui.practice import common, printing
+from diffviz.ui.prose import counted
 
 
 def show() -> None:
@@ -97,4 +98,4 @@ def _span(seconds: float) -> str:
         n, unit = round(seconds / 3600), "hour"
     if unit == "hour" and n >= 24:
         n, unit = round(seconds / 86_400), "day"
-    return f"{n} {unit}{'s' if n != 1 else ''}"
+    return counted(n, unit)

@@ -19,7 +19,7 @@ from diffviz.ui.components import gallery, player
 from diffviz.ui.controls import Controls
 from diffviz.ui.lessons.scores import LINEAR, diffused, memo_on_stage, noise, tensor
 from diffviz.ui.plane import Plane
-from diffviz.ui.prose import listed
+from diffviz.ui.prose import counted, listed
 from diffviz.ui.stage import Stage
 
 POINTS, SHOWN, TRACED = 1000, 1000, 6
@@ -139,7 +139,7 @@ def _captions(setup: Setup, result: Result) -> list[str]:
 def _start_caption(inner: int) -> str:
     """Of the frame at t = 1: Langevin's is not the noise itself, since it takes its steps at every time."""
     return (
-        f"All three start from the same noise. Annealed Langevin has already taken its {inner} step{'s' * (inner != 1)} at "
+        f"All three start from the same noise. Annealed Langevin has already taken its {counted(inner, 'step')} at "
         f"t = 1. Lines will be the paths of {TRACED} points."
     )
 
