@@ -258,10 +258,17 @@ def every(db: Database, room: Room) -> list[Activity]:
         return [activity_of(row) for row in connection.execute(chosen)]
 
 
+_CURRENT = (
+    sql.select(ACTIVITIES)
+    .where(ACTIVITIES.c.room_id == sql.bindparam("room"))
+    .order_by(ACTIVITIES.c.id.desc())
+    .limit(1)
+)
+
+
 def current(connection: sql.Connection, room: int) -> Activity | None:
     """The question that a class is at: the last one asked, if any."""
-    chosen = sql.select(ACTIVITIES).where(ACTIVITIES.c.room_id == room).order_by(ACTIVITIES.c.id.desc())
-    row = connection.execute(chosen.limit(1)).first()
+    row = connection.execute(_CURRENT, {"room": room}).first()
     return None if row is None else activity_of(row)
 
 

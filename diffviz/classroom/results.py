@@ -124,16 +124,20 @@ def misconceptions_met(asked: Iterable[Activity], cast: Iterable[Vote]) -> Count
 # --- who is lost -------------------------------------------------------------------------------------------
 
 
-def lost_now(connection: sql.Connection, room: int) -> int:
-    """How many participants have pressed "I'm lost" and not taken it back."""
-    newest = (
+_LOST_NOW = sql.select(sql.func.count()).where(
+    SIGNALS.c.id.in_(
         sql.select(sql.func.max(SIGNALS.c.id))
         .join(PARTICIPANTS, PARTICIPANTS.c.id == SIGNALS.c.participant_id)
-        .where(PARTICIPANTS.c.room_id == room)
+        .where(PARTICIPANTS.c.room_id == sql.bindparam("room"))
         .group_by(SIGNALS.c.participant_id)
-    )
-    chosen = sql.select(sql.func.count()).where(SIGNALS.c.id.in_(newest), SIGNALS.c.lost)
-    return connection.execute(chosen).scalar_one()
+    ),
+    SIGNALS.c.lost,
+)
+
+
+def lost_now(connection: sql.Connection, room: int) -> int:
+    """How many participants have pressed "I'm lost" and not taken it back."""
+    return connection.execute(_LOST_NOW, {"room": room}).scalar_one()
 
 
 def is_lost(connection: sql.Connection, who: Participant) -> bool:

@@ -189,9 +189,12 @@ def find_room(db: Database, code: str) -> Room:
         return room_in(connection, code)
 
 
+_ENDS_AT = sql.select(ROOMS.c.ends_at).where(ROOMS.c.id == sql.bindparam("room"))
+
+
 def check_open(connection: sql.Connection, room: Room, now: float) -> None:
     """Raises Refused when a room has ended, as it is kept now, and NotThere when it was erased."""
-    ends_at = connection.execute(sql.select(ROOMS.c.ends_at).where(ROOMS.c.id == room.id)).scalar()
+    ends_at = connection.execute(_ENDS_AT, {"room": room.id}).scalar()
     if ends_at is None:
         raise NotThere("This room was erased.")
     if now >= ends_at:
@@ -283,9 +286,12 @@ def signal_lost(db: Database, room: Room, who: Participant, lost: Any) -> None:
 # --- rows --------------------------------------------------------------------------------------------------
 
 
+_BY_CODE = sql.select(ROOMS).where(ROOMS.c.code == sql.bindparam("code"))
+
+
 def room_in(connection: sql.Connection, code: str) -> Room:
     """The room of a code, within a transaction. Raises NotThere."""
-    row = connection.execute(sql.select(ROOMS).where(ROOMS.c.code == normal_code(code))).first()
+    row = connection.execute(_BY_CODE, {"code": normal_code(code)}).first()
     if row is None:
         raise NotThere("There is no room with this code.")
     return room_of(row)

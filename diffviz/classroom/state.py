@@ -23,11 +23,16 @@ State = dict[str, Any]
 GONE: State = {"open": False, "activity": None, "follow": None, "nicknames": False, "gone": True}
 
 
+# The statements of a look at a room are made once: it is looked at after each vote, and every second besides.
+_ROOM = sql.select(ROOMS).where(ROOMS.c.id == sql.bindparam("room"))
+_JOINED = sql.select(sql.func.count()).where(PARTICIPANTS.c.room_id == sql.bindparam("room"))
+
+
 def of_room(db: Database, room: int) -> tuple[State, State]:
     """What all phones show, and what the wall shows beside them: counts only."""
     now = db.clock()
     with db.read() as connection:
-        row = connection.execute(sql.select(ROOMS).where(ROOMS.c.id == room)).first()
+        row = connection.execute(_ROOM, {"room": room}).first()
         if row is None:
             return GONE, _wall(False)
         found, activity = room_of(row), activities.current(connection, room)
@@ -91,8 +96,7 @@ def joined(db: Database, room: Room) -> int:
 
 
 def _joined(connection: sql.Connection, room: int) -> int:
-    chosen = sql.select(sql.func.count()).where(PARTICIPANTS.c.room_id == room)
-    return connection.execute(chosen).scalar_one()
+    return connection.execute(_JOINED, {"room": room}).scalar_one()
 
 
 def seed_of(room: Room, who: Participant) -> int:

@@ -97,6 +97,15 @@ _MINE = sql.select(
 ).where(VOTES.c.participant_id == sql.bindparam("who"), VOTES.c.activity_id == sql.bindparam("activity"))
 
 
+# The row of the question is locked until the vote is kept: a round cannot be closed in between.
+_ASKED = (
+    sql.select(ACTIVITIES)
+    .where(ACTIVITIES.c.id == sql.bindparam("activity"), ACTIVITIES.c.room_id == sql.bindparam("room"))
+    .with_for_update(read=True)
+)
+_NEWEST = sql.select(sql.func.max(ACTIVITIES.c.id)).where(ACTIVITIES.c.room_id == sql.bindparam("room"))
+
+
 class _Count:
     """Votes kept within one transaction; what holds for all votes on a question is asked once."""
 
@@ -109,13 +118,10 @@ class _Count:
     def _question(self, room: Room, activity: int) -> tuple[Activity, bool]:
         """A question of a room, and whether another one was asked since."""
         if (room.id, activity) not in self._asked:
-            # The row of the question is locked until the vote is kept: a round cannot be closed in between.
-            asked = sql.select(ACTIVITIES).where(ACTIVITIES.c.id == activity, ACTIVITIES.c.room_id == room.id)
-            row = self._connection.execute(asked.with_for_update(read=True)).first()
+            row = self._connection.execute(_ASKED, {"activity": activity, "room": room.id}).first()
             if row is None:
                 raise NotThere("There is no such question in this room.")
-            newest = sql.select(sql.func.max(ACTIVITIES.c.id)).where(ACTIVITIES.c.room_id == room.id)
-            superseded = self._connection.execute(newest).scalar() != activity
+            superseded = self._connection.execute(_NEWEST, {"room": room.id}).scalar() != activity
             self._asked[room.id, activity] = activity_of(row), superseded
         return self._asked[room.id, activity]
 
@@ -176,12 +182,14 @@ def of_participant(connection: sql.Connection, who: Participant) -> list[Vote]:
     return _votes(connection.execute(_counting(VOTES.c.participant_id == who.id)).all())
 
 
+_VOTERS = sql.select(sql.func.count(sql.distinct(VOTES.c.participant_id))).where(
+    VOTES.c.activity_id == sql.bindparam("activity"), VOTES.c.round == sql.bindparam("round")
+)
+
+
 def voters(connection: sql.Connection, activity: int, round_: int) -> int:
     """How many participants have voted in a round."""
-    chosen = sql.select(sql.func.count(sql.distinct(VOTES.c.participant_id))).where(
-        VOTES.c.activity_id == activity, VOTES.c.round == round_
-    )
-    return connection.execute(chosen).scalar_one()
+    return connection.execute(_VOTERS, {"activity": activity, "round": round_}).scalar_one()
 
 
 def _votes(rows: Sequence[sql.Row[Any]]) -> list[Vote]:

@@ -247,6 +247,31 @@ def test_a_vote_sent_many_times_at_once_is_one_vote(server, db, room):
     assert len(kept(db, VOTES)) == 1
 
 
+def test_votes_that_come_within_a_moment_are_kept_in_fewer_transactions(server, db, room, monkeypatch):
+    asked = activities.ask(db, room, QUESTION)
+    together: list[int] = []
+    cast_all = votes.cast_all
+    monkeypatch.setattr(
+        votes, "cast_all", lambda db, b, allow: together.append(len(b)) or cast_all(db, b, allow)
+    )
+
+    async def vote(phone, after):
+        await asyncio.sleep(after)
+        return await phone.vote(asked.id, 1, 1)
+
+    async def go():
+        phones = [server.phone(room) for _ in range(8)]
+        for phone in phones:
+            await phone.join()
+        # Further apart than keeping one takes: without a wait each would be alone.
+        answers = await asyncio.gather(*(vote(phone, 0.02 * n) for n, phone in enumerate(phones)))
+        assert {status for status, _ in answers} == {200}
+
+    run(go())
+    assert sum(together) == len(kept(db, VOTES)) == 8
+    assert len(together) <= 4
+
+
 def test_a_megabyte_is_refused_before_it_is_read(server, db, room):
     async def go():
         phone = server.phone(room)
