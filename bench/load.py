@@ -28,6 +28,7 @@ import psutil
 import websocket
 from streamlit.proto.BackMsg_pb2 import BackMsg
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
+from streamlit.proto.Selectbox_pb2 import Selectbox
 from streamlit.proto.WidgetStates_pb2 import WidgetState
 
 from bench.server import AppServer
@@ -35,7 +36,7 @@ from bench.server import AppServer
 WHOLE_RUN = ForwardMsg.ScriptFinishedStatus.FINISHED_SUCCESSFULLY
 CUT_SHORT = ForwardMsg.ScriptFinishedStatus.FINISHED_EARLY_FOR_RERUN
 PATIENCE = 900.0  # seconds
-CONTROLS = ("slider", "radio", "button", "button_group")
+CONTROLS = ("slider", "radio", "selectbox", "button", "button_group")
 
 
 class WrongPageError(RuntimeError):
@@ -57,7 +58,7 @@ class Target:
 
 TARGETS = (
     Target("forward", {}, "Number of steps T", ("10", "25", "50", "100")),
-    Target("reverse", {"steps": "10"}, "Step", ("1", "2", "5", "9")),
+    Target("reverse", {"steps": "10"}, "Panels", ("xₜ, x̂₀, ε̂", "xₜ, x̂₀, conditional x̂₀(c)")),
 )
 
 
@@ -104,11 +105,11 @@ class Visitor:
         return took
 
     def found(self, label: str) -> Any:
-        """The control of this label, or else the first whose label begins so. Raises WrongPageError where there is none."""
-        if label in self.elements:  # “Step” is not “Steps”
+        """The control of this label, or else the first that begins with it. Raises WrongPageError where there is none."""
+        if label in self.elements:
             return self.elements[label]
         for name, element in self.elements.items():
-            if name.startswith(label):
+            if name.startswith(label) and not name[len(label)].isalnum():  # “Step” is not “Steps”
                 return element
         raise WrongPageError(f"“{self.target.slug}” has no control named “{label}”")
 
@@ -141,7 +142,9 @@ class Visitor:
         """Put the control elsewhere; returns the seconds until the page was done."""
         chosen, control = random.choice(self.target.values), self.found(self.target.control)
         state = WidgetState(id=control.id)
-        if control.options:  # a choice among names
+        if isinstance(control, Selectbox):
+            state.string_value = chosen
+        elif control.options:  # a choice among names
             state.string_array_value.data.append(chosen)
         else:
             state.double_array_value.data.append(float(chosen))

@@ -140,20 +140,27 @@ def slerp(a: np.ndarray, b: np.ndarray, w: float) -> np.ndarray:
     """On the great circle from a (w = 0) to b (w = 1): as long as they are, where `lerp` is shorter half way.
 
     Shoemake 1985. Noise of n values has a length near √n; a straight mean of two noises has only √(n / 2), which the
-    network was never trained on. Falls back to `lerp` where the two point the same way.
+    network was never trained on. Falls back to `lerp` where the two point the same way. Raises ValueError where one is 0
+    throughout, and where the two point opposite ways: there no great circle is the shortest.
     """
-    length_a, length_b = np.linalg.norm(a), np.linalg.norm(b)
-    cosine = float(np.clip((a * b).sum() / (length_a * length_b), -1, 1))
+    # In float64: of two float32 arrays that are parallel or opposite the cosine would be off by 1e-7, the sine by 1e-4.
+    u, v = a.astype(np.float64), b.astype(np.float64)
+    length_u, length_v = np.linalg.norm(u), np.linalg.norm(v)
+    if length_u == 0 or length_v == 0:
+        raise ValueError("slerp needs two directions: an array of zeros has none")
+    cosine = float(np.clip((u * v).sum() / (length_u * length_v), -1, 1))
     angle = np.arccos(cosine)
     if np.sin(angle) < 1e-6:
+        if cosine < 0:
+            raise ValueError("slerp has no shortest way between two arrays that point opposite ways")
         return lerp(a, b, w)
-    direction = (np.sin((1 - w) * angle) * a / length_a + np.sin(w * angle) * b / length_b) / np.sin(angle)
-    return (direction * ((1 - w) * length_a + w * length_b)).astype(a.dtype)
+    direction = (np.sin((1 - w) * angle) * u / length_u + np.sin(w * angle) * v / length_v) / np.sin(angle)
+    return (direction * ((1 - w) * length_u + w * length_v)).astype(a.dtype)
 
 
 def weights(n: int) -> list[float]:
-    """n weights evenly from 0 to 1."""
-    return [i / (n - 1) for i in range(n)]
+    """n weights evenly from 0 to 1; a single one is 0."""
+    return [i / max(1, n - 1) for i in range(n)]
 
 
 def between_latents(autoencoder: Autoencoder, first: np.ndarray, second: np.ndarray, n: int) -> np.ndarray:

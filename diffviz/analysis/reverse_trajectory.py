@@ -52,9 +52,9 @@ def stable_diffusion_alpha() -> float:
 
 
 def time_of_alpha(alpha: float, schedule: Schedule) -> float:
-    """The t at which a variance preserving schedule has this alpha, from 0 to 1: 1 for alpha = 0."""
-    if alpha == 0:
-        return 1.0
+    """The t at which a variance preserving schedule has this alpha, from 0 to 1: 1 for alpha = 0, 0 for alpha = 1."""
+    if alpha in (0, 1):
+        return 1.0 - alpha
     return schedule.inverse_log_snr(math.log(alpha**2 / (1 - alpha**2)))
 
 

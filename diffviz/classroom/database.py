@@ -145,7 +145,13 @@ def address() -> str:
 @functools.lru_cache
 def _opened(url: str) -> Database:
     if url.startswith("sqlite:///"):
-        Path(url.removeprefix("sqlite:///")).parent.mkdir(parents=True, exist_ok=True)
+        try:
+            Path(url.removeprefix("sqlite:///")).parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:  # such as a file where the folder should be
+            _LOG.error("The classroom cannot be opened: %s", error)
+            raise ClassroomError(
+                "The classroom cannot be opened: the folder for it cannot be made or written."
+            ) from error
     return Database(url)
 
 

@@ -127,14 +127,22 @@ def _factor(picture: Image.Image) -> int:
 
 
 def _reduce_deep(picture: Image.Image, factor: int) -> Image.Image:
-    values = np.asarray(picture)
+    values, white = _deep_values(picture)
     means = [
         # A row at a time; the last one, and the last of each row, may be of fewer pixels.
         np.add.reduceat(values[y : y + factor].mean(0, dtype=np.float64), range(0, values.shape[1], factor))
         for y in range(0, values.shape[0], factor)
     ]
     widths = np.diff([*range(0, values.shape[1], factor), values.shape[1]])
-    return Image.fromarray((np.stack(means) / widths).astype(np.float32))
+    return Image.fromarray((np.stack(means) / widths * (255 / white)).astype(np.float32))
+
+
+def _deep_values(picture: Image.Image) -> tuple[np.ndarray, int]:
+    """The values (H, W) of a deep image and that of white, which its transparent colour has."""
+    values = np.asarray(picture)
+    white = 65535 if values.max() > 255 else 255
+    clear = picture.info.get("transparency")
+    return (values if clear is None else np.where(values == clear, values.dtype.type(white), values)), white
 
 
 def _is_deep(picture: Image.Image) -> bool:
@@ -168,9 +176,8 @@ def rgb_on_white(picture: Image.Image) -> Image.Image:
     picture = upright(picture)
     if _is_deep(picture):
         # 16-bit greys: Pillow's own conversion would cut everything above 255 to white.
-        values = np.asarray(picture).astype(np.float64)
-        top = 65535.0 if values.max() > 255 else 255.0
-        return Image.fromarray((values / top * 255).clip(0, 255).astype(np.uint8)).convert("RGB")
+        values, white = _deep_values(picture)
+        return Image.fromarray(np.rint(values / white * 255).clip(0, 255).astype(np.uint8)).convert("RGB")
     if _is_clear(picture):
         clear = picture.convert("RGBA")
         ground = Image.new("RGBA", clear.size, "white")
@@ -200,6 +207,9 @@ def mask(marked: Image.Image | np.ndarray) -> np.ndarray:
     """
     if isinstance(marked, Image.Image):
         picture = upright(marked)
+        if _is_deep(picture):  # Pillow's conversion would lose the transparent colour
+            values = np.asarray(picture)
+            return (values != 0) & (values != picture.info.get("transparency", 0))
         if picture.mode in ("RGBA", "LA", "PA") or "transparency" in picture.info:
             *colours, alpha = np.moveaxis(np.asarray(picture.convert("RGBA")), -1, 0)
             return np.asarray(colours).any(0) & (alpha > 0)
@@ -217,6 +227,11 @@ def mask(marked: Image.Image | np.ndarray) -> np.ndarray:
 
 def cover(marks: np.ndarray, size: int) -> np.ndarray:
     """The middle square of marks (H, W) at size × size, 1 where any part of a pixel is marked: uint8."""
-    picture = Image.fromarray(marks.astype(np.float32))
-    part = picture.resize((size, size), Image.Resampling.BOX, box=crop(picture))
-    return (np.asarray(part) > 0).astype(np.uint8)
+    left, top, right, bottom = crop(Image.new("1", (marks.shape[1], marks.shape[0])))
+    part, side = marks[top:bottom, left:right] != 0, right - left
+    # Pixel i of the result spans i to i + 1 times side / size. Pillow counts a pixel whose middle lies in that alone.
+    starts, ends = np.arange(size) * side // size, -(-np.arange(1, size + 1) * side // size)
+    for _ in range(2):  # the rows, and then, turned, the columns
+        before = np.pad(part.cumsum(0, dtype=np.int32), ((1, 0), (0, 0)))
+        part = (before[ends] > before[starts]).T
+    return part.astype(np.uint8)

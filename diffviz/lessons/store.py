@@ -47,6 +47,7 @@ LENGTHS = {"kind": 32, "item": 64, "sure": 32, "at": 40}
 FILE = "progress.sqlite"
 BACKUPS = "backups"  # a folder beside the file
 BACKUPS_KEPT = 7  # days
+BEFORE_REPAIR = ".before-repair"  # in the name of a file that `store_care.repair` has put aside
 
 # What each version of the schema adds to the one before, in SQL that PostgreSQL reads too but for the numbering of `id`.
 # The version of a file is its `PRAGMA user_version`; files of the first releases say 0 and have the tables of version 1.
@@ -414,7 +415,11 @@ class Store:
         return len(new)
 
     def erase(self, learner: str) -> None:
-        """Forget a learner, in the backups too."""
+        """Forget a learner, in the backups too, and in the files that repairs have put aside.
+
+        Of these one is removed whole where damage keeps the learner's rows in it: what else it holds was read when the
+        file was repaired.
+        """
         with self._transaction("Your answers could not be erased", learner) as connection:
             if not self.problem:  # a newer version may keep its codes otherwise
                 connection.execute(sql.delete(_MOVE_CODES).where(_MOVE_CODES.c.learner == learner))
@@ -422,20 +427,22 @@ class Store:
                 connection.execute(sql.delete(table).where(table.c.learner == learner))
         self._read.forget(learner)
         for backup in self.backups():
-            with (
-                contextlib.suppress(sqlite3.Error),
-                contextlib.closing(sqlite3.connect(backup)) as copy,
-                copy,
-            ):
-                # The last is not in backups of earlier versions: to ask for it would undo all that was erased before.
-                there = {
-                    name for (name,) in copy.execute("SELECT name FROM sqlite_master WHERE type = 'table'")
-                }
-                for table in there & {"events", "places", "move_codes"}:
-                    copy.execute(f"DELETE FROM {table} WHERE learner = ?", (learner,))
+            with contextlib.suppress(sqlite3.Error):
+                _erase_in_copy(backup, learner)
+        for old in self._put_aside():
+            try:
+                _erase_in_copy(old, learner)
+            except sqlite3.Error as error:
+                if _reason(error) in ("CORRUPT", "NOTADB"):
+                    with contextlib.suppress(OSError):
+                        for ending in ("", "-wal", "-shm"):
+                            old.with_name(old.name + ending).unlink(missing_ok=True)
 
     def rename(self, learner: str, to: str) -> None:
-        """Give a learner's answers and places to another id, which keeps its own place where it has one."""
+        """Give a learner's answers and places to another id, which keeps its own place where it has one.
+
+        In the backups and in what repairs have put aside too: who erases the other id later has all of it erased.
+        """
         if learner == to:
             return
         with self._transaction(_KEEP, learner, to) as connection:
@@ -461,6 +468,9 @@ class Store:
             for table in (EVENTS, _PLACES):
                 connection.execute(sql.update(table).where(table.c.learner == learner).values(learner=to))
             connection.execute(sql.delete(_MOVE_CODES).where(_MOVE_CODES.c.learner == learner))
+        for copy in (*self.backups(), *self._put_aside()):
+            with contextlib.suppress(sqlite3.Error):
+                _rename_in_copy(copy, learner, to)
 
     def copy_to(self, other: Store) -> None:
         """Add everything kept here to another store."""
@@ -519,6 +529,12 @@ class Store:
             (self._path.parent / BACKUPS).glob(f"{self._path.stem}-*{self._path.suffix}"), reverse=True
         )
 
+    def _put_aside(self) -> list[Path]:
+        """The files that repairs have put aside."""
+        if self._path is None:
+            return []
+        return list(self._path.parent.glob(f"{self._path.stem}.*{BEFORE_REPAIR}{self._path.suffix}"))
+
     def _back_up_daily(self) -> None:
         """Copy the file as it is before the first answer of a day; a copy that fails stops nothing."""
         today = datetime.now(UTC).date()
@@ -544,6 +560,26 @@ class Store:
             _LOG.warning("The progress could not be backed up today: %s", error)
         finally:
             temporary.unlink(missing_ok=True)
+
+
+def _erase_in_copy(path: Path, learner: str) -> None:
+    """Forget a learner in a copy of the file. Raises sqlite3.Error, and changes nothing, where that fails."""
+    with contextlib.closing(sqlite3.connect(path)) as copy, copy:
+        # The last is not in copies of earlier versions: to ask for it would undo all that was erased before.
+        there = {name for (name,) in copy.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+        for table in there & {"events", "places", "move_codes"}:
+            copy.execute(f"DELETE FROM {table} WHERE learner = ?", (learner,))
+
+
+def _rename_in_copy(path: Path, learner: str, to: str) -> None:
+    """`Store.rename` in a copy, where equal answers may stay twice. Raises sqlite3.Error, and changes nothing."""
+    with contextlib.closing(sqlite3.connect(path)) as copy, copy:
+        ids = to, learner
+        copy.execute("UPDATE OR IGNORE events SET learner = ? WHERE learner = ?", ids)
+        if any(column == "token" for _, column, *_ in copy.execute("PRAGMA table_info(events)")):
+            copy.execute("UPDATE events SET learner = ?, token = NULL WHERE learner = ?", ids)
+        copy.execute("UPDATE OR IGNORE places SET learner = ? WHERE learner = ?", ids)
+        copy.execute("DELETE FROM places WHERE learner = ?", (learner,))
 
 
 def _version_of(connection: sql.Connection) -> int:

@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from diffviz.lessons.store import BACKUPS, VERSION, Store, StoreError, answer
+from diffviz.lessons.store import BACKUPS, BEFORE_REPAIR, VERSION, Store, StoreError, answer
 from diffviz.lessons.store_postgresql import PostgresStore
 
 _EVENT = ("learner", "kind", "item", "result", "sure", "at")
@@ -130,7 +130,7 @@ def repair(path: Path) -> tuple[Path, int, int]:
         count = file.execute("SELECT count(*) FROM events").fetchone()[0]
     with contextlib.closing(sqlite3.connect(fresh)) as file:
         file.execute("PRAGMA journal_mode=DELETE")  # one file, to be moved
-    kept = path.with_name(f"{path.stem}.{stamp}.before-repair{path.suffix}")
+    kept = path.with_name(f"{path.stem}.{stamp}{BEFORE_REPAIR}{path.suffix}")
     for ending in ("-wal", "-shm", ""):  # the file itself last: a cut-off leaves it in its place
         part = path.with_name(path.name + ending)
         if part.exists():

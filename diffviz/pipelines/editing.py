@@ -101,7 +101,8 @@ class Img2ImgSettings(Settings):
     text-to-image where the schedule ends at alpha = 0.
 
     `image` is the bytes of (S, S, 3) uint8 at the network's size. `steps` counts from pure noise: a lower strength
-    takes proportionally fewer, uniformly spaced. Raises ValueError like Settings.
+    takes proportionally fewer, uniformly spaced. Raises ValueError like Settings, and for a strength so low that the
+    noise of its time is lost in rounding.
     """
 
     image: bytes = b""
@@ -110,8 +111,9 @@ class Img2ImgSettings(Settings):
     def __post_init__(self) -> None:
         super().__post_init__()
         self._normalize("strength", number("strength", self.strength, 0, 1))
-        if self.strength == 0:
-            raise ValueError("strength must be above 0: at 0 there is no noise to remove")
+        sigma = float(SCHEDULES[self.schedule].sigma(self.strength))
+        if self.strength == 0 or sigma < torch.finfo(torch.float32).eps:  # which rounding takes away again
+            raise ValueError(f"strength must be above 0: at {self.strength:g} there is no noise to remove")
         _only(self, "spacing", "trailing")
 
     @property

@@ -40,19 +40,25 @@ class Controls:
         `instead` says what is used in place of a bad value: the default, if it says nothing.
         """
         frame.restore_control(key, self.page.carry, str(default))
-        raw = st.query_params.get(key)
-        problem = why_bad(raw) if raw is not None else None
+        raw, repeated = _asked(key)
+        problem = _REPEATED if repeated else why_bad(raw) if raw is not None else None
         if raw is not None and problem:
-            shown = (raw if len(raw) <= 40 else f"{raw[:40]}…").replace("`", "")
-            instead = instead or f"{f'“{default}”' if isinstance(default, str) else default} instead"
-            self.page.notices.warning(
-                f"The link asks for {label.lower()} `{shown}`, which is {problem}. Using {instead}."
-            )
-            if not _finite(raw):
-                # Streamlit's number input makes an int of what the address says, which an infinity cannot be.
-                del st.query_params[key]
+            default = f"“{default}”" if isinstance(default, str) else default
+            self._warn(label, raw, problem, instead if instead and not repeated else f"{default} instead")
+            if repeated or not _finite(raw):
+                # Streamlit's number input makes an int of what the address says, which an infinity cannot be; and of
+                # several values some widgets use the last, some the first, and some none.
+                st.session_state.pop(key, None)
+                with suppress(StreamlitAPIException):  # a widget that is bound already, after Back
+                    del st.query_params[key]
                 return {"key": key}
         return {"key": key, "bind": "query-params"}
+
+    def _warn(self, label: str, raw: str, problem: str, using: str) -> None:
+        shown = (raw if len(raw) <= 40 else f"{raw[:40]}…").replace("`", "")
+        self.page.notices.warning(
+            f"The link asks for {label.lower()} `{shown}`, which is {problem}. Using {using}."
+        )
 
     def text(self, label: str, key: str, default: str = "", limit: int = 120, **more: Any) -> str:
         """A line of text, at most `limit` characters."""
@@ -87,7 +93,7 @@ class Controls:
             return (titles or {}).get(option, option)
 
         shown = [title(o) for o in options]
-        former = (formerly or {}).get(st.query_params.get(key, ""))
+        former = (formerly or {}).get(_asked(key)[0] or "")
         if former is not None and st.session_state.get(key) != former:
             # The widget was seeded from the address before this run began, and would clear what it cannot use there:
             # begin again with the option, and with the address as it is written today.
@@ -134,17 +140,14 @@ class Controls:
         """One of a few names that links of the page set (`?key=title`), with no widget of its own; the first by default."""
         default = next(iter(titles))
         frame.restore_control(key, self.page.carry, titles[default])
-        raw = st.query_params.get(key)
+        raw, repeated = _asked(key)
         found = next((name for name, title in titles.items() if title == raw), None)
         if raw is not None and found is None:
             if found := (formerly or {}).get(raw):
                 st.query_params[key] = titles[found]  # the address as it is written today
             else:
-                shown = (raw if len(raw) <= 40 else f"{raw[:40]}…").replace("`", "")
-                self.page.notices.warning(
-                    f"The link asks for {label.lower()} `{shown}`, which is not one of {_quoted(titles.values())}. "
-                    f"Using “{titles[default]}” instead."
-                )
+                problem = _REPEATED if repeated else f"not one of {_quoted(titles.values())}"
+                self._warn(label, raw, problem, f"“{titles[default]}” instead")
         chosen = found or default
         return frame.remember_control(key, chosen, default, titles[chosen])
 
@@ -171,6 +174,15 @@ class Controls:
         return frame.remember_control(
             key, st.select_slider(label, options, default, **common, **more), default
         )
+
+
+_REPEATED = "more than one value"
+
+
+def _asked(key: str) -> tuple[str | None, bool]:
+    """What the link asks for under this key, or None; and whether it names the key more than once."""
+    values = st.query_params.get_all(key)
+    return (" and ".join(values) if values else None), len(values) > 1
 
 
 def _finite(raw: str) -> bool:

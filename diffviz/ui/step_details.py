@@ -75,9 +75,12 @@ def _step(recorded: Trajectory, settings: Settings) -> None:
     elif last:
         st.caption(space.say("The last step ends on x̂₀ itself: no noise is added back."))
     elif np.allclose(*list(table.values())[-2:], atol=1e-3 if halved else 1e-5):
-        st.caption(
-            "The last two columns are equal here: at this step, this sampler has only the prediction that DDIM has, "
-            "and takes its step. At others they differ."
-        )
+        if SAMPLERS[settings.sampler].evals_per_step == 1:
+            why = "at this step, this sampler has only the prediction that DDIM has, and takes its step."
+        elif levels["α(t)"] == 0:
+            why = "from α = 0, the slope at the other end of the step counts for nothing, and it is DDIM's step."
+        else:
+            why = "the slopes at both ends of this step are as good as equal."
+        st.caption(f"The last two columns are equal here: {why} At others they differ.")
     else:
         st.caption("The last two columns differ: this sampler makes another step from the same prediction.")

@@ -73,6 +73,21 @@ def test_half_way_on_the_sphere_noise_is_as_long_as_noise_and_a_mean_is_not():
     assert np.allclose(latents.slerp(a, a, 0.3), a, atol=1e-5)
 
 
+@pytest.mark.parametrize("scale", [1, 3, 0.1])
+def test_on_the_sphere_there_is_no_way_between_opposite_noises_or_from_none(scale):
+    a = np.random.default_rng(0).normal(size=(4, 16, 16)).astype(np.float32)
+    assert np.allclose(latents.slerp(a, scale * a, 0.5), (1 + scale) / 2 * a, atol=1e-5)
+    with pytest.raises(ValueError, match="opposite ways"):
+        latents.slerp(a, np.float32(-scale) * a, 0.5)
+    for pair in ((a, 0 * a), (0 * a, a)):
+        with pytest.raises(ValueError, match="zeros"):
+            latents.slerp(*pair, 0.5)
+
+
+def test_weights_go_from_0_to_1_and_a_single_one_is_0():
+    assert latents.weights(5) == [0, 0.25, 0.5, 0.75, 1] and latents.weights(1) == [0]
+
+
 def test_channels_are_drawn_side_by_side_without_losing_one():
     z = np.arange(5, dtype=np.float32)[:, None, None] * np.ones((5, 4, 4), np.float32) - 2
     sheet = latents.channel_sheet(z, 3)

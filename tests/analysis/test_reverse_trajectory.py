@@ -56,7 +56,7 @@ def test_stable_diffusions_terminal_alpha_is_the_figure_of_the_paper():
     assert reverse_trajectory.stable_diffusion_alpha() == pytest.approx(0.068265, abs=5e-7)
 
 
-@pytest.mark.parametrize("alpha", [0.0, 0.0066, 0.3, 0.9])
+@pytest.mark.parametrize("alpha", [0.0, 0.0066, 0.3, 0.9, 1.0])
 def test_the_time_of_an_alpha_has_that_alpha(alpha):
     schedule = SCHEDULES["cosine"]
     assert float(schedule.alpha(reverse_trajectory.time_of_alpha(alpha, schedule))) == pytest.approx(

@@ -102,16 +102,29 @@ def test_a_page_is_asked_for_by_its_own_hash_and_not_by_that_of_the_servers_scri
 
 
 @pytest.mark.parametrize(
-    ("options", "kind"), [((), "double_array_value"), (("10", "25"), "string_array_value")]
+    ("drawn", "options", "kind", "value"),
+    [
+        ("slider", (), "double_array_value", [10.0]),
+        ("slider", ("10", "25"), "string_array_value", ["10"]),
+        ("selectbox", ("10", "25"), "string_value", "10"),
+    ],
 )
-def test_a_control_is_moved_by_a_value_of_the_kind_that_its_page_wants(monkeypatch, options, kind):
-    one, socket = visitor(
-        monkeypatch, (WHOLE[0], control("slider", "Number of steps T", options), finished())
-    )
+def test_a_control_is_moved_by_a_value_of_the_kind_that_its_page_wants(
+    monkeypatch, drawn, options, kind, value
+):
+    one, socket = visitor(monkeypatch, (WHOLE[0], control(drawn, "Number of steps T", options), finished()))
     one.move()
     (sent,) = socket.received[-1].widget_states.widgets
     assert (sent.id, sent.WhichOneof("value")) == ("id of Number of steps T", kind)
-    assert [*getattr(sent, kind).data] in ([10.0], ["10"])
+    told = getattr(sent, kind)
+    assert (told if kind == "string_value" else [*told.data]) == value
+
+
+def test_a_control_is_known_by_whole_words(monkeypatch):
+    one, _ = visitor(monkeypatch, (WHOLE[0], control("slider", "Number of steps T (10 to 100)"), finished()))
+    assert one.found("Number of steps").label.endswith("100)")
+    with pytest.raises(WrongPageError, match="no control named “Number of step”"):
+        one.found("Number of step")
 
 
 @pytest.mark.slow

@@ -4,6 +4,8 @@ import contextvars
 import csv
 import io
 import json
+import shutil
+import subprocess
 
 import numpy as np
 import pytest
@@ -14,10 +16,11 @@ from streamlit.testing.v1 import AppTest
 from diffviz.classroom import activities, questions, results, rooms, state, votes
 from diffviz.classroom.activities import Activity, Choice, Draft, free_question
 from diffviz.classroom.database import database
+from diffviz.classroom.discrimination import Discrimination
 from diffviz.classroom.preference import MIN_PEOPLE
 from diffviz.classroom.votes import Vote
 from diffviz.lessons import content
-from diffviz.paths import CURVES
+from diffviz.paths import CURVES, PACKAGE
 from diffviz.ui import turns
 from diffviz.ui.classroom import ask as ask_module
 from diffviz.ui.classroom import figures, host, mosaic, pairs, report
@@ -274,6 +277,28 @@ def test_told_apart_by_all_alike_or_without_a_wrong_answer_has_no_interval():
     alike = results.discrimination.discrimination(draft.levels, [own] * MIN_PEOPLE)
     assert "(all alike: no interval;" in figures.told_text(draft, alike)
     assert "<rect" not in figures.told_chart(draft, alike)
+
+
+ENDS = [(3.0, 5.0), (4.0, 4.0), (None, 12.0), (3.0, None)]
+
+
+@pytest.mark.skipif(shutil.which("node") is None, reason="runs the phone's script in node")
+def test_a_phone_says_the_interval_of_a_threshold_as_the_wall_does():
+    draft = Draft("tell", "Which?", options=(Choice("1 step"), Choice("50 steps")), levels=(1.0,))
+    script = (PACKAGE / "classroom" / "page" / "phone.js").read_text(encoding="utf-8")
+    start = script.index("function toldApart")
+    script = (
+        "const mine = { votes: {} }, activity = { id: 1, options: ['1 step', '50 steps'] };"
+        f"{script[start : script.index('function median', start)]}"
+        f"for (const ends of {json.dumps([*ENDS, (None, None)])}) console.log(toldApart(activity, [4, ...ends])[0]);"
+    )
+    said = subprocess.run(["node", "-e", script], capture_output=True, text=True, check=True)
+    *spans, without = said.stdout.splitlines()
+    for (low, high), phone in zip(ENDS, spans, strict=True):
+        found = Discrimination((9,), (10,), MIN_PEOPLE, 4.0, low, high, (0.9,))
+        wall = figures.told_text(draft, found).partition("about ")[2].partition(";")[0]
+        assert phone == f" The class saw a difference up to about {wall})."
+    assert without == " The class saw a difference up to about 4.0 steps."
 
 
 @pytest.mark.slow

@@ -239,6 +239,18 @@ def test_the_file_lies_beside_the_learners_progress(monkeypatch, tmp_path):
     opened.close()
 
 
+def test_a_file_where_the_folder_should_be_is_a_sentence_without_its_path(monkeypatch, tmp_path):
+    from diffviz.classroom import database
+
+    (tmp_path / "taken").write_text("")
+    monkeypatch.delenv(postgresql.URL, raising=False)
+    for data in ("taken", "taken/below"):
+        monkeypatch.setenv("DIFFVIZ_DATA", str(tmp_path / data))
+        with pytest.raises(ClassroomError, match=r"the folder for it cannot be made or written\.$") as raised:
+            database.database()
+        assert "taken" not in str(raised.value)
+
+
 def test_listeners_are_told_after_the_commit_and_not_of_what_failed(db):
     room, _ = rooms.open_room(db, "")
     told = []

@@ -1,5 +1,6 @@
 import contextlib
 import io
+import itertools
 import struct
 import subprocess
 import sys
@@ -143,6 +144,30 @@ def test_a_large_image_of_sixteen_bits_is_reduced_and_scaled(monkeypatch):
     assert np.abs(small - reference(deep, 3) / 65535 * 255).max() <= 1
 
 
+def test_a_dark_image_of_sixteen_bits_stays_dark_when_it_is_reduced(monkeypatch):
+    monkeypatch.setattr(uploads, "MAX_SIDE", 8)
+    deep = np.zeros((32, 32), np.uint16)
+    deep[::4, ::4] = 2000  # 125 on average: read anew, that would be half of 255
+    assert np.asarray(uploads.read(encode(Image.fromarray(deep))).image).max() <= 1
+
+
+@pytest.mark.parametrize("most", [1024, 8], ids=["whole", "reduced"])
+def test_the_transparent_colour_of_sixteen_bits_is_laid_on_white(monkeypatch, most):
+    monkeypatch.setattr(uploads, "MAX_SIDE", most)
+    deep = np.full((16, 16), 20_000, np.uint16)
+    deep[:, ::2] = 30_000
+    upload = uploads.read(encode(Image.fromarray(deep), transparency=30_000))
+    grey = np.asarray(upload.image)[..., 0].astype(float)
+    expected = np.where(deep == 30_000, 255, 20_000 / 257)
+    assert np.abs(grey - reference(expected, 16 // len(grey))).max() <= 1
+
+
+def test_the_transparent_colour_of_sixteen_bits_is_not_marked_in_a_mask():
+    deep = np.array([[0, 3, 30_000, 40_000]] * 2, np.uint16)
+    picture = Image.open(io.BytesIO(encode(Image.fromarray(deep), transparency=30_000)))
+    assert uploads.mask(picture).tolist() == [[False, True, False, True]] * 2
+
+
 def test_clear_pixels_lend_their_colour_to_none_when_an_image_is_reduced(monkeypatch):
     monkeypatch.setattr(uploads, "MAX_SIDE", 8)
     pixels = np.zeros((16, 16, 4), np.uint8)
@@ -206,6 +231,29 @@ def test_the_crop_is_a_square_inside_the_image(width, height, zoom, across, down
     left, top, right, bottom = uploads.crop(Image.new("L", (width, height)), zoom, across, down)
     assert right - left == bottom - top >= 2
     assert left >= 0 and top >= 0 and right <= width and bottom <= height
+
+
+def test_the_crop_is_as_large_as_fits_and_in_the_middle_to_half_a_pixel():
+    for width, height in itertools.product(range(2, 40), repeat=2):
+        left, top, right, bottom = uploads.crop(Image.new("1", (width, height)))
+        assert right - left == bottom - top == min(width, height)
+        assert abs(left + right - width) <= 1 and abs(top + bottom - height) <= 1
+
+
+@pytest.mark.parametrize("size", [32, 64])
+def test_marks_at_another_size_cover_each_pixel_that_they_touch_at_any_ratio(size):
+    for side in range(2, 2 * size + 3):
+        wider = side % 3  # than high; the middle square begins at half of that
+        for y, x in np.random.default_rng(side).integers(0, side, (4, 2)):
+            marks = np.zeros((side, side + wider))
+            marks[y, x + wider // 2] = 1
+            touched = (
+                [i for i in range(size) if at * size < (i + 1) * side and (at + 1) * size > i * side]
+                for at in (y, x)
+            )
+            found = uploads.cover(marks, size)
+            assert found.shape == (size, size)
+            assert [tuple(place) for place in np.argwhere(found)] == list(itertools.product(*touched))
 
 
 def test_resizing_averages_areas():

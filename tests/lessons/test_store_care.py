@@ -137,3 +137,48 @@ def test_erasing_a_learner_empties_a_backup_of_before_there_were_codes(path):
     with closing(sqlite3.connect(backup)) as copy:
         assert copy.execute("SELECT COUNT(*) FROM events WHERE learner = 'a'").fetchone() == (0,)
         assert copy.execute("SELECT COUNT(*) FROM places WHERE learner = 'a'").fetchone() == (0,)
+
+
+def test_erasing_a_learner_forgets_them_in_the_file_that_a_repair_put_aside(path):
+    with closing(sqlite3.connect(path)) as file, file:
+        file.execute("UPDATE events SET learner = 'b' WHERE id <= 10")
+    old, _, _ = store_care.repair(path)
+    store = Store(path)
+    store.erase("a")
+    store.close()
+    with closing(sqlite3.connect(old)) as copy:
+        assert copy.execute("SELECT learner, COUNT(*) FROM events GROUP BY learner").fetchall() == [("b", 10)]
+        assert copy.execute("SELECT COUNT(*) FROM places").fetchone() == (0,)
+
+
+def test_who_moved_to_another_id_is_erased_in_all_copies(path):
+    backup = path.parent / BACKUPS / "progress-2026-01-04.sqlite"
+    columns = "kind, item, result, sure, at, token, batch"
+    for file in (path, backup):
+        with closing(sqlite3.connect(file)) as copy, copy:
+            copy.execute(f"INSERT INTO events (learner, {columns}) SELECT 'b', {columns} FROM events")
+            copy.execute("INSERT INTO places (learner, key, value) SELECT 'b', key, value FROM places")
+    old, _, _ = store_care.repair(path)
+
+    def rows(file):
+        with closing(sqlite3.connect(file)) as copy:
+            learners = "SELECT learner FROM {} GROUP BY learner"
+            return [copy.execute(learners.format(table)).fetchall() for table in ("events", "places")]
+
+    store = Store(path)
+    store.rename("b", "a")
+    assert rows(old) == rows(backup) == [[("a",)], [("a",)]]
+    store.erase("a")
+    store.close()
+    assert rows(path) == rows(old) == rows(backup) == [[], []]
+
+
+def test_a_damaged_file_that_was_put_aside_goes_when_the_damage_keeps_an_erased_learners_rows(path):
+    damage(path)
+    old, _, _ = store_care.repair(path)
+    store = Store(path)
+    store.erase("somebody else")
+    assert old.exists()
+    store.erase("a")
+    store.close()
+    assert not list(path.parent.glob("*.before-repair.*")) and path.exists()

@@ -189,6 +189,19 @@ def test_a_strength_that_cannot_be_is_refused(strength):
         Img2ImgSettings(strength=strength)
 
 
+@pytest.mark.parametrize("schedule", SCHEDULES)
+@pytest.mark.parametrize("strength", [5e-324, 1e-17, 1e-9, 1e-4])
+def test_of_however_small_a_strength_every_estimate_is_finite_or_the_strength_is_refused(strength, schedule):
+    settings = QUICK | {"image": PICTURE.tobytes(), "schedule": schedule}
+    sigma = float(SCHEDULES[schedule].sigma(strength))
+    if sigma < 1e-7:
+        with pytest.raises(ValueError, match=f"strength must be above 0: at {strength:g} there is no noise"):
+            Img2ImgSettings(**settings, strength=strength)
+    else:
+        steps = list(editing.img2img_steps(Img2ImgSettings(**settings, strength=strength)))
+        assert all(part.isfinite().all() for step in steps for part in (step.x, step.x0, step.eps))
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("edit", [
     Img2ImgSettings(**QUICK, image=PICTURE.tobytes(), strength=0.5),

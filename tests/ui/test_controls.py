@@ -90,7 +90,7 @@ def page_with_every_kind_of_control() -> None:
     st.text(json.dumps(found))
 
 
-def checked(link: dict[str, str]) -> AppTest:
+def checked(link: dict[str, str | list[str]]) -> AppTest:
     """The page opened by this link: no traceback, and every value within its bounds."""
     app = AppTest.from_function(page_with_every_kind_of_control)
     for key, value in link.items():
@@ -132,6 +132,33 @@ def test_no_number_in_a_link_is_a_traceback(number):
     assert (
         again.number_input(key="seed").proto.query_param_key == "seed"
     )  # what is chosen now is in the address
+
+
+@pytest.mark.parametrize(
+    ("key", "values", "default"),
+    [
+        ("seed", ["1", "2"], "0"), ("scale", ["1", "2"], "3.0"), ("turns", ["5", "5"], "3"), ("T", ["10", "25"], "50"),
+        ("way", ["Bb", "Aa"], "“Aa”"), ("net", ["x", "y"], "“x”"), ("prompt", ["dog", "fox"], "“cat”"),
+    ],
+)  # fmt: skip
+def test_a_link_that_names_a_control_twice_is_said_and_opens_its_default(key, values, default):
+    app = checked({key: values})
+    (warning,) = app.warning
+    assert (
+        f"`{' and '.join(values)}`, which is more than one value. Using {default} instead." in warning.value
+    )
+    found = json.loads(app.text[0].value)
+    assert found[key] == json.loads(checked({}).text[0].value)[key] and key not in app.query_params
+    assert not app.run().warning
+
+
+@pytest.mark.parametrize("seed", ["inf", ["1", "2"]])
+def test_a_bad_link_that_is_gone_back_to_is_said_and_no_traceback(seed):
+    app = checked({"seed": "7"})
+    app.query_params["seed"] = seed  # which a widget is bound to by now
+    app.run()
+    assert not app.exception and len(app.warning) == 1
+    assert app.number_input(key="seed").value == 0 and "seed" not in app.query_params
 
 
 @pytest.mark.slow

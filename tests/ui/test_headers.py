@@ -22,7 +22,7 @@ LINKS = [
     "/practice?way=Progress",
     "/practice?way=Order+the+stages",
     "/practice?way=Flashcards",
-    "/editing?do=Inpainting",
+    "/editing?do=Inpainting&net=32+×+32,+quick&steps=4&guidance=1",
 ]
 
 

@@ -273,6 +273,25 @@ def test_one_step_in_numbers_adds_up(sampler):
     assert any("ends on x̂₀ itself" in c.value for c in app.caption)
 
 
+def steps_in_numbers(sampler: str) -> None:
+    from diffviz.models import checkpoints
+    from diffviz.pipelines.text_to_image import Settings, sample_trajectory
+    from diffviz.ui import step_details
+
+    settings = Settings("cat face", steps=4, sampler=sampler, guidance=1.0, model=checkpoints.QUICK)
+    step_details._step(sample_trajectory(settings), settings)
+
+
+@pytest.mark.parametrize(
+    ("sampler", "said"), [("heun", "the slope at the other end"), ("unipc", "only the prediction that DDIM")]
+)
+def test_a_first_step_that_is_ddims_is_said_to_be_and_why(sampler, said):
+    app = AppTest.from_function(steps_in_numbers, args=(sampler,), default_timeout=60).run()
+    assert not app.exception and any(said in c.value for c in app.caption)
+    app.slider(key="numbers-step").set_value(2).run()
+    assert any("The last two columns differ" in c.value for c in app.caption)
+
+
 @pytest.mark.slow
 def test_the_same_seed_is_shown_to_give_the_same_numbers():
     app = open_page(REVERSE, steps="3")

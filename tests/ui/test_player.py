@@ -10,7 +10,9 @@ from diffviz.diffusion.samplers import ddim, make_generators, randn_per_seed, ti
 from diffviz.diffusion.schedules import SCHEDULES
 from diffviz.export import runs
 from diffviz.models import checkpoints
+from diffviz.paths import PACKAGE
 from diffviz.pipelines.trajectory import Trajectory, record
+from diffviz.ui import charts
 from diffviz.ui.components import player
 from diffviz.ui.components.gallery import data_uri
 from diffviz.ui.components.player import Chart, Mark, Panel, Plane, PlanePath, pack, snr_text, still
@@ -124,6 +126,13 @@ def test_marks_and_paths_reach_the_browser_as_they_were_given():
     assert reference["series"] is None
     assert walked == {"name": "DDIM", "series": 2, "points": [[0, 1], [2, 3]], "newest": [0, 0, 1]}
     assert unpack(simple(3))[0]["plane"] is None
+
+
+def test_the_series_of_a_plane_have_the_dashes_and_marks_of_the_charts():
+    script = (PACKAGE / "ui" / "components" / "player" / "plane.js").read_text(encoding="utf-8")
+    for name, series in (("DASHES", charts.SERIES_DASHES), ("MARKS", charts.SERIES_MARKS)):
+        listed = script.partition(f"const {name} = Object.values({{")[2].partition("}")[0]
+        assert tuple(re.findall(r'"([a-z-]+)":', listed)) == series
 
 
 @pytest.mark.parametrize(

@@ -3,13 +3,18 @@ const WIDE = 400;
 const ROOM = { left: 14, right: 118, top: 14, bottom: 26 }; // of the labels
 const TALLEST = 300;
 const LINE = 18; // between two labels
-const DASHES = ["none", "2 5", "8 5", "14 5", "8 4 2 4", "14 4 2 4"]; // as charts.SERIES_DASHES
-// As charts.SERIES_MARKS: what each looks like at the origin, some ten units wide.
-const MARKS = [
-  "M5 0A5 5 0 1 1 -5 0A5 5 0 1 1 5 0Z", "M-5 -3L-3 -5 0 -2 3 -5 5 -3 2 0 5 3 3 5 0 2 -3 5 -5 3 -2 0Z",
-  "M-4.5 -4.5H4.5V4.5H-4.5Z", "M0 -6L6 0 0 6 -6 0Z", "M0 -6L6 5H-6Z",
-  "M0 -7L1.7 -2.2 6.6 -2.2 2.7 0.9 4.1 5.6 0 2.8 -4.1 5.6 -2.7 0.9 -6.6 -2.2 -1.7 -2.2Z",
-];
+// Named and ordered as charts.SERIES_DASHES and SERIES_MARKS; a mark is drawn at the origin, some ten units wide.
+const DASHES = Object.values({
+  "solid": "none", "dot": "2 5", "dash": "8 5", "longdash": "14 5", "dashdot": "8 4 2 4", "longdashdot": "14 4 2 4",
+});
+const MARKS = Object.values({
+  "circle": "M5 0A5 5 0 1 1 -5 0A5 5 0 1 1 5 0Z",
+  "x": "M-5 -3L-3 -5 0 -2 3 -5 5 -3 2 0 5 3 3 5 0 2 -3 5 -5 3 -2 0Z",
+  "square": "M-4.5 -4.5H4.5V4.5H-4.5Z",
+  "diamond": "M0 -6L6 0 0 6 -6 0Z",
+  "triangle-up": "M0 -6L6 5H-6Z",
+  "star": "M0 -7L1.7 -2.2 6.6 -2.2 2.7 0.9 4.1 5.6 0 2.8 -4.1 5.6 -2.7 0.9 -6.6 -2.2 -1.7 -2.2Z",
+});
 
 function makePlane(plane) {
   const draw = (name, attributes, text) => {
