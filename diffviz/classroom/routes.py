@@ -269,10 +269,14 @@ class Phones:
             raise
 
     async def _count(self) -> None:
-        """Keep all votes of a moment in one transaction, and again until there are no more."""
+        """Keep all votes of a moment in one transaction, and again until there are no more.
+
+        A vote is judged when it is kept: one of the last tenth of a second before its round is closed comes too late.
+        """
         try:
             while self._ballots:
-                await asyncio.sleep(GATHERED)
+                if len(self._ballots) < MAX_TOGETHER:
+                    await asyncio.sleep(GATHERED)
                 waiting, self._ballots = self._ballots[:MAX_TOGETHER], self._ballots[MAX_TOGETHER:]
                 ballots = [ballot for ballot, _ in waiting]
                 try:

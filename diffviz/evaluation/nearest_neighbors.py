@@ -40,7 +40,7 @@ def distances(images: Tensor, references: Tensor, at_once: int = 1000) -> Tensor
     Values are in [-1, 1]; references may be uint8. They are converted `at_once` at a time.
     """
     small = downsample(images)
-    # `cdist` takes |a|² + |b|² − 2ab, which in float32 leaves up to 1e-3 of an image's distance to itself.
+    # `cdist` takes |a|² + |b|² − 2ab, which in float32 puts an image up to 1e-3 from itself.
     both = torch.cat([small, small.flip(-1)]).flatten(1).double()
     found = []
     for part in references.split(at_once):

@@ -140,7 +140,8 @@ def _reduce_deep(picture: Image.Image, factor: int) -> Image.Image:
 def _deep_values(picture: Image.Image) -> tuple[np.ndarray, int]:
     """The values (H, W) of a deep image and that of white, which its transparent colour has."""
     values = np.asarray(picture)
-    white = 65535 if values.max() > 255 else 255
+    # What has 32 bits a value does not say what white is.
+    white = 65535 if picture.mode.startswith("I;16") or values.max() > 255 else 255
     clear = picture.info.get("transparency")
     return (values if clear is None else np.where(values == clear, values.dtype.type(white), values)), white
 
@@ -227,8 +228,9 @@ def mask(marked: Image.Image | np.ndarray) -> np.ndarray:
 
 def cover(marks: np.ndarray, size: int) -> np.ndarray:
     """The middle square of marks (H, W) at size × size, 1 where any part of a pixel is marked: uint8."""
-    left, top, right, bottom = crop(Image.new("1", (marks.shape[1], marks.shape[0])))
-    part, side = marks[top:bottom, left:right] != 0, right - left
+    side = min(marks.shape)
+    top, left = (round((length - side) / 2) for length in marks.shape)  # as `crop` places it
+    part = marks[top : top + side, left : left + side] != 0
     # Pixel i of the result spans i to i + 1 times side / size. Pillow counts a pixel whose middle lies in that alone.
     starts, ends = np.arange(size) * side // size, -(-np.arange(1, size + 1) * side // size)
     for _ in range(2):  # the rows, and then, turned, the columns

@@ -417,8 +417,7 @@ class Store:
     def erase(self, learner: str) -> None:
         """Forget a learner, in the backups too, and in the files that repairs have put aside.
 
-        Of these one is removed whole where damage keeps the learner's rows in it: what else it holds was read when the
-        file was repaired.
+        A copy that is damaged so that the learner's rows cannot be deleted from it is removed whole.
         """
         with self._transaction("Your answers could not be erased", learner) as connection:
             if not self.problem:  # a newer version may keep its codes otherwise
@@ -426,22 +425,14 @@ class Store:
             for table in (EVENTS, _PLACES):
                 connection.execute(sql.delete(table).where(table.c.learner == learner))
         self._read.forget(learner)
-        for backup in self.backups():
-            with contextlib.suppress(sqlite3.Error):
-                _erase_in_copy(backup, learner)
-        for old in self._put_aside():
-            try:
-                _erase_in_copy(old, learner)
-            except sqlite3.Error as error:
-                if _reason(error) in ("CORRUPT", "NOTADB"):
-                    with contextlib.suppress(OSError):
-                        for ending in ("", "-wal", "-shm"):
-                            old.with_name(old.name + ending).unlink(missing_ok=True)
+        for copy in self._copies():
+            _erase_in_copy(copy, learner)
 
     def rename(self, learner: str, to: str) -> None:
         """Give a learner's answers and places to another id, which keeps its own place where it has one.
 
-        In the backups and in what repairs have put aside too: who erases the other id later has all of it erased.
+        In the backups and in what repairs have put aside too, so that who erases the other id has these erased as well;
+        a damaged copy keeps the former id.
         """
         if learner == to:
             return
@@ -468,9 +459,8 @@ class Store:
             for table in (EVENTS, _PLACES):
                 connection.execute(sql.update(table).where(table.c.learner == learner).values(learner=to))
             connection.execute(sql.delete(_MOVE_CODES).where(_MOVE_CODES.c.learner == learner))
-        for copy in (*self.backups(), *self._put_aside()):
-            with contextlib.suppress(sqlite3.Error):
-                _rename_in_copy(copy, learner, to)
+        for copy in self._copies():
+            _rename_in_copy(copy, learner, to)
 
     def copy_to(self, other: Store) -> None:
         """Add everything kept here to another store."""
@@ -529,11 +519,12 @@ class Store:
             (self._path.parent / BACKUPS).glob(f"{self._path.stem}-*{self._path.suffix}"), reverse=True
         )
 
-    def _put_aside(self) -> list[Path]:
-        """The files that repairs have put aside."""
+    def _copies(self) -> list[Path]:
+        """The daily backups, and the files that repairs have put aside."""
         if self._path is None:
             return []
-        return list(self._path.parent.glob(f"{self._path.stem}.*{BEFORE_REPAIR}{self._path.suffix}"))
+        put_aside = self._path.parent.glob(f"{self._path.stem}.*{BEFORE_REPAIR}{self._path.suffix}")
+        return [*self.backups(), *put_aside]
 
     def _back_up_daily(self) -> None:
         """Copy the file as it is before the first answer of a day; a copy that fails stops nothing."""
@@ -563,23 +554,38 @@ class Store:
 
 
 def _erase_in_copy(path: Path, learner: str) -> None:
-    """Forget a learner in a copy of the file. Raises sqlite3.Error, and changes nothing, where that fails."""
-    with contextlib.closing(sqlite3.connect(path)) as copy, copy:
-        # The last is not in copies of earlier versions: to ask for it would undo all that was erased before.
-        there = {name for (name,) in copy.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
-        for table in there & {"events", "places", "move_codes"}:
-            copy.execute(f"DELETE FROM {table} WHERE learner = ?", (learner,))
+    """Forget a learner in a copy of the file; where damage is in the way of that, the copy goes."""
+    try:
+        with contextlib.closing(sqlite3.connect(path)) as copy, copy:
+            # The last is not in copies of earlier versions: to ask for it would undo all that was erased before. An index
+            # may be damaged where its table is not, so none is used.
+            for table in _tables(copy) & {"events", "places", "move_codes"}:
+                copy.execute(f"DELETE FROM {table} NOT INDEXED WHERE learner = ?", (learner,))
+    except sqlite3.Error as error:
+        _LOG.warning("A learner could not be erased in %s: %s", path.name, error)
+        if _reason(error) in ("CORRUPT", "NOTADB") and learner.encode() in path.read_bytes():
+            with contextlib.suppress(OSError):
+                for ending in ("", "-wal", "-shm"):
+                    path.with_name(path.name + ending).unlink(missing_ok=True)
 
 
 def _rename_in_copy(path: Path, learner: str, to: str) -> None:
-    """`Store.rename` in a copy, where equal answers may stay twice. Raises sqlite3.Error, and changes nothing."""
-    with contextlib.closing(sqlite3.connect(path)) as copy, copy:
-        ids = to, learner
-        copy.execute("UPDATE OR IGNORE events SET learner = ? WHERE learner = ?", ids)
-        if any(column == "token" for _, column, *_ in copy.execute("PRAGMA table_info(events)")):
-            copy.execute("UPDATE events SET learner = ?, token = NULL WHERE learner = ?", ids)
-        copy.execute("UPDATE OR IGNORE places SET learner = ? WHERE learner = ?", ids)
-        copy.execute("DELETE FROM places WHERE learner = ?", (learner,))
+    """`Store.rename` in a copy of the file, where equal answers may stay twice; a damaged copy stays as it is."""
+    ids = to, learner
+    try:
+        with contextlib.closing(sqlite3.connect(path)) as copy, copy:
+            copy.execute("UPDATE OR IGNORE events SET learner = ? WHERE learner = ?", ids)
+            if any(column == "token" for _, column, *_ in copy.execute("PRAGMA table_info(events)")):
+                copy.execute("UPDATE events SET learner = ?, token = NULL WHERE learner = ?", ids)
+            copy.execute("UPDATE OR IGNORE places SET learner = ? WHERE learner = ?", ids)
+            for table in _tables(copy) & {"places", "move_codes"}:
+                copy.execute(f"DELETE FROM {table} WHERE learner = ?", (learner,))
+    except sqlite3.Error as error:
+        _LOG.warning("A learner could not be moved in %s: %s", path.name, error)
+
+
+def _tables(copy: sqlite3.Connection) -> set[str]:
+    return {name for (name,) in copy.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
 
 
 def _version_of(connection: sql.Connection) -> int:

@@ -141,13 +141,15 @@ class Controls:
         default = next(iter(titles))
         frame.restore_control(key, self.page.carry, titles[default])
         raw, repeated = _asked(key)
-        found = next((name for name, title in titles.items() if title == raw), None)
+        found = None if repeated else next((name for name, title in titles.items() if title == raw), None)
         if raw is not None and found is None:
-            if found := (formerly or {}).get(raw):
+            if not repeated and (found := (formerly or {}).get(raw)):
                 st.query_params[key] = titles[found]  # the address as it is written today
             else:
                 problem = _REPEATED if repeated else f"not one of {_quoted(titles.values())}"
                 self._warn(label, raw, problem, f"“{titles[default]}” instead")
+                if repeated:
+                    del st.query_params[key]
         chosen = found or default
         return frame.remember_control(key, chosen, default, titles[chosen])
 

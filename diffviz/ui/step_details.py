@@ -76,7 +76,7 @@ def _step(recorded: Trajectory, settings: Settings) -> None:
         st.caption(space.say("The last step ends on x̂₀ itself: no noise is added back."))
     elif np.allclose(*list(table.values())[-2:], atol=1e-3 if halved else 1e-5):
         if SAMPLERS[settings.sampler].evals_per_step == 1:
-            why = "at this step, this sampler has only the prediction that DDIM has, and takes its step."
+            why = "at this step, no earlier prediction counts, and this sampler takes DDIM's step."
         elif levels["α(t)"] == 0:
             why = "from α = 0, the slope at the other end of the step counts for nothing, and it is DDIM's step."
         else:

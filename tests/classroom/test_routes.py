@@ -272,6 +272,23 @@ def test_votes_that_come_within_a_moment_are_kept_in_fewer_transactions(server, 
     assert len(together) <= 4
 
 
+def test_a_backlog_of_votes_is_not_kept_waiting(db, room, monkeypatch):
+    asked = activities.ask(db, room, QUESTION)
+    monkeypatch.setattr(routes, "MAX_TOGETHER", 4)
+    monkeypatch.setattr(routes, "GATHERED", 3600)
+    secrets = [rooms.join(db, room.code, None)[2] for _ in range(12)]
+
+    async def go():
+        phones, loop = routes.Phones(lambda: db), asyncio.get_running_loop()
+        for n, secret in enumerate(secrets):
+            ballot = votes.Ballot(room.code, secret, asked.id, 1, f"token-{n:04}", 1)
+            phones._ballots.append((ballot, loop.create_future()))
+        await asyncio.wait_for(phones._count(), 60)
+
+    run(go())
+    assert len(kept(db, VOTES)) == 12
+
+
 def test_a_megabyte_is_refused_before_it_is_read(server, db, room):
     async def go():
         phone = server.phone(room)

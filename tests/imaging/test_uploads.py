@@ -151,6 +151,12 @@ def test_a_dark_image_of_sixteen_bits_stays_dark_when_it_is_reduced(monkeypatch)
     assert np.asarray(uploads.read(encode(Image.fromarray(deep))).image).max() <= 1
 
 
+@pytest.mark.parametrize("value", [200, 255, 256])
+def test_sixteen_bits_are_sixteen_bits_however_dark(value):
+    upload = uploads.read(encode(Image.fromarray(np.full((16, 16), value, np.uint16))))
+    assert np.asarray(upload.image).max() == 1
+
+
 @pytest.mark.parametrize("most", [1024, 8], ids=["whole", "reduced"])
 def test_the_transparent_colour_of_sixteen_bits_is_laid_on_white(monkeypatch, most):
     monkeypatch.setattr(uploads, "MAX_SIDE", most)
@@ -254,6 +260,11 @@ def test_marks_at_another_size_cover_each_pixel_that_they_touch_at_any_ratio(siz
             found = uploads.cover(marks, size)
             assert found.shape == (size, size)
             assert [tuple(place) for place in np.argwhere(found)] == list(itertools.product(*touched))
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (1, 5), (4, 1)])
+def test_a_mark_of_one_pixel_covers_all(shape):
+    assert uploads.cover(np.ones(shape), 4).all() and not uploads.cover(np.zeros(shape), 4).any()
 
 
 def test_resizing_averages_areas():

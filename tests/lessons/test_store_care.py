@@ -173,6 +173,39 @@ def test_who_moved_to_another_id_is_erased_in_all_copies(path):
     assert rows(path) == rows(old) == rows(backup) == [[], []]
 
 
+def test_a_damaged_index_keeps_no_row_of_who_was_erased(path):
+    with closing(sqlite3.connect(path)) as file:
+        (root,) = file.execute(
+            "SELECT rootpage FROM sqlite_master WHERE name = 'ix_events_learner'"
+        ).fetchone()
+    data = bytearray(path.read_bytes())
+    start = (root - 1) * 4096
+    data[start : start + 4096] = bytes([10, 0, 0, 0, 0, 16, 0, 0]) + bytes(
+        4088
+    )  # a leaf of an index without entries
+    path.write_bytes(data)
+    old, _, _ = store_care.repair(path)
+    store = Store(path)
+    store.erase("a")
+    store.close()
+    if old.exists():
+        with closing(sqlite3.connect(old)) as copy:
+            assert copy.execute("SELECT COUNT(*) FROM events NOT INDEXED").fetchone() == (0,)
+
+
+def test_a_file_that_is_no_database_any_more_goes_for_its_learner_alone(path):
+    data = bytearray(path.read_bytes())
+    data[:100] = b"\xff" * 100
+    old = path.with_name("progress.20260105-120000.before-repair.sqlite")
+    old.write_bytes(data.replace(b"card", b"CARD"))
+    store = Store(path)
+    store.erase("nobody-at-all")
+    assert old.exists()
+    store.erase("a")
+    store.close()
+    assert not old.exists()
+
+
 def test_a_damaged_file_that_was_put_aside_goes_when_the_damage_keeps_an_erased_learners_rows(path):
     damage(path)
     old, _, _ = store_care.repair(path)

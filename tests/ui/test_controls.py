@@ -40,6 +40,24 @@ def test_a_link_with_an_options_former_title_opens_it_without_a_warning(link, ch
     assert bool(app.warning) == warned
 
 
+def page_without_a_widget() -> None:
+    import streamlit as st
+
+    from diffviz.ui.controls import Controls
+    from diffviz.ui.frame import Page
+
+    titles = {"cards": "Flashcards", "both": "Quiz and Flashcards", "quiz": "Quiz"}
+    st.text(Controls(Page(notices=st.container())).linked("Exercise", "way", titles))
+
+
+def test_a_link_that_names_a_part_twice_is_said_once_and_opens_the_first():
+    app = AppTest.from_function(page_without_a_widget)
+    app.query_params["way"] = ["Quiz", "Flashcards"]  # which is not “Quiz and Flashcards”
+    app.run()
+    assert not app.exception and len(app.warning) == 1 and app.text[0].value == "cards"
+    assert not app.run().warning
+
+
 def page_with_a_drawer() -> None:
     import streamlit as st
 

@@ -7,6 +7,7 @@ import torch
 from helpers import open_page
 from streamlit.testing.v1 import AppTest
 
+from diffviz.evaluation import results
 from diffviz.models import checkpoints
 from diffviz.models.autoencoder import Decoder
 from diffviz.paths import CURVES
@@ -111,7 +112,11 @@ def test_the_autoencoder_is_read_only_once_a_page_needs_it(cheap, monkeypatch):
     assert reads == ["autoencoder128.safetensors"]
 
 
-def test_pairs_that_were_not_sampled_are_said_to_be_missing_and_those_of_the_first_network_shown(cheap):
+def test_pairs_that_were_not_sampled_are_said_to_be_missing_and_those_of_the_first_network_shown(
+    cheap, monkeypatch
+):
+    kept = results.load_blind_test
+    monkeypatch.setattr(results, "load_blind_test", lambda m: None if m == checkpoints.LATENT else kept(m))
     app = open_page("steps", {"part": "Blind test"} | NET)
     (missing,) = [i.value for i in app.info if "have not been sampled" in i.value]
     assert "build_blind_test --model emoji128" in missing and "32 × 32" in missing

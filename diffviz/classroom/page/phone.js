@@ -370,7 +370,7 @@ function drawResult(activity) {
 function toldApart(activity, [threshold, low, high]) {
   const unit = activity.options[0].replace(/^[\d.]+ /, "").replace(/s?$/, "s");
   const at = (x) => (x < 10 ? x.toFixed(1) : x.toFixed(0));
-  // As the wall says it; both ends are null with too few people for an interval, one where it is outside of what was asked.
+  // As the wall says it. An end is null where it is outside of what was asked, both with too few people for an interval.
   const ends = `${low === null ? "below what was asked" : at(low)} to ${high === null ? "beyond what was asked" : at(high)}`;
   const span = low !== high ? ` (95 % interval ${ends})` : low === null ? "" : " (all alike: no interval)";
   const own = mine.votes[`${activity.id}/1`] || [];
