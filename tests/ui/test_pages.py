@@ -283,7 +283,7 @@ def steps_in_numbers(sampler: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("sampler", "said"), [("heun", "the slope at the other end"), ("unipc", "only the prediction that DDIM")]
+    ("sampler", "said"), [("heun", "the slope at the other end"), ("unipc", "no earlier prediction counts")]
 )
 def test_a_first_step_that_is_ddims_is_said_to_be_and_why(sampler, said):
     app = AppTest.from_function(steps_in_numbers, args=(sampler,), default_timeout=60).run()
