@@ -231,7 +231,7 @@ def test_a_shipped_image_of_the_blind_test_is_what_the_network_draws(model):
         guidance=ladders.raw["guidance"], model=model,
     )  # fmt: skip
     off = np.abs(np.asarray(run.image).astype(int) - ladders.image(0, 3).astype(int))
-    assert off.max() <= 2 if ladders.raw["side"] <= LOSSLESS_TO else off.mean() <= 2
+    assert off.max() <= 2 if ladders.raw["side"] <= LOSSLESS_TO else off.mean() <= 3
     with pytest.raises(ValueError):
         ladders.image(0, 7)
 
