@@ -563,8 +563,8 @@ def _erase_in_copy(path: Path, learner: str) -> None:
                 copy.execute(f"DELETE FROM {table} NOT INDEXED WHERE learner = ?", (learner,))
     except sqlite3.Error as error:
         _LOG.warning("A learner could not be erased in %s: %s", path.name, error)
-        if _reason(error) in ("CORRUPT", "NOTADB") and learner.encode() in path.read_bytes():
-            with contextlib.suppress(OSError):
+        with contextlib.suppress(OSError):
+            if _reason(error) in ("CORRUPT", "NOTADB") and learner.encode() in path.read_bytes():
                 for ending in ("", "-wal", "-shm"):
                     path.with_name(path.name + ending).unlink(missing_ok=True)
 

@@ -40,12 +40,13 @@ class Controls:
         `instead` says what is used in place of a bad value: the default, if it says nothing.
         """
         frame.restore_control(key, self.page.carry, str(default))
-        raw, repeated = _asked(key)
-        problem = _REPEATED if repeated else why_bad(raw) if raw is not None else None
-        if raw is not None and problem:
+        asked = st.query_params.get_all(key)
+        repeated = len(asked) > 1
+        problem = _REPEATED if repeated else why_bad(asked[0]) if asked else None
+        if problem:
             default = f"“{default}”" if isinstance(default, str) else default
-            self._warn(label, raw, problem, instead if instead and not repeated else f"{default} instead")
-            if repeated or not _finite(raw):
+            self._warn(label, asked, problem, instead if instead and not repeated else f"{default} instead")
+            if repeated or not _finite(asked[0]):
                 # Streamlit's number input makes an int of what the address says, which an infinity cannot be; and of
                 # several values some widgets use the last, some the first, and some none.
                 st.session_state.pop(key, None)
@@ -54,7 +55,8 @@ class Controls:
                 return {"key": key}
         return {"key": key, "bind": "query-params"}
 
-    def _warn(self, label: str, raw: str, problem: str, using: str) -> None:
+    def _warn(self, label: str, asked: Sequence[str], problem: str, using: str) -> None:
+        raw = " and ".join(asked)
         shown = (raw if len(raw) <= 40 else f"{raw[:40]}…").replace("`", "")
         self.page.notices.warning(
             f"The link asks for {label.lower()} `{shown}`, which is {problem}. Using {using}."
@@ -93,7 +95,7 @@ class Controls:
             return (titles or {}).get(option, option)
 
         shown = [title(o) for o in options]
-        former = (formerly or {}).get(_asked(key)[0] or "")
+        former = _option(key, formerly or {})
         if former is not None and st.session_state.get(key) != former:
             # The widget was seeded from the address before this run began, and would clear what it cannot use there:
             # begin again with the option, and with the address as it is written today.
@@ -140,14 +142,15 @@ class Controls:
         """One of a few names that links of the page set (`?key=title`), with no widget of its own; the first by default."""
         default = next(iter(titles))
         frame.restore_control(key, self.page.carry, titles[default])
-        raw, repeated = _asked(key)
-        found = None if repeated else next((name for name, title in titles.items() if title == raw), None)
-        if raw is not None and found is None:
-            if not repeated and (found := (formerly or {}).get(raw)):
+        asked = st.query_params.get_all(key)
+        found = _option(key, {title: name for name, title in titles.items()})
+        if asked and found is None:
+            if found := _option(key, formerly or {}):
                 st.query_params[key] = titles[found]  # the address as it is written today
             else:
+                repeated = len(asked) > 1
                 problem = _REPEATED if repeated else f"not one of {_quoted(titles.values())}"
-                self._warn(label, raw, problem, f"“{titles[default]}” instead")
+                self._warn(label, asked, problem, f"“{titles[default]}” instead")
                 if repeated:
                     del st.query_params[key]
         chosen = found or default
@@ -181,10 +184,10 @@ class Controls:
 _REPEATED = "more than one value"
 
 
-def _asked(key: str) -> tuple[str | None, bool]:
-    """What the link asks for under this key, or None; and whether it names the key more than once."""
-    values = st.query_params.get_all(key)
-    return (" and ".join(values) if values else None), len(values) > 1
+def _option(key: str, options: Mapping[str, str]) -> str | None:
+    """The option whose title (a key of `options`) the link asks for; None for another title, or for more than one."""
+    asked = st.query_params.get_all(key)
+    return options.get(asked[0]) if len(asked) == 1 else None
 
 
 def _finite(raw: str) -> bool:

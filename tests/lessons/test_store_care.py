@@ -180,9 +180,8 @@ def test_a_damaged_index_keeps_no_row_of_who_was_erased(path):
         ).fetchone()
     data = bytearray(path.read_bytes())
     start = (root - 1) * 4096
-    data[start : start + 4096] = bytes([10, 0, 0, 0, 0, 16, 0, 0]) + bytes(
-        4088
-    )  # a leaf of an index without entries
+    # A leaf of an index without entries.
+    data[start : start + 4096] = bytes([10, 0, 0, 0, 0, 16, 0, 0]) + bytes(4088)
     path.write_bytes(data)
     old, _, _ = store_care.repair(path)
     store = Store(path)
