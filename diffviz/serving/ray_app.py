@@ -18,6 +18,8 @@ import os
 import signal
 import sys
 import threading
+import time
+from collections.abc import Callable
 from typing import Any
 
 import ray  # pyright: ignore[reportMissingImports]
@@ -58,25 +60,34 @@ class Denoisers:
 app = Denoisers.bind()  # pyright: ignore[reportAttributeAccessIssue]
 
 
+def _patiently(start: Callable[[], object]) -> None:
+    """Call `start`, three times at most: Ray gives its processes 30 to 60 s, and a busy machine needs longer."""
+    for tries in range(3, 0, -1):
+        try:
+            start()
+            return
+        except Exception as error:  # of no class of its own
+            if tries == 1:
+                raise
+            print(f"Ray has not started, trying again: {error}", file=sys.stderr)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description="Serve the shipped networks on Ray Serve, on this machine.")
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=8600)
     args = parser.parse_args()
+    # Ray ends a proxy that is not ready after three times 5 s and fails with it: on a busy machine it needs longer. Its
+    # processes have this from the one that starts them.
+    for setting in ("READY", "HEALTH"):
+        os.environ.setdefault(f"RAY_SERVE_PROXY_{setting}_CHECK_TIMEOUT_S", "60")
     for ending in (signal.SIGTERM, signal.SIGINT):  # by an exception, so that Ray's processes are ended too
         signal.signal(ending, lambda *_: sys.exit(0))
-    for tries in range(3, 0, -1):
-        try:
-            ray.init(include_dashboard=False)
-            break
-        except (
-            Exception
-        ) as error:  # of no class of its own: its processes have 30 s, and a busy machine needs longer
-            if tries == 1:
-                raise
-            print(f"Ray has not started, trying again: {error}", file=sys.stderr)
-    serve.start(http_options={"host": args.host, "port": args.port})
+    _patiently(lambda: ray.init(include_dashboard=False))
+    _patiently(lambda: serve.start(http_options={"host": args.host, "port": args.port}))
     serve.run(app)
+    while any(proxy != "HEALTHY" for proxy in serve.status().proxies.values()):  # a second try has not waited for it
+        time.sleep(0.1)
     print(f"http://{args.host}:{args.port}", flush=True)
     try:
         threading.Event().wait()

@@ -363,8 +363,8 @@ def process(module, python=sys.executable):
         env={**os.environ, "PYTHONPATH": str(ROOT)}, stdout=subprocess.DEVNULL,
     )  # fmt: skip
     try:
-        for _ in range(1800):
-            with contextlib.suppress(OSError):
+        for _ in range(3000):
+            with contextlib.suppress(OSError, http.client.HTTPException):  # it may not be all there yet
                 if post(f"http://127.0.0.1:{port}", "/health", b"")[0] in (200, 405):
                     break
             assert started.poll() is None, "the server did not start"
@@ -439,7 +439,7 @@ def test_ray_serve_answers_as_the_network_here_does_and_a_run_outlives_its_repli
             assert (image - last.x).abs().max() < 1e-3
         # Ray starts another one, which answers after a while.
         for _ in range(1800):
-            with contextlib.suppress(OSError):
+            with contextlib.suppress(OSError, http.client.HTTPException):
                 if (
                     replicas() not in ([], [replica])
                     and post(address, wire.path(sha), changed(quick))[0] == 200
