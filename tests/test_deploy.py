@@ -253,7 +253,7 @@ def test_every_page_runs_to_its_end_and_a_run_outlives_the_replica_that_computes
         root = psutil.Process(int((folder / "ray.pid").read_text()))
         with ThreadPoolExecutor() as visitors:
             # After a request that failed, while Ray was starting, the pages do not ask for RETRY_SECONDS: a run or two may
-            # be computed in their own process first. And one may be computed to its end before Ray's log says that it began.
+            # be computed in their own process first. And one may end before Ray's log says that it began.
             for seed in range(77, 107):
                 before = served()
                 run = visitors.submit(open_page, port, "reverse", steps="250", seed=str(seed))

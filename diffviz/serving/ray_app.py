@@ -86,7 +86,8 @@ def main() -> None:
     _patiently(lambda: ray.init(include_dashboard=False))
     _patiently(lambda: serve.start(http_options={"host": args.host, "port": args.port}))
     serve.run(app)
-    while any(proxy != "HEALTHY" for proxy in serve.status().proxies.values()):  # a second try has not waited for it
+    # A second try has not waited for it.
+    while any(proxy != "HEALTHY" for proxy in serve.status().proxies.values()):
         time.sleep(0.1)
     print(f"http://{args.host}:{args.port}", flush=True)
     try:
