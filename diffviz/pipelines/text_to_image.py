@@ -11,7 +11,7 @@ import dataclasses
 import math
 import numbers
 import operator
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import torch
@@ -133,20 +133,44 @@ class Settings:
         return SPACINGS[self.spacing](self.steps, SCHEDULES[self.schedule])
 
 
-def build_denoiser(settings: Settings, denoiser: Denoiser, n: int = 1) -> Denoise:
+def build_denoiser(
+    settings: Settings,
+    denoiser: Denoiser,
+    n: int = 1,
+    tell_conditional: Callable[[Tensor], object] | None = None,
+) -> Denoise:
     """The denoiser of `n` images with prompt, style and guidance applied.
 
-    A prompt that is empty or has no known word is unconditional.
+    A prompt that is empty or has no known word is unconditional. `tell_conditional` is given the prediction for the
+    prompt alone (n, C, H, W) whenever a guided one is made of it.
     """
     schedule = SCHEDULES[settings.schedule]
     words, style = [settings.prompt] * n, [settings.style or None] * n
     if not settings.guided:
         return denoiser.conditioned(words, style, schedule)
     both = denoiser.conditioned([*words, *[settings.negative] * n], [*style, *[None] * n], schedule)
+    if tell_conditional is not None:
+        both = _told(both, tell_conditional)
     guided = batched_cfg(both, settings.guidance, clip=denoiser.autoencoder is None)
     if settings.interval == FULL_INTERVAL:
         return guided
     return limited_interval(guided, denoiser.conditioned(words, style, schedule), *settings.interval)
+
+
+def _told(both: Denoise, tell_conditional: Callable[[Tensor], object]) -> Denoise:
+    def denoise(x: Tensor, t: Tensor) -> Tensor:
+        found = both(x, t)
+        tell_conditional(found[: len(found) // 2])
+        return found
+
+    return denoise
+
+
+@dataclasses.dataclass(frozen=True)
+class GuidedStep(Step):
+    """A step at which guidance acts, with the prediction for the prompt alone: x0_hat(c) at the state x (B, C, H, W)."""
+
+    conditional: Tensor
 
 
 def sample(
@@ -161,16 +185,18 @@ def sample(
 def sample_steps(
     settings: Settings, denoiser: Denoiser | None = None, seeds: Sequence[int] | None = None
 ) -> Iterator[Step]:
-    """The steps of a sampling trajectory as they are computed; several `seeds` are one batch."""
+    """The steps of a sampling trajectory as they are computed; several `seeds` are one batch.
+
+    Where guidance acts, each is a `GuidedStep`.
+    """
     denoiser = denoiser or checkpoints.load(settings.model)
     rng = make_generators([settings.seed] if seeds is None else seeds)
-    return sample(
-        settings,
-        build_denoiser(settings, denoiser, len(rng)),
-        randn_per_seed(rng, denoiser.shape),
-        settings.timesteps,
-        rng,
-    )
+    told: list[Tensor] = []
+    denoise = build_denoiser(settings, denoiser, len(rng), told.append)
+    for step in sample(settings, denoise, randn_per_seed(rng, denoiser.shape), settings.timesteps, rng):
+        # A sampler yields a step right after the evaluation at its state, the final one without any.
+        yield GuidedStep(step.i, step.t, step.x, step.x0, step.eps, told[-1]) if told else step
+        told.clear()
 
 
 def sample_images(settings: Settings, seeds: Sequence[int]) -> Tensor:

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from diffviz import pacing
-from diffviz.analysis import frame_captions
+from diffviz.analysis import frame_captions, reverse_trajectory
 from diffviz.analysis.spaces import LATENTS, PIXELS, Space, space_of
 from diffviz.bounded import BoundedCache
 from diffviz.diffusion.samplers import Step, final_step
@@ -51,6 +51,7 @@ class Run:
     seconds: float = 0.0
     engine: str | None = field(default_factory=engine.here)
     _recorded: Trajectory | None = None
+    _conditional: np.ndarray | None = None
 
     @property
     def finished(self) -> bool:
@@ -62,12 +63,20 @@ class Run:
         return len(self.steps) if self._recorded is None else len(self._recorded.x)
 
     def finish(self) -> None:
-        """Record the trajectory, which is all that is kept: a long one at half precision, 18 MB for 250 steps."""
-        recorded = self.trajectory()
+        """Record the trajectory, which is all that is kept: a long one at half precision, 25 MB for 250 steps."""
+        recorded, conditional = self.trajectory(), self.conditional
         if recorded.steps > EXACT_STEPS:
             x, x0, eps = (getattr(recorded, name).astype(np.float16) for name in PANELS)
             recorded = dataclasses.replace(recorded, x=x, x0=x0, eps=eps)
-        self._recorded, self.steps = recorded, self.steps[-1:]
+            conditional = None if conditional is None else conditional.astype(np.float16)
+        self._recorded, self._conditional, self.steps = recorded, conditional, self.steps[-1:]
+
+    @property
+    def conditional(self) -> np.ndarray | None:
+        """x0_hat(c) at each state but the last (steps, C, H, W) float32, where guidance acted at all of them."""
+        if self._recorded is None:
+            return reverse_trajectory.conditional_x0(self.steps)
+        return None if self._conditional is None else self._conditional.astype(np.float32, copy=False)
 
     def trajectory(self) -> Trajectory:
         """What was recorded so far, in float32."""
@@ -101,6 +110,7 @@ class Run:
         kept = sum(
             getattr(self._recorded, name).nbytes + getattr(self._recorded, name).size for name in PANELS
         )
+        kept += 0 if self._conditional is None else self._conditional.nbytes
         if self._recorded.decode is None:
             return kept
         side = checkpoints.load(self.settings.model).image_size

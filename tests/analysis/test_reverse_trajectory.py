@@ -8,9 +8,10 @@ import torch
 
 from diffviz.analysis import reverse_trajectory
 from diffviz.analysis.frame_captions import clipped_share
+from diffviz.diffusion.samplers import SAMPLERS
 from diffviz.diffusion.schedules import SCHEDULES
 from diffviz.models import checkpoints
-from diffviz.pipelines.text_to_image import Settings, sample_trajectory
+from diffviz.pipelines.text_to_image import Settings, build_denoiser, sample_steps
 
 CAT = Settings("cat face", "noto", steps=6, model=checkpoints.QUICK)
 
@@ -20,30 +21,35 @@ def quick():
     return checkpoints.load(checkpoints.QUICK)
 
 
-@pytest.fixture(scope="module")
-def guided(quick):
-    return sample_trajectory(CAT, quick)
+@pytest.mark.parametrize("sampler", SAMPLERS)
+def test_a_guided_trajectory_gives_the_conditional_prediction_at_each_of_its_states(quick, sampler):
+    settings = dataclasses.replace(CAT, sampler=sampler)
+    steps = list(sample_steps(settings, quick))
+    found = reverse_trajectory.conditional_x0(steps)
+    alone = build_denoiser(dataclasses.replace(settings, guidance=1.0), quick, settings.steps)
+    x, t = torch.cat([step.x for step in steps[:-1]]), torch.tensor([step.t for step in steps[:-1]])
+    assert np.allclose(found, alone(x, t.double()), atol=1e-4)
 
 
-def test_without_guidance_the_conditional_prediction_is_that_of_the_run(quick):
-    settings = dataclasses.replace(CAT, guidance=1.0)
-    run = sample_trajectory(settings, quick)
-    found = reverse_trajectory.conditional_x0(run, settings, quick)
-    assert np.allclose(found, run.x0[:-1], atol=1e-4)
+def test_there_is_no_conditional_prediction_without_guidance_or_before_a_step(quick):
+    assert (
+        reverse_trajectory.conditional_x0(list(sample_steps(dataclasses.replace(CAT, guidance=1.0), quick)))
+        is None
+    )
+    partly = dataclasses.replace(CAT, interval=(0.5, 1.0))
+    assert reverse_trajectory.conditional_x0(list(sample_steps(partly, quick))) is None
+    first = next(sample_steps(CAT, quick))
+    assert (
+        reverse_trajectory.conditional_x0([first]) is None and reverse_trajectory.conditional_x0([]) is None
+    )
 
 
-def test_states_are_evaluated_in_batches_without_a_difference(quick, guided, monkeypatch):
-    whole = reverse_trajectory.conditional_x0(guided, CAT, quick)
-    monkeypatch.setattr(reverse_trajectory, "BATCH", 4)
-    assert np.allclose(reverse_trajectory.conditional_x0(guided, CAT, quick), whole, atol=1e-4)
-    assert whole.shape == guided.x0[:-1].shape
-
-
-def test_a_guided_first_prediction_is_clipped_and_sharp_and_the_conditional_one_a_blur(quick, guided):
-    conditional = reverse_trajectory.conditional_x0(guided, CAT, quick)
-    clipped = [float(clipped_share(x0[:1])[0]) for x0 in (guided.x0, conditional)]
-    detail = [float(reverse_trajectory.detail_rms(x0[:1])[0]) for x0 in (guided.x0, conditional)]
-    finished = float(reverse_trajectory.detail_rms(guided.x0[-1:])[0])
+def test_a_guided_first_prediction_is_clipped_and_sharp_and_the_conditional_one_a_blur(quick):
+    steps = list(sample_steps(CAT, quick))
+    guided, conditional = steps[0].x0.numpy(), reverse_trajectory.conditional_x0(steps)
+    clipped = [float(clipped_share(x0[:1])[0]) for x0 in (guided, conditional)]
+    detail = [float(reverse_trajectory.detail_rms(x0[:1])[0]) for x0 in (guided, conditional)]
+    finished = float(reverse_trajectory.detail_rms(steps[-1].x0.numpy())[0])
     assert clipped[0] > 0.3 > clipped[1]
     assert detail[0] > 1.2 * detail[1] and detail[1] < 0.85 * finished
 

@@ -207,15 +207,13 @@ def test_the_conditional_prediction_is_shown_on_request_where_there_is_guidance(
     state = {"panels": reverse.VIEWS["conditional"], "steps": "3", **QUICK_NET}
     app = open_page(REVERSE, **state)
     assert not app.warning
-    settings, x0 = app.session_state["reverse-conditional"]
-    assert settings[0] == app.session_state["reverse-run"].settings and x0.shape == (3, 3, 32, 32)
-    shown = app.session_state["reverse-conditional-frames"][
-        1
-    ]  # a panel beside the run's own, the last its image
-    assert len(shown) == 4 and np.array_equal(
-        shown[-1], to_uint8(app.session_state["reverse-run"].trajectory().x0[-1])
-    )
-    assert "reverse-conditional" not in open_page(REVERSE, guidance="1.0", **state).session_state
+    run = app.session_state["reverse-run"]
+    assert run.conditional.shape == (3, 3, 32, 32)
+    # A panel beside the run's own, the last its image.
+    settings, shown = app.session_state["reverse-conditional-frames"]
+    assert settings[0] == run.settings and np.array_equal(shown[:-1], to_uint8(run.conditional))
+    assert len(shown) == 4 and np.array_equal(shown[-1], to_uint8(run.trajectory().x0[-1]))
+    assert "reverse-conditional-frames" not in open_page(REVERSE, guidance="1.0", **state).session_state
 
 
 @pytest.mark.slow

@@ -102,13 +102,13 @@ def panels(run: Run, view: str) -> tuple[tuple[str, ...], list[player.Panel]]:
 
     Without guidance x̂₀ is the conditional prediction, and ε̂ is shown in either view.
     """
-    # One state has no step to explain.
-    if view != "conditional" or not run.settings.guided or run.recorded < 2:
+    conditional = run.conditional
+    if view != "conditional" or conditional is None:
         return ("x", "x0", "eps"), []
 
     def frames() -> np.ndarray:
         last = run.trajectory().frames("x0", [run.trajectory().steps])
-        return frozen(np.concatenate([to_uint8(_conditional_images(run)), last]))
+        return frozen(np.concatenate([to_uint8(_conditional_images(run, conditional)), last]))
 
     shown = memo("reverse-conditional-frames", (run.settings, run.recorded), frames)
     space = live.space(run.settings.model)
@@ -116,27 +116,14 @@ def panels(run: Run, view: str) -> tuple[tuple[str, ...], list[player.Panel]]:
     return ("x", "x0"), [player.Panel(space.image_of("x̂₀(c)"), what, "conditional", shown)]
 
 
-def _conditional_images(run: Run) -> np.ndarray:
-    """x0_hat(c) as images (F, 3, S, S) at the shown frames of the visitor's run but the last."""
+def _conditional_images(run: Run, conditional: np.ndarray) -> np.ndarray:
+    """x0_hat(c), of each state of the visitor's run but the last, as images (F, 3, S, S) at its shown frames."""
 
     def compute() -> np.ndarray:
         at = frame_captions.shown_frames(run.trajectory(), run.settings.frames)[:-1]
-        return checkpoints.load(run.settings.model).decode_states(_conditional_x0(run)[at])
+        return checkpoints.load(run.settings.model).decode_states(conditional[at])
 
     return memo("reverse-conditional-images", (run.settings, run.recorded), compute)
-
-
-def _conditional_x0(run: Run) -> np.ndarray:
-    """x0_hat(c) at each state of the visitor's run but the last: (steps, C, H, W)."""
-
-    def compute() -> np.ndarray:
-        torch.set_num_threads(1)
-        with st.spinner("The conditional prediction at each state …"):
-            return reverse_trajectory.conditional_x0(
-                run.trajectory(), run.settings, checkpoints.load(run.settings.model)
-            )
-
-    return memo("reverse-conditional", (run.settings, run.recorded), compute)
 
 
 def _detail(recorded: Trajectory) -> np.ndarray:
@@ -155,11 +142,11 @@ def predictions_by_step(run: Run) -> None:
     first, finished = float(detail[0]), float(detail[-1])
     st.markdown(space.say(_predictions_text(run, first, finished, space)))
     lines = {"x0": detail[:-1]}
-    if settings.guided:
+    if (conditional := run.conditional) is not None:
         lines["cond"] = memo(
             "reverse-conditional-detail",
             (settings, run.recorded),
-            lambda: reverse_trajectory.detail_rms(_conditional_images(run)),
+            lambda: reverse_trajectory.detail_rms(_conditional_images(run, conditional)),
         )
     steps = 1 + np.array(run.derive(frame_captions.shown_frames))
     names = {
