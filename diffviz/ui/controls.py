@@ -148,11 +148,9 @@ class Controls:
             if found := _option(key, formerly or {}):
                 st.query_params[key] = titles[found]  # the address as it is written today
             else:
-                repeated = len(asked) > 1
-                problem = _REPEATED if repeated else f"not one of {_quoted(titles.values())}"
+                # It stays in the address, and so is said whenever the page runs again, as it does by itself in practice.
+                problem = _REPEATED if len(asked) > 1 else f"not one of {_quoted(titles.values())}"
                 self._warn(label, asked, problem, f"“{titles[default]}” instead")
-                if repeated:
-                    del st.query_params[key]
         chosen = found or default
         return frame.remember_control(key, chosen, default, titles[chosen])
 
