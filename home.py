@@ -35,6 +35,12 @@ DOORS = (
     ("Teach", "Class plans with a link for each demo, and the questions as files.", TEACHING, "For teachers"),
 )
 
+
+def _another() -> None:
+    """Go on to any example but the one that is shown."""
+    st.session_state.home = st.session_state.get("home", 0) + random.randrange(1, len(EXAMPLES))
+
+
 run_at, doors = st.columns([2.3, 1], gap="large")
 stage = run_at.container(key="stage")
 for title, text, page, label in DOORS:
@@ -58,9 +64,7 @@ with stage:
     run = live.compute(Settings(prompt, style, seed=seed), "home-run", names=("x", "x0"))
     live.show(run, "home-run", names=("x", "x0"))
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.button(
-            "Another sample", icon=":material/casino:", on_click=lambda: st.session_state.pop("home", None)
-        )
+        st.button("Another sample", icon=":material/casino:", on_click=_another)
         frame.link(
             BY_SLUG["reverse"],
             label="This sample in the lesson on sampling",

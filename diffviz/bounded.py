@@ -1,12 +1,15 @@
-"""A cache with a bound: what was asked for least lately goes first when its contents grow past their limit."""
+"""Caches with a bound: what was asked for least lately goes first when their contents grow past their limit."""
 
 from __future__ import annotations
 
+import functools
+import inspect
 import threading
 from collections import OrderedDict
-from collections.abc import Hashable
-from typing import Generic, TypeVar
+from collections.abc import Callable, Hashable
+from typing import Generic, ParamSpec, TypeVar
 
+P = ParamSpec("P")
 V = TypeVar("V")
 
 
@@ -54,3 +57,26 @@ class BoundedCache(Generic[V]):
     def _drop(self, key: Hashable) -> None:
         if key in self._kept:
             self.size -= self._kept.pop(key)[1]
+
+
+class LoadedOnce(Generic[P, V]):
+    """A function that reads something large, as one that reads it once: equal arguments, however written, give one object.
+
+    Where several threads ask at once, one reads and the others wait. The last `kept` results are kept; an error is not.
+    """
+
+    def __init__(self, function: Callable[P, V], kept: int = 4) -> None:
+        functools.update_wrapper(self, function)
+        self._signature = inspect.signature(function)
+        self._read = functools.lru_cache(kept)(function)
+        self._lock = threading.RLock()  # what is read may need another of the same function
+
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> V:
+        bound = self._signature.bind(*args, **kwargs)
+        bound.apply_defaults()
+        with self._lock:
+            return self._read(*bound.args, **bound.kwargs)
+
+    def cache_clear(self) -> None:
+        """Forget what was read."""
+        self._read.cache_clear()

@@ -26,7 +26,7 @@ with stage.controls:
     case = c.choice(
         "Broken pipeline", "bug", tuple(workshop.TITLES), next(iter(workshop.TITLES)), workshop.TITLES
     )
-    with stage.more("seed"):
+    with stage.more():
         seed = seed_control(c)
 with stage.below:
     workshop.show(stage, case, seed)

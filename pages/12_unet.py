@@ -37,7 +37,7 @@ with stage.controls:
             "Attention", "attention", tuple(ATTENTION), "cross", ATTENTION, segmented=True, wrap=True
         )
     opened = st.container()
-    with stage.more("seed", "style", "net"):
+    with stage.more():
         seed, style = 0, "noto"
         if part != "embeddings":
             seed = seed_control(c)

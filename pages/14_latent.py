@@ -41,7 +41,7 @@ with stage.controls:
         prompt = c.text("Prompt", "prompt", "grinning face", placeholder="no prompt: unconditional")
         styles = live.vocabulary(latent.NETWORK).styles
         seed = seed_control(c)
-        with stage.more("style", "guidance"):
+        with stage.more():
             style = c.choice("Style", "style", ("", *styles), "noto", {"": "any"})
             guidance = c.slider("Guidance scale w (1 is off)", "guidance", 3.0, 1.0, 10.0, 0.5)
         settings = Settings(prompt, style, seed, latent.STEPS, "unipc", guidance, model=latent.NETWORK)

@@ -32,7 +32,7 @@ with stage.controls:
         "cosine",
         help="How the scale of the image and the noise change with t",
     )
-    with stage.more("T"):
+    with stage.more():
         total = c.select("Number of steps T", "T", 50, forward.LENGTHS)
         seed = c.integer("Seed of the noise", "seed", 0, 0, 999_999)
 with stage.picture:

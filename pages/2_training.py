@@ -49,7 +49,7 @@ with stage.controls:
         target = c.choice(
             "Prediction target", "target", tuple(targets), "x0", targets, formerly=targets_formerly
         )
-    with stage.more("seed", "net"):
+    with stage.more():
         seed = seed_control(c) if part != "time" else 0
         net = live.network(c) if part != "train" else ""
 with stage.below:

@@ -27,7 +27,7 @@ c = Controls(page)
 stage = layout()
 with stage.controls:
     prompt, style, seed = prompt_controls(c, words.styles)
-    with stage.more("steps", "sampler", "guidance", "schedule", "panels"):
+    with stage.more():
         steps = c.slider("Steps", "steps", 30, 1, 250, 1)
         sampler = sampler_control(c)
         guidance = c.slider("Guidance scale w (1 is off)", "guidance", 3.0, 1.0, 10.0, 0.5)

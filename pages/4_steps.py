@@ -40,7 +40,7 @@ FORMERLY = {
 part = c.parts("part", PARTS, FORMERLY)
 stage = layout()
 if part == "tell":
-    with stage.controls, stage.more("net"):
+    with stage.controls, stage.more():
         net = live.network(c, checkpoints.QUICK)
     blind_test.show(stage, net)
 else:
@@ -50,8 +50,7 @@ else:
         seed = seed_control(c)
         if part == "race":
             budget = c.select("NFE of each sampler", "calls", 8, steps.BUDGETS)
-        keys = {"jump": ("style", "sampler", "net"), "ladder": ("style", "sampler", "guidance", "net")}
-        with stage.more(*keys.get(part, ("style", "guidance", "net"))):
+        with stage.more():
             style = c.choice("Style", "style", ("", *words.styles), "noto", {"": "any"})
             if part in ("ladder", "jump"):
                 sampler = sampler_control(c)

@@ -49,7 +49,7 @@ with stage.controls:
     prompt = c.text("Prompt", "prompt", parts.starting_prompt(part), placeholder="no prompt: unconditional")
     avoid = c.text("Negative prompt", "avoid", "red") if part == "avoid" else ""
     guidance = c.slider("Guidance scale w (1 is off)", "guidance", 3.0, 1.0, 10.0, 0.5)
-    with stage.more("style", "seed", "net"):
+    with stage.more():
         style = c.choice("Style", "style", ("", *words.styles), "noto", {"": "any"})
         seed = seed_control(c)
         net = live.network(c)

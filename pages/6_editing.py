@@ -40,7 +40,7 @@ with stage.controls:
             "Prompt", "filling", "cat face with sunglasses", placeholder="no prompt: unconditional"
         )
         mask = editing.choose_mask(c, image.pixels)
-    with stage.more("guidance", "rounds"):
+    with stage.more():
         style = c.choice("Style", "style", ("", *words.styles), "noto", {"": "any"})
         seed = seed_control(c)
         guidance = c.slider("Guidance scale w (1 is off)", "guidance", 3.0, 1.0, 10.0, 0.5)

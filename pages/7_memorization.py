@@ -27,7 +27,7 @@ c = Controls(page)
 stage = layout()
 with stage.controls:
     prompt, style, seed = prompt_controls(c, words.styles)
-    with stage.more("guidance"):
+    with stage.more():
         guidance = c.slider("Guidance scale w (1 is off)", "guidance", 3.0, 1.0, 10.0, 0.5)
         net = live.network(c)
 settings = Settings(prompt, style, seed, memorization.STEPS, "unipc", guidance, model=net)

@@ -30,7 +30,7 @@ with stage.controls:
     if part == "flow":
         nfe = c.select("Network evaluations (NFE)", "walk", 8, generative_models.NFES)
     steps = c.select("Training steps", "train", 1000, toy_training.LENGTHS)
-    with stage.more("seed"):
+    with stage.more():
         seed = seed_control(c)
 task = toy_training.ToyTask(shape, steps, seed)
 with stage.below:

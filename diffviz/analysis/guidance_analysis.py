@@ -11,14 +11,14 @@ import torch
 
 from diffviz.analysis import unet_probe
 from diffviz.diffusion.guidance import classifier_guidance
-from diffviz.diffusion.samplers import final_step, make_generators, randn_per_seed
+from diffviz.diffusion.samplers import Step, final_step, make_generators, randn_per_seed
 from diffviz.diffusion.schedules import SCHEDULES
 from diffviz.evaluation.metrics import PER_IMAGE, rmse
 from diffviz.models import checkpoints
 from diffviz.models.classifier import LabelClassifier
 from diffviz.models.denoiser import Denoiser
 from diffviz.models.text_encoder import Vocabulary
-from diffviz.pipelines.text_to_image import Settings, build_denoiser, sample, sample_images
+from diffviz.pipelines.text_to_image import GuidedStep, Settings, build_denoiser, sample, sample_images
 from diffviz.pipelines.trajectory import Trajectory
 
 SCALES = (1.0, 2.0, 3.0, 5.0, 7.0, 10.0)
@@ -54,6 +54,22 @@ class CondUncond:
     def spread(self, scale: float) -> np.ndarray:
         """Standard deviation of the values of the guided x0_hat at each state: (steps,)."""
         return self.guided(scale).std(PER_IMAGE)
+
+
+def recorded_predictions(steps: Sequence[Step]) -> CondUncond | None:
+    """The two predictions that a guided trajectory was made of, at each state but the last, without an evaluation.
+
+    `steps` are those so far, of which the first image is taken. For a sampler of several evaluations a step they are those
+    at the states. None where guidance did not act at all of them.
+    """
+    guided = [step for step in steps[:-1] if isinstance(step, GuidedStep)]
+    if not guided or len(guided) < len(steps) - 1:
+        return None
+    cond, uncond = (
+        torch.stack([part[0] for part in parts]).float().numpy()
+        for parts in ([s.conditional for s in guided], [s.unconditional for s in guided])
+    )
+    return CondUncond(cond, uncond)
 
 
 def cond_uncond(run: Trajectory, settings: Settings, denoiser: Denoiser) -> CondUncond:
@@ -106,7 +122,7 @@ def interval_variants(settings: Settings) -> dict[str, Settings]:
 def sample_with_classifier(
     settings: Settings, seeds: Sequence[int], label_classifier: LabelClassifier, label: str, scale: float
 ) -> np.ndarray:
-    """Unconditional samples (N, 3, S, S) with classifier guidance towards one of its labels."""
+    """Samples (N, 3, S, S) without a prompt, of the style of `settings`, with classifier guidance towards a label."""
     denoiser, schedule = checkpoints.load(settings.model), SCHEDULES[settings.schedule]
     alone = dataclasses.replace(settings, prompt="", guidance=1.0)
     log_p = label_classifier.log_p(label)

@@ -225,12 +225,11 @@ def forward_in_both(
 
 def between_noises(settings: Settings, seed: int, denoiser: Denoiser, n: int, *, sphere: bool) -> np.ndarray:
     """n samples (n, S, S, 3) uint8 from noises between those of `settings.seed` and `seed`, in one batch."""
-    first, second = (
-        randn_per_seed(make_generators([s]), denoiser.shape)[0].numpy() for s in (settings.seed, seed)
-    )
+    rng = make_generators([settings.seed] * n)  # which a stochastic sampler goes on to draw from
+    first = randn_per_seed(rng, denoiser.shape)[0].numpy()
+    second = randn_per_seed(make_generators([seed]), denoiser.shape)[0].numpy()
     mix = slerp if sphere else lerp
     noises = torch.from_numpy(np.stack([mix(first, second, w) for w in weights(n)]))
-    rng = make_generators([settings.seed] * n)
     steps = sample(settings, build_denoiser(settings, denoiser, n), noises, settings.timesteps, rng)
     return to_uint8(denoiser.decode(final_step(steps).x).numpy())
 

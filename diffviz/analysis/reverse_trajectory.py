@@ -7,27 +7,15 @@ import math
 from collections.abc import Sequence
 
 import numpy as np
-import torch
 
 from diffviz.analysis.frame_captions import split_layout_detail
-from diffviz.diffusion.samplers import Step, ddim, final_step, make_generators, randn_per_seed, timesteps
+from diffviz.diffusion.samplers import ddim, final_step, make_generators, randn_per_seed, timesteps
 from diffviz.diffusion.schedules import SCHEDULES, STABLE_DIFFUSION_BETA, Schedule
 from diffviz.evaluation.metrics import PER_IMAGE, rmse
 from diffviz.models.denoiser import Denoiser
-from diffviz.pipelines.text_to_image import GuidedStep
 
 EXTREMES = ("white large square", "black large square")  # prompts of a very bright and of a very dark image
 BRIGHTNESS_CHANGES = ("not at all", "darker", "nearer to medium grey", "in different ways")
-
-
-def conditional_x0(steps: Sequence[Step]) -> np.ndarray | None:
-    """x0_hat(c), the prediction for the prompt without guidance, at each state but the last: (steps, C, H, W).
-
-    `steps` are those of a trajectory so far, of which the first image is taken: for a sampler of one evaluation a step
-    these are the predictions that it was made of. None where guidance did not act at all of these states.
-    """
-    found = [step.conditional[0] for step in steps[:-1] if isinstance(step, GuidedStep)]
-    return torch.stack(found).float().numpy() if found and len(found) == len(steps) - 1 else None
 
 
 def detail_rms(images: np.ndarray) -> np.ndarray:

@@ -162,7 +162,7 @@ def one_step_or_many(settings: Settings, denoiser: Denoiser, seeds: Sequence[int
         )
     once = one_pass(settings, denoiser, seeds)
     longer = (
-        final_step(sample_steps(dataclasses.replace(settings, steps=n, seed=seeds[0]))).x[0].numpy()
+        final_step(sample_steps(dataclasses.replace(settings, steps=n, seed=seeds[0]), denoiser)).x[0].numpy()
         for n in (12, 50)
     )
     return OneStepOrMany(once, tuple(denoiser.decode_states(np.stack([once.one, once.mean, *longer]))))

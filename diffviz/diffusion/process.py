@@ -63,7 +63,9 @@ def forward_chain(
     x, s = x0, 0.0
     for t in ts:
         if t > s:
-            x = noise_one_step(x, torch.randn(x.shape, generator=rng), s, t, schedule)
+            eps = torch.randn(x.shape, generator=rng)
+            # Not as a step from t = 0: a schedule may have noise there, of which the clean image has none.
+            x = noise_one_step(x, eps, s, t, schedule) if s else add_noise(x0, eps, t, schedule)
             s = t
         yield x
 

@@ -339,5 +339,5 @@ SAMPLERS: dict[str, Sampler] = {
     "euler": Sampler(euler, "Euler"),
     "heun": Sampler(heun, "Heun", order=2, evals_per_step=2),
     "dpmpp_2m": Sampler(dpmpp_2m, "DPM-Solver++", order=2),
-    "unipc": Sampler(unipc, "UniPC", order=2),
+    "unipc": Sampler(unipc, "UniPC", order=3),
 }

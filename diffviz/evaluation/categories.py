@@ -45,7 +45,6 @@ MIN_SAMPLES = 20  # test images, below which nothing is said of a category
 
 
 @functools.cache
-@functools.cache
 def category_of(subgroup: str) -> str:
     """The category of a subgroup. Raises ValueError for one that has none."""
     matches = [prefix for prefix in _PREFIXES if subgroup.startswith(prefix)]

@@ -178,7 +178,7 @@ def mean_figure(values: np.ndarray, label: np.ndarray | None = None, resamples: 
     """The mean of values (N,) with its 95 % interval, as the measured files keep it.
 
     With the label (N,) of each value, labels are resampled with all their values, which then need not be independent:
-    several seeds of one caption are alike. Without, each value is resampled by itself.
+    several seeds of one caption are alike; `resamples` times. Without, each value is resampled by itself, as by `interval`.
     """
     if label is None:
         return as_figure(values.mean(), interval(values))

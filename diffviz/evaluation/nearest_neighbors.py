@@ -10,7 +10,6 @@ nearest-neighbour distances of held-out images, from which the threshold is take
 
 from __future__ import annotations
 
-import functools
 import json
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +20,7 @@ import torch.nn.functional as F
 from PIL import Image
 from torch import Tensor
 
+from diffviz.bounded import LoadedOnce
 from diffviz.evaluation import results
 from diffviz.imaging.pixels import normalize
 from diffviz.paths import ASSETS
@@ -87,7 +87,7 @@ class ReferenceSet:
         return float(np.searchsorted(self.heldout_distances, distance) / len(self.heldout_distances))
 
 
-@functools.lru_cache(maxsize=1)
+@LoadedOnce
 def load_reference_set(assets: Path = ASSETS) -> ReferenceSet | None:
     """The shipped training images, or None where the files are missing."""
     sheet, facts = assets / "drawings.avif", assets / "drawings.json"

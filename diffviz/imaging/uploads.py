@@ -204,7 +204,7 @@ def mask(marked: Image.Image | np.ndarray) -> np.ndarray:
     """What is marked in an image or an array (H, W), as bools (H, W): all that is not 0.
 
     Of an image that is every pixel with a channel that is not 0, unless it is wholly transparent. Raises ValueError for
-    an array of another shape or kind, and for one with NaN.
+    an array of another shape or kind, for one with NaN, and for an image in LAB.
     """
     if isinstance(marked, Image.Image):
         picture = upright(marked)
@@ -214,7 +214,15 @@ def mask(marked: Image.Image | np.ndarray) -> np.ndarray:
         if picture.mode in ("RGBA", "LA", "PA") or "transparency" in picture.info:
             *colours, alpha = np.moveaxis(np.asarray(picture.convert("RGBA")), -1, 0)
             return np.asarray(colours).any(0) & (alpha > 0)
-        values = np.asarray(picture.convert("RGB") if picture.mode in ("P", "CMYK") else picture)
+        if picture.mode == "LAB":
+            raise ValueError("a mask in the colours of LAB cannot be read: convert it to RGB")
+        unlike = picture.mode in (
+            "P",
+            "CMYK",
+            "YCbCr",
+            "HSV",
+        )  # in which black is not all zeros, or other colours are
+        values = np.asarray(picture.convert("RGB") if unlike else picture)
         return np.asarray(values.any(-1) if values.ndim == 3 else values != 0)
     values = np.asarray(marked)
     if values.ndim != 2 or 0 in values.shape or values.dtype.kind not in "biuf":

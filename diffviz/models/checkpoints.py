@@ -25,6 +25,7 @@ from safetensors.torch import save
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
+from diffviz.bounded import LoadedOnce
 from diffviz.models.autoencoder import Autoencoder, AutoencoderConfig
 from diffviz.models.denoiser import Denoiser
 from diffviz.models.text_encoder import Vocabulary
@@ -153,7 +154,15 @@ def _read(path: Path, make: Callable[[dict[str, Any]], Net]) -> Net:
     try:
         tensors, _ = parts(path)
         net = with_weights(lambda: make(config), current_names(tensors))
-    except (OSError, SafetensorError, TypeError, KeyError, RuntimeError) as error:
+    except (
+        OSError,
+        SafetensorError,
+        TypeError,
+        LookupError,
+        ValueError,
+        ArithmeticError,
+        RuntimeError,
+    ) as error:
         raise CheckpointError(
             f"The weights in {path.name} do not fit this version of the network: restore both from the repository."
         ) from error
@@ -171,7 +180,7 @@ def read_autoencoder(path: Path) -> Autoencoder:
     return _read(path, lambda config: Autoencoder(AutoencoderConfig.from_dict(config)))
 
 
-@functools.lru_cache(maxsize=2)
+@LoadedOnce
 def load_autoencoder(name: str = AUTOENCODER, assets: Path = ASSETS) -> Autoencoder:
     """The shipped autoencoder, verified against the manifest; loaded once per process, when a page first needs it.
 
@@ -241,7 +250,7 @@ def vocabulary(name: str = DEFAULT, assets: Path = ASSETS) -> Vocabulary:
     return Vocabulary.load(assets / entries[name].vocabulary)
 
 
-@functools.lru_cache(maxsize=4)
+@LoadedOnce
 def load(name: str = DEFAULT, assets: Path = ASSETS) -> Denoiser:
     """A shipped network with its vocabulary, verified against the manifest; loaded once per process.
 

@@ -107,7 +107,7 @@ def load(path: Path) -> LabelClassifier:
     checkpoints.verify(path)
     try:
         tensors, raw = checkpoints.parts(path)
-        names = json.loads(raw["names"])
+        names, facts = json.loads(raw["names"]), json.loads(raw["facts"])
         net = checkpoints.with_weights(
             lambda: Classifier(len(names["labels"]), len(names["subgroups"])), tensors
         )
@@ -117,5 +117,5 @@ def load(path: Path) -> LabelClassifier:
         net.eval().requires_grad_(False),
         tuple(names["labels"]),
         tuple(names["subgroups"]),
-        json.loads(raw["facts"]),
+        facts,
     )

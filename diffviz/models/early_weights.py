@@ -8,7 +8,6 @@ themselves would take. The file says what the rounding changes.
 
 from __future__ import annotations
 
-import functools
 import json
 from collections.abc import Mapping
 from pathlib import Path
@@ -20,6 +19,7 @@ from safetensors import SafetensorError
 from safetensors.torch import save
 from torch import Tensor
 
+from diffviz.bounded import LoadedOnce
 from diffviz.models import checkpoints
 from diffviz.models.unet import UNet, in_memory_format
 from diffviz.paths import ASSETS
@@ -61,7 +61,7 @@ def write(
     checkpoints.replace(path, save(tensors, {"config": "{}", "facts": json.dumps(facts)}))
 
 
-@functools.lru_cache(maxsize=1)
+@LoadedOnce
 def load(assets: Path = ASSETS) -> UNet:
     """The network of that step, verified against the manifest; loaded once per process, when a page first needs it.
 

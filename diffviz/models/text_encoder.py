@@ -15,6 +15,7 @@ from __future__ import annotations
 import difflib
 import json
 import re
+import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -38,6 +39,7 @@ def tokenize(text: str) -> list[str]:
 
 
 def _plain(text: str) -> str:
+    text = unicodedata.normalize("NFC", text)  # an accent may come as a character of its own
     return text.lower().replace("’", "").replace("'", "").replace("ñ", "n").replace("é", "e")
 
 

@@ -49,7 +49,10 @@ def whole_number(name: str, value: Any, low: int, high: int) -> int:
 
 def number(name: str, value: Any, low: float, high: float) -> float:
     """The value as a float. Raises ValueError, in a sentence with its name, where it is no number in the range, or NaN."""
-    found = float(value) if isinstance(value, numbers.Real) else math.nan
+    try:
+        found = float(value) if isinstance(value, numbers.Real) else math.nan
+    except OverflowError:  # a whole number of more than 308 digits
+        found = math.nan
     if not low <= found <= high:
         raise ValueError(f"{name} must be a number from {low} to {high}, not {value!r}")
     return found
@@ -137,30 +140,30 @@ def build_denoiser(
     settings: Settings,
     denoiser: Denoiser,
     n: int = 1,
-    tell_conditional: Callable[[Tensor], object] | None = None,
+    tell: Callable[[Tensor], object] | None = None,
 ) -> Denoise:
     """The denoiser of `n` images with prompt, style and guidance applied.
 
-    A prompt that is empty or has no known word is unconditional. `tell_conditional` is given the prediction for the
-    prompt alone (n, C, H, W) whenever a guided one is made of it.
+    A prompt that is empty or has no known word is unconditional. `tell` is given the two predictions that a guided
+    one is made of whenever it is: (2 n, C, H, W), the conditional ones first.
     """
     schedule = SCHEDULES[settings.schedule]
     words, style = [settings.prompt] * n, [settings.style or None] * n
     if not settings.guided:
         return denoiser.conditioned(words, style, schedule)
     both = denoiser.conditioned([*words, *[settings.negative] * n], [*style, *[None] * n], schedule)
-    if tell_conditional is not None:
-        both = _told(both, tell_conditional)
+    if tell is not None:
+        both = _told(both, tell)
     guided = batched_cfg(both, settings.guidance, clip=denoiser.autoencoder is None)
     if settings.interval == FULL_INTERVAL:
         return guided
     return limited_interval(guided, denoiser.conditioned(words, style, schedule), *settings.interval)
 
 
-def _told(both: Denoise, tell_conditional: Callable[[Tensor], object]) -> Denoise:
+def _told(both: Denoise, tell: Callable[[Tensor], object]) -> Denoise:
     def denoise(x: Tensor, t: Tensor) -> Tensor:
         found = both(x, t)
-        tell_conditional(found[: len(found) // 2])
+        tell(found)
         return found
 
     return denoise
@@ -168,9 +171,13 @@ def _told(both: Denoise, tell_conditional: Callable[[Tensor], object]) -> Denois
 
 @dataclasses.dataclass(frozen=True)
 class GuidedStep(Step):
-    """A step at which guidance acts, with the prediction for the prompt alone: x0_hat(c) at the state x (B, C, H, W)."""
+    """A step at which guidance acts, with the two predictions at the state x (B, C, H, W) that it extrapolates between.
+
+    `unconditional` is that of the negative prompt, where there is one.
+    """
 
     conditional: Tensor
+    unconditional: Tensor
 
 
 def sample(
@@ -195,7 +202,7 @@ def sample_steps(
     denoise = build_denoiser(settings, denoiser, len(rng), told.append)
     for step in sample(settings, denoise, randn_per_seed(rng, denoiser.shape), settings.timesteps, rng):
         # A sampler yields a step right after the evaluation at its state, the final one without any.
-        yield GuidedStep(step.i, step.t, step.x, step.x0, step.eps, told[-1]) if told else step
+        yield GuidedStep(step.i, step.t, step.x, step.x0, step.eps, *told[-1].chunk(2)) if told else step
         told.clear()
 
 

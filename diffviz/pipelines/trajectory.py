@@ -125,10 +125,10 @@ class Trajectory:
         """
         if not panels:
             raise ValueError("an animation needs a panel or more")
-        path, frames = Path(path), [self.frames(p) for p in panels]
-        _, height, width, _ = frames[0].shape
-        check_size(len(panels) * width, height, zoom, len(self.t))
-        path.write_bytes(gif(frames, zoom))
+        image = self.image  # of the size of all frames
+        check_size(len(panels) * image.width, image.height, zoom, len(self.t))
+        path = Path(path)
+        path.write_bytes(gif([self.frames(p) for p in panels], zoom))
         return path
 
     def save_png(self, path: str | Path, zoom: int = 6) -> Path:

@@ -17,7 +17,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from itertools import pairwise
 
 import torch
@@ -127,17 +126,12 @@ class Diffused:
     def velocity(self, x: Tensor, t: float) -> Tensor:
         """dx/dt of the PF ODE, alpha' E[x0 | x] + sigma' E[eps | x]: flow matching's marginal field of this path.
 
-        It is f x - g^2 score / 2 (Lipman et al. 2023, arXiv 2210.02747, theorem 1 and appendix C). Needs t > 0.
+        It is f x - g^2 score / 2 (Lipman et al. 2023, arXiv 2210.02747, theorem 1 and appendix C). Needs
+        t > 0, and t < 1 where alpha' has no bound there, as that of the sigmoid schedule.
         """
-        rates = self._rates
         x0 = self.posterior_mean(x, t)
         eps = (x - float(self.schedule.alpha(t)) * x0) / float(self.schedule.sigma(t))
-        d_alpha, d_sigma = rates(t)
-        return d_alpha * x0 + d_sigma * eps
-
-    @cached_property
-    def _rates(self) -> Callable[[float], tuple[float, float]]:
-        return lambda t: (derivative(self.schedule.alpha, t), derivative(self.schedule.sigma, t))
+        return derivative(self.schedule.alpha, t) * x0 + derivative(self.schedule.sigma, t) * eps
 
 
 NEAREST_END = 1e-6  # how near to t = 1 a derivative is taken: cosine's alpha is set to 0 at 1 itself

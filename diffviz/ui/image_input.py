@@ -22,6 +22,7 @@ SIZE = 64
 KINDS = {"sample": "Sample", "upload": "Upload", "draw": "Draw"}
 FORMERLY = {"Ours": "sample", "Yours": "upload"}  # titles of the kinds in earlier links
 _KEPT = "picture-upload"  # in the session: (id of the file, what became of it)
+_UPLOADER = "uploaded-file"
 
 
 @dataclass(frozen=True)
@@ -83,7 +84,12 @@ def shipped(c: Controls, size: int, key: str = "sample", label: str = "Sample", 
 
 def _uploaded() -> Callable[[int], np.ndarray] | None:
     """The visitor's image at a size in pixels, where there is one."""
-    file = st.file_uploader("A PNG, JPEG or WebP of up to 10 MB", type=["png", "jpg", "jpeg", "webp"])
+    file = st.file_uploader(
+        "A PNG, JPEG or WebP of up to 10 MB",
+        type=["png", "jpg", "jpeg", "webp"],
+        key=_UPLOADER,
+        on_change=_changed,
+    )
     kept = st.session_state.get(_KEPT)
     if file is not None and (kept is None or kept[0] != file.file_id):
         # Decoded once, and kept beside the widget, so that a visit to another page does not lose it.
@@ -102,6 +108,12 @@ def _uploaded() -> Callable[[int], np.ndarray] | None:
     box = uploads.crop(picture.image, zoom, across, down)
     st.image(_with_frame(picture.image, box), caption="The square in the frame is used", width="stretch")
     return lambda size: uploads.resize(picture.image, size, box)
+
+
+def _changed() -> None:
+    """Forget the image when its file is removed, which a visit to another page does not do."""
+    if st.session_state.get(_UPLOADER) is None:
+        st.session_state.pop(_KEPT, None)
 
 
 def _decoded(data: bytes) -> uploads.Upload | str:

@@ -159,7 +159,9 @@ def current_id() -> str:
 
 
 def _forget_progress() -> None:
-    for key in [k for k in st.session_state if str(k).startswith(("practice-", "kept-"))]:
+    # Besides what the exercises keep: what stands in the fields of the self-check, which live on in the session.
+    mine = ("practice-", "kept-", "sure-", "own-check-", "check-")
+    for key in [k for k in st.session_state if str(k).startswith(mine)]:
         del st.session_state[key]
 
 

@@ -14,7 +14,8 @@ import torch
 from torch import Tensor
 
 from diffviz import pacing
-from diffviz.analysis import frame_captions, reverse_trajectory
+from diffviz.analysis import frame_captions
+from diffviz.analysis.guidance_analysis import CondUncond, recorded_predictions
 from diffviz.analysis.spaces import LATENTS, PIXELS, Space, space_of
 from diffviz.bounded import BoundedCache
 from diffviz.diffusion.samplers import Step, final_step
@@ -51,7 +52,7 @@ class Run:
     seconds: float = 0.0
     engine: str | None = field(default_factory=engine.here)
     _recorded: Trajectory | None = None
-    _conditional: np.ndarray | None = None
+    _predictions: CondUncond | None = None
 
     @property
     def finished(self) -> bool:
@@ -63,20 +64,20 @@ class Run:
         return len(self.steps) if self._recorded is None else len(self._recorded.x)
 
     def finish(self) -> None:
-        """Record the trajectory, which is all that is kept: a long one at half precision, 25 MB for 250 steps."""
-        recorded, conditional = self.trajectory(), self.conditional
+        """Record the trajectory, which is all that is kept: a long one at half precision, 31 MB for 250 steps."""
+        recorded, predictions = self.trajectory(), self.predictions
         if recorded.steps > EXACT_STEPS:
             x, x0, eps = (getattr(recorded, name).astype(np.float16) for name in PANELS)
             recorded = dataclasses.replace(recorded, x=x, x0=x0, eps=eps)
-            conditional = None if conditional is None else conditional.astype(np.float16)
-        self._recorded, self._conditional, self.steps = recorded, conditional, self.steps[-1:]
+            predictions = predictions and _of_type(predictions, np.float16)
+        self._recorded, self._predictions, self.steps = recorded, predictions, self.steps[-1:]
 
     @property
-    def conditional(self) -> np.ndarray | None:
-        """x0_hat(c) at each state but the last (steps, C, H, W) float32, where guidance acted at all of them."""
+    def predictions(self) -> CondUncond | None:
+        """The two predictions at each state but the last, in float32, where guidance acted at all of them."""
         if self._recorded is None:
-            return reverse_trajectory.conditional_x0(self.steps)
-        return None if self._conditional is None else self._conditional.astype(np.float32, copy=False)
+            return recorded_predictions(self.steps)
+        return self._predictions and _of_type(self._predictions, np.float32)
 
     def trajectory(self) -> Trajectory:
         """What was recorded so far, in float32."""
@@ -110,11 +111,17 @@ class Run:
         kept = sum(
             getattr(self._recorded, name).nbytes + getattr(self._recorded, name).size for name in PANELS
         )
-        kept += 0 if self._conditional is None else self._conditional.nbytes
+        kept += self._predictions.cond.nbytes + self._predictions.uncond.nbytes if self._predictions else 0
         if self._recorded.decode is None:
             return kept
         side = checkpoints.load(self.settings.model).image_size
         return kept + 2 * 2 * len(frame_captions.shown_frames(self._recorded)) * 3 * side**2
+
+
+def _of_type(predictions: CondUncond, dtype: type[np.floating]) -> CondUncond:
+    if predictions.cond.dtype == dtype:
+        return predictions
+    return CondUncond(predictions.cond.astype(dtype), predictions.uncond.astype(dtype))
 
 
 # Finished runs of all visitors: who asks for what was asked before is given that, and a class that opens one link

@@ -7,6 +7,8 @@ controls scroll. What is seldom changed lies in a popover of the strip, which op
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import streamlit as st
@@ -24,15 +26,34 @@ class Stage:
     controls: DeltaGenerator
     below: DeltaGenerator
 
-    def more(self, *keys: str) -> DeltaGenerator:
+    @contextmanager
+    def more(self) -> Iterator[None]:
         """The drawer at the end of the strip, for controls that are seldom changed; made once the strip is full.
 
-        What the address sets of its `keys` is written beside it, so that a link hides nothing.
+        What the address sets of the controls made in it is written beside it, so that a link hides nothing.
         """
-        changed = [f"{key} {PLAIN.sub('', st.query_params[key])}" for key in keys if key in st.query_params]
-        if changed:
+        # Before and after: Streamlit takes a value that is no good out of the address, a carried one is put there.
+        asked = st.query_params.to_dict()
+        with self.controls.popover("More", icon=":material/tune:", key="more"), _keys_made() as keys:
+            yield
+        asked |= st.query_params.to_dict()
+        if changed := [f"{key} {PLAIN.sub('', value)}" for key, value in asked.items() if key in keys]:
+            # The style sheet puts the drawer last, behind this.
             self.controls.caption(f"In **More**: {', '.join(changed)}", width="content")
-        return self.controls.popover("More", icon=":material/tune:", key="more")
+
+
+@contextmanager
+def _keys_made() -> Iterator[set[str]]:
+    """The keys of the controls that are made within, known at the end of it."""
+    # `frame.restore_control` notes each control here, those of all pages.
+    noted: set[str] = st.session_state.setdefault("controls", set())
+    keys, earlier = set[str](), noted.copy()
+    noted.clear()
+    try:
+        yield keys
+    finally:  # the same set is filled again: where a page stops within, Streamlit lets no other be put in its place
+        keys |= noted
+        noted |= earlier
 
 
 def layout() -> Stage:

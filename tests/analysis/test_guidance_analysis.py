@@ -7,9 +7,10 @@ import pytest
 import torch
 
 from diffviz.analysis import guidance_analysis
+from diffviz.diffusion.samplers import SAMPLERS
 from diffviz.models import checkpoints, classifier
 from diffviz.paths import ASSETS
-from diffviz.pipelines.text_to_image import Settings, sample_trajectory
+from diffviz.pipelines.text_to_image import Settings, sample_steps, sample_trajectory
 
 QUICK = Settings("red heart", "noto", seed=2, steps=5, guidance=3.0, model=checkpoints.QUICK)
 
@@ -27,6 +28,26 @@ def test_the_two_predictions_make_the_guided_one_that_was_used(negative):
     guided = both.uncond + settings.guidance * (both.cond - both.uncond)
     assert guided.shape == run.x0[:-1].shape
     assert np.allclose(guided.clip(-1, 1), run.x0[:-1], atol=1e-4)
+
+
+@pytest.mark.parametrize("sampler", SAMPLERS)
+@pytest.mark.parametrize("negative", ["", "blue"])
+def test_a_guided_trajectory_gives_the_two_predictions_at_each_of_its_states(sampler, negative):
+    settings = dataclasses.replace(QUICK, sampler=sampler, negative=negative, steps=3)
+    found = guidance_analysis.recorded_predictions(list(sample_steps(settings)))
+    both = guidance_analysis.cond_uncond(
+        sample_trajectory(settings), settings, checkpoints.load(settings.model)
+    )
+    assert np.allclose(found.cond, both.cond, atol=1e-4) and np.allclose(found.uncond, both.uncond, atol=1e-4)
+
+
+def test_nothing_is_recorded_without_guidance_or_before_a_step():
+    for more in ({"guidance": 1.0}, {"interval": (0.5, 1.0)}):
+        steps = list(sample_steps(dataclasses.replace(QUICK, **more)))
+        assert guidance_analysis.recorded_predictions(steps) is None
+    first = next(sample_steps(QUICK))
+    assert guidance_analysis.recorded_predictions([first]) is None
+    assert guidance_analysis.recorded_predictions([]) is None
 
 
 def test_without_prompt_and_style_the_two_predictions_are_one():

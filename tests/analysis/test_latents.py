@@ -11,9 +11,10 @@ from helpers import make_tiny, make_tiny_latent
 
 from diffviz.analysis import latent_cost, latents, pipeline_parts, unet_probe
 from diffviz.diffusion.schedules import SCHEDULES
+from diffviz.imaging.pixels import to_uint8
 from diffviz.models.denoiser import Denoiser
 from diffviz.models.unet import UNetConfig
-from diffviz.pipelines.text_to_image import Settings
+from diffviz.pipelines.text_to_image import Settings, sample_steps
 
 QUICK = Settings(prompt="red apple", style="noto", steps=6, sampler="ddim", guidance=2.0)
 
@@ -222,3 +223,12 @@ def test_every_blocked_word_and_label_is_one_that_can_be_asked_for():
     vocabulary = checkpoints.vocabulary()
     assert all(vocabulary.knows(word) for word in pipeline_parts.BLOCKED_WORDS)
     assert {label["label"] for label in vocabulary.labels} >= pipeline_parts.BLOCKED_LABELS
+
+
+@pytest.mark.parametrize("sampler", ["ddim", "ddpm"])
+def test_the_first_of_the_samples_between_two_noises_is_that_of_the_seed(latent, sampler):
+    settings = Settings("red heart", "noto", seed=3, steps=3, sampler=sampler)
+    between = latents.between_noises(settings, 4, latent, 3, sphere=True)
+    *_, alone = sample_steps(settings, latent)
+    own = to_uint8(latent.decode(alone.x).numpy())[0]
+    assert np.abs(between[0].astype(int) - own).max() <= 1

@@ -1,17 +1,15 @@
 """Guided runs taken apart, and sampling that starts where the terminal SNR is not zero."""
 
-import dataclasses
-
 import numpy as np
 import pytest
 import torch
 
 from diffviz.analysis import reverse_trajectory
 from diffviz.analysis.frame_captions import clipped_share
-from diffviz.diffusion.samplers import SAMPLERS
+from diffviz.analysis.guidance_analysis import recorded_predictions
 from diffviz.diffusion.schedules import SCHEDULES
 from diffviz.models import checkpoints
-from diffviz.pipelines.text_to_image import Settings, build_denoiser, sample_steps
+from diffviz.pipelines.text_to_image import Settings, sample_steps
 
 CAT = Settings("cat face", "noto", steps=6, model=checkpoints.QUICK)
 
@@ -21,32 +19,9 @@ def quick():
     return checkpoints.load(checkpoints.QUICK)
 
 
-@pytest.mark.parametrize("sampler", SAMPLERS)
-def test_a_guided_trajectory_gives_the_conditional_prediction_at_each_of_its_states(quick, sampler):
-    settings = dataclasses.replace(CAT, sampler=sampler)
-    steps = list(sample_steps(settings, quick))
-    found = reverse_trajectory.conditional_x0(steps)
-    alone = build_denoiser(dataclasses.replace(settings, guidance=1.0), quick, settings.steps)
-    x, t = torch.cat([step.x for step in steps[:-1]]), torch.tensor([step.t for step in steps[:-1]])
-    assert np.allclose(found, alone(x, t.double()), atol=1e-4)
-
-
-def test_there_is_no_conditional_prediction_without_guidance_or_before_a_step(quick):
-    assert (
-        reverse_trajectory.conditional_x0(list(sample_steps(dataclasses.replace(CAT, guidance=1.0), quick)))
-        is None
-    )
-    partly = dataclasses.replace(CAT, interval=(0.5, 1.0))
-    assert reverse_trajectory.conditional_x0(list(sample_steps(partly, quick))) is None
-    first = next(sample_steps(CAT, quick))
-    assert (
-        reverse_trajectory.conditional_x0([first]) is None and reverse_trajectory.conditional_x0([]) is None
-    )
-
-
 def test_a_guided_first_prediction_is_clipped_and_sharp_and_the_conditional_one_a_blur(quick):
     steps = list(sample_steps(CAT, quick))
-    guided, conditional = steps[0].x0.numpy(), reverse_trajectory.conditional_x0(steps)
+    guided, conditional = steps[0].x0.numpy(), recorded_predictions(steps).cond
     clipped = [float(clipped_share(x0[:1])[0]) for x0 in (guided, conditional)]
     detail = [float(reverse_trajectory.detail_rms(x0[:1])[0]) for x0 in (guided, conditional)]
     finished = float(reverse_trajectory.detail_rms(steps[-1].x0.numpy())[0])

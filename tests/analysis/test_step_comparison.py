@@ -2,6 +2,7 @@ import dataclasses
 
 import numpy as np
 import pytest
+from helpers import make_tiny
 
 from diffviz.analysis import step_comparison
 from diffviz.diffusion.samplers import SAMPLERS
@@ -143,3 +144,11 @@ def test_one_step_is_compared_with_many_without_guidance_and_loses_less_where_a_
     assert free.detail[0] == pytest.approx(free.detail_share * free.detail[-1])
     with pytest.raises(ValueError, match="guidance"):
         step_comparison.one_step_or_many(Settings("sunflower", guidance=3.0), denoiser, range(4))
+
+
+def test_every_image_of_one_step_or_many_is_the_given_networks():
+    given, other = (make_tiny(seed=seed) for seed in (0, 1))
+    settings = Settings("red heart", guidance=1.0, model=checkpoints.QUICK)
+    found, changed = (step_comparison.one_step_or_many(settings, net, range(2)) for net in (given, other))
+    for a, b in zip(found.images, changed.images, strict=True):
+        assert not np.allclose(a, b)

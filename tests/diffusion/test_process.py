@@ -76,3 +76,10 @@ def test_v_is_usable_at_both_ends():
     x0, eps = images().float(), images(seed=2).float()
     assert torch.equal(process.x0_from_v(x0, process.v_from_x0_eps(x0, eps, one, zero), one, zero), x0)
     assert torch.allclose(process.x0_from_v(eps, process.v_from_x0_eps(x0, eps, zero, one), zero, one), x0)
+
+
+@pytest.mark.parametrize("name", SCHEDULES)
+def test_a_chain_has_the_noise_of_its_schedule_from_its_first_state_on(name):
+    schedule, zero = SCHEDULES[name], torch.zeros(1, 1, 256, 256)
+    for t, x in zip((0.001, 0.02), process.forward_chain(zero, (0.001, 0.02), schedule, rng(0)), strict=True):
+        assert float(x.std()) == pytest.approx(float(schedule.sigma(t)), rel=0.02)

@@ -319,3 +319,12 @@ def test_an_image_that_would_shrink_to_a_line_is_refused():
     with pytest.raises(UploadError, match="too narrow"):
         uploads.read(encode(colours(size=(3000, 2))))
     assert uploads.read(encode(colours(size=(3000, 4)))).image.size == (1000, 2)
+
+
+@pytest.mark.parametrize("mode", ["RGB", "YCbCr", "HSV", "CMYK"])
+def test_black_is_not_marked_in_a_mask_of_any_colours(mode):
+    picture = Image.new("RGB", (4, 2))
+    picture.putpixel((1, 1), (200, 30, 90))
+    assert uploads.mask(picture.convert(mode)).nonzero() == ([1], [1])
+    with pytest.raises(ValueError, match="convert it to RGB"):
+        uploads.mask(Image.new("LAB", (4, 2)))

@@ -1,11 +1,12 @@
 import shutil
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 import torch
-from helpers import ROOT
+from helpers import ROOT, make_tiny
 
 from diffviz.models import checkpoints, classifier
 from diffviz.models.checkpoints import CheckpointError
@@ -161,3 +162,20 @@ def test_parts_of_the_network_are_read_by_the_names_they_had_and_by_those_they_h
     ]
     assert list(now.values()) == list(old.values())
     assert checkpoints.current_names(now) == now
+
+
+def test_what_is_loaded_is_one_object_however_it_is_asked_for_and_by_however_many_at_once():
+    checkpoints.load.cache_clear()
+    with ThreadPoolExecutor(4) as threads:
+        found = {id(net) for net in threads.map(lambda _: checkpoints.load(checkpoints.QUICK), range(4))}
+    assert found == {id(checkpoints.load(name=checkpoints.QUICK, assets=ASSETS))}
+    assert checkpoints.load() is checkpoints.load(checkpoints.DEFAULT)
+    assert checkpoints.load(checkpoints.LATENT).autoencoder is checkpoints.load_autoencoder()
+
+
+@pytest.mark.parametrize("change", [{"channels": [60, 192]}, {"channels": []}, {"patch": 0}])
+def test_weights_of_a_network_that_cannot_be_built_are_refused_in_a_sentence(tmp_path, change):
+    net = make_tiny().net
+    checkpoints.write(tmp_path / "net.safetensors", net, net.config.as_dict() | change, {})
+    with pytest.raises(CheckpointError, match="do not fit"):
+        checkpoints.read(tmp_path / "net.safetensors")

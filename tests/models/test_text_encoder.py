@@ -1,3 +1,5 @@
+import unicodedata
+
 import pytest
 import torch
 
@@ -92,3 +94,8 @@ def test_padding_changes_nothing():
     _, pooled, mask = encoder(long)
     assert torch.allclose(encoder(short)[1], pooled, atol=1e-6)
     assert mask.tolist() == [[True, True, False, False]]
+
+
+def test_an_accent_that_is_a_character_of_its_own_is_read_like_the_letter_with_it():
+    for word in ("piñata", "café", "naïve"):
+        assert tokenize(unicodedata.normalize("NFD", word)) == tokenize(word)

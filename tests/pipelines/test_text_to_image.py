@@ -145,3 +145,9 @@ def test_guided_latents_are_not_clipped_and_lose_no_contrast():
     )
     assert abs(guided).max() > 1.5
     assert guided.std() > plain.std()
+
+
+@pytest.mark.parametrize("given", [{"guidance": 10**400}, {"interval": (0, 10**400)}])
+def test_a_number_of_hundreds_of_digits_is_refused_like_any_other(given):
+    with pytest.raises(ValueError, match="must be a number from"):
+        Settings(**given)

@@ -60,6 +60,62 @@ def test_the_play_button_is_within_six_tabs_of_the_top_of_main(tab, path):
     expect(page.locator(".dv-play").first).to_have_attribute("aria-label", "Pause")
 
 
+def test_while_the_player_waits_for_a_guess_the_way_to_it_leads_to_the_question(visit):
+    page = visit("/steps?part=Samplers+at+equal+NFE&guidance=1&prompt=red+heart&net=32+×+32,+quick")
+
+    def skip():
+        page.get_by_test_id("stMain").evaluate("m => { m.tabIndex = -1; m.focus() }")
+        page.keyboard.press("Tab")
+        expect(page.locator(".dv-skip")).to_be_focused()
+        page.keyboard.press("Enter")
+
+    page.wait_for_selector(".st-key-locked-race [data-dv-ready]")
+    rest(page)
+    skip()
+    first = page.locator(".st-key-question button").first
+    expect(first).to_be_focused()
+    page.keyboard.press("Enter")  # the guess
+    page.wait_for_selector(".st-key-open-race [data-dv-ready]")
+    rest(page)
+    skip()
+    assert page.evaluate(DEEP)[1] == "Play"
+
+
+def test_the_focus_stays_in_the_player_when_the_button_that_has_it_is_disabled(tab):
+    page = tab.open(f"/reverse?{QUICK}")
+    player = page.locator(".dv-player[data-ready]")
+    back, on = (player.get_by_role("button", name=f"One step {where}") for where in ("back", "on"))
+    slider = player.get_by_role("slider", name="Frame")
+    back.focus()
+    page.keyboard.press("Enter")
+    expect(back).to_be_focused()
+    on.focus()
+    page.keyboard.press("Enter")
+    expect(on).to_be_disabled()
+    expect(slider).to_be_focused()
+    back.focus()
+    page.keyboard.press("Home")
+    expect(back).to_be_disabled()
+    expect(slider).to_be_focused()
+
+
+def test_the_focus_stays_in_the_player_when_its_parts_go_or_are_made_anew(visit):
+    page = visit("/steps?guidance=1&prompt=red+heart&net=32+×+32,+quick")
+    player = page.locator(".st-key-counts-player .dv-player[data-ready]")
+    fix = player.get_by_role("button", name="Fix my guess here")
+    fix.focus()
+    page.keyboard.press("Enter")
+    expect(fix).to_be_hidden()
+    expect(player.get_by_role("slider", name="Frame")).to_be_focused()
+    rest(page)
+    label = player.get_by_role("button", name="the reference")
+    label.focus()
+    page.get_by_role("button", name="Guess again").evaluate("b => b.click()")  # takes no focus itself
+    expect(fix).to_be_visible()
+    rest(page)
+    expect(label).to_be_focused()
+
+
 def test_where_there_is_no_player_nothing_leads_to_it(tab):
     page = tab.open("/teaching")
     assert page.locator(".dv-skip").count() and page.locator(".dv-skip:visible").count() == 0

@@ -150,23 +150,23 @@ def test_the_player_encodes_equal_frames_once(monkeypatch):
 def finished(steps):
     run = live.Run(Settings("cat face", "noto", steps=steps, model=checkpoints.QUICK))
     run.steps.extend(sample_steps(run.settings))
-    whole, conditional = run.trajectory(), run.conditional
+    whole, both = run.trajectory(), run.predictions
     run.finish()
-    return run, whole, conditional
+    return run, whole, both
 
 
 def test_a_long_run_is_kept_at_half_precision_and_shows_the_same(monkeypatch):
     monkeypatch.setattr(live, "EXACT_STEPS", 3)
-    short, whole, conditional = finished(3)
+    short, whole, both = finished(3)
     frames = whole.x.size  # bytes of one panel's frames, which are kept as well
     assert short.finished and len(short.steps) == 1
-    assert short.nbytes == 3 * (whole.x.nbytes + frames) + conditional.nbytes
-    assert np.array_equal(short.trajectory().eps, whole.eps) and np.array_equal(
-        short.conditional, conditional
-    )
-    long, whole, conditional = finished(4)
-    assert long.nbytes == 3 * (whole.x.nbytes / 2 + whole.x.size) + conditional.nbytes / 2
-    assert long.conditional.dtype == np.float32 and np.abs(long.conditional - conditional).max() < 1e-3
+    assert short.nbytes == 3 * (whole.x.nbytes + frames) + 2 * both.cond.nbytes
+    assert np.array_equal(short.trajectory().eps, whole.eps)
+    assert np.array_equal(short.predictions.uncond, both.uncond)
+    long, whole, both = finished(4)
+    assert long.nbytes == 3 * (whole.x.nbytes / 2 + whole.x.size) + both.cond.nbytes
+    assert long.predictions.cond.dtype == np.float32
+    assert np.abs(long.predictions.cond - both.cond).max() < 1e-3
     for name in ("x", "x0", "eps"):
         kept = long.trajectory()
         assert getattr(kept, name).dtype == np.float32

@@ -5,14 +5,20 @@ from __future__ import annotations
 import json
 import os
 import random
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pytest
 from helpers import ROOT, control_keys, open_page
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from streamlit import stop
 from streamlit.testing.v1 import AppTest
 
 from diffviz.models import checkpoints
+from diffviz.ui.lessons import latent, reverse
+from diffviz.ui.stage import Stage
 
 
 def page_with_a_renamed_option() -> None:
@@ -70,7 +76,7 @@ def page_with_a_drawer() -> None:
     from diffviz.ui.stage import layout
 
     c, stage = Controls(Page(st.container(), True)), layout()
-    with stage.controls, stage.more("steps"):
+    with stage.controls, stage.more():
         c.slider("Steps", "steps", 30, 1, 250, 1)
 
 
@@ -205,3 +211,60 @@ def test_no_page_answers_a_link_of_odd_numbers_with_a_traceback(slug):
     keys = sorted(control_keys(open_page(slug, short)) - set(short))
     for _ in range(int(os.environ.get("DIFFVIZ_FUZZ", "1"))):
         open_page(slug, {key: rng.choice(NUMBERS) for key in keys} | short)
+
+
+def page_that_stops_in_its_drawer() -> None:
+    import streamlit as st
+
+    from diffviz.ui.controls import Controls
+    from diffviz.ui.frame import Page
+    from diffviz.ui.stage import layout
+
+    c, stage = Controls(Page(st.container())), layout()
+    c.integer("Seed", "seed", 0, 0, 9999)
+    with stage.controls, stage.more():
+        c.slider("Steps", "steps", 30, 1, 250, 1)
+        st.stop()  # as where the network that is chosen there cannot be loaded
+
+
+def test_a_page_that_stops_in_its_drawer_loses_no_control_that_is_to_begin_anew_on_arrival():
+    app = AppTest.from_function(page_that_stops_in_its_drawer)
+    assert app.run().session_state["controls"] == {"seed", "steps"}
+
+
+def test_a_value_that_is_carried_into_the_drawer_is_written_beside_it_at_once():
+    app = AppTest.from_function(page_with_a_drawer)
+    app.session_state["carried"] = {"steps": (12, "12")}
+    app.run()
+    assert [c.value for c in app.caption] == ["In **More**: steps 12"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("slug", sorted(p.stem.partition("_")[2] for p in (ROOT / "pages").glob("*.py")))
+def test_beside_the_drawer_stands_all_that_a_link_sets_in_it_and_nothing_else(slug, monkeypatch):
+    whole = Stage.more
+
+    @contextmanager
+    def last(stage: Stage) -> Iterator[None]:
+        with whole(stage):
+            yield
+        stop()  # what a page computes after its controls would take minutes
+
+    monkeypatch.setattr(Stage, "more", last)
+    monkeypatch.setattr(latent, "cost", lambda *_: stop())  # a part without a drawer, which measures for long
+    link = {
+        "steps": "2", "net": checkpoints.manifest()[checkpoints.QUICK].title, "seed": "5", "style": "flat",
+        "guidance": "2.5", "sampler": "DDPM", "schedule": "linear", "panels": [*reverse.VIEWS.values()][-1], "T": "10",
+        "rounds": "4", "shape": "ring", "px": "0.5", "py": "0.5", "pf": "3", "inner": "3",
+        "process": "reverse", "middle": "two noises",
+    }  # fmt: skip
+    first = open_page(slug, link)
+    tabs = [row for row in first.segmented_control if row.label == "Part"]
+    others = [open_page(slug, link | {row.key: title}) for row in tabs for title in row.options[1:]]
+    for app in (first, *others):
+        drawers = [block for block in app.get("popover") if block.proto.id.endswith("-more")]
+        made = {getattr(e.proto, "query_param_key", "") for drawer in drawers for e in drawer} - {""}
+        said = [caption.value for caption in app.caption if caption.value.startswith("In **More**")]
+        named = {key for key in link for text in said if re.search(rf"[:,] {key} ", text)}
+        assert named == made and len(said) == bool(made), (named, made, said)
+        assert made <= set(link) and not app.warning  # the link sets all of them, and to what they can be

@@ -10,12 +10,14 @@ from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 
 import pytest
+from helpers import open_page
 from streamlit.testing.v1 import AppTest
 
 from diffviz.lessons import content, scheduling
 from diffviz.lessons import store as store_module
 from diffviz.lessons.store import FILE, VERSION, Event, Store, StoreError
 from diffviz.lessons.store_postgresql import open_store
+from diffviz.models.unet import UNet
 from diffviz.ui import learner
 from diffviz.ui.practice import common, mixed_practice
 
@@ -456,3 +458,38 @@ def test_neither_code_nor_id_is_in_an_address_or_a_log(home, caplog, capsys):
     type_code(visit("progress", "fedcba9876543210" * 2), code)
     said = caplog.text + "".join(capsys.readouterr()) + str(app.query_params)
     assert WHO not in said and code not in said
+
+
+def test_erasing_leaves_no_self_assessment_in_the_fields_either(home):
+    item = content.load("self_check")[0]
+    app = open_page("practice", {"way": "Self-check"})
+    app.toggle(key=f"shown-{item.id}").set_value(True).run()
+    app.checkbox(key=f"{item.id}-0").check().run()
+    app.query_params["way"] = "Progress"
+    app.run()
+    for label in ("Erase …", "Yes, erase everything"):
+        next(b for b in app.button if b.label == label).click().run()
+    app.query_params["way"] = "Self-check"
+    app.run()
+    app.toggle(key=f"shown-{item.id}").set_value(True).run()
+    assert not app.exception and not app.checkbox(key=f"{item.id}-0").value
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("way", ["Predict, observe, explain", "Order the stages"])
+def test_what_a_learner_predicted_is_computed_once_a_turn(home, monkeypatch, way):
+    calls, forward = [], UNet.forward
+    monkeypatch.setattr(UNet, "forward", lambda self, x, *given: calls.append(1) or forward(self, x, *given))
+    app = open_page("practice", {"way": way})
+    if way.startswith("Predict"):
+        item = content.load("predictions")[0]
+        app.text_area(key=f"predict-{item.id}").set_value("because every step costs one evaluation").run()
+        next(b for b in app.button if b.label == "Commit and run").click().run()
+    else:
+        app.session_state["practice-order"].update(order=list(range(6)), checked=True)
+        app.run()
+    assert not app.exception and calls
+    calls.clear()
+    shown = [m.value for m in app.markdown]
+    app.run()
+    assert not calls and [m.value for m in app.markdown] == shown

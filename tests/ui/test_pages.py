@@ -208,10 +208,10 @@ def test_the_conditional_prediction_is_shown_on_request_where_there_is_guidance(
     app = open_page(REVERSE, **state)
     assert not app.warning
     run = app.session_state["reverse-run"]
-    assert run.conditional.shape == (3, 3, 32, 32)
+    assert run.predictions.cond.shape == (3, 3, 32, 32)
     # A panel beside the run's own, the last its image.
     settings, shown = app.session_state["reverse-conditional-frames"]
-    assert settings[0] == run.settings and np.array_equal(shown[:-1], to_uint8(run.conditional))
+    assert settings[0] == run.settings and np.array_equal(shown[:-1], to_uint8(run.predictions.cond))
     assert len(shown) == 4 and np.array_equal(shown[-1], to_uint8(run.trajectory().x0[-1]))
     assert "reverse-conditional-frames" not in open_page(REVERSE, guidance="1.0", **state).session_state
 
@@ -1065,3 +1065,25 @@ def test_the_network_can_be_opened_without_a_prompt(few_steps):
     for part in ("Attention", "Embeddings"):
         app = open_page(UNET, inside=part, prompt=" ", style="any")
         assert not app.exception
+
+
+def test_another_sample_is_never_the_one_that_is_shown(idle_network):
+    app = AppTest.from_file(str(ROOT / "home.py"), default_timeout=60).run()
+    for _ in range(8):
+        prompt = app.session_state["home-run"].settings.prompt
+        next(b for b in app.button if b.label == "Another sample").click().run()
+        assert app.session_state["home-run"].settings.prompt != prompt
+
+
+def test_an_upload_that_is_removed_takes_its_error_with_it(idle_network):
+    app = open_page(FORWARD, picture="Upload")
+    app.file_uploader[0].set_value(("mine.png", b"not an image", "image/png")).run()
+    assert "not an image" in app.error[0].value
+    app.file_uploader[0].set_value(None).run()
+    assert not app.exception and not app.error
+
+
+def test_a_strength_is_called_right_only_where_its_own_image_is_past_the_turn():
+    options = ["0.4", "0.6", "0.8", "0.9"]
+    turns = {0.2: "0.4", 0.4: "0.4", 0.5: "0.6", 0.7: "0.8", 0.9: "0.9", 1.0: "0.9"}
+    assert {turn: editing.first_from(options, turn) for turn in turns} == turns

@@ -7,13 +7,15 @@ import numpy as np
 import pytest
 from helpers import open_page
 
-from diffviz.analysis import frame_captions, latents, unet_probe
+from diffviz.analysis import forward_trajectory, frame_captions, latents, unet_probe
 from diffviz.analysis.guidance_analysis import CondUncond
+from diffviz.bounded import BoundedCache
 from diffviz.diffusion.schedules import Schedule
 from diffviz.imaging import pixels, uploads
 from diffviz.models.unet import UNet
 from diffviz.pipelines import trajectory
 from diffviz.toy import diffusion2d, scores
+from diffviz.ui import cache
 
 # What takes long enough to be seen in the cost of a rerun.
 WORK = {
@@ -21,7 +23,8 @@ WORK = {
     for made in (
         trajectory.encode_png, trajectory.sprite_sheet, pixels.to_uint8, pixels.mosaic, uploads.resize,
         frame_captions.split_layout_detail, CondUncond.clipped, unet_probe.by_variance, latents.encode, latents.decode,
-        diffusion2d.scatter_image, scores.Mixture.score, Schedule.inverse_log_snr, UNet.forward,
+        diffusion2d.scatter_image, diffusion2d.mean_nn_distance, diffusion2d.Diffusion.path, scores.Mixture.score,
+        Schedule.inverse_log_snr, UNet.forward,
     )
 }  # fmt: skip
 LARGE = np.zeros(100_000, np.uint8)  # the scaling of a single small image costs nothing that could be seen
@@ -43,6 +46,48 @@ QUICK = {"net": "32 × 32, quick", "steps": "3"}
 def test_an_unchanged_rerun_makes_nothing_again(slug, state):
     app = open_page(slug, state)
     app.run()  # what was shown while it was computed is shown as finished
+    assert not made_again(app)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("slug", "state", "guesses"),
+    [
+        (
+            "training", {"learn": "Train a small network"},
+            {"guess-train": "later or never", "guess-target": "no difference"},
+        ),
+        ("generative_models", {"beside": "VAE, GAN, diffusion"}, {"guess-ways": "no difference"}),
+        ("generative_models", {"beside": "Flow matching and reflow"}, {"guess-straight": "straight"}),
+        ("generative_models", {"beside": "Distillation"}, {"guess-once": "hardly better than that"}),
+    ],
+    ids=["targets", "models", "flow", "distillation"],
+)  # fmt: skip
+def test_an_unchanged_rerun_after_a_training_makes_nothing_again(slug, state, guesses):
+    app = open_page(slug, {**state, "train": "100"})
+    for key, guess in guesses.items():
+        app.pills(key=key).set_value(guess).run()
+        assert not app.exception
+    assert app.session_state["trained"]
+    assert not made_again(app)
+
+
+def test_the_forward_trajectory_that_is_shown_on_arrival_is_computed_once(monkeypatch):
+    taken, states = [], forward_trajectory.forward_states
+
+    def counted(*given):
+        for state in states(*given):
+            taken.append(state[0])
+            yield state
+
+    monkeypatch.setattr(cache, "_shared", BoundedCache(cache.SHARED_BYTES))  # no other test has computed it
+    monkeypatch.setattr(forward_trajectory, "forward_states", counted)
+    open_page("forward", {"T": "10"}).run()
+    assert taken == list(range(11))
+
+
+def made_again(app):
+    """What of WORK a rerun of a page does, and how often."""
     again: Counter[str] = Counter()
 
     def count(frame, event, _):
@@ -59,4 +104,4 @@ def test_an_unchanged_rerun_makes_nothing_again(slug, state):
     finally:
         threading.setprofile(None)
     assert not app.exception
-    assert not again
+    return again

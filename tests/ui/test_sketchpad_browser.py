@@ -40,3 +40,36 @@ def test_one_undo_takes_back_one_stroke_after_several_reruns(browser, server):
         assert painted(pad) == left
         rest(page)
     context.close()
+
+
+def test_the_colours_are_one_radio_group_to_the_keyboard_and_keep_the_focus_over_reruns(browser, server):
+    context = browser.new_context(viewport={"width": 1280, "height": 1000}, base_url=server.url)
+    context.set_default_timeout(60_000)
+    page = context.new_page()
+    page.goto("/forward?picture=Draw&T=10")
+    sketch = page.locator(".dv-sketch")
+    pad, colours = sketch.locator("canvas"), sketch.get_by_role("radio")
+    expect(pad).to_be_visible()
+    rest(page)
+    pad.focus()
+    page.keyboard.press("Tab")
+    expect(colours.first).to_be_focused()
+    page.keyboard.press("ArrowLeft")
+    expect(colours.last).to_be_focused()
+    for _ in range(5):
+        page.keyboard.press("ArrowRight")
+    red = sketch.get_by_role("radio", name="red")
+    sketch.get_by_role("button", name="Clear").evaluate("b => b.click()")  # a rerun, without the focus
+    rest(page)
+    expect(red).to_be_focused()
+    expect(red).to_be_checked()
+    expect(sketch.get_by_role("radio", checked=True)).to_have_count(1)
+    page.keyboard.press("Tab")
+    expect(sketch.get_by_label("Brush size")).to_be_focused()
+    pad.press(" ")  # is painted in the colour chosen
+    assert pad.evaluate("c => [...c.getContext('2d').getImageData(16, 16, 1, 1).data]") == [224, 49, 49, 255]
+    colours.nth(1).click()
+    rest(page)
+    expect(colours.nth(1)).to_be_checked()
+    expect(sketch.get_by_role("radio", checked=True)).to_have_count(1)
+    context.close()

@@ -23,7 +23,7 @@ from diffviz.ui import live, source
 from diffviz.ui.components import gallery
 from diffviz.ui.lessons.guidance import SEEDS, sampled_row
 from diffviz.ui.prediction import UNASKED, ask_prediction, locked
-from diffviz.ui.stage import Stage
+from diffviz.ui.stage import PLAIN, Stage
 
 EXAMPLE_LABELS = ("cat face", "red heart", "sunflower", "penguin", "hot dog")
 SCALES = (3.0, 30.0)
@@ -42,7 +42,7 @@ def show(settings: Settings, stage: Stage) -> None:
     label = settings.prompt.lower()
     if label not in label_classifier.labels:
         near = difflib.get_close_matches(label, label_classifier.labels, 3)
-        none = f", and “{label}” is none" if label else ""
+        none = f", and “{PLAIN.sub('', label)}” is none" if label else ""
         stage.question.info(
             f"Our classifier can guide only towards one of its {len(label_classifier.labels):,} labels{none}. "
             + (f"Near it: {', '.join(near)}." if near else f"Try {EXAMPLE_LABELS[0]}."),

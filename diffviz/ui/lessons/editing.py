@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 from functools import partial
 
 import numpy as np
@@ -185,11 +186,11 @@ def _all_strengths(edit: Img2ImgSettings, given: np.ndarray) -> None:
         return
     sides = {s: rmse(p, made[0]) < rmse(p, start) for s, p in zip(order, made, strict=True)}
     turn = min(s for s, over in sides.items() if over)
-    nearest = min(options, key=lambda o: abs(float(o) - turn))
+    first = first_from(options, turn)
     if guess == UNASKED:
         told = "F"
-    elif guess == nearest:
-        near = "and so it is" if float(guess) == turn else "the nearest of the options"
+    elif guess == first:
+        near = "and so it is" if float(guess) == turn else "the first of the options at which that holds"
         told = f"You predicted **{guess}**, {near}: f"
     else:
         told = f"You predicted **{guess}**, but here it is **{turn:g}**: f"
@@ -200,6 +201,11 @@ def _all_strengths(edit: Img2ImgSettings, given: np.ndarray) -> None:
         "signal-to-noise ratio is higher at every timestep."
     )
     _measured_strengths(edit)
+
+
+def first_from(options: Sequence[str], turn: float) -> str:
+    """The first of some rising strengths at which holds what holds from `turn` on; the last where that is higher."""
+    return next((option for option in options if float(option) >= turn), options[-1])
 
 
 def _measured_strengths(edit: Img2ImgSettings) -> None:

@@ -15,7 +15,7 @@ from diffviz.evaluation import metrics
 from diffviz.imaging.pixels import from_uint8, to_uint8
 from diffviz.ui import charts, theme
 from diffviz.ui import source as source_view
-from diffviz.ui.cache import by_content
+from diffviz.ui.cache import by_content, digest, frozen, share, shared
 from diffviz.ui.components import player as frame_player
 from diffviz.ui.image_input import SIZE
 
@@ -32,10 +32,6 @@ def _symbols(schedule: Schedule) -> tuple[str, str]:
 def trajectory_player(image: np.ndarray, schedule: str, total: int, seed: int) -> None:
     """Show the forward trajectory of an image in the frame player, with its schedule drawn under it."""
     chosen, x0 = SCHEDULES[schedule], from_uint8(image)
-    if "forward-seen" not in st.session_state:
-        # On arrival it is shown as it is computed; later changes go straight to the player.
-        for _ in _shown(forward_trajectory.forward_states(x0, chosen, total, seed), x0, schedule, total):
-            pass
     run = _trajectory(image, schedule, total, seed)
     st.session_state["forward-seen"] = True
     snr = [frame_player.snr_text(v) for v in run.log_snr]
@@ -77,13 +73,22 @@ def trajectory_player(image: np.ndarray, schedule: str, total: int, seed: int) -
     )
 
 
-@by_content
 def _trajectory(
     image: np.ndarray, schedule: str, total: int, seed: int
 ) -> forward_trajectory.ForwardTrajectory:
-    x0 = from_uint8(image)
-    states = forward_trajectory.forward_states(x0, SCHEDULES[schedule], total, seed)
-    return forward_trajectory.record_forward(x0, states, SCHEDULES[schedule], total)
+    """Computed once for all visitors; on arrival it is shown as it is computed, later changes go straight to the player."""
+    key, arrival = digest("forward", image, schedule, total, seed), "forward-seen" not in st.session_state
+    run = shared(key)
+    if run is None or arrival:
+        x0, chosen = from_uint8(image), SCHEDULES[schedule]
+        states = forward_trajectory.forward_states(x0, chosen, total, seed)
+        if arrival:
+            states = _shown(states, x0, schedule, total)
+        run = frozen(forward_trajectory.record_forward(x0, states, chosen, total))
+        share(
+            key, run, run.x.nbytes + run.signal.nbytes
+        )  # also what was shown: the next rerun looks for it here
+    return run
 
 
 @by_content

@@ -10,6 +10,7 @@ import streamlit as st
 
 from diffviz.toy import baselines, diffusion2d
 from diffviz.ui import charts, source, theme
+from diffviz.ui.cache import by_content, frozen, memo
 from diffviz.ui.components import player
 from diffviz.ui.lessons import toy_training
 from diffviz.ui.lessons.toy_training import CLOSE, ToyTask, Training
@@ -57,10 +58,13 @@ def compare_models(stage: Stage, task: ToyTask) -> None:
     found = toy_training.train_models(stage, task, MODELS, TITLES)
     far = {name: [task.distance(s.samples) for s in training.snapshots] for name, training in found.items()}
     run, top = found["v"].snapshots, max(max(d) for d in far.values())
-    panels = [
-        toy_training.panel(TITLES[name], t.snapshots, task.shown_data, f"NFE {t.model.nfe}")
-        for name, t in found.items()
-    ]
+    panels = toy_training.kept_panels(
+        ("models", task),
+        lambda: [
+            toy_training.panel(TITLES[name], t.snapshots, task.shown_data, f"NFE {t.model.nfe}")
+            for name, t in found.items()
+        ],
+    )
     captions = [
         "Distance from the data: " + ", ".join(f"{TITLES[name]} {d[i]:.2f}" for name, d in far.items()) + "."
         for i in range(len(run))
@@ -110,11 +114,12 @@ def compare_models(stage: Stage, task: ToyTask) -> None:
     source.show(baselines.VAE, baselines.GAN, diffusion2d.Diffusion)
 
 
+_mean_distance = by_content(diffusion2d.mean_nn_distance)  # asked for twice in a run, and again at each rerun
+
+
 def _nn_distances(points: np.ndarray, task: ToyTask) -> tuple[float, float]:
     """Mean distance of samples to the data, and of the data to the samples."""
-    return diffusion2d.mean_nn_distance(points, task.shown_data), diffusion2d.mean_nn_distance(
-        task.shown_data, points
-    )
+    return _mean_distance(points, task.shown_data), _mean_distance(task.shown_data, points)
 
 
 def _table(found: dict[str, Training], task: ToyTask) -> str:
@@ -167,12 +172,15 @@ def flow_matching(stage: Stage, task: ToyTask, nfe: int) -> None:
     found = toy_training.train_models(stage, task, {"v": DIFFUSION, "flow": FLOW_MATCHING}, TITLES)
     flow = found["flow"].model
     found |= toy_training.train_models(stage, task, {"reflow": partial(baselines.Reflow, flow)}, TITLES)
-    noise = diffusion2d.initial_noise(task.seed)
-    paths_by_nfe = {name: {n: t.model.path(noise, n) for n in NFES} for name, t in found.items()}
-    paths = {name: each[nfe].numpy() for name, each in paths_by_nfe.items()}
+    # The chart shows every NFE: kept under the task alone, another `nfe` finds its path among them.
+    paths_by_nfe, ratios = memo("flow-paths", task, lambda: _paths_and_ratios(found, task))
+    paths = {name: each[nfe] for name, each in paths_by_nfe.items()}
+    panels = toy_training.kept_panels(
+        ("flow", task, nfe), lambda: [_paths_panel(TITLES[name], path, task) for name, path in paths.items()]
+    )
     with stage.picture:
         player.play(
-            [_paths_panel(TITLES[name], path, task) for name, path in paths.items()],
+            panels,
             [f"evaluation {i} of {nfe}" for i in range(nfe + 1)],
             [_caption(i, paths, task) for i in range(nfe + 1)],
             title=f"Sampling trajectories from noise to {task.shape}",
@@ -180,7 +188,6 @@ def flow_matching(stage: Stage, task: ToyTask, nfe: int) -> None:
             name=f"trajectories-{task.shape.replace(' ', '-')}",
             main=list(paths).index("flow"),
         )
-    ratios = {name: baselines.path_length_ratio(each[NFES[-1]]) for name, each in paths_by_nfe.items()}
     right = (
         options[0]
         if ratios["flow"] < MAX_STRAIGHT_RATIO
@@ -201,7 +208,7 @@ def flow_matching(stage: Stage, task: ToyTask, nfe: int) -> None:
         "al. 2023, arXiv 2209.03003, section 3). The training loss tells how much the velocities of paths through the same "
         f"state differ: {losses['flow']:.2f} at the end for flow matching, {losses['reflow']:.3f} for reflow."
     )
-    ends = {name: [task.distance(each[n][-1].numpy()) for n in NFES] for name, each in paths_by_nfe.items()}
+    ends = {name: [task.distance(each[n][-1]) for n in NFES] for name, each in paths_by_nfe.items()}
     charts.show(
         charts.distance_by_few_nfe(
             {TITLES[n]: (SERIES[n], NFES, far) for n, far in ends.items()}, theme.palette()
@@ -226,6 +233,17 @@ def flow_matching(stage: Stage, task: ToyTask, nfe: int) -> None:
             "Diffusion 3 is trained this way (Esser et al. 2024, arXiv 2403.03206)."
         )
     source.show(diffusion2d.Diffusion, baselines.Reflow)
+
+
+def _paths_and_ratios(
+    found: Mapping[str, Training[diffusion2d.Diffusion]], task: ToyTask
+) -> tuple[dict[str, dict[int, np.ndarray]], dict[str, float]]:
+    """The sampling trajectories of each model by NFE, (NFE + 1, N, 2), and the `path_length_ratio` of the longest."""
+    noise = diffusion2d.initial_noise(task.seed)
+    paths = {name: {n: t.model.path(noise, n) for n in NFES} for name, t in found.items()}
+    ratios = {name: baselines.path_length_ratio(each[NFES[-1]]) for name, each in paths.items()}
+    arrays = {name: {n: path.numpy() for n, path in each.items()} for name, each in paths.items()}
+    return frozen(arrays), ratios
 
 
 def _paths_panel(title: str, path: np.ndarray, task: ToyTask) -> player.Panel:
@@ -270,15 +288,21 @@ def distillation(stage: Stage, task: ToyTask) -> None:
     run = toy_training.train_models(
         stage, task, {"student": partial(baselines.DistilledStudent, teacher.model)}, TITLES
     )["student"].snapshots
-    noise = diffusion2d.initial_noise(task.seed)
-    many, one = teacher.samples, teacher.model.path(noise, 1)[-1].numpy()
+
+    def in_one() -> np.ndarray:
+        return frozen(teacher.model.path(diffusion2d.initial_noise(task.seed), 1)[-1].numpy())
+
+    many, one = teacher.samples, memo("distillation-teacher-in-one", task, in_one)
     far = {"many": task.distance(many), "one": task.distance(one)}
     learned = [task.distance(s.samples) for s in run]
-    panels = [
-        toy_training.panel("student", run, task.shown_data, "NFE 1"),
-        _still_panel("teacher", f"NFE {diffusion2d.SAMPLING_STEPS}", many, len(run), task),
-        _still_panel("teacher", "NFE 1", one, len(run), task),
-    ]
+    panels = toy_training.kept_panels(
+        ("distillation", task),
+        lambda: [
+            toy_training.panel("student", run, task.shown_data, "NFE 1"),
+            _still_panel("teacher", f"NFE {diffusion2d.SAMPLING_STEPS}", many, len(run), task),
+            _still_panel("teacher", "NFE 1", one, len(run), task),
+        ],
+    )
     captions = [
         f"Distance: student {d:.2f}, teacher {far['many']:.2f} (NFE {diffusion2d.SAMPLING_STEPS}), "
         f"{far['one']:.2f} (NFE 1)."

@@ -112,7 +112,7 @@ def cond_and_uncond(settings: Settings, stage: Stage) -> None:
     predictions = memo(
         "guidance-predictions",
         run,
-        lambda: guidance_analysis.cond_uncond(run.trajectory(), settings, denoiser),
+        lambda: run.predictions or guidance_analysis.cond_uncond(run.trajectory(), settings, denoiser),
     )
     difference = derived(predictions, _difference)
     most = int(difference.argmax())

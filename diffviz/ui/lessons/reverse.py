@@ -102,13 +102,12 @@ def panels(run: Run, view: str) -> tuple[tuple[str, ...], list[player.Panel]]:
 
     Without guidance x̂₀ is the conditional prediction, and ε̂ is shown in either view.
     """
-    conditional = run.conditional
-    if view != "conditional" or conditional is None:
+    if view != "conditional" or (predictions := run.predictions) is None:
         return ("x", "x0", "eps"), []
 
     def frames() -> np.ndarray:
         last = run.trajectory().frames("x0", [run.trajectory().steps])
-        return frozen(np.concatenate([to_uint8(_conditional_images(run, conditional)), last]))
+        return frozen(np.concatenate([to_uint8(_conditional_images(run, predictions.cond)), last]))
 
     shown = memo("reverse-conditional-frames", (run.settings, run.recorded), frames)
     space = live.space(run.settings.model)
@@ -142,11 +141,11 @@ def predictions_by_step(run: Run) -> None:
     first, finished = float(detail[0]), float(detail[-1])
     st.markdown(space.say(_predictions_text(run, first, finished, space)))
     lines = {"x0": detail[:-1]}
-    if (conditional := run.conditional) is not None:
+    if (predictions := run.predictions) is not None:
         lines["cond"] = memo(
             "reverse-conditional-detail",
             (settings, run.recorded),
-            lambda: reverse_trajectory.detail_rms(_conditional_images(run, conditional)),
+            lambda: reverse_trajectory.detail_rms(_conditional_images(run, predictions.cond)),
         )
     steps = 1 + np.array(run.derive(frame_captions.shown_frames))
     names = {

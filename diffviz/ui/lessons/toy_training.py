@@ -13,7 +13,7 @@ import torch
 
 from diffviz.toy import diffusion2d
 from diffviz.ui import theme, turns
-from diffviz.ui.cache import memo
+from diffviz.ui.cache import by_content, frozen, memo
 from diffviz.ui.components import player
 from diffviz.ui.prediction import ask_prediction
 from diffviz.ui.stage import Stage
@@ -24,6 +24,8 @@ DATA = 1000
 CLOSE = 0.06  # distance of samples to the data: two samples of the data themselves are about 0.03 apart
 SNAPSHOTS = 24
 MAX_MODELS = 30  # trained networks a visitor may have
+
+_distance = by_content(diffusion2d.max_nn_distance)  # takes milliseconds, and each rerun asks for dozens
 
 Model = TypeVar("Model", bound=diffusion2d.GenerativeModel)
 
@@ -61,7 +63,7 @@ class ToyTask:
 
     def distance(self, points: np.ndarray) -> float:
         """Distance of points (N, 2) to the training points, see `diffusion2d.max_nn_distance`."""
-        return diffusion2d.max_nn_distance(points, self.shown_data)
+        return _distance(points, self.shown_data)
 
 
 def train_models(
@@ -148,6 +150,14 @@ def panel(title: str, run: Sequence[diffusion2d.Snapshot], data: np.ndarray, lab
     """A network's samples at each snapshot, on the data in grey."""
     frames = np.stack([points_image(s.samples, "prediction", backdrop(data)) for s in run])
     return player.Panel(title, label or "so far", "prediction", frames)
+
+
+def kept_panels(settings: object, make: Callable[[], list[player.Panel]]) -> list[player.Panel]:
+    """The visitor's panels of these `settings`, which name the part of a lesson too, drawn once.
+
+    One place for all parts: the frames of one take up to 20 MB, and only the part in sight asks for its own again.
+    """
+    return memo("toy-panels", settings, lambda: frozen(make()))
 
 
 def distance_chart(title: str, far: Sequence[float], top: float) -> player.Chart:

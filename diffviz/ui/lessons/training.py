@@ -17,7 +17,7 @@ from diffviz.imaging.pixels import from_uint8, to_uint8
 from diffviz.models import checkpoints
 from diffviz.toy import diffusion2d
 from diffviz.ui import charts, live, source, theme
-from diffviz.ui.cache import by_content, derived
+from diffviz.ui.cache import by_content, derived, frozen, memo
 from diffviz.ui.components import gallery, player
 from diffviz.ui.image_input import Picture
 from diffviz.ui.lessons import toy_training
@@ -252,7 +252,7 @@ def train_toy(stage: Stage, shape: str, target: str, steps: int, seed: int) -> N
     run = toy_training.train_models(stage, task, {target: MODELS[target]}, TARGET_TITLES)[target].snapshots
     far = [task.distance(s.samples) for s in run]
     with stage.picture:
-        _play(run, far, task)
+        _play(run, far, task, target)
     st.markdown(
         f"{_when_near(guess, [s.step for s in run], far)} Each training step takes {diffusion2d.BATCH} points, each with "
         "fresh noise and a random timestep. The networks for images are trained in the same way, with v as the target."
@@ -300,13 +300,17 @@ def _when_near(guess: str, steps: Sequence[int], far: Sequence[float]) -> str:
     return f"{told}."
 
 
-def _play(run: Sequence[diffusion2d.Snapshot], far: Sequence[float], task: ToyTask) -> None:
+def _play(run: Sequence[diffusion2d.Snapshot], far: Sequence[float], task: ToyTask, target: str) -> None:
     loss = [run[1].loss, *(s.loss for s in run[1:])]  # before the first step there is none
-    data = toy_training.data_panel(task.shown_data, len(run))
+
+    def panels() -> list[player.Panel]:
+        data = toy_training.data_panel(task.shown_data, len(run))
+        return [data, toy_training.panel("samples", run, task.shown_data, "of the network so far")]
+
     toy_training.play_training(
         task,
         run,
-        [data, toy_training.panel("samples", run, task.shown_data, "of the network so far")],
+        toy_training.kept_panels(("train", task, target), panels),
         [
             f"After {s.step} training steps the samples are {d:.2f} from the data"
             + (f"; the loss is {s.loss:.2f}." if s.step else ": the network is untrained.")
@@ -332,12 +336,14 @@ def _all_targets(stage: Stage, task: ToyTask) -> None:
         return
     found = toy_training.train_models(stage, task, MODELS, TARGET_TITLES)
     far = {name: task.distance(training.samples) for name, training in found.items()}
+
+    def images() -> list[np.ndarray]:
+        drawn = [toy_training.panel(name, t.snapshots[-1:], task.shown_data) for name, t in found.items()]
+        return frozen([panel.frames[0] for panel in drawn])
+
     st.html(
         gallery.row(
-            [
-                toy_training.panel(name, t.snapshots[-1:], task.shown_data).frames[0]
-                for name, t in found.items()
-            ],
+            memo("train-all-targets", task, images),
             list(TARGET_TITLES.values()),
             [f"{d:.3f} from the data" for d in far.values()],
             SIDE,

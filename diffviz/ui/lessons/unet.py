@@ -29,7 +29,7 @@ from diffviz.ui.cache import by_content, derived, digest, frozen, memo, share, s
 from diffviz.ui.components import gallery, player, unet_diagram
 from diffviz.ui.controls import Controls
 from diffviz.ui.prediction import ask_prediction, verdict
-from diffviz.ui.stage import Stage
+from diffviz.ui.stage import PLAIN, Stage
 
 STEPS = 16
 # Prompts whose mean vectors are compared with the first one's.
@@ -386,7 +386,7 @@ def _compared(settings: Settings, plain: Trajectory, changed: Trajectory) -> une
 def _measured(found: unet_probe.Comparison, prompt: str) -> str:
     """What a switch has changed in the finished image, and what that counts as."""
     ranks = (
-        f"“{prompt}” is no label of our classifier, so whether the image still shows it is for you to judge"
+        f"“{PLAIN.sub('', prompt)}” is no label of our classifier, so whether the image still shows it is for you to judge"
         if found.ranks is None
         else f"“{prompt}” is number {found.ranks[0]} of our classifier's labels for the untouched image and number "
         f"{found.ranks[1]} for this one (lost: no longer among the first {unet_probe.FIRST})"

@@ -39,7 +39,7 @@ def show() -> None:
         st.success(f"All six are in the right order: {letters}. {item.explanation}", icon=":material/check:")
         from diffviz.ui.practice.live_answers import stages_live  # needs torch: not for those who only read
 
-        stages_live()
+        stages_live(state.get("version", 0))
     else:
         stage = item.stages[state["order"][result.first_wrong]]
         st.warning(

@@ -57,7 +57,7 @@ def _compare(item: content.Prediction, state: dict) -> None:
     st.text(state["own"][item.id])  # as typed: no Markdown in it is rendered
     from diffviz.ui.practice.live_answers import ANSWERS  # needs torch: not for those who only read
 
-    ANSWERS[item.id]()
+    ANSWERS[item.id](state["round"])
     st.info(item.answer)
     st.markdown("Compare: which of these points are in your prediction?")
     before = state["met"].get(item.id, [])

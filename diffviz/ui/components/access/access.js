@@ -97,8 +97,10 @@ function toPlayer(event) {
   event.stopPropagation();
   for (const host of document.querySelectorAll("[data-dv-ready] *")) {
     const play = host.shadowRoot?.querySelector(".dv-play");
-    if (play) return play.focus();
+    if (play && !play.closest("[inert]")) return play.focus(); // a player behind a question takes no focus
   }
+  const question = document.querySelectorAll(CONTROLS.split(", ").map((c) => `.st-key-question ${c}`).join());
+  [...question].find((e) => usable(e) && e.tabIndex >= 0)?.focus();
 }
 
 export default function () {

@@ -37,16 +37,14 @@ function unpack(payload) {
 }
 
 // The title of a panel, written only where it changes: the symbol in it may be a button of its own (symbols.js), and what
-// is in focus is not taken away.
+// is in focus is not taken away without need.
 function entitle(shown, [symbol, text]) {
   const { label } = shown;
-  if (shown.title?.[0] === symbol && shown.title?.[1] === text) return false;
+  if (shown.title?.[0] === symbol && shown.title?.[1] === text) return;
   shown.title = [symbol, text];
-  const held = label.querySelector("b").contains(label.getRootNode().activeElement);
   label.querySelector("b").textContent = symbol;
   label.querySelector("small").textContent = text;
   label.querySelector("button:not(.dv-symbol)").setAttribute("aria-label", `Show ${symbol}, ${text}, large`);
-  return held;
 }
 
 function makePanel(panel, size) {
@@ -134,6 +132,18 @@ export default function ({ parentElement, data, setTriggerValue }) {
   // Behind a question the player is to be seen and not to be used.
   root.inert = Boolean((root.getRootNode().host ?? root).closest("[class*=st-key-locked]"));
 
+  // A browser takes the focus from what is taken away, hidden or disabled, and gives it to the page: a reader with a
+  // keyboard has lost the player. `held` is what has the focus in it; after a change the scrubber takes over where needed.
+  const focused = () => {
+    const held = root.getRootNode().activeElement;
+    return root.contains(held) ? held : null;
+  };
+  const keepFocus = (held) => {
+    if (held && (!held.isConnected || held.disabled || held.hidden)) scrub.focus({ preventScroll: true });
+  };
+
+  const held = focused();
+  const heldPanel = [...find("panels").children].findIndex((box) => box.contains(held)); // made anew below
   root.setAttribute("aria-label", header.title);
   root.dataset.panels = header.panels.length;
   root.classList.toggle("picking", Boolean(header.pick));
@@ -160,6 +170,8 @@ export default function ({ parentElement, data, setTriggerValue }) {
   fix.hidden = !header.button;
   fix.textContent = header.button;
   on(fix, "click", () => setTriggerValue("fix", frame));
+  if (panels[heldPanel]) panels[heldPanel].label.querySelector("button").focus({ preventScroll: true });
+  else keepFocus(held);
   scrub.max = last;
   play.innerHTML = icon("play");
   for (const name of ["back", "next", "loop", "smooth", "pen", "help", "full"]) find(name).innerHTML = icon(name);
@@ -213,11 +225,12 @@ export default function ({ parentElement, data, setTriggerValue }) {
 
   function draw() {
     if (!ready) return;
+    const held = focused();
     const [y, x] = [Math.floor(frame / header.columns), frame % header.columns];
     panels.forEach((shown, i) => {
       const { pen, canvas, panel } = shown;
       pen.drawImage(ready[i], x * width, y * height, width, height, 0, 0, width, height);
-      if (entitle(shown, (frame === last && panel.at_end) || [panel.symbol, panel.label])) scrub.focus({ preventScroll: true });
+      entitle(shown, (frame === last && panel.at_end) || [panel.symbol, panel.label]);
       const seen = panel.locked ? "hidden until the guess is made" : header.readouts[frame];
       canvas.setAttribute("aria-label", `${shown.title.join(" ")}, ${seen}`);
     });
@@ -230,6 +243,7 @@ export default function ({ parentElement, data, setTriggerValue }) {
     find("readout").textContent = header.readouts[frame];
     find("back").disabled = frame === 0;
     find("next").disabled = frame === last;
+    keepFocus(held);
   }
 
   function go(to) {

@@ -98,21 +98,44 @@ export default function ({ parentElement, data, setStateValue }) {
     event.preventDefault();
   });
 
-  const swatches = data.colours.map(([name, colour]) => {
-    const button = document.createElement("button");
-    button.type = "button";
-    button.style.background = colour ?? "none";
-    button.textContent = data.named ? name : "";
-    button.setAttribute("role", "radio");
-    button.setAttribute("aria-label", name);
-    on(button, "click", () => { memory.colour = colour; mark(); });
-    return [button, colour];
-  });
-  root.querySelector(".dv-colours").replaceChildren(...swatches.map(([button]) => button));
-  function mark() {
-    for (const [button, colour] of swatches) button.setAttribute("aria-checked", colour === memory.colour);
+  // The colours are made once, not at each call: one that is in focus keeps it. As in any radio group Tab stops at the
+  // chosen one only, and arrows choose.
+  const colours = root.querySelector(".dv-colours");
+  const choose = (button) => {
+    memory.colour = data.colours[[...colours.children].indexOf(button)][1];
+    for (const other of colours.children) {
+      other.setAttribute("aria-checked", other === button);
+      other.tabIndex = other === button ? 0 : -1;
+    }
+  };
+  const offered = JSON.stringify([data.colours, data.named]);
+  if (memory.offered !== offered) {
+    memory.offered = offered;
+    colours.replaceChildren(...data.colours.map(([name, colour]) => {
+      const button = document.createElement("button");
+      button.type = "button";
+      button.style.background = colour ?? "none";
+      button.textContent = data.named ? name : "";
+      button.setAttribute("role", "radio");
+      button.setAttribute("aria-label", name);
+      return button;
+    }));
+    choose(colours.children[Math.max(0, data.colours.findIndex(([, colour]) => colour === memory.colour))]);
   }
-  mark();
+  on(colours, "click", (event) => {
+    const button = event.target.closest("button");
+    if (button) choose(button);
+  });
+  on(colours, "keydown", (event) => {
+    const by = { ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1 }[event.key];
+    const all = [...colours.children];
+    const at = all.indexOf(event.target);
+    if (!by || at < 0) return;
+    event.preventDefault();
+    const next = all[(at + by + all.length) % all.length];
+    choose(next);
+    next.focus();
+  });
   on(root.querySelector(".dv-undo"), "click", () => {
     const before = memory.undo.pop();
     if (before) { pen.putImageData(before, 0, 0); send(); }
