@@ -86,8 +86,13 @@ def test_the_focus_stays_in_the_player_when_the_button_that_has_it_is_disabled(t
     player = page.locator(".dv-player[data-ready]")
     back, on = (player.get_by_role("button", name=f"One step {where}") for where in ("back", "on"))
     slider = player.get_by_role("slider", name="Frame")
+    rest(page)
+    slider.focus()
+    page.keyboard.press("End")  # which also ends what may still be playing
+    expect(on).to_be_disabled()
     back.focus()
     page.keyboard.press("Enter")
+    expect(on).to_be_enabled()
     expect(back).to_be_focused()
     on.focus()
     page.keyboard.press("Enter")
