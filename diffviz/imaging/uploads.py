@@ -216,12 +216,8 @@ def mask(marked: Image.Image | np.ndarray) -> np.ndarray:
             return np.asarray(colours).any(0) & (alpha > 0)
         if picture.mode == "LAB":
             raise ValueError("a mask in the colours of LAB cannot be read: convert it to RGB")
-        unlike = picture.mode in (
-            "P",
-            "CMYK",
-            "YCbCr",
-            "HSV",
-        )  # in which black is not all zeros, or other colours are
+        # In these black is not all zeros, or is not alone in being so.
+        unlike = picture.mode in ("P", "CMYK", "YCbCr", "HSV")
         values = np.asarray(picture.convert("RGB") if unlike else picture)
         return np.asarray(values.any(-1) if values.ndim == 3 else values != 0)
     values = np.asarray(marked)

@@ -85,9 +85,8 @@ def _trajectory(
         if arrival:
             states = _shown(states, x0, schedule, total)
         run = frozen(forward_trajectory.record_forward(x0, states, chosen, total))
-        share(
-            key, run, run.x.nbytes + run.signal.nbytes
-        )  # also what was shown: the next rerun looks for it here
+        # What was shown on arrival too: the next rerun looks for it here.
+        share(key, run, run.x.nbytes + run.signal.nbytes)
     return run
 
 
