@@ -126,7 +126,9 @@ def test_the_finished_image_of_a_long_run_is_saved_to_the_bit():
     exact = sample_trajectory(settings)
     kept = live.Run(settings, list(live.sample_steps(settings)))
     kept.finish()
-    assert kept.nbytes < exact.x.nbytes * 3
+    assert (
+        kept.nbytes < exact.x.nbytes * 5
+    )  # of which there are five: x, x0, eps and the two that guidance uses
     assert np.array_equal(kept.trajectory().x[-1], exact.x[-1])
 
 
