@@ -483,7 +483,8 @@ def test_samplers_run_in_lanes_and_their_paths_grow_with_the_evaluations(page):
 
 def guess_first(page):
     expect(page.get_by_text("Guess first.")).to_be_visible(timeout=60_000)
-    page.locator("[data-testid=stButtonGroup]:not(.st-key-parts *) button").first.click(timeout=120_000)  # other tests may keep both cores busy
+    option = page.locator("[data-testid=stButtonGroup]:not(.st-key-parts *) button").first
+    option.click(timeout=120_000)  # other tests may keep both cores busy
 
 
 def test_the_nearest_drawings_and_the_chart_appear_once_guessed(page):
