@@ -26,10 +26,8 @@ from bench.browser import CHROMIUM, FLAGS
 from bench.server import AppServer
 
 PAGES = {"home": "/", "forward": "/forward", "reverse": "/reverse"}
-NEIGHBOURS = {
-    "forward": "/reverse",
-    "reverse": "/forward",
-}  # a page that hands its seed on, to come from by the menu
+# A page that hands its seed on, to come from by the menu.
+NEIGHBOURS = {"forward": "/reverse", "reverse": "/forward"}
 FIRST = ".dv-panel img, .dv-panel canvas"
 READY = ".dv-player[data-ready]"
 REPEATS = 5

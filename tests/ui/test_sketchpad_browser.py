@@ -15,11 +15,18 @@ def painted(pad):
     )
 
 
-def test_one_undo_takes_back_one_stroke_after_several_reruns(browser, server):
+@pytest.fixture
+def page(browser, server):
+    """The forward process with the pad to draw on."""
     context = browser.new_context(viewport={"width": 1280, "height": 1000}, base_url=server.url)
     context.set_default_timeout(60_000)
     page = context.new_page()
     page.goto("/forward?picture=Draw&T=10")
+    yield page
+    context.close()
+
+
+def test_one_undo_takes_back_one_stroke_after_several_reruns(page):
     pad = page.locator(".dv-sketch canvas")
     expect(pad).to_be_visible()
     rest(page)
@@ -39,14 +46,9 @@ def test_one_undo_takes_back_one_stroke_after_several_reruns(browser, server):
         undo.click()
         assert painted(pad) == left
         rest(page)
-    context.close()
 
 
-def test_the_colours_are_one_radio_group_to_the_keyboard_and_keep_the_focus_over_reruns(browser, server):
-    context = browser.new_context(viewport={"width": 1280, "height": 1000}, base_url=server.url)
-    context.set_default_timeout(60_000)
-    page = context.new_page()
-    page.goto("/forward?picture=Draw&T=10")
+def test_the_colours_are_one_radio_group_to_the_keyboard_and_keep_the_focus_over_reruns(page):
     sketch = page.locator(".dv-sketch")
     pad, colours = sketch.locator("canvas"), sketch.get_by_role("radio")
     expect(pad).to_be_visible()
@@ -72,4 +74,3 @@ def test_the_colours_are_one_radio_group_to_the_keyboard_and_keep_the_focus_over
     rest(page)
     expect(colours.nth(1)).to_be_checked()
     expect(sketch.get_by_role("radio", checked=True)).to_have_count(1)
-    context.close()

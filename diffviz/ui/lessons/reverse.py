@@ -102,12 +102,13 @@ def panels(run: Run, view: str) -> tuple[tuple[str, ...], list[player.Panel]]:
 
     Without guidance x̂₀ is the conditional prediction, and ε̂ is shown in either view.
     """
-    if view != "conditional" or (predictions := run.predictions) is None:
+    # One state has no step to explain.
+    if view != "conditional" or not run.settings.guided or run.recorded < 2:
         return ("x", "x0", "eps"), []
 
     def frames() -> np.ndarray:
         last = run.trajectory().frames("x0", [run.trajectory().steps])
-        return frozen(np.concatenate([to_uint8(_conditional_images(run, predictions.cond)), last]))
+        return frozen(np.concatenate([to_uint8(_conditional_images(run)), last]))
 
     shown = memo("reverse-conditional-frames", (run.settings, run.recorded), frames)
     space = live.space(run.settings.model)
@@ -115,12 +116,15 @@ def panels(run: Run, view: str) -> tuple[tuple[str, ...], list[player.Panel]]:
     return ("x", "x0"), [player.Panel(space.image_of("x̂₀(c)"), what, "conditional", shown)]
 
 
-def _conditional_images(run: Run, conditional: np.ndarray) -> np.ndarray:
+def _conditional_images(run: Run) -> np.ndarray:
     """x0_hat(c), of each state of the visitor's run but the last, as images (F, 3, S, S) at its shown frames."""
 
     def compute() -> np.ndarray:
+        both = run.predictions  # looked up here: those of a long run are converted each time
+        if both is None:
+            raise ValueError("guidance did not act at all states of this run")
         at = frame_captions.shown_frames(run.trajectory(), run.settings.frames)[:-1]
-        return checkpoints.load(run.settings.model).decode_states(conditional[at])
+        return checkpoints.load(run.settings.model).decode_states(both.cond[at])
 
     return memo("reverse-conditional-images", (run.settings, run.recorded), compute)
 
@@ -141,11 +145,11 @@ def predictions_by_step(run: Run) -> None:
     first, finished = float(detail[0]), float(detail[-1])
     st.markdown(space.say(_predictions_text(run, first, finished, space)))
     lines = {"x0": detail[:-1]}
-    if (predictions := run.predictions) is not None:
+    if settings.guided:
         lines["cond"] = memo(
             "reverse-conditional-detail",
             (settings, run.recorded),
-            lambda: reverse_trajectory.detail_rms(_conditional_images(run, predictions.cond)),
+            lambda: reverse_trajectory.detail_rms(_conditional_images(run)),
         )
     steps = 1 + np.array(run.derive(frame_captions.shown_frames))
     names = {
