@@ -19,7 +19,7 @@ from diffviz.lessons.pages import FORMER_SLUGS
 from diffviz.serving import engine, remote, security
 from diffviz.serving.compression import CompressedFiles
 from diffviz.serving.first_paint import StyledStartPage
-from diffviz.ui import errors, frame, turns
+from diffviz.ui import errors, frame, opening, turns
 
 START_PAGE = Path(st.__file__).with_name("static") / "index.html"  # Streamlit's, for every address
 EVERY_ADDRESS = (None, "", "0.0.0.0", "::")  # what listens everywhere is reached as localhost
@@ -63,7 +63,7 @@ app = st.App(
     middleware=[
         *headers_and_hosts,
         Middleware(CompressedFiles),
-        Middleware(StyledStartPage, head=frame.first_paint()),
+        Middleware(StyledStartPage, head=frame.first_paint(), body=opening.body()),
     ],
     lifespan=running,
     on_script_error=errors.report,

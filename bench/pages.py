@@ -4,11 +4,12 @@
     python -m bench.pages --mbit 20     # over a network of 20 Mbit a second and 20 ms, as a visitor of a class may have
 
 Every page is opened on a fresh server (nothing imported yet, no cache in the browser) and once more on the
-warm one by a new visitor; then by an address in a browser that has been here before and keeps the scripts, and from
-the menu, both with a seed that nobody has asked for, the median of REPEATS. "first frame" is when the first image of
-a run is on screen, "player" when the run is done and can be played. Both are given as ratios to the bare run
-(bench/bare.py): the same network run with nothing around it, opened in the same way in the same minute, by a new
-browser on the warm server for those two. Last: the server's memory with one and with ten visitors.
+warm one by a new visitor; in both, "recorded" is when the recorded run of the start page is on screen. Then by an
+address in a browser that has been here before and keeps the scripts, and from the menu, both with a seed that nobody
+has asked for, the median of REPEATS. "first frame" is when the first image of a run is on screen, "player" when the
+run is done and can be played. Both are given as ratios to the bare run (bench/bare.py): the same network run with
+nothing around it, opened in the same way in the same minute, by a new browser on the warm server for those two. Last:
+the server's memory with one and with ten visitors.
 """
 
 from __future__ import annotations
@@ -31,13 +32,18 @@ NEIGHBOURS = {"forward": "/reverse", "reverse": "/forward"}
 FIRST = ".dv-panel img, .dv-panel canvas"
 READY = ".dv-player[data-ready]"
 REPEATS = 5
+# Milliseconds from the navigation until the recorded run's image is decoded and a frame is drawn with it.
+RECORDED = """addEventListener('DOMContentLoaded', () => document.querySelector('#dv-opening img')?.decode().then(
+  () => requestAnimationFrame(() => requestAnimationFrame((now) => { window.recorded = now }))));"""
 LATENCY = 20  # milliseconds of a network whose rate is given
 
 
 def visit(browser: Browser, url: str, player: bool, mbit: float = 0) -> dict[str, float]:
-    """Open a page as a new visitor: seconds to the first frame and to the player, and bytes received."""
+    """Open a page as a new visitor: seconds to the recorded run, if there is one, to the first frame and to the player, and
+    bytes received."""
     context = browser.new_context()
     page = context.new_page()
+    page.add_init_script(RECORDED)
     received = [0]
     tools = context.new_cdp_session(page)
     tools.send("Network.enable")
@@ -54,6 +60,8 @@ def visit(browser: Browser, url: str, player: bool, mbit: float = 0) -> dict[str
     )
     seconds = timed(page, lambda: page.goto(url), player)
     page.wait_for_timeout(1500)
+    if recorded := page.evaluate("window.recorded ?? null"):
+        seconds["recorded"] = recorded / 1000
     context.close()
     return {**seconds, "kb": received[0] / 1000}
 
@@ -123,6 +131,8 @@ def main() -> None:
             for when, row in all_ways(browser, path, mbit, name).items():
                 base = bare["fresh" if when == "fresh" else "warm"]["first"]
                 received = f"{row['kb']:9.0f} kB" if "kb" in row else ""
+                if "recorded" in row:
+                    received += f"   recorded {row['recorded']:.2f} s"
                 print(
                     f"{name:10}{when:8}{row['first']:10.2f} s = ×{row['first'] / base:4.2f}"
                     f"{row['player']:9.2f} s = ×{row['player'] / base:4.2f}{received}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
@@ -305,3 +306,11 @@ def test_the_index_that_torch_comes_from_is_the_builders_to_name():
     assert "\nARG TORCH_INDEX\n" in image  # without a default
     assert '--extra-index-url "$TORCH_INDEX"' in image and "${TORCH_INDEX:?" in compose
     assert not re.findall(r"https?://(?!localhost)\S+", image)
+
+
+def test_the_image_of_the_pages_asks_nobody_elsewhere_for_its_address():
+    image = (DEPLOY / "Dockerfile").read_text()
+    (command,) = re.findall(r'^CMD (\["streamlit".+?\])$', image.replace("\\\n", ""), re.M)
+    options = json.loads(command)[3:]
+    # Listening everywhere and without an address to print, Streamlit asks a server elsewhere for its own.
+    assert dict(zip(options[::2], options[1::2], strict=True))["--browser.serverAddress"] == "localhost"

@@ -1,4 +1,5 @@
-"""The pages' style sheet within the start page that the server sends, so that it is there before the first element is."""
+"""What the server adds to the start page that it sends, so that it is there before the first element is: the pages' style
+sheet, and what is seen until then."""
 
 from __future__ import annotations
 
@@ -7,14 +8,15 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 
 class StyledStartPage:
-    """Puts HTML at the end of the head of every HTML answer that is a page, and no file to download.
+    """Puts HTML at the end of the head of every HTML answer that is a page, and no file to download, and at the beginning
+    of its body.
 
     Such an answer is not compressed, and has no validators: they would be those of the file, and a browser would keep an
     old style sheet.
     """
 
-    def __init__(self, app: ASGIApp, head: str) -> None:
-        self.app, self.head = app, head.encode()
+    def __init__(self, app: ASGIApp, head: str, body: str = "") -> None:
+        self.app, self.head, self.body = app, head.encode(), body.encode()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http" or scope["method"] != "GET":
@@ -44,6 +46,7 @@ class StyledStartPage:
                 if message.get("more_body"):
                     return
                 whole = body.replace(b"</head>", self.head + b"</head>", 1)
+                whole = whole.replace(b"<body>", b"<body>" + self.body, 1)
                 headers = MutableHeaders(scope=start)
                 headers["content-length"] = str(len(whole))
                 for name in ("etag", "last-modified"):

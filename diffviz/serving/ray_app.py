@@ -81,6 +81,7 @@ def main() -> None:
     # processes have this from the one that starts them.
     for setting in ("READY", "HEALTH"):
         os.environ.setdefault(f"RAY_SERVE_PROXY_{setting}_CHECK_TIMEOUT_S", "60")
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # otherwise it tells its makers how it is used
     for ending in (signal.SIGTERM, signal.SIGINT):  # by an exception, so that Ray's processes are ended too
         signal.signal(ending, lambda *_: sys.exit(0))
     _patiently(lambda: ray.init(include_dashboard=False))

@@ -30,7 +30,7 @@ from diffviz.lessons.pages import BY_SLUG as BY_SLUG
 from diffviz.lessons.pages import HOME, Lesson
 from diffviz.paths import ASSETS
 from diffviz.serving import engine
-from diffviz.ui import terms, theme, turns
+from diffviz.ui import opening, terms, theme, turns
 from diffviz.ui.classroom import bar
 from diffviz.ui.components import access, navigation, symbols
 
@@ -108,7 +108,7 @@ def style_sheet(presenter: bool) -> str:
 
 def first_paint() -> str:
     """HTML for the head of the start page that the server sends: the style, and room for the menu until it comes."""
-    return theme.first_paint(terms.CSS + navigation.CSS + bar.CSS, SIDEBAR_WIDTH)
+    return theme.first_paint(terms.CSS + navigation.CSS + bar.CSS + opening.CSS, SIDEBAR_WIDTH)
 
 
 def _stopped_note() -> None:

@@ -11,6 +11,7 @@ from diffviz.serving.first_paint import StyledStartPage
 
 PAGE = b"<html><head><title>Slides</title></head><body>here</body></html>"
 STYLE = "<style>p { color: red }</style>"
+UNTIL_THEN = "<p>Loading</p>"
 
 
 def sent(**headers):
@@ -19,13 +20,16 @@ def sent(**headers):
     async def page(request):
         return Response(PAGE, media_type="text/html", headers=headers)
 
-    app = Starlette(routes=[Route("/", page)], middleware=[Middleware(StyledStartPage, head=STYLE)])
+    app = Starlette(
+        routes=[Route("/", page)], middleware=[Middleware(StyledStartPage, head=STYLE, body=UNTIL_THEN)]
+    )
     return TestClient(app).get("/")
 
 
-def test_a_page_gets_the_style_at_the_end_of_its_head_and_no_validator():
+def test_a_page_gets_the_style_at_the_end_of_its_head_what_is_seen_first_in_its_body_and_no_validator():
     answer = sent(etag='"1"')
-    assert answer.content == PAGE.replace(b"</head>", STYLE.encode() + b"</head>")
+    styled = PAGE.replace(b"</head>", STYLE.encode() + b"</head>")
+    assert answer.content == styled.replace(b"<body>", b"<body>" + UNTIL_THEN.encode())
     assert int(answer.headers["content-length"]) == len(answer.content) and "etag" not in answer.headers
 
 

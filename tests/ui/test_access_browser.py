@@ -185,3 +185,29 @@ def test_the_first_paint_does_not_jump(visit, path):
 def test_the_empty_stage_moves_while_it_waits_but_not_under_reduced_motion(visit, motion, moves):
     page = visit(f"/reverse?{QUICK}", script=MOVING, reduced_motion=motion)
     assert page.evaluate("window.moved.has('dv-wait')") == moves
+
+
+@pytest.mark.parametrize(("motion", "kind"), [("no-preference", "avif"), ("reduce", "png")])
+def test_a_recorded_run_is_seen_before_streamlits_scripts_have_come_and_gives_way_to_the_page(
+    browser, server, motion, kind
+):
+    context = browser.new_context(base_url=server.url, reduced_motion=motion)
+    page, held = context.new_page(), []
+    # Playwright cannot take a list's own method.
+    page.route("**/static/js/**", lambda route: held.append(route))
+    page.goto("/forward?T=10", wait_until="commit")
+    opening = page.locator("#dv-opening")
+    expect(opening).to_contain_text("recorded run")
+    shown = opening.locator("img")
+    expect(shown).to_be_visible()
+    page.wait_for_function("() => document.querySelector('#dv-opening img').naturalWidth === 64")
+    assert shown.evaluate("i => i.currentSrc").startswith(f"data:image/{kind};")
+    assert held, "no script was held back"
+    page.unroute("**/static/js/**")
+    for route in held:
+        route.continue_()
+    page.wait_for_selector("h1")
+    expect(opening).to_be_hidden()
+    rest(page)
+    expect(opening).to_be_hidden()
+    context.close()

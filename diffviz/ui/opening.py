@@ -1,0 +1,45 @@
+"""What a visitor sees until the first page is there: a recorded run, in the start page that the server sends.
+
+A new browser takes a second or more to start Streamlit, whatever a page does. The images need no script, and are part of
+the HTML: as files they would wait behind Streamlit's scripts. A style rule takes them away when the page has its first
+element. `diffviz.training.build_opening` records them.
+"""
+
+from __future__ import annotations
+
+import base64
+import html
+import json
+
+from diffviz.paths import WEBAPP
+
+FOLDER = WEBAPP / "static"
+# A page has something to show: a title, a sentence, or a dialog, such as on a lost connection.
+_THERE = ':has(:is([data-testid="stMain"] :is(h1, .stMarkdown, .stAlert, .stException), [role="dialog"]))'
+CSS = f"""
+body:not({_THERE}) {{ color-scheme: light dark; background: var(--dv-ground); }} /* Streamlit sets both, later */
+#dv-opening {{ position: fixed; inset: 0; display: grid; place-content: center; justify-items: center; gap: 16px;
+  color: var(--dv-text); font: 16px/1.4 system-ui, sans-serif; text-align: center; pointer-events: none;
+  z-index: 1000000; /* over whatever Streamlit shows before its page */ }}
+#dv-opening img {{ width: 192px; height: 192px; image-rendering: pixelated; border-radius: 8px; }}
+#dv-opening p {{ margin: 0; box-sizing: border-box; width: min(24em, 100vw); padding: 0 1em; text-wrap: balance; }}
+/* Streamlit's own sign of a page that is coming. */
+[data-testid="stAppSkeleton"] {{ display: none; }}
+body{_THERE} #dv-opening {{ display: none; }}
+"""
+
+
+def body() -> str:
+    """HTML for the beginning of the body of the start page."""
+    run = json.loads((FOLDER / "opening.json").read_text())
+    still, moving = (_as_data(f"opening.{kind}", kind) for kind in ("png", "avif"))
+    return (
+        f'<div id="dv-opening"><picture><source media="(prefers-reduced-motion: reduce)" srcset="{still}">'
+        f'<img src="{moving}" alt="" width="{run["size"]}" height="{run["size"]}"></picture>'
+        f"<p>Loading. Meanwhile a recorded run: <q>{html.escape(run['prompt'])}</q>, from noise to an image in "
+        f"{run['steps']} steps.</p></div><noscript><style>#dv-opening {{ display: none; }}</style></noscript>"
+    )
+
+
+def _as_data(name: str, kind: str) -> str:
+    return f"data:image/{kind};base64,{base64.b64encode((FOLDER / name).read_bytes()).decode()}"
