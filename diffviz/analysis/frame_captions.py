@@ -10,6 +10,7 @@ from diffviz.analysis.spaces import LATENTS, PIXELS, Space, space_of
 from diffviz.diffusion.guidance import in_interval
 from diffviz.diffusion.schedules import SCHEDULES
 from diffviz.evaluation.metrics import PER_IMAGE, rmse
+from diffviz.models import checkpoints
 from diffviz.pipelines.trajectory import Trajectory
 
 SQUARES = 8  # the layout of an image is its block averages, with this many blocks a side
@@ -70,7 +71,7 @@ def clipped_share(x0: np.ndarray) -> np.ndarray:
 def guidance_scale(run: Trajectory) -> float | None:
     """The guidance scale of a trajectory that is guided; 1 where nothing guides it, None where its settings do not say."""
     scale = run.settings.get("guidance")
-    guides = _conditioned(run) or run.settings.get("negative")
+    guides = _conditioned(run) or _says(run, "negative")
     return None if scale is None else float(scale) if guides else 1.0
 
 
@@ -81,7 +82,14 @@ def _acts(run: Trajectory, i: int) -> bool:
 
 
 def _conditioned(run: Trajectory) -> bool:
-    return bool(run.settings.get("prompt") or run.settings.get("style"))
+    return bool(run.settings.get("style")) or _says(run, "prompt")
+
+
+def _says(run: Trajectory, field: str) -> bool:
+    """Whether the prompt, or the negative one, has a word that the network knows: others say nothing to it."""
+    text = run.settings.get(field)
+    known = checkpoints.load(run.settings.get("model", checkpoints.DEFAULT)).vocabulary
+    return bool(text and known.read(text).words)
 
 
 def reverse_captions(run: Trajectory, planned: int | None = None) -> list[str]:

@@ -99,13 +99,13 @@ def principal_plane(paths: Mapping[str, np.ndarray]) -> PathPlane:
 
     Distances in the plane are at most those in the full space. PCA leaves the sign of each direction open: here the
     first path ends at the right of where it begins, and its middle lies above the mean of its ends. Raises ValueError
-    for fewer than three points or points that are all the same.
+    for fewer than three points, points that are all the same, or points of one value each.
     """
     flat = {name: np.asarray(path, np.float64).reshape(len(path), -1) for name, path in paths.items()}
     points = np.concatenate(list(flat.values()))
     mean = points.mean(0)
-    if len(points) < 3 or np.allclose(points, mean):
-        raise ValueError("a plane needs three points or more that are not all the same")
+    if len(points) < 3 or points.shape[1] < 2 or np.allclose(points, mean):
+        raise ValueError("a plane needs three points or more, of two values or more, that are not all the same")
     _, singular, directions = np.linalg.svd(points - mean, full_matrices=False)
     variances = singular**2 / (singular**2).sum()
     first = (next(iter(flat.values())) - mean) @ directions[:2].T

@@ -116,7 +116,7 @@ class Trajectory:
             if part:
                 images = to_uint8(self.decode(name, getattr(self, panel)[part]))
                 self.decoded.update({(panel, i): image for i, image in zip(part, images, strict=True)})
-        return np.stack([self.decoded[panel, i] for i in at])
+        return np.stack([self.decoded[panel, i] for i in at]) if len(at) else self.frames(panel, [0])[:0]
 
     def save_gif(self, path: str | Path, panels: Sequence[str] = ("x",), zoom: int = 6) -> Path:
         """Write the trajectory as an animation that rests on the finished image; returns the path.

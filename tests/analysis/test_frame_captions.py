@@ -89,9 +89,23 @@ def test_forward_captions_compare_the_powers_of_image_and_noise():
             "told that α = 0.007 of one is in it",
             "the mean",
         ),
+        ({"guidance": 3.0, "prompt": "xyzzy"}, "estimates the mean of all training images", "clipping"),
+        (
+            {"guidance": 3.0, "prompt": "", "negative": "xyzzy"},
+            "estimates the mean of all training images",
+            "clipping",
+        ),
         ({}, "x̂₀ is the first prediction", "mean of all"),
     ],
-    ids=["guided", "scale 1", "no prompt", "an image is left", "unknown"],
+    ids=[
+        "guided",
+        "scale 1",
+        "no prompt",
+        "an image is left",
+        "no known word",
+        "no known word to lead away from",
+        "unknown",
+    ],
 )
 def test_the_first_caption_says_what_the_prediction_is(settings, says, never):
     run = dataclasses.replace(run_towards(image()), settings=settings)

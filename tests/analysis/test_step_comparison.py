@@ -101,7 +101,7 @@ def test_the_shares_of_a_plane_are_shares_of_the_variance_of_all_points():
     assert (between[1] <= between[0] + 1e-9).all()
 
 
-@pytest.mark.parametrize("points", [np.zeros((2, 3)), np.ones((5, 3))])
+@pytest.mark.parametrize("points", [np.zeros((2, 3)), np.ones((5, 3)), np.arange(5.0)[:, None]])
 def test_points_that_span_no_plane_are_refused(points):
     with pytest.raises(ValueError, match="three points"):
         step_comparison.principal_plane({"a": points})

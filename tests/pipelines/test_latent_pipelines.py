@@ -62,6 +62,13 @@ def test_only_the_frames_asked_for_are_decoded_and_each_once(latent):
     assert asked[3:] == [("x", 4)]
 
 
+def test_no_frames_are_no_images_in_latents_as_in_pixels(latent, tiny):
+    for denoiser, size in ((latent, 64), (tiny, 16)):
+        run = sampled(denoiser)
+        for panel in ("x", "x0", "eps"):
+            assert run.frames(panel, []).shape == (0, size, size, 3)
+
+
 def test_a_copy_of_a_run_shares_what_was_decoded(latent):
     run, asked = counting(sampled(latent))
     run.frames("x0")
