@@ -105,7 +105,9 @@ def principal_plane(paths: Mapping[str, np.ndarray]) -> PathPlane:
     points = np.concatenate(list(flat.values()))
     mean = points.mean(0)
     if len(points) < 3 or points.shape[1] < 2 or np.allclose(points, mean):
-        raise ValueError("a plane needs three points or more, of two values or more, that are not all the same")
+        raise ValueError(
+            "a plane needs three points or more, of two values or more, that are not all the same"
+        )
     _, singular, directions = np.linalg.svd(points - mean, full_matrices=False)
     variances = singular**2 / (singular**2).sum()
     first = (next(iter(flat.values())) - mean) @ directions[:2].T

@@ -18,11 +18,14 @@ FOLDER = WEBAPP / "static"
 _THERE = ':has(:is([data-testid="stMain"] :is(h1, .stMarkdown, .stAlert, .stException), [role="dialog"]))'
 CSS = f"""
 body:not({_THERE}) {{ color-scheme: light dark; background: var(--dv-ground); }} /* Streamlit sets both, later */
+body:not({_THERE}) .stApp {{ background: var(--dv-ground); }} /* and first in colours of its own */
 #dv-opening {{ position: fixed; inset: 0; display: grid; place-content: center; justify-items: center; gap: 16px;
   color: var(--dv-text); font: 16px/1.4 system-ui, sans-serif; text-align: center; pointer-events: none;
   z-index: 1000000; /* over whatever Streamlit shows before its page */ }}
-#dv-opening img {{ width: 192px; height: 192px; image-rendering: pixelated; border-radius: 8px; }}
-#dv-opening p {{ margin: 0; box-sizing: border-box; width: min(24em, 100vw); padding: 0 1em; text-wrap: balance; }}
+#dv-opening img {{ display: block; width: 192px; height: 192px; image-rendering: pixelated; border-radius: 8px; }}
+#dv-opening p {{ font: inherit; margin: 0; box-sizing: border-box; width: min(24em, 100vw); padding: 0 1em;
+  text-wrap: balance; }}
+#dv-opening p + p {{ visibility: hidden; animation: dv-late 0s 20s forwards; }}
 /* Streamlit's own sign of a page that is coming. */
 [data-testid="stAppSkeleton"] {{ display: none; }}
 body{_THERE} #dv-opening {{ display: none; }}
@@ -37,7 +40,9 @@ def body() -> str:
         f'<div id="dv-opening"><picture><source media="(prefers-reduced-motion: reduce)" srcset="{still}">'
         f'<img src="{moving}" alt="" width="{run["size"]}" height="{run["size"]}"></picture>'
         f"<p>Loading. Meanwhile a recorded run: <q>{html.escape(run['prompt'])}</q>, from noise to an image in "
-        f"{run['steps']} steps.</p></div><noscript><style>#dv-opening {{ display: none; }}</style></noscript>"
+        f"{run['steps']} steps.</p><p>This takes longer than it should: reload the page. If that does not help, the "
+        "network in between may block WebSockets, by which the pages are sent.</p></div>"
+        "<noscript><style>#dv-opening { display: none; }</style></noscript>"
     )
 
 

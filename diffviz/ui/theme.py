@@ -69,6 +69,7 @@ def style_sheet(presenter: bool) -> str:
 _ROLES = f":root {{ {''.join(f'--dv-{k}: light-dark({LIGHT[k]}, {DARK[k]});' for k in LIGHT)} }}"
 _KEYFRAMES = (
     "@keyframes dv-wait { from { background-position: 120% 0; } to { background-position: -20% 0; } }"
+    " @keyframes dv-late { to { visibility: visible; } }"
 )
 # Beside the menu of a small screen the text of a player finds room beside its images if these are this tall, and then
 # the scrubber is in sight too.

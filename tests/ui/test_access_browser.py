@@ -192,9 +192,8 @@ def test_a_recorded_run_is_seen_before_streamlits_scripts_have_come_and_gives_wa
     browser, server, motion, kind
 ):
     context = browser.new_context(base_url=server.url, reduced_motion=motion)
-    page, held = context.new_page(), []
-    # Playwright cannot take a list's own method.
-    page.route("**/static/js/**", lambda route: held.append(route))
+    page, held, let_go = context.new_page(), [], []
+    page.route("**/static/js/**", lambda route: route.continue_() if let_go else held.append(route))
     page.goto("/forward?T=10", wait_until="commit")
     opening = page.locator("#dv-opening")
     expect(opening).to_contain_text("recorded run")
@@ -203,7 +202,13 @@ def test_a_recorded_run_is_seen_before_streamlits_scripts_have_come_and_gives_wa
     page.wait_for_function("() => document.querySelector('#dv-opening img').naturalWidth === 64")
     assert shown.evaluate("i => i.currentSrc").startswith(f"data:image/{kind};")
     assert held, "no script was held back"
-    page.unroute("**/static/js/**")
+    late = opening.get_by_text("longer than it should")
+    expect(late).to_be_hidden()
+    assert late.evaluate("p => p.getAnimations().map((a) => a.finish() ?? a.effect.getTiming().delay)") == [
+        20000
+    ]
+    expect(late).to_be_visible()
+    let_go.append(True)
     for route in held:
         route.continue_()
     page.wait_for_selector("h1")
