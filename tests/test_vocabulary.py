@@ -64,6 +64,9 @@ LEGITIMATE = {
     ("diffviz/ui/lessons/training.py", "picture"): "the former title of an option, which old links name",
     ("diffviz/paths.py", "static"): "the folder that Streamlit serves",
     ("diffviz/training/build_dataset.py", "static"): "the folder that Streamlit serves",
+    ("diffviz/training/build_opening.py", "static"): "the folder that Streamlit serves",
+    ("diffviz/ui/opening.py", "static"): "the folder that Streamlit serves",
+    ("diffviz/ui/opening.py", "picture"): "HTML's element of this name",
     ("assets/lessons/objectives.toml", "other ways"): "ways to learn, which the paper compares",
     ("assets/lessons/page_quiz.toml", "pushed"): "what a discriminator does to samples, in a wrong answer",
     (

@@ -31,13 +31,13 @@ def frames(settings: Settings = RUN) -> np.ndarray:
     return sample_trajectory(settings).frames("x")
 
 
-def animation(pictures: np.ndarray) -> bytes:
+def animation(images: np.ndarray) -> bytes:
     """Frames (F, H, W, 3) uint8 as an animated AVIF with a rest on the last.
 
     Every page that is loaded brings these bytes along. DDIM's noise stays in its place from step to step, and AVIF codes
     what changes, in all colours: a WebP of the same noise has one colour for four pixels, or ten times the bytes.
     """
-    first, *rest = [Image.fromarray(picture) for picture in pictures]
+    first, *rest = [Image.fromarray(image) for image in images]
     durations = [FRAME_MS] * len(rest) + [REST_MS]
     buffer = io.BytesIO()
     first.save(
@@ -48,16 +48,16 @@ def animation(pictures: np.ndarray) -> bytes:
 
 def build(folder: Path = FOLDER) -> None:
     """Write the three files."""
-    pictures = frames()
-    (folder / "opening.avif").write_bytes(animation(pictures))
-    (folder / "opening.png").write_bytes(encode_png(pictures[-1]))
+    images = frames()
+    (folder / "opening.avif").write_bytes(animation(images))
+    (folder / "opening.png").write_bytes(encode_png(images[-1]))
     said = {
         "prompt": RUN.prompt,
         "style": RUN.style,
         "seed": RUN.seed,
         "steps": RUN.steps,
         "model": RUN.model,
-        "size": pictures.shape[1],
+        "size": images.shape[1],
         "weights_sha256": checkpoints.manifest()[RUN.model].sha256,
     }
     (folder / "opening.json").write_text(json.dumps(said, indent=1) + "\n")
