@@ -190,6 +190,18 @@ def test_the_sentence_on_steps_follows_from_the_paired_differences(monkeypatch):
     app = open_curve(monkeypatch, curve_of(50, 9, weights_sha256=shipped))
     found = next(m.value for m in app.markdown if "You said" in m.value)
     assert "up to 2 DDIM steps the loss" in found and "is not shown to be below" in found
+    assert "lower KID" not in found
+
+
+def test_the_page_names_the_setting_with_the_lowest_kid_where_that_is_shown_to_be_below_the_reference(
+    monkeypatch,
+):
+    shipped = checkpoints.manifest()["emoji32"].sha256
+    app = open_curve(monkeypatch, curve_of(50, -0.9, -3, -2, -0.5, weights_sha256=shipped))
+    found = next(m.value for m in app.markdown if "You said" in m.value)
+    assert "a lower KID than the reference, DDIM at 3 steps by most: -3000 (95 % interval" in found
+    app = open_curve(monkeypatch, curve_of(50, -0.9, weights_sha256=shipped))  # its interval includes 0
+    assert not any("lower KID than the reference, " in m.value for m in app.markdown)
 
 
 def test_the_figure_shows_its_points_and_the_floor_at_one_scale():
