@@ -1,8 +1,8 @@
 """What a visitor sees until the first page is there: a recorded run, in the start page that the server sends.
 
 A new browser takes a second or more to start Streamlit, whatever a page does. The images need no script, and are part of
-the HTML: as files they would wait behind Streamlit's scripts. A style rule takes them away when the page has its first
-element. `diffviz.training.build_opening` records them.
+the HTML: as files they would wait behind Streamlit's scripts. A style rule hides them when the page has its first
+element, and `components/access` takes them out for good. `diffviz.training.build_opening` records them.
 """
 
 from __future__ import annotations
@@ -17,8 +17,9 @@ FOLDER = WEBAPP / "static"
 # A page has something to show: a title, a sentence, or a dialog, such as on a lost connection.
 _THERE = ':has(:is([data-testid="stMain"] :is(h1, .stMarkdown, .stAlert, .stException), [role="dialog"]))'
 CSS = f"""
-body:not({_THERE}) {{ color-scheme: light dark; background: var(--dv-ground); }} /* Streamlit sets both, later */
-body:not({_THERE}) .stApp {{ background: var(--dv-ground); }} /* and first in colours of its own */
+/* Streamlit sets these later, and first in colours of its own. */
+body:has(#dv-opening):not({_THERE}) {{ color-scheme: light dark; }}
+body:has(#dv-opening):not({_THERE}), body:has(#dv-opening):not({_THERE}) .stApp {{ background: var(--dv-ground); }}
 #dv-opening {{ position: fixed; inset: 0; display: grid; place-content: center; justify-items: center; gap: 16px;
   color: var(--dv-text); font: 16px/1.4 system-ui, sans-serif; text-align: center; pointer-events: none;
   z-index: 1000000; /* over whatever Streamlit shows before its page */ }}

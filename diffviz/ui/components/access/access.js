@@ -47,6 +47,8 @@ function recover() {
 }
 
 function install() {
+  // What is seen while the first page loads (ui/opening.py): the next page would be without a title for a moment too.
+  document.getElementById("dv-opening")?.remove();
   document.addEventListener("click", toPlayer, true);
   document.addEventListener("focusin", remember);
   // A visitor who clicks beside everything leaves the control of their own will.
