@@ -88,8 +88,9 @@ def _conditioned(run: Trajectory) -> bool:
 def _says(run: Trajectory, field: str) -> bool:
     """Whether the prompt, or the negative one, has a word that the network knows: others say nothing to it."""
     text = run.settings.get(field)
-    known = checkpoints.load(run.settings.get("model", checkpoints.DEFAULT)).vocabulary
-    return bool(text and known.read(text).words)
+    if not text:
+        return False
+    return bool(checkpoints.load(run.settings.get("model", checkpoints.DEFAULT)).vocabulary.read(text).words)
 
 
 def reverse_captions(run: Trajectory, planned: int | None = None) -> list[str]:
