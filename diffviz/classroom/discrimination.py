@@ -32,7 +32,9 @@ class Discrimination:
 
     `threshold` is None where the fitted function does not come to `TARGET` within the levels, widened by `BEYOND`, or need
     not: where no answer is wrong, a function that falls farther out is never less likely. `low` and `high` are its
-    interval of 95 %, None for an end that lies outside of them or with fewer than `MIN_PEOPLE` people.
+    interval of 95 %, None for an end that lies outside of them or with fewer than `MIN_PEOPLE` people. Where all answers
+    were given at one level nothing is fitted, as functions of every slope go through it: `threshold` is None and `curve`
+    empty.
     """
 
     right: tuple[int, ...]
@@ -64,9 +66,9 @@ def discrimination(
         for level, right in own:
             of_person[:, level] += right, 1
     total = counts.sum(0)
-    if not people:
-        nothing = (0,) * len(levels)
-        return Discrimination(nothing, nothing, 0, None, None, None, ())
+    right, trials = (tuple(map(int, of_level)) for of_level in total)
+    if np.count_nonzero(trials) < 2:
+        return Discrimination(right, trials, len(people), None, None, None, ())
     x = np.log(np.asarray(levels, float))
     places, slopes, shares = _grid(x)
     best = _fitted(total[None], shares, places)
@@ -78,9 +80,8 @@ def discrimination(
         found = _thresholds(places, slopes, _fitted(drawn, shares, places), x)
         low, high = np.quantile(found, ((1 - LEVEL) / 2, (1 + LEVEL) / 2), method="nearest")
     return Discrimination(
-        tuple(map(int, total[0])), tuple(map(int, total[1])), len(people), _inside(threshold), _inside(low), _inside(high),
-        tuple(map(float, shares[best[0]])),
-    )  # fmt: skip
+        right, trials, len(people), _inside(threshold), _inside(low), _inside(high), tuple(map(float, shares[best[0]]))
+    )
 
 
 def _grid(x: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:

@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from diffviz import __version__
+from diffviz.imaging.encoding import encode_png
 from diffviz.lessons import glossary
 from diffviz.paths import CITATION
-from diffviz.pipelines.trajectory import PANELS, Trajectory, encode_png
+from diffviz.pipelines.trajectory import PANELS, Trajectory
 
 if TYPE_CHECKING:  # a notebook is written without running a network
     from diffviz.pipelines.text_to_image import Settings

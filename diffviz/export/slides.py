@@ -6,12 +6,12 @@ Printed, each slide is a page. Without its few lines of script it is a document 
 
 from __future__ import annotations
 
-import base64
 import html
 from functools import lru_cache
 
 from diffviz.export import plan_texts
 from diffviz.export.selection import EVERYTHING, Selection
+from diffviz.imaging.encoding import data_url
 from diffviz.lessons.content import Demo, Phase, Plan
 from diffviz.paths import PACKAGE
 
@@ -95,10 +95,8 @@ def _image(page: str, state: tuple[tuple[str, str], ...], model: str) -> str:
     found = figures.figure(page, dict(state), model)
     if found is None:
         return ""
-    source = f"data:image/png;base64,{base64.b64encode(found.png).decode()}"
-    image = (
-        f'<img src="{source}" width="{found.width}" height="{found.height}" alt="{html.escape(found.alt)}">'
-    )
+    source, alt = data_url(found.png), html.escape(found.alt)
+    image = f'<img src="{source}" width="{found.width}" height="{found.height}" alt="{alt}">'
     ratio = f"--ratio: {found.width / found.height:.3f}"
     return f'<figure style="{ratio}">{image}<figcaption>{html.escape(found.caption)}</figcaption></figure>'
 

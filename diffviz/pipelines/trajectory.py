@@ -19,6 +19,7 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
 from diffviz import __version__
+from diffviz.imaging.encoding import encode_png
 from diffviz.imaging.pixels import normalize, to_uint8
 
 if TYPE_CHECKING:  # this module makes files of arrays: it must not cost a page the import of torch
@@ -240,11 +241,4 @@ def gif(panels: Sequence[np.ndarray], zoom: int = 6, frame_ms: int = 80, rest_ms
         buffer, "GIF", save_all=True, append_images=quantized[1:],
         duration=_durations(len(quantized), frame_ms, rest_ms), loop=0, disposal=1,
     )  # fmt: skip
-    return buffer.getvalue()
-
-
-def encode_png(picture: np.ndarray) -> bytes:
-    """One image (H, W, 3) uint8 as a lossless PNG."""
-    buffer = io.BytesIO()
-    Image.fromarray(picture).save(buffer, "PNG")
     return buffer.getvalue()

@@ -16,10 +16,10 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from diffviz.imaging.encoding import encode_png
 from diffviz.models import checkpoints
 from diffviz.paths import WEBAPP
 from diffviz.pipelines.text_to_image import Settings, sample_trajectory
-from diffviz.pipelines.trajectory import encode_png
 
 FOLDER = WEBAPP / "static"
 RUN = Settings("sunflower", "noto", seed=5)

@@ -5,7 +5,6 @@ Imports nothing that imports torch: the frame of a page is on screen before the 
 
 from __future__ import annotations
 
-import base64
 import functools
 import importlib
 import os
@@ -25,6 +24,7 @@ from streamlit.delta_generator import DeltaGenerator
 from streamlit.errors import StreamlitAPIException
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
+from diffviz.imaging.encoding import data_url
 from diffviz.lessons import glossary, pages
 from diffviz.lessons.pages import BY_SLUG as BY_SLUG
 from diffviz.lessons.pages import HOME, Lesson
@@ -97,7 +97,7 @@ def setup_page(title: str, lead: str, *, kicker: str = "", slug: str = "") -> Pa
 @functools.cache
 def _icon() -> str:
     """Our icon as a data URL: Streamlit would fetch a named one from elsewhere, and read a file at every rerun."""
-    return f"data:image/png;base64,{base64.b64encode(ICON.read_bytes()).decode()}"
+    return data_url(ICON.read_bytes())
 
 
 @functools.cache

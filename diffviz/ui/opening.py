@@ -7,10 +7,10 @@ element, and `components/access` takes them out for good. `diffviz.training.buil
 
 from __future__ import annotations
 
-import base64
 import html
 import json
 
+from diffviz.imaging.encoding import data_url
 from diffviz.paths import WEBAPP
 
 FOLDER = WEBAPP / "static"
@@ -48,4 +48,4 @@ def body() -> str:
 
 
 def _as_data(name: str, kind: str) -> str:
-    return f"data:image/{kind};base64,{base64.b64encode((FOLDER / name).read_bytes()).decode()}"
+    return data_url((FOLDER / name).read_bytes(), f"image/{kind}")

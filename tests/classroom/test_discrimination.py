@@ -62,13 +62,21 @@ def test_what_nobody_or_everybody_sees_has_no_threshold():
     assert always.curve[-1] > TARGET > never.curve[0]
 
 
-@pytest.mark.parametrize("levels", [(0,), (0, 1), (4,), tuple(range(9))])
+@pytest.mark.parametrize("levels", [(0, 1), (4, 5), tuple(range(9))])
 def test_where_no_answer_is_wrong_the_threshold_lies_beyond(levels):
     """No function that falls later is less likely, so no place of it is found and no interval."""
     for people in (1, MIN_PEOPLE):
         found = discrimination(LEVELS, [[(i, True) for i in levels]] * people)
         assert found.threshold is found.low is found.high is None
         assert found.curve[-1] > TARGET
+
+
+@pytest.mark.parametrize("answers", [(True,), (False,), (True, True, False), (True, False)])
+def test_answers_at_one_level_have_a_share_and_no_threshold(answers):
+    """Through one point go functions of every slope."""
+    found = discrimination(LEVELS, [[(4, right) for right in answers]] * MIN_PEOPLE)
+    assert found.threshold is found.low is found.high is None and found.curve == ()
+    assert found.share == sum(answers) / len(answers) and found.people == MIN_PEOPLE
 
 
 def test_a_slip_at_an_easy_level_is_no_threshold():

@@ -271,8 +271,11 @@ def test_an_interval_is_not_given_for_a_handful(monkeypatch):
 def test_told_apart_by_all_alike_or_without_a_wrong_answer_has_no_interval():
     options = tuple(Choice(f"{n} steps") for n in (1, 2, 4, 8, 250))
     draft = Draft("tell", "Which took 250?", options=options, levels=(1.0, 2.0, 4.0, 8.0))
-    always = results.discrimination.discrimination(draft.levels, [[(0, True)]])
+    always = results.discrimination.discrimination(draft.levels, [[(0, True), (1, True)]])
     assert "lies beyond the 1 to 8 steps" in figures.told_text(draft, always)
+    one = results.discrimination.discrimination(draft.levels, [[(2, True), (2, False)]])
+    assert figures.told_text(draft, one).startswith("So far all answers are at 4 steps")
+    assert "<circle" in (drawn := figures.told_chart(draft, one)) and "--dv-prediction" not in drawn
     own = [(0, True), (1, True), (2, True), (3, False)]
     alike = results.discrimination.discrimination(draft.levels, [own] * MIN_PEOPLE)
     assert "(all alike: no interval;" in figures.told_text(draft, alike)

@@ -17,9 +17,9 @@ def test_pixels_are_enlarged_by_whole_numbers(side, wanted, shown):
     assert gallery.side_of(np.zeros((side, side, 3), np.uint8), wanted) == shown
 
 
-def test_a_data_uri_holds_the_very_image():
+def test_the_url_of_an_image_holds_the_very_image():
     image = np.random.default_rng(0).integers(0, 256, (8, 8, 3), np.uint8)
-    kind, data = gallery.data_uri(image).split(",")
+    kind, data = gallery.image_url(image).split(",")
     assert kind == "data:image/png;base64"
     assert np.array_equal(np.asarray(Image.open(io.BytesIO(base64.b64decode(data)))), image)
 

@@ -14,7 +14,7 @@ from diffviz.paths import PACKAGE
 from diffviz.pipelines.trajectory import Trajectory, record
 from diffviz.ui import charts
 from diffviz.ui.components import player
-from diffviz.ui.components.gallery import data_uri
+from diffviz.ui.components.gallery import image_url
 from diffviz.ui.components.player import Chart, Mark, Panel, Plane, PlanePath, pack, snr_text, still
 from diffviz.ui.live import panels, readouts
 
@@ -51,7 +51,7 @@ def test_until_the_player_is_there_its_place_shows_the_frame_that_it_begins_with
     panel = Panel("xₜ", "noisy", "state", frames(5), at_end=("x₀", "finished"))
     for start, frame in ((2, 2), (0, 0), (-1, 4), (30, 0)):  # counted round, as by `pack`
         shown = player.first_frame([panel], start)
-        assert data_uri(panel.frames[frame]) in shown
+        assert image_url(panel.frames[frame]) in shown
         assert ("finished" in shown) == (frame == 4)
 
 

@@ -11,7 +11,7 @@ from diffviz.analysis import forward_trajectory, frame_captions, latents, unet_p
 from diffviz.analysis.guidance_analysis import CondUncond
 from diffviz.bounded import BoundedCache
 from diffviz.diffusion.schedules import Schedule
-from diffviz.imaging import pixels, uploads
+from diffviz.imaging import encoding, pixels, uploads
 from diffviz.models.unet import UNet
 from diffviz.pipelines import trajectory
 from diffviz.toy import diffusion2d, scores
@@ -21,7 +21,7 @@ from diffviz.ui import cache
 WORK = {
     made.__code__
     for made in (
-        trajectory.encode_png, trajectory.sprite_sheet, pixels.to_uint8, pixels.mosaic, uploads.resize,
+        encoding.encode_png, trajectory.sprite_sheet, pixels.to_uint8, pixels.mosaic, uploads.resize,
         frame_captions.split_layout_detail, CondUncond.clipped, unet_probe.by_variance, latents.encode, latents.decode,
         diffusion2d.scatter_image, diffusion2d.mean_nn_distance, diffusion2d.Diffusion.path, scores.Mixture.score,
         Schedule.inverse_log_snr, UNet.forward,

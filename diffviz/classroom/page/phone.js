@@ -376,7 +376,7 @@ function toldApart(activity, [threshold, low, high]) {
   const own = mine.votes[`${activity.id}/1`] || [];
   const right = own.filter(([, chosen]) => chosen === activity.options.length - 1).length;
   return [
-    threshold ? ` The class saw a difference up to about ${at(threshold)} ${unit}${span}.` : " The threshold of the class lies outside of what was asked.",
+    threshold ? ` The class saw a difference up to about ${at(threshold)} ${unit}${span}.` : " The class has no threshold within what was asked.",
     own.length ? ` You were right ${right} ${right === 1 ? "time" : "times"} of ${own.length}; guessing gives half.` : "",
   ];
 }

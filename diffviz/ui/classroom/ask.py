@@ -11,6 +11,7 @@ from diffviz.classroom.activities import Draft, free_question
 from diffviz.classroom.database import database
 from diffviz.classroom.errors import Unfit
 from diffviz.classroom.rooms import Room
+from diffviz.imaging.encoding import encode_png
 from diffviz.lessons import content
 from diffviz.lessons.pages import LESSONS
 from diffviz.ui.classroom import host, pairs
@@ -88,7 +89,6 @@ def _ask_live(room: Room, item: content.Live) -> None:
     from diffviz.ui import frame
 
     frame.load_torch()
-    from diffviz.pipelines.trajectory import encode_png
     from diffviz.ui.practice import quiz
 
     run = quiz.pose_question(item, questions.LIVE, room.seed)

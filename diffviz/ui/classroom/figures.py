@@ -214,6 +214,9 @@ def told_text(draft: Draft, found: Discrimination) -> str:
         return "Nobody has answered."
     of_all = f"{_people(found.people)}, {found.share:.0%} of {sum(found.trials)} answers right"
     levels = f"{draft.levels[0]:g} to {draft.levels[-1]:g} {unit}"
+    if not found.curve:
+        only = draft.levels[next(i for i, n in enumerate(found.trials) if n)]
+        return f"So far all answers are at {only:g} {unit}: a threshold takes answers at two levels or more ({of_all})."
     if found.threshold is None:
         where = "beyond" if found.curve[-1] > TARGET else "below"
         return f"The threshold of the class lies {where} the {levels} that were asked ({of_all})."
@@ -270,11 +273,9 @@ def told_chart(draft: Draft, found: Discrimination) -> str:
             f'<text x="{left - 6:g}" y="{y(share) + 5:.1f}" text-anchor="end">{label}</text>'
         )
     places = [x(level) for level in draft.levels]
-    line = " ".join(
-        f"{'L' if i else 'M'}{at:.1f},{y(s):.1f}"
-        for i, (at, s) in enumerate(zip(places, found.curve, strict=True))
-    )
-    parts.append(f'<path d="{line}" fill="none" stroke="var(--dv-prediction)" stroke-width="3"/>')
+    if found.curve:
+        line = " L".join(f"{at:.1f},{y(s):.1f}" for at, s in zip(places, found.curve, strict=True))
+        parts.append(f'<path d="M{line}" fill="none" stroke="var(--dv-prediction)" stroke-width="3"/>')
     for at, level, good, n in zip(places, draft.levels, found.right, found.trials, strict=True):
         parts.append(f'<text x="{at:.1f}" y="{base + 18:g}" text-anchor="middle">{level:g}</text>')
         if n:

@@ -20,6 +20,7 @@ from diffviz.classroom.database import database
 from diffviz.classroom.errors import Unfit
 from diffviz.classroom.rooms import Room
 from diffviz.evaluation import results
+from diffviz.imaging.encoding import encode_png
 from diffviz.lessons.content import Demo
 from diffviz.ui.classroom import host
 
@@ -98,8 +99,6 @@ def show(room: Room, turn: int) -> None:
 
 def blind_test(seed: int) -> tuple[Draft, tuple[bytes, ...]]:
     """The question of the blind test, and its images as PNG: sets of the stored pairs, chosen by the seed."""
-    from diffviz.pipelines.trajectory import encode_png
-
     ladders = results.load_blind_test()
     if ladders is None:
         raise Unfit("The images of the blind test have not been sampled yet.")
@@ -192,7 +191,6 @@ def sampled(what: str, prompt: str, seed: int) -> tuple[Draft, tuple[bytes, ...]
     from diffviz.imaging.pixels import to_uint8
     from diffviz.models import checkpoints
     from diffviz.pipelines.text_to_image import Settings, sample_images
-    from diffviz.pipelines.trajectory import encode_png
 
     def settings(steps: int, sampler: str, guidance: float = GUIDANCE) -> Settings:
         return Settings(

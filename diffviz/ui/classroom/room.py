@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import io
 import re
 from collections.abc import Sequence
@@ -17,6 +16,7 @@ from diffviz.classroom.answers import BLIND
 from diffviz.classroom.database import database
 from diffviz.classroom.errors import ClassroomError
 from diffviz.classroom.votes import Vote
+from diffviz.imaging.encoding import data_url
 from diffviz.ui import frame, printing
 from diffviz.ui.classroom import ask, figures, host, mosaic, report, steps
 from diffviz.ui.classroom.host import Host
@@ -109,7 +109,7 @@ def qr(address: str) -> str:
     """A QR code of an address, as an image's source."""
     buffer = io.BytesIO()
     segno.make(address, error="m").save(buffer, kind="svg", border=3, scale=8, dark="#000", light="#fff")
-    return f"data:image/svg+xml;base64,{base64.b64encode(buffer.getvalue()).decode()}"
+    return data_url(buffer.getvalue(), "image/svg+xml")
 
 
 # --- one question ----------------------------------------------------------------------------------------------

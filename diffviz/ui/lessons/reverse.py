@@ -17,12 +17,13 @@ from diffviz.diffusion.samplers import SAMPLERS
 from diffviz.diffusion.schedules import SCHEDULES as ALL_SCHEDULES
 from diffviz.evaluation import categories
 from diffviz.evaluation.metrics import PER_IMAGE, rmse
+from diffviz.imaging.encoding import encode_png
 from diffviz.imaging.pixels import to_uint8
 from diffviz.models import checkpoints
 from diffviz.models.denoiser import Denoiser
 from diffviz.models.text_encoder import Vocabulary
 from diffviz.pipelines.text_to_image import Settings
-from diffviz.pipelines.trajectory import Trajectory, encode_png
+from diffviz.pipelines.trajectory import Trajectory
 from diffviz.ui import charts, live, terms, theme
 from diffviz.ui import source as source_view
 from diffviz.ui.cache import frozen, memo, table

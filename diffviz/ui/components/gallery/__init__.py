@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import functools
 import html
 from collections.abc import Callable, Sequence
@@ -12,19 +11,19 @@ from typing import Any
 import numpy as np
 from streamlit.components import v2
 
-from diffviz.pipelines.trajectory import encode_png
+from diffviz.imaging.encoding import data_url, encode_png
 from diffviz.ui.cache import by_content
 
 _HERE = Path(__file__).parent
 SIDE = 96  # CSS pixels of an image
 
 
-def data_uri(image: np.ndarray) -> str:
+def image_url(image: np.ndarray) -> str:
     """An image (H, W, 3) uint8 as something an <img> can show without asking the server."""
-    return f"data:image/png;base64,{base64.b64encode(encode_png(image)).decode()}"
+    return data_url(encode_png(image))
 
 
-kept_uri = by_content(data_uri)  # what stands on a page is asked for at every rerun
+kept_url = by_content(image_url)  # what stands on a page is asked for at every rerun
 
 
 def side_of(image: np.ndarray, wanted: int) -> int:
@@ -57,8 +56,7 @@ def _cells(sources: Sequence[str], titles: Sequence[str], notes: Sequence[str]) 
 
 def row_of_png(pngs: Sequence[bytes], titles: Sequence[str], notes: Sequence[str], wanted: int = SIDE) -> str:
     """As `row`, of images that are PNG files already, each `wanted` CSS pixels wide."""
-    sources = [f"data:image/png;base64,{base64.b64encode(png).decode()}" for png in pngs]
-    cells = _cells(sources, titles, notes)
+    cells = _cells([data_url(png) for png in pngs], titles, notes)
     return f'<style>{_css()}</style><div class="dv-gallery" style="--side:{wanted}px">{cells}</div>'
 
 
@@ -75,7 +73,7 @@ def row(
     With `fill` they are as large as so many fit side by side, at most half as tall as the window, and smoothed.
     `together` keeps them in one row whatever the width of the screen, by whole multiples of their pixels.
     """
-    cells = _cells([kept_uri(p) for p in images], titles, notes)
+    cells = _cells([kept_url(p) for p in images], titles, notes)
     side = side_of(images[0], wanted) if len(images) else wanted
     if fill:
         narrow = fill if fill < 3 else 2 if fill == 4 else 3
@@ -110,7 +108,7 @@ def pick(
     result = _component()(
         data={
             "pictures": [
-                {"src": kept_uri(p), "title": t, "note": n}
+                {"src": kept_url(p), "title": t, "note": n}
                 for p, t, n in zip(images, titles, notes, strict=True)
             ],
             "side": side_of(images[0], wanted),

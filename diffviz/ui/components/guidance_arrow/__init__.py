@@ -25,7 +25,7 @@ from streamlit.components import v2
 from diffviz.analysis.guidance_analysis import CLIP_TOLERANCE
 from diffviz.pipelines.trajectory import sprite_sheet
 from diffviz.ui.cache import by_content
-from diffviz.ui.components.gallery import kept_uri
+from diffviz.ui.components.gallery import kept_url
 
 _HERE = Path(__file__).parent
 LARGEST = 32767  # of a 16-bit integer
@@ -119,7 +119,7 @@ def show(
     header = {
         "readouts": list(readouts),
         "scale": scale,
-        "finished": kept_uri(finished),
+        "finished": kept_url(finished),
         "run": run,
         "start": start,
         "locked": locked,

@@ -23,7 +23,7 @@ from streamlit.components import v2
 
 from diffviz.pipelines.trajectory import gif, sprite_sheet, strip, webp
 from diffviz.ui.cache import by_content
-from diffviz.ui.components.gallery import data_uri, kept_uri
+from diffviz.ui.components.gallery import image_url, kept_url
 
 _HERE = Path(__file__).parent
 FINE = 128  # pixels: from here on an image is enlarged smoothly, as in player.js
@@ -333,7 +333,7 @@ def still(
 
     With `stays` it stands on the page until something is changed: its images are encoded once.
     """
-    uri = kept_uri if stays else data_uri
+    uri = kept_url if stays else image_url
     height, width = panels[0].frames.shape[1:3]
     smooth = "smooth" if width >= FINE else ""
     titles = [tuple(map(html.escape, p.at_end or (p.symbol, p.label))) for p in panels]

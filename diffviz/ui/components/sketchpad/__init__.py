@@ -13,7 +13,7 @@ import numpy as np
 import streamlit as st
 from streamlit.components import v2
 
-from diffviz.ui.components.gallery import data_uri
+from diffviz.ui.components.gallery import image_url
 
 _HERE = Path(__file__).parent
 SIDE = 32
@@ -97,7 +97,7 @@ def marker(image: np.ndarray, key: str = "mark", large: bool = False) -> np.ndar
         named=True,
         paper=None,
         large=large,
-        background=data_uri(image),
+        background=image_url(image),
         label=f"Image to mark a part of, 32 by 32 pixels. {KEYS}",
     )
     return None if marked is None or not marked[:, :, 3].any() else marked[:, :, 3] > 0

@@ -12,7 +12,7 @@ import numpy as np
 import streamlit as st
 from streamlit.components import v2
 
-from diffviz.ui.components.gallery import kept_uri
+from diffviz.ui.components.gallery import kept_url
 
 _HERE = Path(__file__).parent
 
@@ -68,7 +68,7 @@ def show(
     `on_pick` is called with the name of the block that was chosen, before the page runs again.
     """
     data = {
-        "boxes": [asdict(box) | {"image": kept_uri(images[box.name])} for box in boxes],
+        "boxes": [asdict(box) | {"image": kept_url(images[box.name])} for box in boxes],
         "skips": [asdict(skip) for skip in skips],
         "chosen": chosen,
         "label": label,
