@@ -18,7 +18,7 @@ from diffviz.pipelines.text_to_image import Settings
 from diffviz.ui import image_input, live
 from diffviz.ui.controls import Controls
 from diffviz.ui.lessons import latent
-from diffviz.ui.sampling_controls import seed_control
+from diffviz.ui.sampling_controls import guidance_control, seed_control
 from diffviz.ui.stage import layout
 
 c = Controls(page)
@@ -43,7 +43,7 @@ with stage.controls:
         seed = seed_control(c)
         with stage.more():
             style = c.choice("Style", "style", ("", *styles), "noto", {"": "any"})
-            guidance = c.slider("Guidance scale w (1 is off)", "guidance", 3.0, 1.0, 10.0, 0.5)
+            guidance = guidance_control(c, latent.NETWORK)
         settings = Settings(prompt, style, seed, latent.STEPS, "unipc", guidance, model=latent.NETWORK)
         if way == "noises":
             other = c.integer("The other seed", "other_seed", 1, 0, 999_999)

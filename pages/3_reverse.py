@@ -19,7 +19,7 @@ from diffviz.pipelines.text_to_image import Settings
 from diffviz.ui import live, step_details
 from diffviz.ui.controls import Controls
 from diffviz.ui.lessons import reverse
-from diffviz.ui.sampling_controls import example_prompts, prompt_controls, sampler_control
+from diffviz.ui.sampling_controls import example_prompts, guidance_control, prompt_controls, sampler_control
 from diffviz.ui.stage import layout
 
 words = live.vocabulary()
@@ -30,9 +30,11 @@ with stage.controls:
     with stage.more():
         steps = c.slider("Steps", "steps", 30, 1, 250, 1)
         sampler = sampler_control(c)
-        guidance = c.slider("Guidance scale w (1 is off)", "guidance", 3.0, 1.0, 10.0, 0.5)
+        place = st.empty()  # the scale begins with what the network is best at
         schedule = c.choice("Noise schedule", "schedule", reverse.SCHEDULES, "cosine")
         net = live.network(c)
+        with place:
+            guidance = guidance_control(c, net)
         view = c.choice(
             "Panels", "panels", tuple(reverse.VIEWS), "noise", reverse.VIEWS, help=reverse.VIEWS_HELP
         )

@@ -9,6 +9,7 @@ page = frame.setup_page(
     slug="steps",
     kicker="Lesson 4",
 )
+import streamlit as st
 
 frame.load_torch()
 
@@ -18,7 +19,7 @@ from diffviz.pipelines.text_to_image import Settings
 from diffviz.ui import live
 from diffviz.ui.controls import Controls
 from diffviz.ui.lessons import blind_test, quality_curve, steps
-from diffviz.ui.sampling_controls import sampler_control, seed_control
+from diffviz.ui.sampling_controls import guidance_control, sampler_control, seed_control
 from diffviz.ui.stage import layout
 
 words = live.vocabulary()
@@ -54,9 +55,11 @@ else:
             style = c.choice("Style", "style", ("", *words.styles), "noto", {"": "any"})
             if part in ("ladder", "jump"):
                 sampler = sampler_control(c)
-            if part != "jump":
-                guidance = c.slider("Guidance scale w (1 is off)", "guidance", 3.0, 1.0, 10.0, 0.5)
+            place = st.empty()  # the scale begins with what the network is best at
             net = live.network(c, checkpoints.QUICK)
+            if part != "jump":
+                with place:
+                    guidance = guidance_control(c, net)
     settings = Settings(prompt, style, seed, 30, sampler, guidance, model=net)
     with stage.below:
         live.prompt_notices(prompt, words, net)

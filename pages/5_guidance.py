@@ -21,7 +21,7 @@ from diffviz.ui import live
 from diffviz.ui.controls import Controls
 from diffviz.ui.lessons import classifier_guidance, prompt_ablation
 from diffviz.ui.lessons import guidance as parts
-from diffviz.ui.sampling_controls import example_prompts, seed_control
+from diffviz.ui.sampling_controls import example_prompts, guidance_control, seed_control
 from diffviz.ui.stage import layout
 
 words = live.vocabulary()
@@ -48,11 +48,13 @@ stage = layout()
 with stage.controls:
     prompt = c.text("Prompt", "prompt", parts.starting_prompt(part), placeholder="no prompt: unconditional")
     avoid = c.text("Negative prompt", "avoid", "red") if part == "avoid" else ""
-    guidance = c.slider("Guidance scale w (1 is off)", "guidance", 3.0, 1.0, 10.0, 0.5)
+    place = st.empty()  # the scale begins with what the network is best at
     with stage.more():
         style = c.choice("Style", "style", ("", *words.styles), "noto", {"": "any"})
         seed = seed_control(c)
         net = live.network(c)
+    with place:
+        guidance = guidance_control(c, net)
 settings = Settings(prompt, style, seed, parts.STEPS, "ddim", guidance, avoid, model=net)
 with stage.below:
     if part == "avoid":

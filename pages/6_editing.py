@@ -10,6 +10,7 @@ page = frame.setup_page(
     kicker="Lesson 6 · Steering",
 )
 
+import streamlit as st
 
 frame.load_torch()
 
@@ -19,7 +20,7 @@ from diffviz.pipelines.text_to_image import Settings
 from diffviz.ui import image_input, live
 from diffviz.ui.controls import Controls
 from diffviz.ui.lessons import editing
-from diffviz.ui.sampling_controls import seed_control
+from diffviz.ui.sampling_controls import guidance_control, seed_control
 from diffviz.ui.stage import layout
 
 words = live.vocabulary()
@@ -43,10 +44,12 @@ with stage.controls:
     with stage.more():
         style = c.choice("Style", "style", ("", *words.styles), "noto", {"": "any"})
         seed = seed_control(c)
-        guidance = c.slider("Guidance scale w (1 is off)", "guidance", 3.0, 1.0, 10.0, 0.5)
+        place = st.empty()  # the scale begins with what the network is best at
         if part == "inpaint":
             resampling_steps = c.select("RePaint resampling steps", "rounds", 1, RESAMPLING_STEPS)
         net = live.network(c)
+        with place:
+            guidance = guidance_control(c, net)
 settings = Settings(prompt, style, seed, editing.STEPS, "unipc", guidance, model=net)
 with stage.below:
     editing.example_buttons(part)

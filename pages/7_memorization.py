@@ -19,7 +19,7 @@ from diffviz.pipelines.text_to_image import Settings
 from diffviz.ui import live, source
 from diffviz.ui.controls import Controls
 from diffviz.ui.lessons import memorization
-from diffviz.ui.sampling_controls import example_prompts, prompt_controls
+from diffviz.ui.sampling_controls import example_prompts, guidance_control, prompt_controls
 from diffviz.ui.stage import layout
 
 words = live.vocabulary()
@@ -28,8 +28,10 @@ stage = layout()
 with stage.controls:
     prompt, style, seed = prompt_controls(c, words.styles)
     with stage.more():
-        guidance = c.slider("Guidance scale w (1 is off)", "guidance", 3.0, 1.0, 10.0, 0.5)
+        place = st.empty()  # the scale begins with what the network is best at
         net = live.network(c)
+        with place:
+            guidance = guidance_control(c, net)
 settings = Settings(prompt, style, seed, memorization.STEPS, "unipc", guidance, model=net)
 with stage.picture:
     run = live.compute(settings, "copies-run", ("x", "x0"))

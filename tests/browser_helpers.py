@@ -13,6 +13,9 @@ from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 # Streamlit asks for these beside every page first and then at the root: its own way of finding its server.
 STREAMLITS_OWN = ("/_stcore/health", "/_stcore/host-config")
 
+# Presses Streamlit's own button, which is there while a script runs.
+STOP = "() => [...document.querySelectorAll('header button')].find(b => b.textContent === 'Stop')?.click()"
+
 
 def watch(page: Page, url: str) -> list[str]:
     """What goes wrong on a page from now on: errors on its console, failed requests, requests to elsewhere than `url`."""
@@ -151,6 +154,9 @@ class Tab:
         return self.page
 
     def _go(self, path: str) -> None:
+        self.page.evaluate(
+            STOP
+        )  # a run of hundreds of evaluations that nobody looks at any more would be waited for
         with self.runs.another():
             self.page.evaluate(
                 "path => { history.pushState({}, '', path); dispatchEvent(new PopStateEvent('popstate', {state: {}})) }",

@@ -46,12 +46,12 @@ os.environ["DIFFVIZ_DATA"] = tempfile.mkdtemp(prefix="diffviz-test-")
 
 
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
-    """For a whole round one worker more than there are cores to count on, as browser tests wait half of their time;
+    """For a whole round two workers more than there are cores to count on, as browser tests wait half of their time;
     none for single files, where their start costs more than they save."""
     if any(".py" in name for name in config.args):
         return 0
     daily = "not slow" in config.option.markexpr
-    return min(2, os.cpu_count() or 1) + (0 if daily else 1)
+    return min(2, os.cpu_count() or 1) + (0 if daily else 2)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -80,7 +80,13 @@ def discrimination(
         found = _thresholds(places, slopes, _fitted(drawn, shares, places), x)
         low, high = np.quantile(found, ((1 - LEVEL) / 2, (1 + LEVEL) / 2), method="nearest")
     return Discrimination(
-        right, trials, len(people), _inside(threshold), _inside(low), _inside(high), tuple(map(float, shares[best[0]]))
+        right,
+        trials,
+        len(people),
+        _inside(threshold),
+        _inside(low),
+        _inside(high),
+        tuple(map(float, shares[best[0]])),
     )
 
 

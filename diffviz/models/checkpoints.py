@@ -66,6 +66,7 @@ class Entry:
     vocabulary: str
     title: str
     autoencoder: str = ""  # the file of the autoencoder whose latents a latent network works on
+    guidance: float = 3.0  # the scale that its pages begin with, and that it is measured at
 
 
 def sha256_of(path: Path) -> str:
@@ -292,7 +293,9 @@ def publish(weights: Path, name: str, assets: Path = ASSETS) -> str:
         title = f"{side} × {side}, in latents"
     digest = hashlib.sha256(data).hexdigest()
     replace(target, data)
-    entry = Entry(name, target.name, digest, "vocabulary.json", title, autoencoder)
+    former = manifest(assets).get(name) if (assets / MANIFEST).exists() else None
+    guidance = former.guidance if former else Entry.guidance
+    entry = Entry(name, target.name, digest, "vocabulary.json", title, autoencoder, guidance)
     _write_manifest(assets, networks={name: entry})
     return f"{target} ({len(data) / 1e6:.1f} MB, SHA-256 {digest[:12]}…)"
 
@@ -315,9 +318,9 @@ def _write_manifest(
     for _, entry in sorted(entries.items()):
         lines += ["", f"[{entry.name}]"]
         lines += [
-            f'{f.name} = "{getattr(entry, f.name)}"'
+            f"{f.name} = {json.dumps(getattr(entry, f.name), ensure_ascii=False)}"  # as TOML writes texts and numbers too
             for f in fields(Entry)
-            if f.name != "name" and getattr(entry, f.name)
+            if f.name != "name" and getattr(entry, f.name) != f.default
         ]
     lines += ["", f"[{FILES}]", *(f'"{name}" = "{digest}"' for name, digest in sorted(others.items()))]
     replace(assets / MANIFEST, ("\n".join(lines) + "\n").encode())

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import streamlit as st
 
 from diffviz.diffusion.samplers import SAMPLERS
+from diffviz.models import checkpoints
 from diffviz.ui.controls import Controls
 
 MAX_SEED = 999_999
@@ -26,6 +27,16 @@ def sampler_control(c: Controls) -> str:
     """The name of the sampler."""
     titles = {name: sampler.title for name, sampler in SAMPLERS.items()}
     return c.choice("Sampler", "sampler", tuple(titles), "ddim", titles)
+
+
+def guidance_control(c: Controls, net: str) -> float:
+    """The guidance scale; at first the one that the network is best at, also of another network that is chosen later."""
+    default = checkpoints.manifest()[net].guidance
+    former = st.session_state.get("guidance-default", default)
+    st.session_state["guidance-default"] = default
+    if former != default and st.session_state.get("guidance") == former:
+        st.session_state["guidance"] = default
+    return c.slider("Guidance scale w (1 is off)", "guidance", default, 1.0, 10.0, 0.5)
 
 
 def seed_control(c: Controls) -> int:

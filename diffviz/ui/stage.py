@@ -38,8 +38,8 @@ class Stage:
             yield
         asked |= st.query_params.to_dict()
         if changed := [f"{key} {PLAIN.sub('', value)}" for key, value in asked.items() if key in keys]:
-            # The style sheet puts the drawer last, behind this.
-            self.controls.caption(f"In **More**: {', '.join(changed)}", width="content")
+            # The style sheet puts it on a line of its own below the strip: a link may set much.
+            self.controls.container(key="more-set").caption(f"In **More**: {', '.join(changed)}")
 
 
 @contextmanager

@@ -109,7 +109,8 @@ _CSS = """
 /* The switches of the U-Net have long names. */
 .st-key-strip > .stElementContainer.st-key-switch:has(.stSelectbox) { flex: 2 1 280px; max-width: 440px; }
 .st-key-strip > .st-key-more { order: 9; margin-left: auto; }
-.st-key-strip > :has(> [class*="st-key-attribution"]) { order: 10; flex: 1 1 100%; margin-top: -.3rem; }
+.st-key-strip > :has(> [class*="st-key-attribution"], > .st-key-more-set) { order: 10; flex: 1 1 100%; margin-top: -.3rem; }
+.st-key-more-set { text-align: right; }
 /* Until a page, and a player, is there for the first time, its room is kept, so that nothing below it moves. */
 .stApp:not(:has(.dv-complete)) .st-key-stage { display: flex !important; }
 .stApp:not(:has(.dv-complete)) .st-key-stage,
@@ -131,6 +132,8 @@ _CSS = """
 @media (max-width: 1150px) { .st-key-lead .stElementContainer:has(> [data-testid="stSkeleton"]) { height: 79.4px; } }
 @media (max-width: 640px) { .st-key-lead .stElementContainer:has(> [data-testid="stSkeleton"]) { height: 121.6px; } }
 @media (prefers-reduced-motion: reduce) { :is(.st-key-stage, .st-key-stage *) { animation: none !important; } }
+/* A bar that glides from step to step has the whole window drawn sixty times a second, beside the run that it tells of. */
+[data-testid="stProgress"] [role="progressbar"] * { transition: none; }
 /* A run is saved from the end of the player's bar. */
 [class*="st-key-saves"] { position: relative; z-index: 2; margin-top: -3.5rem; margin-left: auto; width: max-content; }
 /* A question above takes some of the image's height, so that the scrubber stays in sight. */
