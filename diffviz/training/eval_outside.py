@@ -100,15 +100,17 @@ def main() -> None:
     parser.add_argument("--out", type=Path, help="default: assets/curves/outside-MODEL.json")
     parser.add_argument("--n", type=int, default=2000, help="generated images")
     parser.add_argument("--steps", type=int, default=30)
-    parser.add_argument("--guidance", type=float, default=3.0)
+    parser.add_argument("--guidance", type=float, help="default: what the network's pages begin with")
     parser.add_argument("--sampler", default="unipc")
     parser.add_argument("--threads", type=int, default=1)
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
     data = Dataset.load(args.data or Path(f"data/{args.model}.npz"))
     rows = np.resize(data.rows(heldout=True), args.n)
-    settings = {"steps": args.steps, "guidance": args.guidance, "sampler": args.sampler}
-    weights = checkpoints.sha256_of(ASSETS / checkpoints.manifest()[args.model].file)
+    entry = checkpoints.manifest()[args.model]
+    guidance = entry.guidance if args.guidance is None else args.guidance
+    settings = {"steps": args.steps, "guidance": guidance, "sampler": args.sampler}
+    weights = checkpoints.sha256_of(ASSETS / entry.file)
     head = head_of_images(weights, settings, FIRST_SEED)
     path = args.images or Path(f"data/outside-{args.model}.npz")
     images = generated(args.model, data, rows, settings, path, head)

@@ -280,14 +280,15 @@ def main() -> None:
     )
     add_options(parser, "steps")
     parser.add_argument("--points", nargs="+", metavar="SAMPLER:STEPS", help="default: the whole grid")
-    parser.add_argument("--guidance", type=float, default=3.0)
+    parser.add_argument("--guidance", type=float, help="default: what the network's pages begin with")
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
     everything, reference = grid(args.model), REFERENCE[args.model]
     wanted = [p for p in everything if not args.points or f"{p[0]}:{p[1]}" in args.points]
     if not wanted:
         parser.error(f"none of the points {' '.join(args.points)} is in the grid of {args.model}")
-    study, others = study_of(args, args.guidance)
+    guidance = checkpoints.manifest()[args.model].guidance if args.guidance is None else args.guidance
+    study, others = study_of(args, guidance)
     for start in range(0, args.n, BLOCK):
         study.sample_block(start, [reference, *wanted])
         print(f"{args.model}: {start + BLOCK} images a point", flush=True)
@@ -295,7 +296,7 @@ def main() -> None:
     scorer = scorer_of(study, others)
     result = {
         **facts_of(args, scorer),
-        "guidance": args.guidance,
+        "guidance": guidance,
         "reference": {"sampler": reference[0], "steps": reference[1]},
         "rounding": {"n": ROUNDING_N, "value": round(study.rounding(reference), 5)},
         **measure(study, scorer, [p for p in everything if study.complete(p, args.n)], reference, args.n),

@@ -223,7 +223,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--out", type=Path, help="default: assets/curves/evaluation-MODEL.json")
     parser.add_argument("--n", type=int, default=2000, help="generated images per set of captions")
     parser.add_argument("--steps", type=int, default=30)
-    parser.add_argument("--guidance", type=float, default=3.0)
+    parser.add_argument("--guidance", type=float, help="default: what the network's pages begin with")
     parser.add_argument("--sampler", default="unipc")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument(
@@ -243,7 +243,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     captions = max(len(data.rows(heldout=True, common=SETS[name])) for name in args.sets)
     if args.n < captions:  # captions lie in the order of their styles: the last ones would be left out
         parser.error(f"--n must be at least the number of held-out captions, {captions}")
-    settings = {"steps": args.steps, "guidance": args.guidance, "sampler": args.sampler}
+    guidance = checkpoints.manifest()[args.model].guidance if args.guidance is None else args.guidance
+    settings = {"steps": args.steps, "guidance": guidance, "sampler": args.sampler}
     head = {
         "weights_sha256": checkpoints.sha256_of(weights),
         "classifier_sha256": checkpoints.sha256_of(args.classifier),

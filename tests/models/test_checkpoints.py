@@ -141,6 +141,18 @@ def test_publishing_that_is_cut_off_leaves_the_old_weights_whole(assets, tmp_pat
     assert not list(assets.glob("*.tmp")) and not list(assets.glob(".*"))
 
 
+def test_publishing_keeps_the_networks_guidance_scale_and_a_new_network_has_the_usual_one(
+    assets, tmp_path, tiny
+):
+    checkpoints.write(tmp_path / "new.safetensors", tiny.net, tiny.net.config.as_dict(), {})
+    listed = assets / checkpoints.MANIFEST
+    listed.write_text(listed.read_text().replace("[emoji32]", "[emoji32]\nguidance = 4.5"))
+    checkpoints.publish(tmp_path / "new.safetensors", "emoji32", assets)
+    checkpoints.publish(tmp_path / "new.safetensors", "another", assets)
+    published = checkpoints.manifest(assets)
+    assert (published["emoji32"].guidance, published["another"].guidance) == (4.5, checkpoints.Entry.guidance)
+
+
 def test_publishing_keeps_the_other_files_that_are_listed(assets, tmp_path, tiny):
     checkpoints.write(tmp_path / "new.safetensors", tiny.net, tiny.net.config.as_dict(), {})
     before = checkpoints.listed(assets)

@@ -97,6 +97,41 @@ def test_what_a_bad_link_says_is_repeated_without_its_markup():
     assert [c.value for c in app.caption] == ["In **More**: steps 12xb"]
 
 
+def page_of_a_guidance_scale() -> None:
+    import streamlit as st
+
+    from diffviz.ui import live
+    from diffviz.ui.controls import Controls
+    from diffviz.ui.frame import Page
+    from diffviz.ui.sampling_controls import guidance_control
+
+    c = Controls(Page(st.container(), False))
+    guidance_control(c, live.network(c))
+
+
+def test_the_guidance_scale_begins_with_what_the_network_is_best_at_and_stays_where_it_is_moved():
+    scale = {name: entry.guidance for name, entry in checkpoints.manifest().items()}
+    assert scale["emoji64"] != scale["emoji128"]
+    app = AppTest.from_function(page_of_a_guidance_scale).run()
+    for net in ("emoji128", "emoji64"):
+        app.selectbox(key="net").set_value(net).run()
+        assert app.slider(key="guidance").value == scale[net]
+    app.slider(key="guidance").set_value(6.0).run()
+    app.selectbox(key="net").set_value("emoji128").run()
+    assert app.slider(key="guidance").value == 6.0
+
+
+@pytest.mark.parametrize(
+    ("asked", "begins"), [({}, 4.5), ({"guidance": "3.0"}, 3.0), ({"guidance": "7"}, 7.0)]
+)
+def test_a_link_to_a_network_opens_it_at_its_own_scale_unless_it_names_one(asked, begins):
+    app = AppTest.from_function(page_of_a_guidance_scale)
+    for key, value in {"net": checkpoints.manifest()["emoji128"].title, **asked}.items():
+        app.query_params[key] = value
+    app.run()
+    assert app.slider(key="guidance").value == begins and not app.warning
+
+
 def page_with_every_kind_of_control() -> None:
     import json
 

@@ -104,6 +104,7 @@ def network(name: str) -> dict:
     return {
         "name": name,
         "size": denoiser.image_size,
+        "guidance": checkpoints.manifest()[name].guidance,
         "state": "" if denoiser.autoencoder is None else " × ".join(map(str, denoiser.shape)),
         "config": config,
         "facts": facts,
@@ -202,11 +203,11 @@ def main() -> None:
     folder = ASSETS / "model"
     folder.mkdir(exist_ok=True)
     torch.set_num_threads(1)
-    for name in checkpoints.manifest():
+    for name, entry in checkpoints.manifest().items():
         denoiser = checkpoints.load(name)
         zoom = max(1, 64 // denoiser.image_size)
         for which, prompts in GRIDS.items():
-            images = generate_grid(denoiser, prompts, sampler=SAMPLER)
+            images = generate_grid(denoiser, prompts, guidance=entry.guidance, sampler=SAMPLER)
             image_grid(images, 8, zoom).save(folder / f"{which}-{name}.png", optimize=True)
         measured = CURVES / f"evaluation-{name}.json"
         memory = json.loads(measured.read_text()).get("memorisation") if measured.exists() else None
