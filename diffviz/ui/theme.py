@@ -110,7 +110,6 @@ _CSS = """
 .st-key-strip > .stElementContainer.st-key-switch:has(.stSelectbox) { flex: 2 1 280px; max-width: 440px; }
 .st-key-strip > .st-key-more { order: 9; margin-left: auto; }
 .st-key-strip > :has(> [class*="st-key-attribution"], > .st-key-more-set) { order: 10; flex: 1 1 100%; margin-top: -.3rem; }
-.st-key-more-set { text-align: right; }
 /* Until a page, and a player, is there for the first time, its room is kept, so that nothing below it moves. */
 .stApp:not(:has(.dv-complete)) .st-key-stage { display: flex !important; }
 .stApp:not(:has(.dv-complete)) .st-key-stage,
