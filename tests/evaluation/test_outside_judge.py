@@ -84,6 +84,7 @@ def test_the_measured_part_reads_back_and_makes_a_section_of_the_card(tmp_path):
     assert wrong["retrieval"]["label_top1"]["generated"]["value"] == 0
     raw = {
         "weights_sha256": "a",
+        "settings": {"sampler": "unipc", "steps": 30, "guidance": 4.5},
         "feature_network": {"name": "N", "package": "p", "version": "1"},
         "gallery": {"drawings": 18, "size": 4},
         "all": right,
@@ -99,7 +100,7 @@ def test_the_measured_part_reads_back_and_makes_a_section_of_the_card(tmp_path):
         template.render(net=shared | {"sha256": sha, "state": state})
         for sha, state in (("a", ""), ("b", ""), ("a", "8 × 16 × 16"))
     )
-    assert "**100%**" in card and "earlier weights" not in card
+    assert "**100%**" in card and "guidance\n4.5." in card and "earlier weights" not in card
     assert "loss of the autoencoder" in latent and "loss of the autoencoder" not in card
     assert "earlier weights" in later
 

@@ -75,6 +75,9 @@ def test_a_loss_that_no_longer_falls_is_said_to(tmp_path):
     assert "memorize" in sections.overfitting(rising, {"recipe": {}})
     crowded = sections.overfitting(rising, {"recipe": {"middle_share": 0.4}})
     assert "crowd in the middle" in crowded and "memorize" in crowded
+    sessions = {"recipe": {"oversample_share": 0.4}, "earlier": [{"recipe": {"oversample_share": 0.0}}]}
+    mixed = sections.overfitting(rising, sessions)  # a training loss of other images shows no memorizing
+    assert "lowest at 0.1000" in mixed and "came more often" in mixed and "memorize" not in mixed
 
 
 def test_the_histogram_is_wellformed_and_as_wide_as_its_data():

@@ -108,13 +108,22 @@ def flags(recipe: dict) -> str:
 def overfitting(path: Path, facts: dict) -> str:
     """What the held-out loss did at the end of the run, in a sentence or two."""
     times = " The training loss is of the times of training, which crowd in the middle, and lower for that."
-    return _overfitting(path) + (times if facts["recipe"].get("middle_share") else "")
+    mixes = {current_recipe(s["recipe"]).get("oversample_share") for s in [*facts.get("earlier", []), facts]}
+    return _overfitting(path, comparable=len(mixes) == 1) + (
+        times if facts["recipe"].get("middle_share") else ""
+    )
 
 
-def _overfitting(path: Path) -> str:
+def _overfitting(path: Path, comparable: bool) -> str:
+    """`comparable`: the training loss is of the same mix of images to the end."""
     held = [loss for _, loss in heldout_losses(path)]
     with path.open() as file:
         train = [float(r["loss"]) for r in csv.DictReader(file) if r["loss"]]
+    if held[-1] > min(held) and not comparable:
+        return (
+            f"The held-out loss was lowest at {min(held):.4f} and ended at {held[-1]:.4f}. The training loss ended at "
+            f"{train[-1]:.4f}, of other images than before: the everyday ones came more often at last."
+        )
     if held[-1] > min(held):
         return (
             f"The held-out loss was lowest at {min(held):.4f} and ended at {held[-1]:.4f}, while the training loss fell "
