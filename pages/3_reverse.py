@@ -30,11 +30,9 @@ with stage.controls:
     with stage.more():
         steps = c.slider("Steps", "steps", 30, 1, 250, 1)
         sampler = sampler_control(c)
-        place = st.empty()  # the scale begins with what the network is best at
-        schedule = c.choice("Noise schedule", "schedule", reverse.SCHEDULES, "cosine")
         net = live.network(c)
-        with place:
-            guidance = guidance_control(c, net)
+        guidance = guidance_control(c, net)
+        schedule = c.choice("Noise schedule", "schedule", reverse.SCHEDULES, "cosine")
         view = c.choice(
             "Panels", "panels", tuple(reverse.VIEWS), "noise", reverse.VIEWS, help=reverse.VIEWS_HELP
         )

@@ -9,7 +9,6 @@ page = frame.setup_page(
     slug="steps",
     kicker="Lesson 4",
 )
-import streamlit as st
 
 frame.load_torch()
 
@@ -55,11 +54,9 @@ else:
             style = c.choice("Style", "style", ("", *words.styles), "noto", {"": "any"})
             if part in ("ladder", "jump"):
                 sampler = sampler_control(c)
-            place = st.empty()  # the scale begins with what the network is best at
             net = live.network(c, checkpoints.QUICK)
             if part != "jump":
-                with place:
-                    guidance = guidance_control(c, net)
+                guidance = guidance_control(c, net)
     settings = Settings(prompt, style, seed, 30, sampler, guidance, model=net)
     with stage.below:
         live.prompt_notices(prompt, words, net)

@@ -48,7 +48,7 @@ stage = layout()
 with stage.controls:
     prompt = c.text("Prompt", "prompt", parts.starting_prompt(part), placeholder="no prompt: unconditional")
     avoid = c.text("Negative prompt", "avoid", "red") if part == "avoid" else ""
-    place = st.empty()  # the scale begins with what the network is best at
+    place = st.empty()  # of the scale, which begins with what the network is best at
     with stage.more():
         style = c.choice("Style", "style", ("", *words.styles), "noto", {"": "any"})
         seed = seed_control(c)

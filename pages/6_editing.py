@@ -10,7 +10,6 @@ page = frame.setup_page(
     kicker="Lesson 6 · Steering",
 )
 
-import streamlit as st
 
 frame.load_torch()
 
@@ -44,12 +43,10 @@ with stage.controls:
     with stage.more():
         style = c.choice("Style", "style", ("", *words.styles), "noto", {"": "any"})
         seed = seed_control(c)
-        place = st.empty()  # the scale begins with what the network is best at
+        net = live.network(c)
+        guidance = guidance_control(c, net)
         if part == "inpaint":
             resampling_steps = c.select("RePaint resampling steps", "rounds", 1, RESAMPLING_STEPS)
-        net = live.network(c)
-        with place:
-            guidance = guidance_control(c, net)
 settings = Settings(prompt, style, seed, editing.STEPS, "unipc", guidance, model=net)
 with stage.below:
     editing.example_buttons(part)

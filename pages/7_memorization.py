@@ -28,10 +28,8 @@ stage = layout()
 with stage.controls:
     prompt, style, seed = prompt_controls(c, words.styles)
     with stage.more():
-        place = st.empty()  # the scale begins with what the network is best at
         net = live.network(c)
-        with place:
-            guidance = guidance_control(c, net)
+        guidance = guidance_control(c, net)
 settings = Settings(prompt, style, seed, memorization.STEPS, "unipc", guidance, model=net)
 with stage.picture:
     run = live.compute(settings, "copies-run", ("x", "x0"))

@@ -154,9 +154,8 @@ class Tab:
         return self.page
 
     def _go(self, path: str) -> None:
-        self.page.evaluate(
-            STOP
-        )  # a run of hundreds of evaluations that nobody looks at any more would be waited for
+        # A run of hundreds of evaluations that nobody looks at any more would be waited for.
+        self.page.evaluate(STOP)
         with self.runs.another():
             self.page.evaluate(
                 "path => { history.pushState({}, '', path); dispatchEvent(new PopStateEvent('popstate', {state: {}})) }",

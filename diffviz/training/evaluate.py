@@ -34,7 +34,13 @@ from diffviz.models.denoiser import Denoiser
 from diffviz.models.text_encoder import Vocabulary
 from diffviz.paths import ASSETS
 from diffviz.training.augment import HUES, main_hue, recolours
-from diffviz.training.batch_generation import generate_for_rows, generate_many, head_of_images, kept
+from diffviz.training.batch_generation import (
+    generate_for_rows,
+    generate_many,
+    head_of_images,
+    kept,
+    scale_for,
+)
 from diffviz.training.data import Dataset, LatentDataset
 
 SETS = {"everyday": True, "all": False}  # of captions: whether of everyday labels alone
@@ -243,7 +249,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     captions = max(len(data.rows(heldout=True, common=SETS[name])) for name in args.sets)
     if args.n < captions:  # captions lie in the order of their styles: the last ones would be left out
         parser.error(f"--n must be at least the number of held-out captions, {captions}")
-    guidance = checkpoints.manifest()[args.model].guidance if args.guidance is None else args.guidance
+    guidance = scale_for(args.model, args.guidance)
     settings = {"steps": args.steps, "guidance": guidance, "sampler": args.sampler}
     head = {
         "weights_sha256": checkpoints.sha256_of(weights),

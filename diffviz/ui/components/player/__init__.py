@@ -333,13 +333,13 @@ def still(
 
     With `stays` it stands on the page until something is changed: its images are encoded once.
     """
-    uri = kept_url if stays else image_url
+    url_of = kept_url if stays else image_url
     height, width = panels[0].frames.shape[1:3]
     smooth = "smooth" if width >= FINE else ""
     titles = [tuple(map(html.escape, p.at_end or (p.symbol, p.label))) for p in panels]
     boxes = "".join(
         f'<div class="dv-panel{" main" if i == main else ""}"><img class="{smooth}{" locked" * p.locked}" '
-        f'alt="{symbol} {label}" src="{uri(p.frames[-1])}">'
+        f'alt="{symbol} {label}" src="{url_of(p.frames[-1])}">'
         f'<div class="dv-label"><i class="dv-key" data-role="{p.role}"></i><b>{symbol}</b>'
         f"<small>{label}</small></div></div>"
         for i, (p, (symbol, label)) in enumerate(zip(panels, titles, strict=True))
