@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import io
-import zlib
 
 import numpy as np
 from PIL import Image
@@ -13,9 +12,9 @@ from PIL import Image
 def encode_png(image: np.ndarray) -> bytes:
     """One image (H, W, 3) uint8 as a lossless PNG."""
     buffer = io.BytesIO()
-    # Frames are half noise, in which zlib's default search for repetitions finds nothing: runs of equal bytes alone take
-    # a third to a half of the time, and the files are no larger.
-    Image.fromarray(image).save(buffer, "PNG", compress_type=zlib.Z_RLE)
+    # Frames are half noise, in which there is little to be found: the shortest search takes half the time of the usual
+    # one, and the three sheets of a run of 50 steps are 5 % larger.
+    Image.fromarray(image).save(buffer, "PNG", compress_level=1)
     return buffer.getvalue()
 
 
