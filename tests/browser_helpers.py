@@ -13,8 +13,12 @@ from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 # Streamlit asks for these beside every page first and then at the root: its own way of finding its server.
 STREAMLITS_OWN = ("/_stcore/health", "/_stcore/host-config")
 
-# Presses Streamlit's own button, which is there while a script runs.
-STOP = "() => [...document.querySelectorAll('header button')].find(b => b.textContent === 'Stop')?.click()"
+# Whether no script runs. While one does it presses Streamlit's own button, which comes a moment after the script begins.
+STOPPED = """() => {
+  if (document.querySelector("[data-testid=stApp]").dataset.testScriptState === "notRunning") return true;
+  [...document.querySelectorAll("header button")].find((b) => b.textContent === "Stop")?.click();
+  return false;
+}"""
 
 
 def watch(page: Page, url: str) -> list[str]:
@@ -155,7 +159,7 @@ class Tab:
 
     def _go(self, path: str) -> None:
         # A run of hundreds of evaluations that nobody looks at any more would be waited for.
-        self.page.evaluate(STOP)
+        until(self.page, lambda: self.page.evaluate(STOPPED), "the page that is left cannot be stopped")
         with self.runs.another():
             self.page.evaluate(
                 "path => { history.pushState({}, '', path); dispatchEvent(new PopStateEvent('popstate', {state: {}})) }",
