@@ -34,7 +34,8 @@ def guidance_control(c: Controls, net: str) -> float:
     default = checkpoints.manifest()[net].guidance
     former = st.session_state.get("guidance-default", default)
     st.session_state["guidance-default"] = default
-    if former != default and st.session_state.get("guidance") == former:
+    untouched = st.session_state.get("guidance") == former and "guidance" not in st.query_params
+    if former != default and untouched:
         st.session_state["guidance"] = default
     return c.slider("Guidance scale w (1 is off)", "guidance", default, 1.0, 10.0, 0.5)
 

@@ -121,6 +121,14 @@ def test_the_guidance_scale_begins_with_what_the_network_is_best_at_and_stays_wh
     assert app.slider(key="guidance").value == 6.0
 
 
+def test_a_scale_that_a_link_names_stays_where_another_network_begins_elsewhere():
+    """Also the one that the network before began with."""
+    app = AppTest.from_function(page_of_a_guidance_scale).run()
+    app.query_params["guidance"] = "3.0"
+    app.selectbox(key="net").set_value("emoji128").run()
+    assert app.slider(key="guidance").value == 3.0
+
+
 @pytest.mark.parametrize(
     ("asked", "begins"), [({}, 4.5), ({"guidance": "3.0"}, 3.0), ({"guidance": "7"}, 7.0)]
 )
