@@ -206,8 +206,6 @@ def browser():
     sync_api.expect.set_options(timeout=60_000)  # what passes waits no longer; a busy machine takes its time
     with sync_api.sync_playwright() as playwright:
         running = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        # Playwright waits by evaluating text in the page, which our policy forbids; test_headers tries the policy itself.
-        running.new_context = functools.partial(running.new_context, bypass_csp=True)
         yield running
         running.close()
 
