@@ -10,7 +10,8 @@ import subprocess
 import sys
 import tempfile
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -26,11 +27,14 @@ from streamlit.components.v2 import manifest_scanner
 from bench.browser import CHROMIUM, FLAGS
 from bench.server import AppServer
 from diffviz.analysis import unet_probe
+from diffviz.imaging.encoding import encode_png
 from diffviz.models import checkpoints
 from diffviz.models.denoiser import Denoiser
 from diffviz.models.text_encoder import MAX_TOKENS
 from diffviz.models.unet import UNet
+from diffviz.pipelines import trajectory
 from diffviz.ui import cache, live
+from diffviz.ui.components import gallery
 
 torch.set_num_threads(1)
 os.environ["OMP_NUM_THREADS"] = "1"  # of the processes that tests start
@@ -74,16 +78,28 @@ def shipped() -> Denoiser:
 
 
 @pytest.fixture
-def idle_network(monkeypatch) -> Iterator[None]:
-    """The network evaluates to its input, in no time: for what is asked of a page and not of its images."""
+def idle_network(monkeypatch) -> Iterator[Callable[[], AbstractContextManager[None]]]:
+    """The network evaluates to its input, in no time, and images are sent as one pixel: for what is asked of a page and
+    not of its images. Gives a function: a context in which the network is evaluated after all."""
+
+    @contextmanager
+    def awake() -> Iterator[None]:
+        with monkeypatch.context() as patched:
+            patched.setattr(UNet, "forward", forward)
+            yield
+
+    forward = UNet.forward
     monkeypatch.setattr(UNet, "forward", lambda self, x, angle, tokens: x)
+    pixel = encode_png(np.zeros((1, 1, 3), np.uint8))
+    for module in (gallery, trajectory):
+        monkeypatch.setattr(module, "encode_png", lambda _: pixel)
     # Attention is recorded in the blocks, which do not run then: even weights on all tokens stand for it.
     monkeypatch.setattr(
         unet_probe, "attention", lambda run, *_: np.full((1, run.steps, 1, 64, MAX_TOKENS), 1 / MAX_TOKENS)
     )
     for kept in (st.cache_data, cache._shared, live._finished):
         kept.clear()
-    yield
+    yield awake
     for kept in (st.cache_data, cache._shared, live._finished):
         kept.clear()
 
@@ -196,6 +212,7 @@ def server(request) -> Iterator[Served]:
 
 @pytest.fixture(scope="session")
 def browser():
+    """A Chromium that keeps to the policy of the server, which forbids to evaluate text: wait for functions, "() => ..."."""
     if CHROMIUM is None:
         if os.environ.get("CI"):
             pytest.fail("CI must run the browser tests, and there is no Chromium here")

@@ -287,10 +287,10 @@ def test_controls_are_kept_in_the_address(page):
     ready(page)
     page.get_by_label("Prompt", exact=True).fill("palm tree")
     page.get_by_label("Prompt", exact=True).press("Enter")
-    page.wait_for_function("location.search.includes('palm')")
+    page.wait_for_function("() => location.search.includes('palm')")
     ready(page)
     page.get_by_role("button", name="New seed").click()
-    page.wait_for_function("/seed=\\d+/.test(location.search)")
+    page.wait_for_function("() => /seed=\\d+/.test(location.search)")
 
 
 def test_prompt_style_and_seed_travel_from_page_to_page(page):
@@ -298,7 +298,7 @@ def test_prompt_style_and_seed_travel_from_page_to_page(page):
     ready(page)
     page.get_by_role("link", name="1 · Forward process").first.click()
     page.wait_for_selector("h1:has-text('Forward process')")
-    page.wait_for_function("location.search.includes('seed=12')")
+    page.wait_for_function("() => location.search.includes('seed=12')")
     ready(page)
     page.get_by_role("link", name="3 · Reverse process").first.click()
     page.wait_for_selector("h1:has-text('Reverse process')")
@@ -394,7 +394,7 @@ def test_presenter_view_enlarges_the_type(page):
     small = page.locator("h1").evaluate("e => parseFloat(getComputedStyle(e).fontSize)")
     page.get_by_text("Presenter view", exact=True).click()
     page.wait_for_function(
-        f"parseFloat(getComputedStyle(document.querySelector('h1')).fontSize) > {small * 1.2}"
+        f"() => parseFloat(getComputedStyle(document.querySelector('h1')).fontSize) > {small * 1.2}"
     )
 
 

@@ -82,7 +82,7 @@ def test_a_script_that_is_put_into_a_page_does_not_run_and_graphs_are_drawn_all_
         script.text = "window.ran = true";
         document.head.append(script);
     }""")
-    page.wait_for_function("window.violations.length === 1")
+    page.wait_for_function("() => window.violations.length === 1")
     assert "script-src" in page.evaluate("window.violations[0]")
     assert page.evaluate("window.ran") is None
     (said,) = wrong  # as any test in a browser is told of it

@@ -99,7 +99,7 @@ def test_the_pad_grows_with_the_window_and_fits_a_phone(open_at):
     wide = []
     for width, height in ((1920, 1080), (1280, 800), (390, 844)):
         page.set_viewport_size({"width": width, "height": height})
-        page.wait_for_function("innerWidth === " + str(width))
+        page.wait_for_function("() => innerWidth === " + str(width))
         wide.append(pad.bounding_box()["width"])
         assert wide[-1] <= width
     assert wide[0] > 560 > wide[1] > 420 > wide[2] > 320
