@@ -212,7 +212,7 @@ def server(request) -> Iterator[Served]:
 
 @pytest.fixture(scope="session")
 def browser():
-    """A Chromium that keeps to the policy of the server, which forbids to evaluate text: wait for functions, "() => ..."."""
+    """A Chromium that keeps to the server's policy, which forbids evaluating text: wait for functions, "() => ..."."""
     if CHROMIUM is None:
         if os.environ.get("CI"):
             pytest.fail("CI must run the browser tests, and there is no Chromium here")

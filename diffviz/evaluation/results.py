@@ -173,6 +173,13 @@ class DistanceHistogram:
         return 1 + int(np.flatnonzero(self.new_captions + self.trained_captions + self.heldout)[-1])
 
 
+def change(first: Mapping, last: Mapping) -> str:
+    """Whether a figure {value, interval} becomes "lower" or "higher": their 95 % intervals lie apart; else "unclear"."""
+    if last["interval"][1] < first["interval"][0]:
+        return "lower"
+    return "higher" if last["interval"][0] > first["interval"][1] else "unclear"
+
+
 BLIND_TEST = "emoji32"  # the network whose images the blind test shows first
 
 

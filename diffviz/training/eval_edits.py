@@ -29,11 +29,11 @@ from diffviz.models import checkpoints, classifier
 from diffviz.models.denoiser import Denoiser
 from diffviz.paths import ASSETS
 from diffviz.pipelines import editing
-from diffviz.training.batch_generation import guided_denoiser
+from diffviz.training.batch_generation import guided_denoiser, scale_for
 from diffviz.training.data import Dataset
 from diffviz.training.evaluate import images_for, subgroup_numbers, top_k_hits, write_results
 
-SETTINGS = {"sampler": "unipc", "steps": 20, "guidance": 3.0, "inpaint_steps": 20}
+SETTINGS = {"sampler": "unipc", "steps": 20, "inpaint_steps": 20}
 FIRST_SEED, BATCH = 40_000, 64
 COSINE = SCHEDULES["cosine"]
 
@@ -51,6 +51,7 @@ def in_batches(
     captions: list[tuple[str, str]],
     images: Tensor,
     run: Callable[[Denoise, Tensor, list[torch.Generator]], Iterator[Step]],
+    guidance: float,
 ) -> Tensor:
     """The final images of `run(denoise, states, rng)`, a batch at a time, image i from seed FIRST_SEED + i."""
     done = []
@@ -59,7 +60,7 @@ def in_batches(
         prompts, styles = zip(*captions[part], strict=True)
         rng = make_generators(range(FIRST_SEED + start, FIRST_SEED + start + len(prompts)))
         with torch.autocast("cpu", torch.bfloat16):
-            denoise = guided_denoiser(denoiser, prompts, styles, SETTINGS["guidance"])
+            denoise = guided_denoiser(denoiser, prompts, styles, guidance)
             last = final_step(run(denoise, denoiser.encode(images[part]), rng))
             done.append(denoiser.decode(last.x).float())
     return torch.cat(done)
@@ -87,7 +88,11 @@ def inpaint_run(resampling_steps: int, mask: Tensor) -> Callable:
 
 
 def measure_strengths(
-    denoiser: Denoiser, label_classifier: classifier.LabelClassifier, data: Dataset, rows: np.ndarray
+    denoiser: Denoiser,
+    label_classifier: classifier.LabelClassifier,
+    data: Dataset,
+    rows: np.ndarray,
+    guidance: float = 3.0,
 ) -> list[dict]:
     """Which of the two subgroups the classifier sees at each strength; strength 0 is the source images themselves."""
     subgroup, others = subgroup_numbers(label_classifier, data), other_labels(data, rows)
@@ -96,7 +101,9 @@ def measure_strengths(
         (data.labels[label], data.styles[data.style[row]]) for label, row in zip(others, rows, strict=True)
     ]
     for strength in (0.0, *editing.STRENGTHS):
-        made = in_batches(denoiser, captions, given, img2img_run(strength)) if strength else given
+        made = given
+        if strength:
+            made = in_batches(denoiser, captions, given, img2img_run(strength), guidance)
         seen = label_classifier.predict(made)[1]
         table.append(
             {
@@ -110,7 +117,11 @@ def measure_strengths(
 
 
 def measure_resampling(
-    denoiser: Denoiser, label_classifier: classifier.LabelClassifier, data: Dataset, rows: np.ndarray
+    denoiser: Denoiser,
+    label_classifier: classifier.LabelClassifier,
+    data: Dataset,
+    rows: np.ndarray,
+    guidance: float = 3.0,
 ) -> dict:
     """Boundary jump of an inpainted half and agreement of the whole image, by the number of resampling steps."""
     subgroup = subgroup_numbers(label_classifier, data)[data.label[rows]]
@@ -125,7 +136,8 @@ def measure_resampling(
 
     real = jumps(given).mean()
     for n in editing.RESAMPLING_STEPS:
-        drawn = in_batches(denoiser, captions, given, inpaint_run(n, editing.state_mask(mask, denoiser)))
+        run = inpaint_run(n, editing.state_mask(mask, denoiser))
+        drawn = in_batches(denoiser, captions, given, run, guidance)
         made = torch.where(mask, drawn, given)
         table.append(
             {
@@ -149,6 +161,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--data", type=Path, help="default: data/MODEL.npz")
     parser.add_argument("--out", type=Path, help="default: assets/curves/edits-MODEL.json")
     parser.add_argument("--n", type=int, help="the first so many images; default: all")
+    parser.add_argument("--guidance", type=float, help="default: what the network's pages begin with")
     args = parser.parse_args(arguments)
     torch.set_num_threads(1)
     denoiser, entry = checkpoints.load(args.model), checkpoints.manifest()[args.model]
@@ -156,12 +169,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
     data = images_for(denoiser, args.data or Path(f"data/{args.model}.npz"))
     rows = data.rows(heldout=True, common=True)[: args.n]
     out = args.out or ASSETS / "curves" / f"edits-{args.model}.json"
-    head = {"weights_sha256": entry.sha256, "settings": SETTINGS, "n": len(rows)}
-    table = measure_strengths(denoiser, label_classifier, data, rows)
-    # Written together: the page shows both.
-    write_results(
-        out, head, {"strengths": table, **measure_resampling(denoiser, label_classifier, data, rows)}
-    )
+    guidance = scale_for(args.model, args.guidance)
+    head = {
+        "weights_sha256": entry.sha256,
+        "settings": {**SETTINGS, "guidance": guidance},
+        "n": len(rows),
+    }
+    table = measure_strengths(denoiser, label_classifier, data, rows, guidance)
+    resampling = measure_resampling(denoiser, label_classifier, data, rows, guidance)
+    write_results(out, head, {"strengths": table, **resampling})  # together: the page shows both
     print(f"wrote {out}")
 
 

@@ -253,3 +253,11 @@ def test_a_network_that_was_not_measured_has_no_file(tmp_path):
     (tmp_path / "edits-emoji64.json").write_text('{"weights_sha256": "a", "n": 3}')
     found = results.load_result("edits", "emoji64", tmp_path)
     assert found.matches("a") and found.raw["n"] == 3
+
+
+@pytest.mark.parametrize(
+    ("interval", "found"),
+    [((0, 1), "lower"), ((0, 2.5), "unclear"), ((3.5, 5), "unclear"), ((4.5, 6), "higher")],
+)
+def test_a_figure_has_changed_where_the_intervals_lie_apart(interval, found):
+    assert results.change({"interval": [2, 4]}, {"interval": [*interval]}) == found

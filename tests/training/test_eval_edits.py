@@ -38,9 +38,9 @@ def test_the_other_label_is_a_common_one_of_another_subgroup(data):
 def test_an_image_is_the_same_in_any_batch(data, monkeypatch):
     rows = np.arange(5)
     captions = [("red apple", "noto")] * 5
-    whole = measure.in_batches(make_tiny(), captions, data.examples(rows), measure.img2img_run(0.5))
+    whole = measure.in_batches(make_tiny(), captions, data.examples(rows), measure.img2img_run(0.5), 3.0)
     monkeypatch.setattr(measure, "BATCH", 2)
-    parts = measure.in_batches(make_tiny(), captions, data.examples(rows), measure.img2img_run(0.5))
+    parts = measure.in_batches(make_tiny(), captions, data.examples(rows), measure.img2img_run(0.5), 3.0)
     assert torch.allclose(whole, parts, atol=0.05)  # bfloat16
     assert not torch.allclose(whole[0], whole[1], atol=0.05)
 
@@ -88,7 +88,7 @@ def test_edits_in_latents_start_from_encoded_images_and_put_the_known_pixels_bac
     assert not torch.allclose(inpainted[..., :32], given[..., :32], atol=0.1)
     # At next to no strength the result is the image encoded and decoded.
     captions = [("red apple", "noto")] * len(rows)
-    made = measure.in_batches(denoiser, captions, given, measure.img2img_run(1e-3))
+    made = measure.in_batches(denoiser, captions, given, measure.img2img_run(1e-3), 3.0)
     assert torch.allclose(made, denoiser.decode(denoiser.encode(given)), atol=0.1)
 
 

@@ -79,7 +79,9 @@ OUT_OF_REACH = """m => [...m.querySelectorAll('button, input, select, textarea, 
 
 
 @pytest.mark.parametrize("path", OPENED)
-def test_every_page_has_one_title_fits_every_width_keeps_to_the_policy_and_passes_axe_in_both_themes(tab, path):
+def test_every_page_has_one_title_fits_every_width_keeps_to_the_policy_and_passes_axe_in_both_themes(
+    tab, path
+):
     page = tab.open(path)
     slug = urlsplit(path).path
     if slug not in WITHOUT_PLAYER or "latent=" in path:

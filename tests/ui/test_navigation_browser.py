@@ -118,7 +118,9 @@ def test_twelve_pages_on_and_twelve_presses_back(page):
 
 
 def test_moving_controls_adds_no_entry_and_a_part_adds_one(page):
-    page.goto(f"/steps?part=Measured+quality&calls=3&guidance=1&{QUICK}")  # three evaluations each: soon at rest
+    page.goto(
+        f"/steps?part=Measured+quality&calls=3&guidance=1&{QUICK}"
+    )  # three evaluations each: soon at rest
     at(page, "Samplers and steps")
     first = entries(page)
     page.get_by_label("Prompt", exact=True).fill("palm tree")
