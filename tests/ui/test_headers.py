@@ -1,6 +1,6 @@
 """The security headers of the running app, and that a browser keeps to them.
 
-That they break no page is what every test in a browser says: a violation is an error on the console.
+That they break no page is what tests/ui/test_browser.py says, which opens every page: a violation is a console error.
 """
 
 import gzip

@@ -1087,3 +1087,23 @@ def test_a_strength_is_called_right_only_where_its_own_image_is_past_the_turn():
     options = ["0.4", "0.6", "0.8", "0.9"]
     turns = {0.2: "0.4", 0.4: "0.4", 0.5: "0.6", 0.7: "0.8", 0.9: "0.9", 1.0: "0.9"}
     assert {turn: editing.first_from(options, turn) for turn in turns} == turns
+
+
+@pytest.mark.parametrize(
+    ("jump", "seen", "said"),
+    [
+        ((2.0, 2.5), (0.6, 0.8), "falls from 5.0 to 2.0 times that of real images"),
+        ((4.0, 5.5), (0.6, 0.8), "which the intervals do not tell apart"),
+        ((7.0, 8.0), (0.6, 0.8), "rises from 5.0 to 7.0"),
+        ((2.0, 2.5), (0.8, 0.9), "falls"),
+    ],
+)
+def test_of_resampling_no_more_is_said_than_the_intervals_tell(jump, seen, said):
+    def row(steps, jump, seen):
+        figures = {"boundary_jump_to_real": jump, "subgroup": seen}
+        return {"resampling_steps": steps} | {k: {"value": v[0], "interval": v} for k, v in figures.items()}
+
+    text = editing.what_resampling_does(row(1, (5.0, 6.0), (0.6, 0.7)), row(8, jump, seen))
+    assert "From 1 resampling step to 8" in text and said in text
+    better = seen[0] > 0.7
+    assert ("does not by itself make a better image" in text) == (said.startswith("falls") and not better)

@@ -451,7 +451,7 @@ def _compare_resampling(edit: InpaintSettings, mask: np.ndarray) -> None:
     ]
     head = "| resampling steps | jump relative to real images | right subgroup seen |"
     st.markdown("\n".join([head, "|---|---|---|", *lines]))
-    st.markdown(_what_resampling_does(found["resampling"][0], found["resampling"][-1]))
+    st.markdown(what_resampling_does(found["resampling"][0], found["resampling"][-1]))
     st.caption(
         f"N = {found['n']} held-out images of common labels, the left half masked and inpainted with the image's own "
         "caption; in brackets 95 % intervals. "
@@ -461,7 +461,7 @@ def _compare_resampling(edit: InpaintSettings, mask: np.ndarray) -> None:
     )
 
 
-def _what_resampling_does(once: Mapping, most: Mapping) -> str:
+def what_resampling_does(once: Mapping, most: Mapping) -> str:
     """What was measured with 1 resampling step against what was with the most of them, as far as the intervals tell."""
     jumps, seen = (
         [row[key]["value"] for row in (once, most)] for key in ("boundary_jump_to_real", "subgroup")
