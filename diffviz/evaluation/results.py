@@ -138,8 +138,7 @@ class GuidanceSweep(MeasuredResult):
         found: dict[str, list[float]] = {"lower": [], "higher": [], "unclear": []}
         for row in self.scales:
             if "difference" in row:
-                low, high = row["difference"]["interval"]
-                found["lower" if high < 0 else "higher" if low > 0 else "unclear"].append(row["guidance"])
+                found[change({"interval": (0.0, 0.0)}, row["difference"])].append(row["guidance"])
         return found
 
 

@@ -92,7 +92,7 @@ def measure_strengths(
     label_classifier: classifier.LabelClassifier,
     data: Dataset,
     rows: np.ndarray,
-    guidance: float = 3.0,
+    guidance: float,
 ) -> list[dict]:
     """Which of the two subgroups the classifier sees at each strength; strength 0 is the source images themselves."""
     subgroup, others = subgroup_numbers(label_classifier, data), other_labels(data, rows)
@@ -121,7 +121,7 @@ def measure_resampling(
     label_classifier: classifier.LabelClassifier,
     data: Dataset,
     rows: np.ndarray,
-    guidance: float = 3.0,
+    guidance: float,
 ) -> dict:
     """Boundary jump of an inpainted half and agreement of the whole image, by the number of resampling steps."""
     subgroup = subgroup_numbers(label_classifier, data)[data.label[rows]]

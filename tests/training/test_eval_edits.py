@@ -48,7 +48,7 @@ def test_an_image_is_the_same_in_any_batch(data, monkeypatch):
 @pytest.mark.slow
 def test_at_strength_0_the_source_images_themselves_are_classified(data):
     rows = data.rows(heldout=True, common=True)
-    table = measure.measure_strengths(make_tiny(), Blind(), data, rows)
+    table = measure.measure_strengths(make_tiny(), Blind(), data, rows, 3.0)
     fruit = np.mean(data.subgroups[data.label[rows]] == "fruit")
     assert [row["strength"] for row in table] == [0.0, *measure.editing.STRENGTHS]
     assert table[0]["source"]["value"] == pytest.approx(fruit, abs=1e-4)
@@ -62,7 +62,9 @@ def test_the_boundary_jump_is_relative_to_that_of_the_real_images(data):
         24, 3, 16, 1
     )  # a ramp: an edge to see
     ramps = Dataset(**{**data.__dict__, "images": images * 4})
-    found = measure.measure_resampling(make_tiny(), Blind(), ramps, ramps.rows(heldout=True, common=True))
+    found = measure.measure_resampling(
+        make_tiny(), Blind(), ramps, ramps.rows(heldout=True, common=True), 3.0
+    )
     assert [row["resampling_steps"] for row in found["resampling"]] == list(measure.editing.RESAMPLING_STEPS)
     assert all(row["boundary_jump_to_real"]["value"] > 1 for row in found["resampling"])
 
@@ -82,7 +84,7 @@ def test_edits_in_latents_start_from_encoded_images_and_put_the_known_pixels_bac
             return super().predict(pictures)
 
     monkeypatch.setattr(measure.editing, "RESAMPLING_STEPS", (1,))
-    measure.measure_resampling(denoiser, Kept(), data, rows)
+    measure.measure_resampling(denoiser, Kept(), data, rows, 3.0)
     inpainted, given = shown[0], data.examples(rows)
     assert torch.equal(inpainted[..., 32:], given[..., 32:])
     assert not torch.allclose(inpainted[..., :32], given[..., :32], atol=0.1)

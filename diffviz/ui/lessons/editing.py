@@ -463,22 +463,17 @@ def _compare_resampling(edit: InpaintSettings, mask: np.ndarray) -> None:
 
 def what_resampling_does(once: Mapping, most: Mapping) -> str:
     """What was measured with 1 resampling step against what was with the most of them, as far as the intervals tell."""
-    jumps, seen = (
-        [row[key]["value"] for row in (once, most)] for key in ("boundary_jump_to_real", "subgroup")
-    )
-    jump = change(once["boundary_jump_to_real"], most["boundary_jump_to_real"])
+    jumps, seen = ([row[key] for row in (once, most)] for key in ("boundary_jump_to_real", "subgroup"))
+    a, b = (jump["value"] for jump in jumps)
     said = {
-        "lower": f"falls from {jumps[0]:.1f} to {jumps[1]:.1f} times that of real images",
-        "higher": f"rises from {jumps[0]:.1f} to {jumps[1]:.1f} times that of real images",
-        "unclear": f"is {jumps[0]:.1f} and {jumps[1]:.1f} times that of real images, which the intervals do not tell apart",
-    }[jump]
-    without_gain = jump == "lower" and change(once["subgroup"], most["subgroup"]) != "higher"
+        "lower": f"falls from {a:.1f} to {b:.1f} times that of real images",
+        "higher": f"rises from {a:.1f} to {b:.1f} times that of real images",
+        "unclear": f"is {a:.1f} and {b:.1f} times that of real images, which the intervals do not tell apart",
+    }
+    end = "."
+    if change(*jumps) == "lower" and change(*seen) != "higher":
+        end = ": a boundary that is harder to see does not by itself make a better image."
     return (
-        f"From 1 resampling step to {most['resampling_steps']} the jump {said}. The classifier sees the right subgroup in "
-        f"{seen[0]:.0%} and {seen[1]:.0%} of the images"
-        + (
-            ": a boundary that is harder to see does not by itself make a better image."
-            if without_gain
-            else "."
-        )
+        f"From 1 resampling step to {most['resampling_steps']} the jump {said[change(*jumps)]}. The classifier sees the "
+        f"right subgroup in {seen[0]['value']:.0%} and {seen[1]['value']:.0%} of the images{end}"
     )
