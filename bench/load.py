@@ -114,10 +114,16 @@ class Visitor:
         raise WrongPageError(f"“{self.target.slug}” has no control named “{label}”")
 
     def _wait(self) -> None:
-        while True:
+        """Until the page has run to its end, or for PATIENCE: a server that pings may still never answer."""
+        end = time.monotonic() + PATIENCE
+        while time.monotonic() < end:
+            kind, frame = self.socket.recv_data_frame(control_frame=True)
+            if kind == websocket.ABNF.OPCODE_CLOSE:
+                raise websocket.WebSocketConnectionClosedException("the server closed the connection")
+            if kind != websocket.ABNF.OPCODE_BINARY:
+                continue
             message = ForwardMsg()
-            received = self.socket.recv()
-            message.ParseFromString(received if isinstance(received, bytes) else received.encode())
+            message.ParseFromString(frame.data)
             if message.WhichOneof("type") == "navigation":
                 # Not `new_session`: its hash is that of the server's script, whatever the page.
                 pages = {page.url_pathname: page.page_script_hash for page in message.navigation.app_pages}
@@ -137,6 +143,7 @@ class Visitor:
                 if message.script_finished != WHOLE_RUN:
                     raise WrongPageError("the page did not run to its end")
                 return
+        raise WrongPageError(f"“{self.target.slug}” has not run to its end in {PATIENCE:.0f} s")
 
     def move(self) -> float:
         """Put the control elsewhere; returns the seconds until the page was done."""

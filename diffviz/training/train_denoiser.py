@@ -19,8 +19,9 @@ The network for 128-pixel images works on latents, which are encoded beforehand:
 and can be aligned with features of the clean images besides: `python -m diffviz.training.alignment`, then --align 0.5.
 
 It trains on the CPU or, where there is one, on a CUDA device. In --out it keeps `log.csv`, `last.pt` (all that --resume
-needs; where it is lost, --resume goes on from the shipped weights of the folder's name), `ema.safetensors` (the averaged
-weights; of several lengths, the one with the lowest held-out loss) and `grid-*.png` (fixed prompts and seeds).
+needs), `ema.safetensors` (the averaged weights; of several lengths, the one with the lowest held-out loss) and
+`grid-*.png` (fixed prompts and seeds). Where `last.pt` is lost, --resume goes on from the averaged weights, and where
+those are too, from the shipped ones of the folder's name.
 
 The length of a run is given in minutes of training or in images seen, and the learning rate follows the
 share of it that is done: flat, then down to nothing over the last `decay` of it.
@@ -406,14 +407,13 @@ class Training:
             stopped = {"planned": saved["planned"][1]} if self.state["images"] < saved["planned"][1] else {}
             self.state["earlier"].append({"images": self.state["images"], **stopped, **saved["session"]})
 
-    def resume_shipped(self, name: str, assets: Path) -> None:
-        """Go on from the weights in `assets`, for a `last.pt` that was lost: the optimizer's moments begin anew.
+    def resume_average(self, path: Path) -> None:
+        """Go on from averaged weights, for a `last.pt` that was lost: the optimizer's moments begin anew.
 
-        What ships is an average, so the averages go on from it as after all its steps. Raises CheckpointError where
-        there are no such weights, RuntimeError where they are of another shape.
+        The averages go on from them as after all their steps. Raises CheckpointError where there are no such weights,
+        RuntimeError where they are of another shape.
         """
-        trained = checkpoints.load(name, assets).net.state_dict()
-        _, facts = checkpoints.metadata(assets / checkpoints.manifest(assets)[name].file)
+        trained, (_, facts) = checkpoints.read(path).state_dict(), checkpoints.metadata(path)
         self.net.load_state_dict(trained)
         for average in self.averages.values():
             average.module.load_state_dict(trained)
@@ -421,7 +421,7 @@ class Training:
         self.state = {
             key: facts.get(key, value) for key, value in self.state.items()
         }  # older weights say less
-        session = {key: facts[key] for key in self.session if key in facts}
+        session = {key: facts[key] for key in (*self.session, "planned") if key in facts}
         self.state["earlier"].append({"images": self.state["images"], **session})
 
 
@@ -561,6 +561,12 @@ def build_network(data: Dataset, vocabulary: Vocabulary, recipe: Recipe) -> UNet
     return net
 
 
+def shipped(name: str, assets: Path) -> Path:
+    """The file of a shipped network, verified. Raises CheckpointError where there is none of this name."""
+    checkpoints.load(name, assets)
+    return assets / checkpoints.manifest(assets)[name].file
+
+
 def worker(rank: int, args: argparse.Namespace, recipe: Recipe) -> None:
     """One process of a run; the first also averages, logs, saves and evaluates."""
     torch.set_num_threads(args.threads)
@@ -586,8 +592,10 @@ def worker(rank: int, args: argparse.Namespace, recipe: Recipe) -> None:
         )
     if args.resume and (args.out / "last.pt").exists():
         training.resume(args.out / "last.pt", device)
+    elif args.resume and (args.out / "ema.safetensors").exists():
+        training.resume_average(args.out / "ema.safetensors")
     elif args.resume:
-        training.resume_shipped(args.out.name, ASSETS)
+        training.resume_average(shipped(args.out.name, ASSETS))
         if rank == 0:
             shutil.copyfile(ASSETS / "curves" / f"training-{args.out.name}.csv", args.out / "log.csv")
     state, per_worker = training.state, recipe.batch // args.workers
@@ -692,7 +700,8 @@ def main() -> None:
     parser.add_argument(
         "--resume",
         action="store_true",
-        help="go on from last.pt in --out, or without one from the weights in assets/ of that folder's name",
+        help="go on from last.pt in --out, else from ema.safetensors there, else from the weights in assets/ of that "
+        "folder's name",
     )
     parser.add_argument(
         "--publish", action="store_true", help="copy the averaged weights to assets/ and stop"

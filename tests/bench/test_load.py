@@ -1,10 +1,12 @@
 """The load benchmark drives the page that it means, or says that it does not: else it would time another one."""
 
 import itertools
+from types import SimpleNamespace
 
 import pytest
 from streamlit.proto.BackMsg_pb2 import BackMsg
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
+from websocket import ABNF
 
 from bench import load
 from bench.load import TARGETS, Target, Visitor, WrongPageError
@@ -60,8 +62,12 @@ class Socket:
         self.received.append(message.rerun_script)
         self.waiting = [m.SerializeToString() for m in next(self.answers)]
 
-    def recv(self):
-        return self.waiting.pop(0)
+    def recv_data_frame(self, control_frame):
+        """The next message; where there is none a ping, as from a server that does not answer."""
+        assert control_frame
+        if not self.waiting:
+            return ABNF.OPCODE_PING, None
+        return ABNF.OPCODE_BINARY, SimpleNamespace(data=self.waiting.pop(0))
 
     def close(self):
         pass
@@ -90,6 +96,12 @@ def test_an_answer_that_is_not_of_the_page_that_is_meant_ends_the_benchmark(monk
         visitor(monkeypatch, answer)  # at once
     with pytest.raises(WrongPageError, match=says):
         visitor(monkeypatch, WHOLE, WHOLE, answer)[0].rerun()  # later
+
+
+def test_a_server_that_pings_and_never_answers_ends_the_benchmark(monkeypatch):
+    monkeypatch.setattr(load, "PATIENCE", 0.05)
+    with pytest.raises(WrongPageError, match="has not run to its end"):
+        visitor(monkeypatch, WHOLE[:2])
 
 
 def test_a_page_is_asked_for_by_its_own_hash_and_not_by_that_of_the_servers_script(monkeypatch):

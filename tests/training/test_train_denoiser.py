@@ -162,7 +162,29 @@ def test_a_run_can_be_stopped_and_resumed(tmp_path, monkeypatch, workers):
 
 
 @pytest.mark.slow
-def test_a_run_whose_checkpoint_was_lost_goes_on_from_the_shipped_weights(tmp_path, monkeypatch):
+def test_a_run_whose_checkpoint_was_lost_goes_on_from_its_averaged_weights(tmp_path, monkeypatch):
+    path, out = tiny_data(tmp_path / "data.npz"), tmp_path / "a name that nothing ships under"
+    arguments = ["train", "--data", str(path), "--out", str(out), "--channels", "8", "8", "--batch", "4"]
+    monkeypatch.setattr("sys.argv", [*arguments, "--images", "80", "--until", "40"])
+    train.main()
+    average = checkpoints.read(out / "ema.safetensors").state_dict()
+    (out / "last.pt").unlink()
+
+    monkeypatch.setattr("sys.argv", [*arguments, "--images", "80", "--resume"])
+    train.main()
+    last = torch.load(out / "last.pt", weights_only=True)
+    assert (last["state"]["images"], last["state"]["step"]) == (80, 20)
+    assert [(s["images"], s["planned"]) for s in last["state"]["earlier"]] == [(40, 80)]
+    name = "conv_in.weight"
+    fresh = UNet(UNetConfig(**checkpoints.metadata(out / "ema.safetensors")[0])).state_dict()[name]
+    slowest = last["averages"][max(last["averages"])][f"module.{name}"]
+    assert 0 < (slowest - average[name]).norm() < 0.5 * (slowest - fresh).norm()
+    rows = list(csv.DictReader((out / "log.csv").read_text().splitlines()))
+    assert [row["images"] for row in rows if row["heldout_loss"]] == ["40", "80"]
+
+
+@pytest.mark.slow
+def test_a_run_that_was_lost_whole_goes_on_from_the_shipped_weights(tmp_path, monkeypatch):
     """The averages begin at the shipped weights and stay near them; the count of images and the log go on."""
     path, out, assets = tiny_data(tmp_path / "data.npz"), tmp_path / "tiny", tmp_path / "assets"
     (assets / "curves").mkdir(parents=True)
