@@ -99,13 +99,18 @@ def tiny_data(path: Path, n: int = 24, size: int = 16) -> Path:
     return path
 
 
-def open_page(slug: str, state: Mapping[str, str]) -> AppTest:
-    """A page opened by a link that holds `state`, which must not raise."""
+def link_to(slug: str, state: Mapping[str, str]) -> AppTest:
+    """A page that is about to be opened by a link that holds `state`, by a visitor who was never here."""
     (page,) = (ROOT / "pages").glob(f"*_{slug}.py")
     app = AppTest.from_file(str(ROOT / "home.py"), default_timeout=60)
     for key, value in state.items():
         app.query_params[key] = value
-    app.switch_page(f"pages/{page.name}")
+    return app.switch_page(f"pages/{page.name}")
+
+
+def open_page(slug: str, state: Mapping[str, str]) -> AppTest:
+    """A page opened by a link that holds `state`, which must not raise."""
+    app = link_to(slug, state)
     app.run()
     assert not app.exception, [e.value for e in app.exception]
     return app

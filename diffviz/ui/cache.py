@@ -42,6 +42,23 @@ def memo(key: str, settings: object, make: Callable[[], T]) -> T:
     return kept[1]
 
 
+def memo_for_all(key: str, settings: object, make: Callable[[], T]) -> T:
+    """As `memo`, and what `make` gave one visitor is given to all others of equal settings, by the rules of `by_content`.
+
+    `make` must follow from `key` and `settings` alone.
+    """
+
+    def once() -> T:
+        asked = digest(key, settings)
+        found = shared(asked)
+        if found is None:
+            value = frozen(make())
+            found = share(asked, value, len(pickle.dumps(value)))
+        return found
+
+    return memo(key, settings, once)
+
+
 def by_content(function: Callable[P, T]) -> Callable[P, T]:
     """A function of its arguments alone, computed once for equal ones, whoever asks.
 

@@ -326,6 +326,12 @@ def sample_images(settings: Settings, seeds: Sequence[int]) -> Tensor:
     return checkpoints.load(settings.model).decode(last.x)
 
 
+@by_content
+def shared_images(settings: Settings, seeds: Sequence[int]) -> np.ndarray:
+    """As `sample_images`, sampled once for all visitors: an array (N, 3, S, S)."""
+    return sample_images(settings, seeds).numpy()
+
+
 def _progress(step: Step, settings: Settings) -> str:
     snr = float(SCHEDULES[settings.schedule].log_snr(step.t))
     return f"step {step.i} of {settings.frames} · t = {step.t:.2f} · SNR {player.snr_text(snr)}"

@@ -247,6 +247,7 @@ def test_a_trajectory_that_two_runs_of_a_page_made_stands_in_the_sweep_once(monk
             trajectory = SimpleNamespace(
                 steps=n,
                 final=np.zeros((3, 8, 8)),
+                **dict.fromkeys(("x", "x0", "eps"), np.zeros((n + 1, 3, 8, 8))),
                 decode=None,
                 frames=lambda _: np.zeros((1, 8, 8, 3), np.uint8),
             )
@@ -256,4 +257,5 @@ def test_a_trajectory_that_two_runs_of_a_page_made_stands_in_the_sweep_once(monk
 
     monkeypatch.setattr(steps, "memo", lambda *_: runs)
     monkeypatch.setattr(step_comparison, "step_sweep", sweep)
+    monkeypatch.setattr(steps, "share", lambda *_: None)
     assert [r.steps for r in steps._sweep(Settings(), streamlit.empty())] == list(counts)

@@ -5,7 +5,7 @@ from collections import Counter
 
 import numpy as np
 import pytest
-from helpers import open_page
+from helpers import link_to, open_page
 
 from diffviz.analysis import forward_trajectory, frame_captions, latents, unet_probe
 from diffviz.analysis.guidance_analysis import CondUncond
@@ -31,22 +31,40 @@ LARGE = np.zeros(100_000, np.uint8)  # the scaling of a single small image costs
 QUICK = {"net": "32 × 32, quick", "steps": "3"}
 
 
+OPENED = [
+    ("forward", {"T": "10"}), ("training", QUICK), ("reverse", QUICK), ("guidance", QUICK), ("memorization", QUICK),
+    ("editing", QUICK), ("scores", {}), ("latent", {}),
+    ("editing", {**QUICK, "do": "Inpainting"}),
+    ("generative_models", {}), ("unet", {}),
+    ("workshop", {}), ("steps", QUICK),
+]  # fmt: skip
+PARTS = [
+    ("guidance", {**QUICK, "show": "Guidance scale"}), ("guidance", {**QUICK, "show": "Guidance interval"}),
+    ("guidance", {**QUICK, "show": "Negative prompt"}),
+    ("steps", {**QUICK, "part": "Samplers at equal NFE"}), ("steps", {**QUICK, "part": "One step or many"}),
+    ("scores", {"part": "Three samplers"}), ("scores", {"part": "Flow matching"}),
+]  # fmt: skip
+
+
+def named(value):
+    return value if isinstance(value, str) else value.get("do") or value.get("show") or value.get("part", "")
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    ("slug", "state"),
-    [
-        ("forward", {"T": "10"}), ("training", QUICK), ("reverse", QUICK), ("guidance", QUICK), ("memorization", QUICK),
-        ("editing", QUICK), ("scores", {}), ("latent", {}),
-        ("editing", {**QUICK, "do": "Inpainting"}),
-        ("generative_models", {}), ("unet", {}),
-        ("workshop", {}), ("steps", QUICK),
-    ],
-    ids=lambda value: value if isinstance(value, str) else value.get("do", ""),
-)  # fmt: skip
+@pytest.mark.parametrize(("slug", "state"), OPENED, ids=named)
 def test_an_unchanged_rerun_makes_nothing_again(slug, state):
     app = open_page(slug, state)
     app.run()  # what was shown while it was computed is shown as finished
     assert not made_again(app)
+
+
+@pytest.mark.slow
+# But for the page of the U-Net: it evaluates the network anew for the block that the visitor looks into.
+@pytest.mark.parametrize(("slug", "state"), [one for one in OPENED if one[0] != "unet"] + PARTS, ids=named)
+def test_whoever_opens_a_page_that_another_visitor_has_open_is_given_what_was_computed(slug, state):
+    """A class that opens one link has the server compute it once."""
+    open_page(slug, state)
+    assert not any(name.startswith("forward of") for name in made_again(link_to(slug, state)))
 
 
 @pytest.mark.slow

@@ -19,10 +19,10 @@ from diffviz.models import checkpoints
 from diffviz.models.denoiser import Denoiser
 from diffviz.pipelines import editing
 from diffviz.pipelines.editing import Img2ImgSettings, InpaintSettings
-from diffviz.pipelines.text_to_image import Settings, sample_images
+from diffviz.pipelines.text_to_image import Settings
 from diffviz.pipelines.trajectory import Trajectory
 from diffviz.ui import charts, live, source, theme
-from diffviz.ui.cache import frozen, memo
+from diffviz.ui.cache import by_content, frozen, memo
 from diffviz.ui.components import gallery, player
 from diffviz.ui.components.sketchpad import SIDE, marker
 from diffviz.ui.controls import Controls
@@ -102,10 +102,12 @@ def _apply_example(kind: str) -> None:
         st.session_state[f"{kind}-idea"] = None
 
 
+@by_content
 def _img2img_image(edit: Img2ImgSettings, strength: float) -> np.ndarray:
     return editing.edited_image(dataclasses.replace(edit, strength=strength))
 
 
+@by_content
 def _inpainted_image(edit: InpaintSettings, resampling_steps: int) -> np.ndarray:
     return editing.edited_image(dataclasses.replace(edit, resampling_steps=resampling_steps))
 
@@ -394,7 +396,7 @@ def _beside_text_to_image(
             SMALL,
         )
 
-    live.image_row("inpaint-alone", edit, [lambda: sample_images(plain, [plain.seed])[0].numpy()], show)
+    live.image_row("inpaint-alone", edit, [lambda: live.shared_images(plain, [plain.seed])[0]], show)
     st.markdown(
         "The known region conditions the result as the prompt does: the network generates what fits both. Compare the two "
         "with **sunglasses for a cat**, a combination that no training image shows."

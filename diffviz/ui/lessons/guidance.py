@@ -25,7 +25,7 @@ from diffviz.paths import ASSETS
 from diffviz.pipelines.text_to_image import Settings
 from diffviz.pipelines.trajectory import Trajectory
 from diffviz.ui import charts, live, source, theme
-from diffviz.ui.cache import derived, frozen, memo
+from diffviz.ui.cache import by_content, derived, frozen, memo
 from diffviz.ui.components import gallery, guidance_arrow, player
 from diffviz.ui.fold import fold
 from diffviz.ui.measured import load_result
@@ -382,6 +382,7 @@ def _seeds(settings: Settings) -> list[int]:
     return [settings.seed + k for k in range(SEEDS)]
 
 
+@by_content
 def _at_scale(settings: Settings) -> AtScale:
     images = live.sample_images(settings, _seeds(settings)).numpy()
     label_classifier = classifier.load(ASSETS / "classifier32.safetensors")
@@ -513,7 +514,7 @@ def _interval_images(settings: Settings, variants: Mapping[str, Settings]) -> di
     """The final images (N, C, H, W) of each guidance interval, shown as they come, four seeds to a tile."""
 
     def job(variant: Settings) -> Callable[[], np.ndarray]:
-        return lambda: live.sample_images(variant, _seeds(settings)).numpy()
+        return lambda: live.shared_images(variant, _seeds(settings))
 
     def draw(made: Mapping[str, np.ndarray]) -> str:
         notes = [

@@ -14,8 +14,8 @@ from diffviz.evaluation.nearest_neighbors import Neighbor
 from diffviz.imaging.pixels import to_uint8
 from diffviz.models import checkpoints
 from diffviz.pipelines.text_to_image import Settings
+from diffviz.pipelines.trajectory import Trajectory
 from diffviz.ui import charts, theme
-from diffviz.ui.cache import memo
 from diffviz.ui.components import gallery
 from diffviz.ui.live import Run, sample_images
 from diffviz.ui.measured import note_provenance
@@ -59,7 +59,7 @@ def show_nearest(stage: Stage, run: Run) -> list[Neighbor] | None:
         guess = ask_prediction(
             "How near is its nearest training image?", (COPY, TYPICAL, FAR), "guess-copies"
         )
-    found = _nearest(reference, run)
+    found = run.derive(_nearest)
     image = torch.from_numpy(run.trajectory().final)
     small = to_uint8(nearest_neighbors.downsample(image[None]).numpy())[0]
     st.markdown(f"The nearest neighbours among {len(reference.labels):,} training images:")
@@ -91,11 +91,8 @@ def _reference() -> nearest_neighbors.ReferenceSet:
     return found
 
 
-def _nearest(reference: nearest_neighbors.ReferenceSet, run: Run) -> list[Neighbor]:
-    """The search is kept with its run: Streamlit runs the page again at every click."""
-    return memo(
-        "copies-nearest", run, lambda: reference.nearest(torch.from_numpy(run.trajectory().final), SHOWN)
-    )
+def _nearest(run: Trajectory) -> list[Neighbor]:
+    return _reference().nearest(torch.from_numpy(run.final), SHOWN)
 
 
 def eight_seeds(settings: Settings) -> None:

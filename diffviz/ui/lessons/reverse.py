@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
@@ -26,7 +27,7 @@ from diffviz.pipelines.text_to_image import Settings
 from diffviz.pipelines.trajectory import Trajectory
 from diffviz.ui import charts, live, terms, theme
 from diffviz.ui import source as source_view
-from diffviz.ui.cache import frozen, memo, table
+from diffviz.ui.cache import by_content, frozen, memo, table
 from diffviz.ui.components import gallery, player
 from diffviz.ui.fold import fold
 from diffviz.ui.live import Run, sample_images
@@ -390,9 +391,7 @@ def terminal_snr(model: str, first_seed: int) -> None:
         place = st.empty()
         for name, alpha in starts.items():
             if (prompt, name) not in samples:
-                samples[prompt, name] = reverse_trajectory.sample_from_noise_as(
-                    alpha, prompt, chosen, START_STEPS, checkpoints.load(model)
-                )
+                samples[prompt, name] = _sample_as(alpha, prompt, chosen, model)
             place.html(_start_row(starts, {n: samples[prompt, n] for n in starts if (prompt, n) in samples}))
     means = {key: float(images.mean()) for key, images in samples.items()}
     first, *_, leading = starts
@@ -411,6 +410,12 @@ def terminal_snr(model: str, first_seed: int) -> None:
         "network is told of the image in x at the start."
     )
     source_view.show(reverse_trajectory.sample_from_noise_as)
+
+
+@by_content
+def _sample_as(alpha: float, prompt: str, seeds: Sequence[int], model: str) -> np.ndarray:
+    """What one of the rows is made of, sampled once for all visitors."""
+    return reverse_trajectory.sample_from_noise_as(alpha, prompt, seeds, START_STEPS, checkpoints.load(model))
 
 
 def _start_row(starts: dict[str, float], samples: dict[str, np.ndarray]) -> str:

@@ -22,7 +22,7 @@ from diffviz.models.denoiser import Denoiser
 from diffviz.pipelines.text_to_image import Settings
 from diffviz.pipelines.trajectory import Trajectory
 from diffviz.ui import charts, live, source, step_details, theme
-from diffviz.ui.cache import derived, frozen, memo
+from diffviz.ui.cache import derived, digest, frozen, memo, memo_for_all, share, shared
 from diffviz.ui.components import gallery, player
 from diffviz.ui.prediction import UNASKED, ask_on_stage, ask_prediction, locked, verdict
 from diffviz.ui.stage import Stage
@@ -157,15 +157,22 @@ def _noise_note(settings: Settings) -> str:
 
 
 def _sweep(settings: Settings, place: DeltaGenerator) -> list[Trajectory]:
-    """The trajectories of all step counts; the images are shown as they come, at a place that is the caller's again."""
+    """The trajectories of all step counts, each computed once for all visitors.
+
+    The images are shown as they come, at a place that is the caller's again.
+    """
     torch.set_num_threads(1)
     counts = step_comparison.STEP_COUNTS
     runs: list[Trajectory] = memo("step-sweep", settings, list)
+    asked = [digest("step-sweep", settings, steps) for steps in counts]
+    while len(runs) < len(counts) and (found := shared(asked[len(runs)])) is not None:
+        runs.append(found)
     if len(runs) == len(counts):
         return runs
     with place.container():
         image, bar = st.empty(), st.progress(0.0)
         for run in step_comparison.step_sweep(settings, counts[len(runs) :]):
+            share(asked[counts.index(run.steps)], run, run.x.nbytes + run.x0.nbytes + run.eps.nbytes)
             # A click begins the page anew while this run of it ends its step: whichever is first adds the trajectory.
             if len(runs) < len(counts) and run.steps == counts[len(runs)]:
                 runs.append(run)
@@ -272,7 +279,7 @@ def _reference(
         return _Reference(image, np.stack(path))
 
     # Whatever the sampler and steps of the page.
-    return memo("long-run", dataclasses.replace(settings, **step_comparison.REFERENCE), make)
+    return memo_for_all("long-run", dataclasses.replace(settings, **step_comparison.REFERENCE), make)
 
 
 def _run_race(
@@ -290,7 +297,7 @@ def _run_race(
                 place.html(player.still(lanes, caption, lanes=True))
         return seen
 
-    return memo("race", (settings, tuple(racers), budget), make)
+    return memo_for_all("race", (settings, tuple(racers), budget), make)
 
 
 def _images(seen: Mapping[str, Sequence[Step]], denoiser: Denoiser) -> dict[str, np.ndarray]:
@@ -401,7 +408,7 @@ def one_step(stage: Stage, settings: Settings) -> None:
             stage.picture,
             st.spinner(f"{title}: one evaluation from each of {MANY_SEEDS} noises, 12 steps, 50 steps …"),
         ):
-            found[title] = memo(
+            found[title] = memo_for_all(
                 f"one-step-{len(found)}",
                 setting,
                 lambda setting=setting: step_comparison.one_step_or_many(setting, denoiser, seeds),

@@ -13,7 +13,7 @@ from torch import Tensor
 from diffviz.diffusion.schedules import SCHEDULES
 from diffviz.toy import diffusion2d
 from diffviz.toy.scores import Diffused, Mixture
-from diffviz.ui.cache import memo
+from diffviz.ui.cache import memo_for_all
 from diffviz.ui.components import player
 from diffviz.ui.stage import Stage
 
@@ -75,18 +75,18 @@ def memo_on_stage(
     make: Callable[[], T],
     first: Callable[[], Sequence[player.Panel]],
 ) -> T:
-    """As `cache.memo`; while the first value is made, the stage shows the panels of `first`, which must take no time.
+    """As `cache.memo_for_all`; while the first value is made, the stage shows the panels of `first`, which take no time.
 
     Later on the frames of before stay where they are until the new ones come.
     """
     place = stage.picture.empty()  # always there: what stands below it must not move in the page's tree
     if key not in st.session_state:
         place.html(player.still(first(), "Computing the frames …"))
-    found = memo(key, settings, make)
+    found = memo_for_all(key, settings, make)
     place.empty()
     return found
 
 
 def tensor(points: np.ndarray) -> Tensor:
     """Points (N, 2) as float64."""
-    return torch.from_numpy(np.ascontiguousarray(points)).double()
+    return torch.tensor(points, dtype=torch.float64)
