@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from urllib.parse import urlsplit
@@ -43,6 +44,11 @@ def watch(page: Page, url: str) -> list[str]:
     page.on("pageerror", lambda error: wrong.append(str(error)))
     page.on("request", lambda r: None if r.url.startswith((url, "data:", "blob:")) else wrong.append(r.url))
     return wrong
+
+
+def long_run() -> str:
+    """The address of a run of 250 steps that no visitor of the tests' server has asked for: what was finished is kept."""
+    return f"/reverse?steps=250&seed={random.randrange(1, 100_000)}"
 
 
 def ready(page: Page) -> Locator:

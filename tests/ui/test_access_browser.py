@@ -1,7 +1,7 @@
 """What a reader with a keyboard, a screen reader or large type needs, tried in a real browser."""
 
 import pytest
-from browser_helpers import rest
+from browser_helpers import long_run, rest
 from playwright.sync_api import expect
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
@@ -138,7 +138,7 @@ def test_the_focus_never_falls_to_the_body_when_a_lesson_runs_again(visit):
         rest(page)
         expect(new_seed).to_be_focused()
     # A button that goes away with what it did: a run that is stopped.
-    page.goto("/reverse?steps=250")
+    page.goto(long_run())
     stop = page.get_by_test_id("stMain").get_by_role("button", name="Stop")
     stop.focus()
     page.keyboard.press("Enter")

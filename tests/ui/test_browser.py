@@ -6,7 +6,17 @@ from datetime import datetime, timedelta
 from urllib.parse import urlsplit
 
 import pytest
-from browser_helpers import Runs, at_rest, is_accessible, is_no_wider, is_sound, ready, until, watch
+from browser_helpers import (
+    Runs,
+    at_rest,
+    is_accessible,
+    is_no_wider,
+    is_sound,
+    long_run,
+    ready,
+    until,
+    watch,
+)  # fmt: skip
 from playwright.sync_api import expect
 
 from bench.server import AppServer
@@ -309,7 +319,7 @@ def test_prompt_style_and_seed_travel_from_page_to_page(page):
 
 
 def test_a_long_run_can_be_stopped_and_what_was_computed_is_kept(page):
-    page.goto("/reverse?steps=250")
+    page.goto(long_run())
     page.get_by_test_id("stMain").get_by_role("button", name="Stop").click(timeout=90_000)
     expect(page.get_by_text(re.compile(r"Stopped after \d+ of 250 steps"))).to_be_visible()
     ready(page)

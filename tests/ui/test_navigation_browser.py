@@ -6,7 +6,7 @@ import re
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
-from browser_helpers import is_accessible, rest
+from browser_helpers import is_accessible, long_run, rest
 from playwright.sync_api import expect
 
 from diffviz.lessons import pages
@@ -189,7 +189,7 @@ def test_a_plans_link_is_the_very_state_whatever_was_opened_before(page):
 
 
 def test_a_page_stopped_by_the_toolbar_says_so_and_goes_on(page):
-    page.goto("/reverse?steps=250")
+    page.goto(long_run())
     note = page.get_by_text("What was computed until then is shown")
     progress = page.get_by_text(re.compile(r"step \d+ of 250"))
     expect(progress).to_be_visible()
