@@ -164,7 +164,7 @@ def _sweep(settings: Settings, place: DeltaGenerator) -> list[Trajectory]:
     torch.set_num_threads(1)
     counts = step_comparison.STEP_COUNTS
     runs: list[Trajectory] = memo("step-sweep", settings, list)
-    asked = [digest("step-sweep", settings, steps) for steps in counts]
+    asked = [digest("step-sweep", dataclasses.replace(settings, steps=n)) for n in counts]
     while len(runs) < len(counts) and (found := shared(asked[len(runs)])) is not None:
         runs.append(found)
     if len(runs) == len(counts):
