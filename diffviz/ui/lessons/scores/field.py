@@ -136,10 +136,11 @@ def _captions(name: str, paths: Paths) -> list[str]:
     data, found = diffused(name), []
     for x, mean, t in zip(paths.ode, paths.mean, times(), strict=True):
         score = data.score(tensor(x[None]), t)[0].tolist()
-        found.append(
+        told = (
             f"At ({x[0]:.2f}, {x[1]:.2f}) the score is ({score[0]:.1f}, {score[1]:.1f}), and E[x₀|xₜ] = "
             f"({mean[0]:.2f}, {mean[1]:.2f}): the thick green arrow ends there."
         )
+        found.append(told.replace("-", "−"))
     return found
 
 
