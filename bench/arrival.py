@@ -3,7 +3,7 @@
     python -m bench.arrival
 
 Prints the server's processor time in seconds, on a server just started, for each lesson as it opens and for those parts
-that compute most. Everything that a page computes of its link alone is given to whoever opens that link later.
+that compute most. Most of what a page computes of its link alone is given to whoever opens that link later.
 """
 
 from __future__ import annotations

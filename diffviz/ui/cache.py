@@ -47,16 +47,7 @@ def memo_for_all(key: str, settings: object, make: Callable[[], T]) -> T:
 
     `make` must follow from `key` and `settings` alone.
     """
-
-    def once() -> T:
-        asked = digest(key, settings)
-        found = shared(asked)
-        if found is None:
-            value = frozen(make())
-            found = share(asked, value, len(pickle.dumps(value)))
-        return found
-
-    return memo(key, settings, once)
+    return memo(key, settings, lambda: _made_once(digest(key, settings), make))
 
 
 def by_content(function: Callable[P, T]) -> Callable[P, T]:
@@ -70,14 +61,19 @@ def by_content(function: Callable[P, T]) -> Callable[P, T]:
 
     @functools.wraps(function)
     def once(*args: P.args, **kwargs: P.kwargs) -> T:
-        key = name, digest(args, kwargs), engine.here()
-        found = _shared.get(key)
-        if found is None:
-            value = frozen(function(*args, **kwargs))
-            found = _shared.put(key, (value,), len(pickle.dumps(value)))
-        return found[0]
+        return _made_once(digest(name, args, kwargs), lambda: function(*args, **kwargs))
 
     return once
+
+
+def _made_once(key: bytes, make: Callable[[], T]) -> T:
+    """What `make` gave whoever asked for this first, frozen; kept by what it weighs when it is pickled."""
+    kept = key, engine.here()
+    found = _shared.get(kept)
+    if found is None:
+        value = frozen(make())
+        found = _shared.put(kept, (value,), len(pickle.dumps(value)))
+    return found[0]
 
 
 def shared(key: bytes) -> Any | None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator
 
 import pytest
@@ -12,6 +11,7 @@ from diffviz.bounded import BoundedCache
 from diffviz.models import checkpoints, denoiser
 from diffviz.models.unet import UNet
 from diffviz.serving import engine
+from diffviz.ui.cache import digest
 
 FORWARD = UNet.forward
 _answers: BoundedCache[Tensor] = BoundedCache(200_000_000)  # bytes, in each process of the tests
@@ -19,13 +19,10 @@ _answers: BoundedCache[Tensor] = BoundedCache(200_000_000)  # bytes, in each pro
 
 def _evaluate(net: UNet, x: Tensor, angle: Tensor, tokens: Tensor) -> Tensor:
     """What torch answers, to the bit; a test that puts something else in the network's place is given that."""
-    digest = checkpoints.digest_of(net)
-    if digest is None or UNet.forward is not FORWARD or not engine.is_plain(net, x):
+    weights = checkpoints.digest_of(net)
+    if weights is None or UNet.forward is not FORWARD or not engine.is_plain(net, x):
         return denoiser.by_torch(net, x, angle, tokens)
-    asked = hashlib.blake2b(digest.encode())
-    for given in (x, angle, tokens):
-        asked.update(given.contiguous().numpy().tobytes())
-    key = asked.digest(), x.shape
+    key = digest(weights, *(given.numpy() for given in (x, angle, tokens)))
     kept = _answers.get(key)
     if kept is None:
         v = denoiser.by_torch(net, x, angle, tokens)

@@ -16,7 +16,7 @@ from browser_helpers import (
     ready,
     until,
     watch,
-)  # fmt: skip
+)
 from playwright.sync_api import expect
 
 from bench.server import AppServer

@@ -164,15 +164,18 @@ def _sweep(settings: Settings, place: DeltaGenerator) -> list[Trajectory]:
     torch.set_num_threads(1)
     counts = step_comparison.STEP_COUNTS
     runs: list[Trajectory] = memo("step-sweep", settings, list)
-    asked = [digest("step-sweep", dataclasses.replace(settings, steps=n)) for n in counts]
-    while len(runs) < len(counts) and (found := shared(asked[len(runs)])) is not None:
+
+    def asked(steps: int) -> bytes:
+        return digest("step-sweep", dataclasses.replace(settings, steps=steps))
+
+    while len(runs) < len(counts) and (found := shared(asked(counts[len(runs)]))) is not None:
         runs.append(found)
     if len(runs) == len(counts):
         return runs
     with place.container():
         image, bar = st.empty(), st.progress(0.0)
         for run in step_comparison.step_sweep(settings, counts[len(runs) :]):
-            share(asked[counts.index(run.steps)], run, run.x.nbytes + run.x0.nbytes + run.eps.nbytes)
+            share(asked(run.steps), run, run.x.nbytes + run.x0.nbytes + run.eps.nbytes)
             # A click begins the page anew while this run of it ends its step: whichever is first adds the trajectory.
             if len(runs) < len(counts) and run.steps == counts[len(runs)]:
                 runs.append(run)

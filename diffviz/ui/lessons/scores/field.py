@@ -12,7 +12,7 @@ import torch
 from diffviz.diffusion.samplers import timesteps
 from diffviz.toy import scores
 from diffviz.ui import plane, source
-from diffviz.ui.cache import by_content, frozen, memo_for_all
+from diffviz.ui.cache import by_content, memo_for_all
 from diffviz.ui.components import player
 from diffviz.ui.controls import Controls
 from diffviz.ui.lessons.scores import LINEAR, MIXTURES, diffused, memo_on_stage, tensor
@@ -163,7 +163,7 @@ def show(stage: Stage, name: str, arrows: str, start: Start) -> None:
     """The field at every t with the paths through the start, in a player over t; formulas and text below."""
     paths = memo_for_all("scores-paths", (name, start), lambda: trace(name, start))
     frames = memo_on_stage(
-        stage, "scores-field", (name, arrows, start), lambda: frozen(_draw(name, arrows, start, paths)),
+        stage, "scores-field", (name, arrows, start), lambda: _draw(name, arrows, start, paths),
         lambda: [player.Panel("pₜ", TITLE, "signal", _background(name, arrows, start.t)[None])],
     )  # fmt: skip
     told = _readouts()
