@@ -38,7 +38,7 @@ def page_with_a_renamed_option() -> None:
     [("Inpainting", "inpaint", False), ("Fill a hole", "inpaint", False), ("Dance", "img2img", True)],
 )
 def test_a_link_with_an_options_former_title_opens_it_without_a_warning(link, chosen, warned):
-    app = AppTest.from_function(page_with_a_renamed_option)
+    app = AppTest.from_function(page_with_a_renamed_option, default_timeout=60)
     app.query_params["do"] = link
     app.run()
     assert not app.exception
@@ -57,7 +57,7 @@ def page_without_a_widget() -> None:
 
 
 def test_a_link_that_names_a_part_twice_is_said_as_long_as_it_does_and_opens_the_first():
-    app = AppTest.from_function(page_without_a_widget)
+    app = AppTest.from_function(page_without_a_widget, default_timeout=60)
     app.query_params["way"] = ["Quiz", "Flashcards"]  # which is not “Quiz and Flashcards”
     app.run()
     assert not app.exception and len(app.warning) == 1 and app.text[0].value == "cards"
@@ -81,7 +81,7 @@ def page_with_a_drawer() -> None:
 
 
 def test_what_a_link_sets_in_the_drawer_is_written_beside_it():
-    app = AppTest.from_function(page_with_a_drawer)
+    app = AppTest.from_function(page_with_a_drawer, default_timeout=60)
     app.query_params["seed"] = "3"  # of another control
     app.run()
     assert not app.caption
@@ -91,7 +91,7 @@ def test_what_a_link_sets_in_the_drawer_is_written_beside_it():
 
 
 def test_what_a_bad_link_says_is_repeated_without_its_markup():
-    app = AppTest.from_function(page_with_a_drawer)
+    app = AppTest.from_function(page_with_a_drawer, default_timeout=60)
     app.query_params["steps"] = "[12](x)<b>"
     app.run()
     assert [c.value for c in app.caption] == ["In **More**: steps 12xb"]
@@ -112,7 +112,7 @@ def page_of_a_guidance_scale() -> None:
 def test_the_guidance_scale_begins_with_what_the_network_is_best_at_and_stays_where_it_is_moved():
     scale = {name: entry.guidance for name, entry in checkpoints.manifest().items()}
     assert scale["emoji64"] != scale["emoji128"]
-    app = AppTest.from_function(page_of_a_guidance_scale).run()
+    app = AppTest.from_function(page_of_a_guidance_scale, default_timeout=60).run()
     for net in ("emoji128", "emoji64"):
         app.selectbox(key="net").set_value(net).run()
         assert app.slider(key="guidance").value == scale[net]
@@ -123,7 +123,7 @@ def test_the_guidance_scale_begins_with_what_the_network_is_best_at_and_stays_wh
 
 def test_a_scale_that_a_link_names_stays_where_another_network_begins_elsewhere():
     """Also the one that the network before began with."""
-    app = AppTest.from_function(page_of_a_guidance_scale).run()
+    app = AppTest.from_function(page_of_a_guidance_scale, default_timeout=60).run()
     app.query_params["guidance"] = "3.0"
     app.selectbox(key="net").set_value("emoji128").run()
     assert app.slider(key="guidance").value == 3.0
@@ -133,7 +133,7 @@ def test_a_scale_that_a_link_names_stays_where_another_network_begins_elsewhere(
     ("asked", "begins"), [({}, 4.5), ({"guidance": "3.0"}, 3.0), ({"guidance": "7"}, 7.0)]
 )
 def test_a_link_to_a_network_opens_it_at_its_own_scale_unless_it_names_one(asked, begins):
-    app = AppTest.from_function(page_of_a_guidance_scale)
+    app = AppTest.from_function(page_of_a_guidance_scale, default_timeout=60)
     for key, value in {"net": checkpoints.manifest()["emoji128"].title, **asked}.items():
         app.query_params[key] = value
     app.run()
@@ -163,7 +163,7 @@ def page_with_every_kind_of_control() -> None:
 
 def checked(link: dict[str, str | list[str]]) -> AppTest:
     """The page opened by this link: no traceback, and every value within its bounds."""
-    app = AppTest.from_function(page_with_every_kind_of_control)
+    app = AppTest.from_function(page_with_every_kind_of_control, default_timeout=60)
     for key, value in link.items():
         app.query_params[key] = value
     app.run()
@@ -271,12 +271,12 @@ def page_that_stops_in_its_drawer() -> None:
 
 
 def test_a_page_that_stops_in_its_drawer_loses_no_control_that_is_to_begin_anew_on_arrival():
-    app = AppTest.from_function(page_that_stops_in_its_drawer)
+    app = AppTest.from_function(page_that_stops_in_its_drawer, default_timeout=60)
     assert app.run().session_state["controls"] == {"seed", "steps"}
 
 
 def test_a_value_that_is_carried_into_the_drawer_is_written_beside_it_at_once():
-    app = AppTest.from_function(page_with_a_drawer)
+    app = AppTest.from_function(page_with_a_drawer, default_timeout=60)
     app.session_state["carried"] = {"steps": (12, "12")}
     app.run()
     assert [c.value for c in app.caption] == ["In **More**: steps 12"]

@@ -26,7 +26,7 @@ def failing_page() -> None:
 
 def test_a_visitor_sees_a_sentence_and_the_log_has_the_traceback_under_its_number(caplog):
     with caplog.at_level(logging.ERROR, "diffviz.ui.errors"):
-        app = AppTest.from_function(failing_page).run()
+        app = AppTest.from_function(failing_page, default_timeout=60).run()
     assert not app.exception  # nothing of Streamlit's own
     (shown,) = [e.value for e in app.error]
     assert "/a/path" not in shown and "Error" not in shown

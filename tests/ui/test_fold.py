@@ -20,7 +20,7 @@ def page():
 
 
 def test_what_is_in_a_fold_is_made_only_while_it_is_open():
-    app = AppTest.from_function(page).run()
+    app = AppTest.from_function(page, default_timeout=60).run()
     assert [e.label for e in app.expander] == ["The code"]
     assert not app.code and app.session_state.drawn == 0
     assert open_folds(app) == {"fold-code"}
