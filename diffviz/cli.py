@@ -108,7 +108,8 @@ def _settings_arguments(parser: argparse.ArgumentParser) -> None:
     _option(parser, "--seed", Settings.seed, "starting noise, a whole number from 0", type=int)
     _option(parser, "--steps", Settings.steps, f"1 to {MAX_STEPS}", type=int)
     _option(parser, "--schedule", Settings.schedule, "the noise schedule", choices=SCHEDULES)
-    _option(parser, "--guidance", Settings.guidance, "guidance scale w, -20 to 50; 1 is off", type=float)
+    scales = ", ".join(f"{entry.guidance:g} of {name}" for name, entry in checkpoints.manifest().items())
+    _option(parser, "--guidance", None, "guidance scale w, -20 to 50; 1 is off", scales, type=float)
     _option(parser, "--negative", "", "negative prompt")
     _option(
         parser,
@@ -250,6 +251,7 @@ def _make(
     shared = [f.name for f in dataclasses.fields(kind) if hasattr(args, f.name) and f.name not in files]
     settings: dict[str, Any] = {name: getattr(args, name) for name in shared}
     settings |= {"interval": tuple(args.interval), **more}
+    settings["guidance"] = checkpoints.guidance_scale(args.model, args.guidance)
     planned = kind(**settings)
     for name in ("prompt", "negative"):
         if any("\ud800" <= letter <= "\udfff" for letter in getattr(args, name)):

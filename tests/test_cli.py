@@ -63,6 +63,13 @@ def test_a_png_says_how_it_was_made_and_can_be_made_again_from_that():
     assert np.array_equal(np.asarray(again.image), shown)
 
 
+def test_the_command_takes_the_networks_own_guidance_scale_unless_it_names_one():
+    for named, w in ((["--guidance", "2"], 2), ([], checkpoints.manifest()["emoji128"].guidance)):
+        main(["generate", "red heart", "--model", "emoji128", "--steps", "1", "--out", "heart.png", *named])
+        with Image.open("heart.png") as image:
+            assert json.loads(image.text["diffviz:settings"])["guidance"] == w
+
+
 def test_img2img_keeps_more_of_the_image_at_a_lower_strength(cat):
     given = np.asarray(Image.open(cat).resize((32, 32), Image.Resampling.BOX)).astype(int)
     gaps = []
@@ -168,6 +175,7 @@ def test_a_prompt_that_is_known_is_not_remarked_on(shipped):
             "generate",
             ["dpmpp_2m", "cosine", "log-snr", "(default: ddim)", "(default: 30)", "twemoji", "emoji32"],
         ),
+        ("generate", [f"{entry.guidance:g} of {name}" for name, entry in checkpoints.manifest().items()]),
         ("img2img", ["--strength", "(default: 0.7)", "heun"]),
         ("inpaint", ["--mask", "--resampling-steps", "(default: 1)"]),
         ("export", ["moodle", "(default: handouts)", "one of first,"]),

@@ -222,6 +222,21 @@ def manifest(assets: Path = ASSETS) -> dict[str, Entry]:
         ) from error
 
 
+def _entry(name: str, assets: Path = ASSETS) -> Entry:
+    entries = manifest(assets)
+    if name not in entries:
+        raise CheckpointError(f"There are no weights named “{name}”: choose one of {', '.join(entries)}.")
+    return entries[name]
+
+
+def guidance_scale(model: str, asked: float | None = None) -> float:
+    """The guidance scale that is asked for; where none is, the one that the network's pages begin with.
+
+    Raises CheckpointError for an unknown name.
+    """
+    return _entry(model).guidance if asked is None else asked
+
+
 def listed(assets: Path = ASSETS) -> dict[str, str]:
     """The SHA-256 of every file that the manifest lists, networks and others."""
     networks = {entry.file: entry.sha256 for entry in manifest(assets).values()}
@@ -257,10 +272,7 @@ def load(name: str = DEFAULT, assets: Path = ASSETS) -> Denoiser:
 
     Raises CheckpointError for an unknown name and for a file that is missing or not the one listed.
     """
-    entries = manifest(assets)
-    if name not in entries:
-        raise CheckpointError(f"There are no weights named “{name}”: choose one of {', '.join(entries)}.")
-    entry = entries[name]
+    entry = _entry(name, assets)
     for file in (entry.file, entry.vocabulary):
         verify(assets / file)
     autoencoder = load_autoencoder(Path(entry.autoencoder).stem, assets) if entry.autoencoder else None

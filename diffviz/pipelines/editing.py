@@ -20,7 +20,14 @@ from diffviz.imaging import uploads
 from diffviz.imaging.pixels import from_uint8
 from diffviz.models import checkpoints
 from diffviz.models.denoiser import Denoiser
-from diffviz.pipelines.text_to_image import Settings, build_denoiser, number, sample, whole_number
+from diffviz.pipelines.text_to_image import (
+    Settings,
+    build_denoiser,
+    number,
+    sample,
+    whole_number,
+    with_guidance,
+)
 from diffviz.pipelines.trajectory import Decode, Trajectory, record
 
 STRENGTHS = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
@@ -236,10 +243,11 @@ def drawn_anew(mask: np.ndarray, denoiser: Denoiser) -> np.ndarray:
 def img2img(image: Image.Image, prompt: str = "", **settings: Any) -> Trajectory:
     """Image-to-image: the sampling trajectory; the fields of `Img2ImgSettings` but `image` are the keyword arguments.
 
-    `image` is cropped to its central square.
+    `image` is cropped to its central square. The guidance scale is by default the one that the network's pages begin with.
 
     >>> img2img(Image.open("cat.png"), "fox", strength=0.8).image      # doctest: +SKIP
     """
+    settings = with_guidance(settings)
     model = settings.get("model", checkpoints.DEFAULT)
     edit = Img2ImgSettings(prompt=prompt, image=_center_square(_upright(image), model).tobytes(), **settings)
     return _record(img2img_steps(edit), edit, decode_of(edit, checkpoints.load(model)))
@@ -252,8 +260,10 @@ def inpaint(
 
     `mask` is an image, or an array (H, W), of the aspect ratio of `image`: the image is generated where the mask is not
     0 (black, or fully transparent), and so is every pixel of the network's resolution that the mask touches. Both are
-    cropped to the central square. Raises ValueError where the two differ in aspect ratio, or `mask` is no such array.
+    cropped to the central square. The guidance scale is by default the one that the network's pages begin with. Raises
+    ValueError where the two differ in aspect ratio, or `mask` is no such array.
     """
+    settings = with_guidance(settings)
     model = settings.get("model", checkpoints.DEFAULT)
     image = _upright(image)
     cropped = _center_square(image, model)

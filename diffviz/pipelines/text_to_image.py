@@ -11,7 +11,7 @@ import dataclasses
 import math
 import numbers
 import operator
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -222,6 +222,14 @@ def sample_trajectory(settings: Settings, denoiser: Denoiser | None = None) -> T
 def generate(prompt: str = "", **settings: Any) -> Trajectory:
     """One image with its sampling trajectory; the fields of `Settings` are the keyword arguments.
 
+    The guidance scale is by default the one that the network's pages begin with.
+
     >>> generate("cat face", style="noto", seed=0, steps=30).image      # doctest: +SKIP
     """
-    return sample_trajectory(Settings(prompt=prompt, **settings))
+    return sample_trajectory(Settings(prompt=prompt, **with_guidance(settings)))
+
+
+def with_guidance(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Keyword arguments of `Settings` with a guidance scale: where they name none, the one of their network."""
+    own = checkpoints.guidance_scale(settings.get("model", checkpoints.DEFAULT), settings.get("guidance"))
+    return {**settings, "guidance": own}

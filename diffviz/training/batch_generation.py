@@ -83,11 +83,6 @@ def generate_for_rows(
         )
 
 
-def scale_for(model: str, asked: float | None) -> float:
-    """The guidance scale that is asked for; where none is, the one that the network's pages begin with."""
-    return checkpoints.manifest()[model].guidance if asked is None else asked
-
-
 def head_of_images(weights_sha256: str, settings: dict, first_seed: int) -> dict:
     """What images of `generate_for_rows` were made with: images that are kept under the same head are the same."""
     return {

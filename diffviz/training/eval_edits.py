@@ -29,7 +29,7 @@ from diffviz.models import checkpoints, classifier
 from diffviz.models.denoiser import Denoiser
 from diffviz.paths import ASSETS
 from diffviz.pipelines import editing
-from diffviz.training.batch_generation import guided_denoiser, scale_for
+from diffviz.training.batch_generation import guided_denoiser
 from diffviz.training.data import Dataset
 from diffviz.training.evaluate import images_for, subgroup_numbers, top_k_hits, write_results
 
@@ -169,7 +169,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     data = images_for(denoiser, args.data or Path(f"data/{args.model}.npz"))
     rows = data.rows(heldout=True, common=True)[: args.n]
     out = args.out or ASSETS / "curves" / f"edits-{args.model}.json"
-    guidance = scale_for(args.model, args.guidance)
+    guidance = checkpoints.guidance_scale(args.model, args.guidance)
     head = {
         "weights_sha256": entry.sha256,
         "settings": {**SETTINGS, "guidance": guidance},

@@ -24,7 +24,7 @@ from diffviz.evaluation.outside_judge import Extractor
 from diffviz.imaging.pixels import normalize, to_uint8
 from diffviz.models import checkpoints
 from diffviz.paths import ASSETS, CURVES
-from diffviz.training.batch_generation import generate_for_rows, head_of_images, keep, kept, scale_for
+from diffviz.training.batch_generation import generate_for_rows, head_of_images, keep, kept
 from diffviz.training.data import Dataset
 from diffviz.training.evaluate import FIRST_SEED, real_training_rows  # both judges see the same images
 from diffviz.training.sources import SOURCES
@@ -107,7 +107,7 @@ def main() -> None:
     torch.set_num_threads(args.threads)
     data = Dataset.load(args.data or Path(f"data/{args.model}.npz"))
     rows = np.resize(data.rows(heldout=True), args.n)
-    guidance = scale_for(args.model, args.guidance)
+    guidance = checkpoints.guidance_scale(args.model, args.guidance)
     settings = {"steps": args.steps, "guidance": guidance, "sampler": args.sampler}
     weights = checkpoints.sha256_of(ASSETS / checkpoints.manifest()[args.model].file)
     head = head_of_images(weights, settings, FIRST_SEED)

@@ -39,7 +39,7 @@ from diffviz.evaluation import metrics
 from diffviz.models import checkpoints, classifier
 from diffviz.models.denoiser import Denoiser
 from diffviz.paths import ASSETS
-from diffviz.training.batch_generation import guided_denoiser, scale_for
+from diffviz.training.batch_generation import guided_denoiser
 from diffviz.training.data import Dataset
 from diffviz.training.evaluate import images_for, predict_rows, subgroup_numbers, top_k_hits
 
@@ -287,7 +287,7 @@ def main() -> None:
     wanted = [p for p in everything if not args.points or f"{p[0]}:{p[1]}" in args.points]
     if not wanted:
         parser.error(f"none of the points {' '.join(args.points)} is in the grid of {args.model}")
-    guidance = scale_for(args.model, args.guidance)
+    guidance = checkpoints.guidance_scale(args.model, args.guidance)
     study, others = study_of(args, guidance)
     for start in range(0, args.n, BLOCK):
         study.sample_block(start, [reference, *wanted])

@@ -39,7 +39,6 @@ from diffviz.training.batch_generation import (
     generate_many,
     head_of_images,
     kept,
-    scale_for,
 )
 from diffviz.training.data import Dataset, LatentDataset
 
@@ -249,7 +248,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     captions = max(len(data.rows(heldout=True, common=SETS[name])) for name in args.sets)
     if args.n < captions:  # captions lie in the order of their styles: the last ones would be left out
         parser.error(f"--n must be at least the number of held-out captions, {captions}")
-    guidance = scale_for(args.model, args.guidance)
+    guidance = checkpoints.guidance_scale(args.model, args.guidance)
     settings = {"steps": args.steps, "guidance": guidance, "sampler": args.sampler}
     head = {
         "weights_sha256": checkpoints.sha256_of(weights),

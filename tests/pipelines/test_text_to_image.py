@@ -6,6 +6,7 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
+from PIL import Image
 
 import diffviz
 from diffviz.diffusion.samplers import SAMPLERS
@@ -23,6 +24,19 @@ def test_generate_gives_a_recorded_trajectory(shipped):
     assert run.image.size == checkpoints.load().shape[1:]
     assert run.settings["prompt"] == "cat face"
     assert run.t[0] == 1.0 and run.t[-1] == 0.0
+
+
+@pytest.mark.parametrize("model", checkpoints.manifest())
+def test_without_a_guidance_scale_each_network_takes_its_own(model):
+    mask = np.ones((8, 8), bool)
+    image = Image.new("RGB", (8, 8), "red")
+    for run in (
+        diffviz.generate("red heart", steps=1, model=model),
+        diffviz.img2img(image, "red heart", steps=1, model=model),
+        diffviz.inpaint(image, mask, "red heart", steps=1, model=model),
+    ):
+        assert run.settings["guidance"] == checkpoints.manifest()[model].guidance
+    assert diffviz.generate("red heart", steps=1, model=model, guidance=2).settings["guidance"] == 2
 
 
 def test_the_same_settings_give_the_same_image_to_the_last_bit():
