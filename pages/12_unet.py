@@ -49,7 +49,7 @@ with stage.controls:
     if part == "switches" and switch == unet.OWN:
         with st.popover("Scales", icon=":material/tune:"):
             scales = unet.scale_controls(c, net)
-settings = Settings(prompt, style, seed, unet.STEPS, model=net)
+settings = Settings(prompt, style, seed, unet.STEPS, guidance=checkpoints.guidance_scale(net), model=net)
 with stage.below:
     example_prompts()
     live.prompt_notices(prompt, words, net)

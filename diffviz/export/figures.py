@@ -24,7 +24,7 @@ from diffviz.imaging import samples
 from diffviz.imaging.pixels import from_uint8, to_uint8
 from diffviz.models import checkpoints
 from diffviz.pipelines import editing
-from diffviz.pipelines.text_to_image import Settings, sample_images, sample_trajectory
+from diffviz.pipelines.text_to_image import Settings, sample_images, sample_trajectory, with_guidance
 
 State = dict[str, str]
 SIDE = 64  # pixels of an image in a figure, at least; the slide enlarges it
@@ -92,7 +92,7 @@ def _settings(state: State, model: str, **fixed: Any) -> Settings:
     read["seed"] = int(state.get("seed", 0))
     if "sampler" in state:
         read["sampler"] = titles[state["sampler"]]
-    return Settings(**{**read, "model": model, **fixed})
+    return Settings(**with_guidance({**read, "model": model, **fixed}))
 
 
 def _made_with(settings: Settings, *left_out: str) -> str:

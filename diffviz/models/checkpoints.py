@@ -259,11 +259,9 @@ def verify(path: Path) -> None:
 
 def vocabulary(name: str = DEFAULT, assets: Path = ASSETS) -> Vocabulary:
     """The words and styles of a shipped network, without its weights. Raises CheckpointError like `load`."""
-    entries = manifest(assets)
-    if name not in entries:
-        raise CheckpointError(f"There are no weights named “{name}”: choose one of {', '.join(entries)}.")
-    verify(assets / entries[name].vocabulary)
-    return Vocabulary.load(assets / entries[name].vocabulary)
+    path = assets / _entry(name, assets).vocabulary
+    verify(path)
+    return Vocabulary.load(path)
 
 
 @LoadedOnce

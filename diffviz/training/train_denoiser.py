@@ -720,7 +720,7 @@ def main() -> None:
         parser.error("say how long: --minutes or --images")
     if not all(0 <= getattr(args, share) <= 1 for share in SHARES):
         parser.error(f"{', '.join(SHARES)} are from 0 to 1")
-    if (args.out / "last.pt").exists() and not args.resume:
+    if not args.resume and any((args.out / kept).exists() for kept in ("last.pt", "ema.safetensors")):
         parser.error(f"{args.out} has a run: go on with it by --resume, or name another folder by --out")
     if args.batch % args.workers:
         parser.error("--batch must be a multiple of --workers")

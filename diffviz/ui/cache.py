@@ -1,4 +1,4 @@
-"""What is kept between reruns: a visitor's values (`memo`), and what many share (`by_content`).
+"""What is kept between reruns: a visitor's values (`memo`), and what all share (`memo_for_all`, `by_content`, `made_once`).
 
 What one engine made (`serving.engine`) is never given to whoever chose another.
 """
@@ -9,15 +9,19 @@ import dataclasses
 import functools
 import hashlib
 import pickle
+import threading
 import weakref
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable, Hashable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 import numpy as np
 import streamlit as st
+from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from diffviz.bounded import BoundedCache
 from diffviz.serving import engine
+from diffviz.ui import turns
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -26,6 +30,8 @@ T = TypeVar("T")
 P = ParamSpec("P")
 SHARED_BYTES = 256_000_000
 _shared: BoundedCache[Any] = BoundedCache(SHARED_BYTES)
+_locks: weakref.WeakValueDictionary[Hashable, threading.Lock] = weakref.WeakValueDictionary()
+_finding_a_lock = threading.Lock()
 
 
 def memo(key: str, settings: object, make: Callable[[], T]) -> T:
@@ -34,12 +40,21 @@ def memo(key: str, settings: object, make: Callable[[], T]) -> T:
     One value a key is kept. What is filled while it is shown, a list or a dict, can be made empty and filled in place:
     a run of the page that is cut short then goes on where it was.
     """
-    if (other := engine.here()) is not None:
-        key = f"{key} by {other}"
+    key = _by_engine(key)
     kept = st.session_state.get(key)
     if kept is None or kept[0] != settings:
         kept = st.session_state[key] = (settings, make())
     return kept[1]
+
+
+def has(key: str) -> bool:
+    """Whether `memo` keeps a value of this key for the visitor, under whatever settings."""
+    return _by_engine(key) in st.session_state
+
+
+def _by_engine(key: str) -> str:
+    other = engine.here()
+    return key if other is None else f"{key} by {other}"
 
 
 def memo_for_all(key: str, settings: object, make: Callable[[], T]) -> T:
@@ -47,7 +62,7 @@ def memo_for_all(key: str, settings: object, make: Callable[[], T]) -> T:
 
     `make` must follow from `key` and `settings` alone.
     """
-    return memo(key, settings, lambda: _made_once(digest(key, settings), make))
+    return memo(key, settings, lambda: made_once(digest(key, settings), make))
 
 
 def by_content(function: Callable[P, T]) -> Callable[P, T]:
@@ -61,19 +76,46 @@ def by_content(function: Callable[P, T]) -> Callable[P, T]:
 
     @functools.wraps(function)
     def once(*args: P.args, **kwargs: P.kwargs) -> T:
-        return _made_once(digest(name, args, kwargs), lambda: function(*args, **kwargs))
+        return made_once(digest(name, args, kwargs), lambda: function(*args, **kwargs))
 
     return once
 
 
-def _made_once(key: bytes, make: Callable[[], T]) -> T:
-    """What `make` gave whoever asked for this first, frozen; kept by what it weighs when it is pickled."""
+def made_once(key: bytes, make: Callable[[], T], nbytes: Callable[[T], int] | None = None) -> T:
+    """What `make` gave whoever asked for this first, by the rules of `by_content`; `key` is a `digest` of all that it
+    follows from.
+
+    Who asks while another visitor's page makes it waits for that; when that page is left, the next in line makes it.
+    `nbytes` says how large the value is, by default as large as when it is pickled.
+    """
     kept = key, engine.here()
     found = _shared.get(kept)
     if found is None:
-        value = frozen(make())
-        found = _shared.put(kept, (value,), len(pickle.dumps(value)))
+        with _alone(kept):
+            found = _shared.get(kept)
+            if found is None:
+                value = frozen(make())
+                found = _shared.put(kept, (value,), nbytes(value) if nbytes else len(pickle.dumps(value)))
     return found[0]
+
+
+@contextmanager
+def _alone(key: Hashable) -> Iterator[None]:
+    """One thread at a time for each key, but for one that keeps others from their turns: they may wait for just that."""
+    if turns.declared():
+        yield
+        return
+    with _finding_a_lock:
+        lock = _locks.setdefault(key, threading.Lock())
+    while not lock.acquire(timeout=0.1):
+        if get_script_run_ctx() is not None:
+            st.session_state.get(
+                "page"
+            )  # here Streamlit ends this run when the visitor has left or changed a control
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def shared(key: bytes) -> Any | None:

@@ -102,20 +102,23 @@ class Run:
 
     @property
     def nbytes(self) -> int:
-        """What a finished run keeps of the memory: what was recorded, and as much again in frames of bytes.
-
-        Of latents the frames of two panels are decoded, and kept in `decoded` and in the panels that are made of them.
-        """
+        """What a finished run keeps of the memory."""
         if self._recorded is None:
             return 0
-        kept = sum(
-            getattr(self._recorded, name).nbytes + getattr(self._recorded, name).size for name in PANELS
-        )
-        kept += self._predictions.cond.nbytes + self._predictions.uncond.nbytes if self._predictions else 0
-        if self._recorded.decode is None:
-            return kept
-        side = checkpoints.load(self.settings.model).image_size
-        return kept + 2 * 2 * len(frame_captions.shown_frames(self._recorded)) * 3 * side**2
+        both = self._predictions
+        return nbytes_of(self._recorded) + (both.cond.nbytes + both.uncond.nbytes if both else 0)
+
+
+def nbytes_of(recorded: Trajectory) -> int:
+    """What a trajectory that is shown keeps of the memory: what was recorded, and as much again in frames of bytes.
+
+    Of latents the frames of two panels are decoded, and kept in `decoded` and in the panels that are made of them.
+    """
+    kept = sum(getattr(recorded, name).nbytes + getattr(recorded, name).size for name in PANELS)
+    if recorded.decode is None:
+        return kept
+    side = checkpoints.load(recorded.settings["model"]).image_size
+    return kept + 2 * 2 * len(frame_captions.shown_frames(recorded)) * 3 * side**2
 
 
 def _of_type(predictions: CondUncond, dtype: type[np.floating]) -> CondUncond:

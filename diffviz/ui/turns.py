@@ -57,7 +57,7 @@ def paced(
     changes a control. Ends the page with a sentence where the server is at its limit.
     """
     run = _runs.get()
-    if run is None or run.declared is not None:  # no page; or part of what was declared
+    if run is None or declared():  # no page; or part of what was declared
         yield from steps
         return
     job = Job(visitor(), kind, units, doing)
@@ -69,6 +69,12 @@ def paced(
         scheduler().leave(job)
         run.declared = run.say = None
         run.hush()
+
+
+def declared() -> bool:
+    """Whether this run is within a computation that `paced` declared, and so keeps others from their turns."""
+    run = _runs.get()
+    return run is not None and run.declared is not None
 
 
 @contextmanager

@@ -170,6 +170,9 @@ def test_a_run_whose_checkpoint_was_lost_goes_on_from_its_averaged_weights(tmp_p
     average = checkpoints.read(out / "ema.safetensors").state_dict()
     (out / "last.pt").unlink()
 
+    monkeypatch.setattr("sys.argv", [*arguments, "--images", "80"])
+    with pytest.raises(SystemExit):  # a run from the start would write over them
+        train.main()
     monkeypatch.setattr("sys.argv", [*arguments, "--images", "80", "--resume"])
     train.main()
     last = torch.load(out / "last.pt", weights_only=True)

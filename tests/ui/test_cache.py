@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import gc
 import inspect
+import threading
 import weakref
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -20,10 +21,19 @@ from diffviz.analysis import step_comparison
 from diffviz.bounded import BoundedCache
 from diffviz.models import checkpoints
 from diffviz.pipelines.text_to_image import Settings, sample_steps
-from diffviz.ui import cache, charts, live
+from diffviz.pipelines.trajectory import Trajectory
+from diffviz.ui import cache, charts, live, turns
 from diffviz.ui.cache import by_content, digest
 from diffviz.ui.components import player
 from diffviz.ui.lessons import steps
+
+
+@pytest.fixture
+def shared(monkeypatch):
+    """Nothing that another test has computed."""
+    kept = BoundedCache(cache.SHARED_BYTES)
+    monkeypatch.setattr(cache, "_shared", kept)
+    return kept
 
 
 @given(st.lists(st.tuples(st.integers(0, 5), st.integers(0, 40))), st.integers(1, 100))
@@ -239,23 +249,72 @@ def test_an_image_that_two_runs_of_a_page_made_stands_in_the_row_once(monkeypatc
     assert [int(image[0]) for image in made] == [0, 1, 2]
 
 
-def test_a_trajectory_that_two_runs_of_a_page_made_stands_in_the_sweep_once(monkeypatch):
-    runs, counts = [], step_comparison.STEP_COUNTS
+def test_of_the_sweep_only_what_nobody_has_sampled_is_sampled(monkeypatch, shared):
+    """What was asked for least lately is dropped first, which need not be the longest of the runs."""
+    counts, sampled = step_comparison.STEP_COUNTS, []
 
-    def sweep(settings, left):
-        for n in left:
-            trajectory = SimpleNamespace(
-                steps=n,
-                final=np.zeros((3, 8, 8)),
-                **dict.fromkeys(("x", "x0", "eps"), np.zeros((n + 1, 3, 8, 8))),
-                decode=None,
-                frames=lambda _: np.zeros((1, 8, 8, 3), np.uint8),
-            )
-            if n == counts[3]:
-                runs.append(trajectory)
-            yield trajectory
+    def sweep(settings, asked):
+        for n in asked:
+            sampled.append(n)
+            states = np.zeros((n + 1, 3, 8, 8))
+            yield Trajectory(states, states, states, np.zeros(n + 1), np.zeros(n + 1))
 
-    monkeypatch.setattr(steps, "memo", lambda *_: runs)
+    monkeypatch.setattr(steps, "memo", lambda *_: {})  # a visitor who has just come
     monkeypatch.setattr(step_comparison, "step_sweep", sweep)
-    monkeypatch.setattr(steps, "share", lambda *_: None)
     assert [r.steps for r in steps._sweep(Settings(), streamlit.empty())] == list(counts)
+    shared.forget(next(iter(shared._kept)))
+    assert [r.steps for r in steps._sweep(Settings(), streamlit.empty())] == list(counts)
+    assert sampled == [*counts, counts[0]]
+
+
+def test_whoever_asks_while_another_makes_it_waits_for_that(shared):
+    began, end, made = threading.Event(), threading.Event(), []
+
+    def make():
+        made.append(threading.get_ident())
+        began.set()
+        assert end.wait(60)
+        return len(made)
+
+    with ThreadPoolExecutor(3) as pool:
+        first = pool.submit(cache.made_once, b"key", make)
+        assert began.wait(60)
+        others = [pool.submit(cache.made_once, b"key", make) for _ in range(2)]
+        assert cache.made_once(b"another key", lambda: "at once") == "at once"
+        assert not any(other.done() for other in others)
+        end.set()
+        assert [job.result(60) for job in (first, *others)] == [1, 1, 1]
+
+
+def test_when_the_page_that_makes_it_is_left_the_next_in_line_makes_it(shared):
+    began, left = threading.Event(), threading.Event()
+
+    def stopped():
+        began.set()
+        assert left.wait(60)
+        raise RuntimeError("the visitor has left")
+
+    with ThreadPoolExecutor(2) as pool:
+        first = pool.submit(cache.made_once, b"key", stopped)
+        assert began.wait(60)
+        second = pool.submit(cache.made_once, b"key", lambda: "made")
+        left.set()
+        assert second.result(60) == "made"
+        with pytest.raises(RuntimeError):
+            first.result(60)
+
+
+def test_whoever_keeps_others_from_their_turns_waits_for_nobody(shared, monkeypatch):
+    """The other may be waiting for that very turn."""
+    began, end = threading.Event(), threading.Event()
+
+    def make():
+        began.set()
+        assert end.wait(60)
+
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(cache.made_once, b"key", make)
+        assert began.wait(60)
+        monkeypatch.setattr(turns, "declared", lambda: True)
+        assert cache.made_once(b"key", lambda: "at once") == "at once"
+        end.set()

@@ -6,8 +6,9 @@ import torch
 from helpers import ROOT
 from streamlit.testing.v1 import AppTest
 
+from diffviz.bounded import BoundedCache
 from diffviz.toy import diffusion2d
-from diffviz.ui import plane
+from diffviz.ui import cache, plane
 from diffviz.ui.lessons import scores
 from diffviz.ui.lessons.scores import ddpm, field, flow, guidance, own, samplers
 
@@ -166,8 +167,9 @@ def test_with_even_times_it_is_the_last_step_that_makes_heun_fail():
 
 @pytest.mark.slow
 def test_the_first_frames_of_a_visit_have_something_before_them(monkeypatch):
-    """A still of the start stands where the player will be, and only before the first of them."""
+    """A still of the start stands where the player will be, only before the first of them, and not where they are kept."""
     drawn = []
+    monkeypatch.setattr(cache, "_shared", BoundedCache(cache.SHARED_BYTES))  # no other test has computed them
     monkeypatch.setattr(
         scores.player, "still", lambda panels, text, main=0: drawn.append(panels) or "<p>still</p>"
     )
@@ -177,6 +179,8 @@ def test_the_first_frames_of_a_visit_have_something_before_them(monkeypatch):
     assert all(len(panel.frames) == 1 for panel in drawn[0])
     app.select_slider(key="grid").set_value("16").run()
     assert not app.exception and len(drawn) == 1
+    open_page(scores=scores.PARTS["samplers"])
+    assert len(drawn) == 1
 
 
 @pytest.mark.slow

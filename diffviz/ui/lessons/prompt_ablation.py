@@ -18,7 +18,7 @@ from diffviz.models.unet import Attention
 from diffviz.pipelines.text_to_image import Settings, sample_trajectory
 from diffviz.pipelines.trajectory import Trajectory
 from diffviz.ui import live, source
-from diffviz.ui.cache import by_content, memo
+from diffviz.ui.cache import digest, made_once, memo
 from diffviz.ui.components import gallery, player
 from diffviz.ui.lessons.guidance import FEW_STEPS, guided_formula, sampled_row
 from diffviz.ui.prediction import ask_prediction, locked, verdict
@@ -134,19 +134,17 @@ def _attention_maps(settings: Settings) -> tuple[Trajectory, np.ndarray]:
                 run, settings, checkpoints.load(settings.model)
             )
 
-    return memo("guidance-looks", settings, make)
-
-
-@by_content
-def _final(settings: Settings) -> np.ndarray:
-    return sample_trajectory(settings).final
+    key = digest("attention-maps", settings)
+    return memo(
+        "guidance-looks", settings, lambda: made_once(key, make, lambda m: live.nbytes_of(m[0]) + m[1].nbytes)
+    )
 
 
 def _sample(key: str, jobs: Mapping[str, Settings]) -> dict[str, np.ndarray]:
     """Final images (3, S, S) by title, shown as they come, each with its RMSE to the first."""
 
     def job(settings: Settings) -> Callable[[], np.ndarray]:
-        return lambda: _final(settings)
+        return lambda: live.shared_images(settings, [settings.seed])[0]
 
     def draw(made: Mapping[str, np.ndarray]) -> str:
         images = list(made.values())

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import html
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 
 import numpy as np
 import plotly.graph_objects as go
@@ -18,11 +19,10 @@ from diffviz.diffusion.samplers import SAMPLERS, Step
 from diffviz.evaluation.metrics import rmse
 from diffviz.imaging.pixels import to_uint8
 from diffviz.models import checkpoints
-from diffviz.models.denoiser import Denoiser
 from diffviz.pipelines.text_to_image import Settings
 from diffviz.pipelines.trajectory import Trajectory
 from diffviz.ui import charts, live, source, step_details, theme
-from diffviz.ui.cache import derived, digest, frozen, memo, memo_for_all, share, shared
+from diffviz.ui.cache import derived, digest, frozen, made_once, memo, memo_for_all, shared
 from diffviz.ui.components import gallery, player
 from diffviz.ui.prediction import UNASKED, ask_on_stage, ask_prediction, locked, verdict
 from diffviz.ui.stage import Stage
@@ -141,7 +141,7 @@ def _one_trajectory(runs: Sequence[Trajectory], settings: Settings) -> None:
     readouts = live.readouts(run, run.steps)
     player.play(
         derived(run, live.panels), readouts, derived(run, frame_captions.reverse_captions),
-        title=_titles([run])[0], key="ladder-player",
+        title=_steps(run.steps), key="ladder-player",
         name=f"ladder-{run.steps}",
     )  # fmt: skip
     step_details.one_step_in_numbers(lambda: run, dataclasses.replace(settings, steps=run.steps))
@@ -163,32 +163,28 @@ def _sweep(settings: Settings, place: DeltaGenerator) -> list[Trajectory]:
     """
     torch.set_num_threads(1)
     counts = step_comparison.STEP_COUNTS
-    runs: list[Trajectory] = memo("step-sweep", settings, list)
-
-    def asked(steps: int) -> bytes:
-        return digest("step-sweep", dataclasses.replace(settings, steps=steps))
-
-    while len(runs) < len(counts) and (found := shared(asked(counts[len(runs)]))) is not None:
-        runs.append(found)
-    if len(runs) == len(counts):
-        return runs
-    with place.container():
-        image, bar = st.empty(), st.progress(0.0)
-        for run in step_comparison.step_sweep(settings, counts[len(runs) :]):
-            share(asked(run.steps), run, run.x.nbytes + run.x0.nbytes + run.eps.nbytes)
-            # A click begins the page anew while this run of it ends its step: whichever is first adds the trajectory.
-            if len(runs) < len(counts) and run.steps == counts[len(runs)]:
-                runs.append(run)
-            title = _titles([run])[0]
+    runs: dict[int, Trajectory] = memo("step-sweep", settings, dict)
+    asked = {n: digest("step-sweep", dataclasses.replace(settings, steps=n)) for n in counts if n not in runs}
+    runs |= {n: run for n, key in asked.items() if (run := shared(key)) is not None}
+    missing = [n for n in counts if n not in runs]
+    if missing:
+        with place.container():
+            image, bar = st.empty(), st.progress(0.0)
+        for n in missing:
+            bar.progress(sum(runs) / sum(counts), f"Now {_steps(n)}")
+            sampled = partial(next, step_comparison.step_sweep(settings, [n]))
+            run = runs[n] = made_once(asked[n], sampled, live.nbytes_of)
             # The reference comes last: until then its place holds the newest image, as blurred as it will be.
-            image.html(player.still(_count_panels([run], run.final, None), f"The image of {title}."))
-            coming = f"Now {counts[len(runs)]} steps" if len(runs) < len(counts) else "Done"
-            bar.progress(sum(r.steps for r in runs) / sum(counts), coming)
-    return runs
+            image.html(player.still(_count_panels([run], run.final, None), f"The image of {_steps(n)}."))
+    return [runs[n] for n in counts]
 
 
 def _titles(runs: Sequence[Trajectory]) -> list[str]:
-    return [f"{r.steps} step{'s' if r.steps > 1 else ''}" for r in runs]
+    return [_steps(r.steps) for r in runs]
+
+
+def _steps(n: int) -> str:
+    return f"{n} step{'s' if n > 1 else ''}"
 
 
 # --- samplers at equal NFE ----------------------------------------------------------------------------------------------
@@ -211,15 +207,15 @@ def sampler_race(stage: Stage, settings: Settings, budget: int) -> None:
         )
     with stage.picture, locked(guess, "race"):
         place = st.empty()
-        seen = _run_race(settings, racers, budget, place)
-        denoiser = checkpoints.load(settings.model)
-        reference = _reference(settings, lambda: _lanes(_newest(seen, denoiser), budget, None), place)
-        images = memo("race-images", (settings, tuple(racers), budget), lambda: _images(seen, denoiser))
+        paths = _run_race(settings, racers, budget, place)
+        images = memo_for_all(
+            "race-images", (settings, tuple(racers), budget), lambda: _images(paths, settings.model)
+        )
+        newest = {name: frames[-1:] for name, frames in images.items()}
+        reference = _reference(settings, lambda: _lanes(newest, budget, None), place)
         finals = {SAMPLERS[n].title: images[n][-1] for n in racers}
         order = step_comparison.rank_by_distance(finals, reference.image)
-        plane = step_comparison.principal_plane(
-            {REFERENCE: reference.path} | {n: np.stack([s.x0[0].numpy() for s in seen[n]]) for n in racers}
-        )
+        plane = step_comparison.principal_plane({REFERENCE: reference.path} | {n: paths[n] for n in racers})
         with place.container():
             _play_race(images, budget, reference, plane, dict(order) if guess is not None else {}, settings)
     space = live.space(settings.model)
@@ -287,33 +283,29 @@ def _reference(
 
 def _run_race(
     settings: Settings, racers: Sequence[str], budget: int, place: DeltaGenerator
-) -> dict[str, list[Step]]:
-    """The steps of each sampler, whose newest predictions are shown while they come."""
+) -> dict[str, np.ndarray]:
+    """The predictions x0_hat of each sampler (F, C, H, W), the newest of which are shown while they come."""
 
-    def make() -> dict[str, list[Step]]:
+    def make() -> dict[str, np.ndarray]:
         torch.set_num_threads(1)
-        every, seen = max(1, budget // 12), {}
+        every, seen = max(1, budget // 12), dict[str, list[Step]]()
         for made, seen in enumerate(step_comparison.race_samplers(settings, racers, budget), 1):
             if made % every == 0:
                 caption = f"After {made} of {budget} network function evaluations."
-                lanes = _lanes(_newest(seen, checkpoints.load(settings.model)), budget, None)
-                place.html(player.still(lanes, caption, lanes=True))
-        return seen
+                newest = _images(_paths({n: frames[-1:] for n, frames in seen.items()}), settings.model)
+                place.html(player.still(_lanes(newest, budget, None), caption, lanes=True))
+        return _paths(seen)
 
     return memo_for_all("race", (settings, tuple(racers), budget), make)
 
 
-def _images(seen: Mapping[str, Sequence[Step]], denoiser: Denoiser) -> dict[str, np.ndarray]:
-    """The predictions x0_hat of each sampler as images (F, 3, S, S)."""
-    return {
-        name: denoiser.decode_states(np.stack([step.x0[0].numpy() for step in frames]))
-        for name, frames in seen.items()
-    }
+def _paths(seen: Mapping[str, Sequence[Step]]) -> dict[str, np.ndarray]:
+    return {name: np.stack([step.x0[0].numpy() for step in steps]) for name, steps in seen.items()}
 
 
-def _newest(seen: Mapping[str, Sequence[Step]], denoiser: Denoiser) -> dict[str, np.ndarray]:
-    """The newest prediction x0_hat of each sampler as an image (1, 3, S, S)."""
-    return _images({name: frames[-1:] for name, frames in seen.items()}, denoiser)
+def _images(paths: Mapping[str, np.ndarray], model: str) -> dict[str, np.ndarray]:
+    """Predictions x0_hat of each sampler (F, C, H, W) as images (F, 3, S, S)."""
+    return {name: checkpoints.load(model).decode_states(path) for name, path in paths.items()}
 
 
 def _lanes(
@@ -336,7 +328,7 @@ def _lanes(
             below = step_comparison.difference_image(images, reference)
         line = np.ones_like(images[..., :1, :])
         both = to_uint8(np.concatenate([images, line, below], axis=-2))
-        note = f"{steps} step{'s' if steps > 1 else ''}" + (f", RMSE {far[title]:.3f}" if far else "")
+        note = _steps(steps) + (f", RMSE {far[title]:.3f}" if far else "")
         panels.append(player.Panel(title, note, f"series-{list(SAMPLERS).index(name)}", both))
     return panels
 

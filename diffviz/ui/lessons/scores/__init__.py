@@ -6,14 +6,13 @@ from collections.abc import Callable, Sequence
 from typing import TypeVar
 
 import numpy as np
-import streamlit as st
 import torch
 from torch import Tensor
 
 from diffviz.diffusion.schedules import SCHEDULES
 from diffviz.toy import diffusion2d
 from diffviz.toy.scores import Diffused, Mixture
-from diffviz.ui.cache import memo_for_all
+from diffviz.ui.cache import has, memo_for_all
 from diffviz.ui.components import player
 from diffviz.ui.stage import Stage
 
@@ -80,9 +79,13 @@ def memo_on_stage(
     Later on the frames of before stay where they are until the new ones come.
     """
     place = stage.picture.empty()  # always there: what stands below it must not move in the page's tree
-    if key not in st.session_state:
-        place.html(player.still(first(), "Computing the frames …"))
-    found = memo_for_all(key, settings, make)
+
+    def shown() -> T:
+        if not has(key):
+            place.html(player.still(first(), "Computing the frames …"))
+        return make()
+
+    found = memo_for_all(key, settings, shown)
     place.empty()
     return found
 

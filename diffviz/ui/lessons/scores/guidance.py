@@ -12,7 +12,7 @@ from diffviz.diffusion.samplers import timesteps
 from diffviz.toy import scores
 from diffviz.toy.scores import Diffused, Mixture
 from diffviz.ui import plane, source
-from diffviz.ui.cache import memo
+from diffviz.ui.cache import memo_for_all
 from diffviz.ui.components import player
 from diffviz.ui.lessons.scores import LINEAR, noise, tensor
 from diffviz.ui.plane import Plane
@@ -101,8 +101,8 @@ def show(stage: Stage, w: float, seed: int) -> None:
         with stage.picture:
             _preview()
         return
-    found = memo("scores-guided", (w, seed), lambda: run(w, seed))
-    shown = memo("scores-guided-panels", (w, seed), lambda: _panels(found))
+    found = memo_for_all("scores-guided", (w, seed), lambda: run(w, seed))
+    shown = memo_for_all("scores-guided-panels", (w, seed), lambda: _panels(found))
     limit = scores.ks_limit(POINTS)
     top = max(0.1, *(max(far) for far in found.far.values())) * 1.05
     with stage.picture:
