@@ -84,7 +84,7 @@ def cond_uncond(run: Trajectory, settings: Settings, denoiser: Denoiser) -> Cond
         [*[settings.style or None] * n, *[None] * n],
         SCHEDULES[settings.schedule],
     )
-    x, t = torch.from_numpy(run.x[:n]), torch.from_numpy(run.t[:n])
+    x, t = torch.tensor(run.x[:n]), torch.tensor(run.t[:n])
     x0_hat = denoise(torch.cat([x, x]), torch.cat([t, t])).numpy()
     return CondUncond(x0_hat[:n], x0_hat[n:])
 

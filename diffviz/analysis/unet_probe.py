@@ -317,7 +317,7 @@ def attention(run: Trajectory, settings: Settings, denoiser: Denoiser, kind: str
     """
     n = run.steps
     tokens = denoiser.tokens([settings.prompt] * n, [settings.style or None] * n)
-    x, t = torch.from_numpy(run.x[:n]), torch.from_numpy(run.t[:n])
+    x, t = torch.tensor(run.x[:n]), torch.tensor(run.t[:n])
     weights = denoiser.attention(x, t, tokens, SCHEDULES[settings.schedule], kind)
     if kind == "cross":
         row = denoiser.vocabulary.encode(settings.prompt, settings.style or None)
@@ -332,7 +332,7 @@ def _evaluate(run: Trajectory, settings: Settings, denoiser: Denoiser, steps: sl
     denoise = denoiser.conditioned(
         [settings.prompt] * n, [settings.style or None] * n, SCHEDULES[settings.schedule]
     )
-    denoise(torch.from_numpy(run.x[at.start : at.stop]), torch.from_numpy(run.t[at.start : at.stop]))
+    denoise(torch.tensor(run.x[at.start : at.stop]), torch.tensor(run.t[at.start : at.stop]))
 
 
 def by_variance(acts: np.ndarray) -> np.ndarray:

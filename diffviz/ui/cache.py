@@ -108,10 +108,9 @@ def _alone(key: Hashable) -> Iterator[None]:
     with _finding_a_lock:
         lock = _locks.setdefault(key, threading.Lock())
     while not lock.acquire(timeout=0.1):
-        if get_script_run_ctx() is not None:
-            st.session_state.get(
-                "page"
-            )  # here Streamlit ends this run when the visitor has left or changed a control
+        if get_script_run_ctx(suppress_warning=True) is not None:
+            # Here Streamlit ends this run when the visitor has left or changed a control.
+            st.session_state.get("page")
     try:
         yield
     finally:

@@ -215,7 +215,7 @@ def sampler_race(stage: Stage, settings: Settings, budget: int) -> None:
         reference = _reference(settings, lambda: _lanes(newest, budget, None), place)
         finals = {SAMPLERS[n].title: images[n][-1] for n in racers}
         order = step_comparison.rank_by_distance(finals, reference.image)
-        plane = step_comparison.principal_plane({REFERENCE: reference.path} | {n: paths[n] for n in racers})
+        plane = step_comparison.principal_plane({REFERENCE: reference.path} | paths)
         with place.container():
             _play_race(images, budget, reference, plane, dict(order) if guess is not None else {}, settings)
     space = live.space(settings.model)

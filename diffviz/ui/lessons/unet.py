@@ -25,7 +25,7 @@ from diffviz.paths import ASSETS, CURVES
 from diffviz.pipelines.text_to_image import Settings, sample_steps
 from diffviz.pipelines.trajectory import Trajectory, record
 from diffviz.ui import charts, live, source, theme, turns
-from diffviz.ui.cache import by_content, derived, digest, frozen, memo, share, shared
+from diffviz.ui.cache import by_content, derived, digest, frozen, made_once, memo
 from diffviz.ui.components import gallery, player, unet_diagram
 from diffviz.ui.controls import Controls
 from diffviz.ui.prediction import ask_prediction, verdict
@@ -54,11 +54,8 @@ def run_of(
     stage: Stage, settings: Settings, switch: str = "", denoiser: Denoiser | None = None
 ) -> Trajectory:
     """The trajectory of these settings, shown while it is computed, and kept for all; `switch` names the denoiser's."""
-    asked = digest("unet", settings, switch)
 
     def make() -> Trajectory:
-        if (kept := shared(asked)) is not None:
-            return kept
         torch.set_num_threads(1)
         place, steps, decoded = stage.picture.empty(), list[Step](), dict[tuple[str, int], np.ndarray]()
         decode, space = checkpoints.load(settings.model).decode_panel, live.space(settings.model)
@@ -75,10 +72,13 @@ def run_of(
         place.empty()
         found = record(steps, SCHEDULES[settings.schedule], dataclasses.asdict(settings), decode)[0]
         found.decoded.update(decoded)
-        nbytes = found.x.nbytes + found.x0.nbytes + found.eps.nbytes + sum(v.nbytes for v in decoded.values())
-        return share(asked, found, nbytes)
+        return found
 
-    return memo("unet-switched" if switch else "unet-run", (settings, switch), make)
+    return memo(
+        "unet-switched" if switch else "unet-run",
+        (settings, switch),
+        lambda: made_once(digest("unet", settings, switch), make, live.nbytes_of),
+    )
 
 
 # --- blocks and activations ---------------------------------------------------------------------------------
