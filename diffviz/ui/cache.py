@@ -145,7 +145,9 @@ def derived(owner: Any, make: Callable[..., T], *more: Hashable, shown: Callable
         found = _derived[at] = weakref.ref(owner, lambda _: _derived.pop(at, None)), {}
     key = function, bound, more
     if key not in found[1]:
-        found[1][key] = frozen(make(shown() if shown else owner, *more))
+        with _alone((at, key)):  # many visitors may look at one finished run
+            if key not in found[1]:
+                found[1][key] = frozen(make(shown() if shown else owner, *more))
     return found[1][key]
 
 

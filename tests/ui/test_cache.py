@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import inspect
 import threading
+import time
 import weakref
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -284,6 +285,23 @@ def test_whoever_asks_while_another_makes_it_waits_for_that(shared):
         assert not any(other.done() for other in others)
         end.set()
         assert [job.result(60) for job in (first, *others)] == [1, 1, 1]
+
+
+def test_what_is_derived_of_a_run_that_many_look_at_is_made_once():
+    run, barrier = Pair(np.zeros(3), None), threading.Barrier(3)
+
+    def ask(_):
+        barrier.wait(60)
+        return cache.derived(run, slowly)
+
+    with ThreadPoolExecutor(3) as pool:
+        found = list(pool.map(ask, range(3)))
+    assert found[0] is found[1] is found[2]
+
+
+def slowly(run):
+    time.sleep(0.2)
+    return object()
 
 
 def test_when_the_page_that_makes_it_is_left_the_next_in_line_makes_it(shared):

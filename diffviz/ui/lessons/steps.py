@@ -208,14 +208,17 @@ def sampler_race(stage: Stage, settings: Settings, budget: int) -> None:
     with stage.picture, locked(guess, "race"):
         place = st.empty()
         paths = _run_race(settings, racers, budget, place)
-        images = memo_for_all(
-            "race-images", (settings, tuple(racers), budget), lambda: _images(paths, settings.model)
-        )
+        asked = settings, tuple(racers), budget
+        images = memo_for_all("race-images", asked, lambda: _images(paths, settings.model))
         newest = {name: frames[-1:] for name, frames in images.items()}
         reference = _reference(settings, lambda: _lanes(newest, budget, None), place)
         finals = {SAMPLERS[n].title: images[n][-1] for n in racers}
         order = step_comparison.rank_by_distance(finals, reference.image)
-        plane = step_comparison.principal_plane({REFERENCE: reference.path} | paths)
+        plane = memo_for_all(
+            "race-plane",
+            asked,
+            lambda: step_comparison.principal_plane({REFERENCE: reference.path} | paths),
+        )
         with place.container():
             _play_race(images, budget, reference, plane, dict(order) if guess is not None else {}, settings)
     space = live.space(settings.model)

@@ -16,7 +16,7 @@ from diffviz.evaluation.metrics import PER_IMAGE, rmse
 from diffviz.imaging.pixels import mosaic, to_uint8
 from diffviz.models import checkpoints, early_weights
 from diffviz.ui import charts, source, theme, turns
-from diffviz.ui.cache import digest, frozen, memo, share, shared
+from diffviz.ui.cache import digest, frozen, made_once, memo, share, shared
 from diffviz.ui.components import gallery, player
 from diffviz.ui.stage import Stage
 
@@ -57,32 +57,38 @@ def start(parts: Parts, case: Case, seed: int) -> Iterator[Frame]:
 
 def _both(case: Case, seed: int) -> tuple[list[Frame], list[Frame]]:
     """The frames of both runs, step by step together, shown as they come; runs of equal settings are made once."""
-    return memo("workshop-runs", (case.id, seed, case.steps), lambda: _run_both(case, seed))
+    asked = case.id, seed, case.steps
+    return memo(
+        "workshop-runs",
+        asked,
+        lambda: made_once(
+            digest("workshop-runs", asked),
+            lambda: _run_both(case, seed),
+            lambda runs: sum(map(_nbytes, (*runs[0], *runs[1]))),
+        ),
+    )
 
 
 def _run_both(case: Case, seed: int) -> tuple[list[Frame], list[Frame]]:
     torch.set_num_threads(1)
-    keys = digest("workshop", case.healthy, seed), digest("workshop", case.id, case.steps, seed)
-    kept: list[list[Frame] | None] = [shared(key) for key in keys]
-    starts = [start(parts, case, seed) for parts in (PARTS, broken_pipelines.broken(case))]
-    runs = [frames or start for frames, start in zip(kept, starts, strict=True)]
+    key = digest("workshop", case.healthy, seed)  # the same in many cases
+    kept: list[Frame] | None = shared(key)
+    runs = [kept or start(PARTS, case, seed), start(broken_pipelines.broken(case), case, seed)]
     made: tuple[list[Frame], list[Frame]] = [], []
     place = st.empty()
     with place.container():
         image, bar = st.empty(), st.progress(0.0)
-    units = 2 * IMAGES * case.steps * kept.count(None)  # conditional and unconditional
+    units = 2 * IMAGES * case.steps * (1 if kept else 2)  # conditional and unconditional
     for pair in turns.paced(
         zip(*runs, strict=True), (case.model, "workshop"), units, say=partial(bar.progress, 0.0)
     ):
         for frames, frame in zip(made, pair, strict=True):
             frames.append(frame)
-        if units:
-            panels = _panels([pair[0]], [pair[1]])
-            image.html(player.still(panels, "Both pipelines are at work.", lanes=True))
-            bar.progress(pair[0].step.i / case.steps, f"step {pair[0].step.i} of {case.steps}")
+        panels = _panels([pair[0]], [pair[1]])
+        image.html(player.still(panels, "Both pipelines are at work.", lanes=True))
+        bar.progress(pair[0].step.i / case.steps, f"step {pair[0].step.i} of {case.steps}")
     place.empty()
-    for key, frames in zip(keys, made, strict=True):
-        share(key, frames, sum(map(_nbytes, frames)))
+    share(key, made[0], sum(map(_nbytes, made[0])))
     return made
 
 
