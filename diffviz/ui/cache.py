@@ -57,12 +57,14 @@ def _by_engine(key: str) -> str:
     return key if other is None else f"{key} by {other}"
 
 
-def memo_for_all(key: str, settings: object, make: Callable[[], T]) -> T:
+def memo_for_all(
+    key: str, settings: object, make: Callable[[], T], nbytes: Callable[[T], int] | None = None
+) -> T:
     """As `memo`, and what `make` gave one visitor is given to all others of equal settings, by the rules of `by_content`.
 
-    `make` must follow from `key` and `settings` alone.
+    `make` must follow from `key` and `settings` alone; `nbytes` as of `made_once`.
     """
-    return memo(key, settings, lambda: made_once(digest(key, settings), make))
+    return memo(key, settings, lambda: made_once(digest(key, settings), make, nbytes))
 
 
 def by_content(function: Callable[P, T]) -> Callable[P, T]:

@@ -18,7 +18,7 @@ from diffviz.models.unet import Attention
 from diffviz.pipelines.text_to_image import Settings, sample_trajectory
 from diffviz.pipelines.trajectory import Trajectory
 from diffviz.ui import live, source
-from diffviz.ui.cache import digest, made_once, memo
+from diffviz.ui.cache import memo_for_all
 from diffviz.ui.components import gallery, player
 from diffviz.ui.lessons.guidance import FEW_STEPS, guided_formula, sampled_row
 from diffviz.ui.prediction import ask_prediction, locked, verdict
@@ -134,9 +134,8 @@ def _attention_maps(settings: Settings) -> tuple[Trajectory, np.ndarray]:
                 run, settings, checkpoints.load(settings.model)
             )
 
-    key = digest("attention-maps", settings)
-    return memo(
-        "guidance-looks", settings, lambda: made_once(key, make, lambda m: live.nbytes_of(m[0]) + m[1].nbytes)
+    return memo_for_all(
+        "guidance-looks", settings, make, lambda found: live.nbytes_of(found[0]) + found[1].nbytes
     )
 
 

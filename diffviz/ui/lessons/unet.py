@@ -25,7 +25,7 @@ from diffviz.paths import ASSETS, CURVES
 from diffviz.pipelines.text_to_image import Settings, sample_steps
 from diffviz.pipelines.trajectory import Trajectory, record
 from diffviz.ui import charts, live, source, theme, turns
-from diffviz.ui.cache import by_content, derived, digest, frozen, made_once, memo
+from diffviz.ui.cache import by_content, derived, frozen, memo, memo_for_all
 from diffviz.ui.components import gallery, player, unet_diagram
 from diffviz.ui.controls import Controls
 from diffviz.ui.prediction import ask_prediction, verdict
@@ -74,11 +74,7 @@ def run_of(
         found.decoded.update(decoded)
         return found
 
-    return memo(
-        "unet-switched" if switch else "unet-run",
-        (settings, switch),
-        lambda: made_once(digest("unet", settings, switch), make, live.nbytes_of),
-    )
+    return memo_for_all("unet-switched" if switch else "unet-run", (settings, switch), make, live.nbytes_of)
 
 
 # --- blocks and activations ---------------------------------------------------------------------------------

@@ -16,7 +16,7 @@ from diffviz.evaluation.metrics import PER_IMAGE, rmse
 from diffviz.imaging.pixels import mosaic, to_uint8
 from diffviz.models import checkpoints, early_weights
 from diffviz.ui import charts, source, theme, turns
-from diffviz.ui.cache import digest, frozen, made_once, memo, share, shared
+from diffviz.ui.cache import digest, frozen, memo, memo_for_all, share, shared
 from diffviz.ui.components import gallery, player
 from diffviz.ui.stage import Stage
 
@@ -57,15 +57,11 @@ def start(parts: Parts, case: Case, seed: int) -> Iterator[Frame]:
 
 def _both(case: Case, seed: int) -> tuple[list[Frame], list[Frame]]:
     """The frames of both runs, step by step together, shown as they come; runs of equal settings are made once."""
-    asked = case.id, seed, case.steps
-    return memo(
+    return memo_for_all(
         "workshop-runs",
-        asked,
-        lambda: made_once(
-            digest("workshop-runs", asked),
-            lambda: _run_both(case, seed),
-            lambda runs: sum(map(_nbytes, (*runs[0], *runs[1]))),
-        ),
+        (case.id, seed, case.steps),
+        lambda: _run_both(case, seed),
+        lambda runs: sum(map(_nbytes, (*runs[0], *runs[1]))),
     )
 
 
